@@ -1,0 +1,3 @@
+"""photochrom: colour for black-and-white photographs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,179 @@
+"""Colour: sRGB to CIE Lab and back, the sRGB gamut, and the grid of ab bins.
+
+One formula serves numpy arrays and torch tensors; torch is never imported here. Arrays hold
+floating-point numbers and have three channels along ``axis`` (default -3: ``(..., 3, H, W)``).
+
+====  ==================================================
+sRGB  0..1, gamma-encoded
+L     0..100
+a, b  about -86..98 and -108..94 inside sRGB; -128..127 by convention
+====  ==================================================
+
+Sources: transfer curve from IEC 61966-2-1; primaries and white (D65, 2 degree observer) from
+ITU-R BT.709-6, table 1, as the matrix of D. Brainard and C. Poynton's Color FAQ, question 18,
+with the digits scikit-image uses, so that figures agree with other people's; Lab from
+CIE 15:2004, section 8.2.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
+Float = npt.NDArray[np.floating[Any]]
+
+XYZ_FROM_RGB = (
+    (0.412453, 0.357580, 0.180423),
+    (0.212671, 0.715160, 0.072169),
+    (0.019334, 0.119193, 0.950227),
+)
+RGB_FROM_XYZ: tuple[tuple[float, ...], ...] = tuple(
+    map(tuple, np.linalg.inv(XYZ_FROM_RGB).tolist())
+)
+WHITE = (0.95047, 1.0, 1.08883)  # D65, XYZ
+
+# Lab's cube root has a straight piece near black, written as scikit-image writes it.
+_EPSILON, _KAPPA, _OFFSET = 0.008856, 7.787, 16 / 116
+
+
+def rgb_to_lab(rgb: Array, axis: int = -3) -> Array:
+    """sRGB in 0..1 to Lab. Same shape, dtype and kind of array; differentiable everywhere."""
+    xp, channels = _unstack(rgb, axis)
+    linear = [
+        xp.where(c > 0.04045, ((xp.clip(c, 0.04045, None) + 0.055) / 1.055) ** 2.4, c / 12.92)
+        for c in channels
+    ]
+    x, y, z = (
+        xp.where(t > _EPSILON, xp.clip(t, _EPSILON, None) ** (1 / 3), _KAPPA * t + _OFFSET)
+        for t in (c / w for c, w in zip(_mix(XYZ_FROM_RGB, linear), WHITE, strict=True))
+    )
+    return xp.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis)  # type: ignore[no-any-return]
+
+
+def lab_to_rgb(lab: Array, axis: int = -3) -> Array:
+    """Lab to sRGB. Colours outside the gamut come out beyond 0..1; the caller decides."""
+    xp, (lightness, a, b) = _unstack(lab, axis)
+    y = (lightness + 16) / 116
+    xyz = [
+        w * xp.where(f > _EPSILON ** (1 / 3), f**3, (f - _OFFSET) / _KAPPA)
+        for f, w in zip((y + a / 500, y, y - b / 200), WHITE, strict=True)
+    ]
+    encoded = [
+        xp.where(c > 0.0031308, 1.055 * xp.clip(c, 0.0031308, None) ** (1 / 2.4) - 0.055, 12.92 * c)
+        for c in _mix(RGB_FROM_XYZ, xyz)
+    ]
+    return xp.stack(encoded, axis)  # type: ignore[no-any-return]
+
+
+def grey_to_lightness(grey: Float) -> Float:
+    """Grey levels in 0..1 to L: what :func:`rgb_to_lab` answers for r = g = b, any shape."""
+    return rgb_to_lab(np.stack([grey] * 3), axis=0)[0]
+
+
+def fit_gamut(lab: Float, axis: int = -3, steps: int = 12) -> Float:
+    """Pull colours that sRGB cannot show towards grey, at constant L, until it can.
+
+    Clipping each RGB channel instead would change lightness and hue. Twelve bisections leave at
+    most 1/4096 of the chroma on the table, far under one 8-bit step.
+    """
+    planes = np.moveaxis(np.asarray(lab), axis, 0)
+    outside = ~in_gamut(planes, axis=0)
+    if not outside.any():
+        return lab
+    colours = planes[:, outside]  # (3, K)
+    low, high = np.zeros(colours.shape[1], colours.dtype), np.ones(colours.shape[1], colours.dtype)
+    for _ in range(steps):
+        middle = (low + high) / 2
+        fits = in_gamut(np.stack([colours[0], colours[1] * middle, colours[2] * middle]), axis=0)
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    fitted = planes.copy()
+    fitted[1:, outside] = colours[1:] * low
+    return np.moveaxis(fitted, 0, axis)
+
+
+def in_gamut(lab: Float, axis: int = -3, tolerance: float = 1e-3) -> npt.NDArray[np.bool_]:
+    """Which colours sRGB can show, within ``tolerance`` of 0..1 (a quarter of an 8-bit step)."""
+    rgb = lab_to_rgb(lab, axis)
+    return np.asarray(((rgb >= -tolerance) & (rgb <= 1 + tolerance)).all(axis=axis))
+
+
+# --- the ab plane in bins ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A square grid of cells over the ab plane, counted row by row: a down, b across."""
+
+    start: int
+    """The lower edge of the first cell, on both axes, in ab units."""
+    side: int
+    """Cells along each axis."""
+    cell: int = 10
+    """Width of a cell in ab units: Zhang et al. 2016 (arXiv 1603.08511), section 2.2."""
+
+    def index(self, a: Array, b: Array) -> Array:
+        """The cell 0..side² - 1 in which ab lies: whole numbers, in the dtype of ``a``."""
+        xp = _namespace(a)
+        row, column = (xp.clip((c - self.start) // self.cell, 0, self.side - 1) for c in (a, b))
+        return row * self.side + column  # type: ignore[no-any-return]
+
+    def centres(self) -> Float:
+        """The middle of every cell, ``(side², 2)`` float32, in the order of :meth:`index`."""
+        axis = np.arange(self.side, dtype=np.float32) * self.cell + self.start + self.cell / 2
+        return np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+
+    def in_gamut(self) -> npt.NDArray[np.bool_]:
+        """Which cells hold a colour that sRGB can show, ``(side²,)``."""
+        _, a, b = gamut_surface()
+        possible = np.zeros(self.side**2, bool)
+        possible[self.index(a, b).astype(int)] = True
+        return possible
+
+
+STUDY_GRID = Grid(start=-130, side=26)
+"""The study's 676 classes; 268 of them exist in sRGB. No cell is centred on grey."""
+
+ZHANG_GRID = Grid(start=-115, side=23)
+"""Cells centred on multiples of 10, so that grey is one of them; 261 exist in sRGB."""
+
+
+@cache
+def gamut_surface() -> Float:
+    """Lab of every 8-bit colour on the faces of the RGB cube, ``(3, 6 * 256 * 256)`` float32.
+
+    Seen from along L, the solid covers exactly what its surface covers, so this is all that is
+    needed to know which ab exist.
+    """
+    level = np.linspace(0, 1, 256, dtype=np.float32)
+    u, v = (m.ravel() for m in np.meshgrid(level, level))
+    faces = [
+        np.insert(np.stack([u, v]), channel, end, axis=0) for channel in range(3) for end in (0, 1)
+    ]
+    return rgb_to_lab(np.concatenate(faces, axis=1), axis=0)
+
+
+# --- numpy and torch under one roof ---------------------------------------------------------
+
+
+def _namespace(x: Any) -> Any:
+    if type(x).__module__.partition(".")[0] == "torch":
+        import sys
+
+        return sys.modules["torch"]
+    return np
+
+
+def _unstack(x: Any, axis: int) -> tuple[Any, tuple[Any, Any, Any]]:
+    xp = _namespace(x)
+    r, g, b = x.unbind(axis) if xp is not np else np.moveaxis(x, axis, 0)
+    return xp, (r, g, b)
+
+
+def _mix(matrix: tuple[tuple[float, ...], ...], channels: list[Any]) -> list[Any]:
+    first, second, third = channels
+    return [row[0] * first + row[1] * second + row[2] * third for row in matrix]
