@@ -72,7 +72,8 @@ def lab_to_rgb(lab: Array, axis: int = -3) -> Array:
 
 def grey_to_lightness(grey: Float) -> Float:
     """Grey levels in 0..1 to L: what :func:`rgb_to_lab` answers for r = g = b, any shape."""
-    return rgb_to_lab(np.stack([grey] * 3), axis=0)[0]
+    lightness: Float = rgb_to_lab(np.stack([grey] * 3), axis=0)[0]
+    return lightness
 
 
 def fit_gamut(lab: Float, axis: int = -3, steps: int = 12) -> Float:
@@ -116,11 +117,11 @@ class Grid:
     cell: int = 10
     """Width of a cell in ab units: Zhang et al. 2016 (arXiv 1603.08511), section 2.2."""
 
-    def index(self, a: Array, b: Array) -> Array:
-        """The cell 0..side² - 1 in which ab lies: whole numbers, in the dtype of ``a``."""
+    def index(self, a: Any, b: Any) -> Any:
+        """The cell 0..side² - 1 in which ab lies: whole numbers, in the dtype and kind of ``a``."""
         xp = _namespace(a)
         row, column = (xp.clip((c - self.start) // self.cell, 0, self.side - 1) for c in (a, b))
-        return row * self.side + column  # type: ignore[no-any-return]
+        return row * self.side + column
 
     def centres(self) -> Float:
         """The middle of every cell, ``(side², 2)`` float32, in the order of :meth:`index`."""
