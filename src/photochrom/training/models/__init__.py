@@ -1,0 +1,75 @@
+"""Networks: a backbone and the head that gives meaning to what it emits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from photochrom.errors import BadOption
+from photochrom.training.heads import ABHead, BinsHead, Head, RGBHead, SoftBinsHead
+from photochrom.training.models.cnn import CNN
+from photochrom.training.models.hintnet import HintNet
+from photochrom.training.models.unet import UNet
+
+DEEP = (64, 128, 256, 512, 512)
+"""Widths of the study's deeper U-Net, the bottleneck last."""
+SMALL = (32, 64, 128, 224, 264)
+"""Widths of its 4.5 M U-Net: multiples of 8 keep a GPU's matrix units full."""
+
+
+class Network(nn.Module):
+    """A backbone and its head. ``forward`` trains, ``answer`` is the contract.
+
+    L is ``(N, 1, H, W)`` 0..100 and hints ``(N, 3, H, W)``: a, b and mask. H and W divide by
+    ``multiple``; who uses the network pads, which the runtime does in one place.
+    """
+
+    def __init__(self, backbone: Any, head: Head) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, head
+        self.multiple: int = backbone.multiple
+        self.takes_hints: bool = backbone.takes_hints
+
+    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Tensor:
+        """The backbone's raw channels, for ``head.loss``."""
+        if not self.takes_hints:
+            return self.backbone(lightness)  # type: ignore[no-any-return]
+        if hints is None:
+            hints = lightness.new_zeros(1).expand(lightness.shape[0], 3, *lightness.shape[2:])
+        return self.backbone(lightness, hints)  # type: ignore[no-any-return]
+
+    def answer(
+        self, lightness: Tensor, hints: Tensor | None = None, **scalars: Tensor
+    ) -> dict[str, Tensor]:
+        """``ab`` ``(N, 2, H, W)``, and what else the head can tell, by name."""
+        return self.head.answer(self(lightness, hints).float(), lightness, **scalars)
+
+
+MODELS: dict[str, Callable[[float], Network]] = {
+    "cnn-rgb": lambda alpha: _join(CNN, RGBHead(alpha)),
+    "unet-rgb": lambda alpha: _join(lambda n: UNet(n, SMALL), RGBHead(alpha)),
+    "unet-lab": lambda alpha: _join(lambda n: UNet(n, DEEP), ABHead(alpha)),
+    "unet-bins": lambda alpha: _join(lambda n: UNet(n, DEEP), BinsHead()),
+    "hintnet": lambda alpha: _join(HintNet, SoftBinsHead()),
+}
+
+
+def build(name: str, alpha: float = 0.5) -> Network:
+    """A network with fresh weights.
+
+    Args:
+        name: a key of :data:`MODELS`.
+        alpha: weight of MSE against L1, for the heads that regress.
+
+    Raises:
+        BadOption: no such model.
+    """
+    if name not in MODELS:
+        raise BadOption(f"There is no model {name!r}: choose one of {', '.join(MODELS)}.")
+    return MODELS[name](alpha)
+
+
+def _join(backbone: Callable[[int], nn.Module], head: Head) -> Network:
+    return Network(backbone(head.channels), head)

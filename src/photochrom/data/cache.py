@@ -1,0 +1,170 @@
+"""A set of photos decoded once: one flat file of pixels, so that an epoch never waits for JPEG.
+
+The cache is keyed by what lies at the given paths and by the short side; it is built in a
+temporary folder and renamed when whole, so a killed run leaves nothing that looks finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from photochrom.data.shards import Pixels, Source, decode, digest, find, is_validation
+from photochrom.errors import BadData, BadPhoto
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Decoded photos, all of the same short side."""
+
+    pixels: npt.NDArray[np.uint8]
+    """Every photo's ``(h, w, 3)`` sRGB one after another, flat; memory-mapped."""
+    table: npt.NDArray[np.int64]
+    """``(n, 3)``: where photo i begins in ``pixels``, its h and its w."""
+    names: list[str]
+    digests: list[str]
+    unreadable: dict[str, str]
+    """Photos that could not be decoded, by name, each with the reason."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, i: int) -> Pixels:
+        """Photo i, ``(h, w, 3)`` uint8."""
+        start, h, w = self.table[i]
+        return self.pixels[start : start + h * w * 3].reshape(h, w, 3)
+
+    def split(
+        self, share: float, index: dict[str, str] | None = None
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Numbers of the training and of the validation photos.
+
+        Args:
+            share: part of the photos to hold out, chosen by a hash of their content.
+            index: photo name (whole, or as it is called inside its tar) to ``train`` or ``val``;
+                where given it decides, and photos it does not name are left out.
+        """
+        if index is None:
+            held = np.array([is_validation(d, share) for d in self.digests], bool)
+            return np.flatnonzero(~held), np.flatnonzero(held)
+        splits = [_lookup(index, name) for name in self.names]
+        train, val = (
+            np.array([i for i, s in enumerate(splits) if s == wanted], np.int64)
+            for wanted in ("train", "val")
+        )
+        return train, val
+
+
+def _lookup(index: dict[str, str], name: str) -> str | None:
+    inside = name.partition(".tar/")[2]
+    return index.get(name) or index.get(inside) or index.get(Path(name).name)
+
+
+def default_folder() -> Path:
+    """Where decoded sets are kept: ``$PHOTOCHROM_CACHE``, else ``~/.cache/photochrom``."""
+    return Path(os.environ.get("PHOTOCHROM_CACHE") or Path.home() / ".cache" / "photochrom")
+
+
+def load(
+    paths: Sequence[Path], side: int, folder: Path | None = None, quiet: bool = False
+) -> Photos:
+    """The photos at ``paths`` with a short side of ``side`` pixels, from the cache or into it.
+
+    Raises:
+        BadData: nothing at ``paths``, or nothing of it can be decoded.
+    """
+    sources = find(paths)
+    folder = (folder or default_folder()) / _key(sources, side)
+    if not (folder / "index.json").exists():
+        _build(sources, side, folder, quiet)
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    return Photos(
+        # copy-on-write: torch takes it without complaint, and the file cannot change
+        np.memmap(folder / "pixels.u8", np.uint8, mode="c"),
+        np.array(index["table"], np.int64),
+        index["names"],
+        index["digests"],
+        index["unreadable"],
+    )
+
+
+def _key(sources: Sequence[Source], side: int) -> str:
+    files = {source.path: source.path.stat() for source in sources}
+    state = [(str(p.resolve()), s.st_size, s.st_mtime_ns) for p, s in files.items()]
+    return hashlib.sha256(repr((VERSION, side, state)).encode()).hexdigest()[:16]
+
+
+def _build(sources: Sequence[Source], side: int, folder: Path, quiet: bool) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        index = _decode_all(sources, side, unfinished / "pixels.u8", quiet)
+        (unfinished / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            if not (folder / "index.json").exists():  # else another process was first
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _decode_all(
+    sources: Sequence[Source], side: int, target: Path, quiet: bool
+) -> dict[str, object]:
+    table: list[tuple[int, int, int]] = []
+    names: list[str] = []
+    digests: list[str] = []
+    unreadable: dict[str, str] = {}
+    start = 0
+    workers = os.cpu_count() or 1
+
+    def prepare(source: Source) -> tuple[Pixels | str, str]:
+        data = source.read()
+        try:
+            return fit(decode(data), side), digest(data)
+        except BadPhoto as error:
+            return str(error), ""
+
+    with target.open("wb") as file, ThreadPoolExecutor(workers) as pool:
+        block = 64 * workers  # bounds what waits in memory
+        for first in track(
+            range(0, len(sources), block), f"decoding {len(sources)} photos", disable=quiet
+        ):
+            batch = sources[first : first + block]
+            for source, (pixels, key) in zip(batch, pool.map(prepare, batch), strict=True):
+                if isinstance(pixels, str):
+                    unreadable[source.name] = pixels
+                    continue
+                file.write(pixels.tobytes())
+                table.append((start, *pixels.shape[:2]))
+                start += pixels.size
+                names.append(source.name)
+                digests.append(key)
+    if not names:
+        name, reason = next(iter(unreadable.items()))
+        raise BadData(f"None of the {len(sources)} photos can be read; the first, {name}: {reason}")
+    return {"table": table, "names": names, "digests": digests, "unreadable": unreadable}
+
+
+def fit(pixels: Pixels, side: int) -> Pixels:
+    """Scaled so that the short side has ``side`` pixels, aspect ratio kept."""
+    h, w = pixels.shape[:2]
+    scale = side / min(h, w)
+    size = max(side, round(w * scale)), max(side, round(h * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return pixels if size == (w, h) else np.asarray(cv2.resize(pixels, size, interpolation=way))

@@ -1,0 +1,186 @@
+"""The run: a folder of files, none of them a pickle.
+
+======================  ===========================================================
+config.json             the experiment and what it was trained on
+metrics.jsonl           one line per report: step, loss, PSNR, photos/s, ...
+model.safetensors       the weights for use (the running mean, where there is one)
+checkpoint.safetensors  all that is needed to go on
+samples/                sheets of validation photos: grey, coloured, original
+unreadable.txt          photos that could not be decoded, with reasons
+======================  ===========================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from photochrom.errors import BadRun
+from photochrom.training.models import Network, build
+from photochrom.training.presets import Experiment
+
+State = dict[str, Tensor]
+
+
+def claim(run: Path, experiment: Experiment, resume: bool) -> None:
+    """Make the folder, unless that would mix two runs.
+
+    Raises:
+        BadRun: it holds a run and ``resume`` is not set, or the other way round.
+    """
+    exists = (run / "config.json").exists()
+    if exists and not resume:
+        raise BadRun(f"{run} already holds a run: add --resume, or name another --out.")
+    if resume and not exists:
+        raise BadRun(f"{run} holds no run to resume: leave --resume out to start one.")
+    if exists and load_config(run)[0].model != experiment.model:
+        raise BadRun(f"{run} is a run of another model: name another --out.")
+    (run / "samples").mkdir(parents=True, exist_ok=True)
+
+
+def save_unreadable(run: Path, unreadable: Mapping[str, str]) -> None:
+    """Write which photos could not be decoded, and why."""
+    lines = (f"{name}: {reason}\n" for name, reason in unreadable.items())
+    (run / "unreadable.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def append_metrics(run: Path, facts: Mapping[str, float]) -> None:
+    """One more line of ``metrics.jsonl``; ``facts`` has a ``step``."""
+    with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(facts) + "\n")
+
+
+def forget_metrics_after(run: Path, step: int) -> None:
+    """Drop what was reported after the checkpoint that a resumed run starts from."""
+    path = run / "metrics.jsonl"
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = "".join(line for line in lines if json.loads(line)["step"] <= step)
+        path.write_text(kept, encoding="utf-8")
+
+
+def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> None:
+    """Write ``config.json``."""
+    text = json.dumps({"experiment": asdict(experiment), "data": data}, indent=2)
+    _replace(run / "config.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def load_config(run: Path) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment and the description of its data.
+
+    Raises:
+        BadRun: no run, or not readable.
+    """
+    try:
+        config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+        return Experiment.from_json(config["experiment"]), config["data"]
+    except FileNotFoundError as error:
+        raise BadRun(f"{run} is no run: it has no config.json.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadRun(f"{run / 'config.json'} is damaged: {error}.") from error
+
+
+def load_network(run: Path) -> tuple[Network, dict[str, Any]]:
+    """The trained network of a run, in evaluation mode, and what the weights' file says.
+
+    Raises:
+        BadRun: no run, or weights that do not fit its configuration.
+    """
+    experiment, _ = load_config(run)
+    state, facts = _read(run / "model.safetensors")
+    network = build(experiment.model, experiment.alpha)
+    _fill(network, state, run / "model.safetensors")
+    return network.eval(), facts
+
+
+def save_weights(run: Path, state: State, facts: Mapping[str, Any]) -> None:
+    """Write ``model.safetensors``, the weights for use."""
+    _write(run / "model.safetensors", state, facts)
+
+
+def save_checkpoint(
+    run: Path, network: nn.Module, average: State, optimizer: Optimizer, facts: Mapping[str, Any]
+) -> None:
+    """Write all that is needed to go on, in one file, atomically.
+
+    Args:
+        run: the run's folder.
+        network: the network, not wrapped.
+        average: running mean of the weights; empty for none.
+        optimizer: Adam or AdamW; its state is three tensors for each parameter.
+        facts: step, seconds and the like; must be JSON.
+    """
+    moments = {
+        f"optimizer.{i}.{name}": value
+        for i, state in optimizer.state_dict()["state"].items()
+        for name, value in state.items()
+    }
+    model = {f"model.{name}": value for name, value in network.state_dict().items()}
+    mean = {f"average.{name}": value for name, value in average.items()}
+    _write(run / "checkpoint.safetensors", model | mean | moments, facts)
+
+
+def load_checkpoint(
+    run: Path, network: nn.Module, average: State, optimizer: Optimizer
+) -> dict[str, Any]:
+    """Fill the three with what :func:`save_checkpoint` wrote; returns its facts.
+
+    Raises:
+        BadRun: there is no checkpoint, or it is of another network.
+    """
+    path = run / "checkpoint.safetensors"
+    state, facts = _read(path)
+    _fill(network, _below("model.", state), path)
+    average.update(_below("average.", state))
+    moments: dict[int, State] = {}
+    for name, value in _below("optimizer.", state).items():
+        number, _, key = name.partition(".")
+        moments.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+    return facts
+
+
+def _below(prefix: str, state: State) -> State:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def _fill(network: nn.Module, state: State, path: Path) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise BadRun(f"{path} does not fit its config.json: {error}") from error
+
+
+def _read(path: Path) -> tuple[State, dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise BadRun(f"{path} does not exist: train the run first.") from error
+    except (SafetensorError, ValueError) as error:
+        raise BadRun(f"{path} is damaged ({error}): train again or use a copy.") from error
+
+
+def _write(path: Path, state: State, facts: Mapping[str, Any]) -> None:
+    # Plain copies: tensors that share memory or are laid out channels-last are refused.
+    plain = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
+    _replace(path, lambda p: save_file(plain, p, {"facts": json.dumps(facts)}))
+
+
+def _replace(path: Path, write: Any) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(unfinished)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,254 @@
+"""From a run to one ONNX file that the runtime, the study and anybody else can use.
+
+The head is decoded inside the graph: ``L`` in, ``ab`` out, hints and scalars where the network
+takes them. What the file says about itself is in its metadata. An export that answers differently
+from the network it was made of fails and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from photochrom import __version__
+from photochrom.errors import ExportMismatch
+from photochrom.training import checkpoint
+from photochrom.training.models import Network
+from photochrom.training.presets import Experiment
+
+TOLERANCE, FP16_TOLERANCE = 1e-3, 0.5
+"""Largest difference in ab: of the same arithmetic, and of weights rounded to 16 bits."""
+SMALL = 256
+"""Tensors with fewer elements stay in 32 bits: they weigh nothing and may be constants."""
+
+
+def export(run: Path, target: Path, *, name: str = "", fp16: bool = False) -> float:
+    """Write the trained network of ``run`` to ``target``; returns the largest difference in ab.
+
+    Args:
+        run: a run folder.
+        target: the .onnx file to write, replaced atomically.
+        name: what the model calls itself; default the file's stem.
+        fp16: store the weights in 16 bits (half the file; arithmetic stays in 32).
+
+    Raises:
+        BadRun: no usable run. ExportMismatch: ONNX and torch do not agree.
+    """
+    network, figures = checkpoint.load_network(run)
+    model = to_onnx(network)
+    metadata = describe(run, network, name or target.stem, figures)
+    helper.set_model_props(model, metadata)
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        onnx.save(model, unfinished)
+        difference = check(network, unfinished, TOLERANCE)
+        if fp16:
+            onnx.save(halve(model), unfinished)
+            difference = check(network, unfinished, FP16_TOLERANCE)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return difference
+
+
+class _Graph(nn.Module):
+    """The network as the file shows it: positional inputs, outputs in a fixed order."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.names: list[str] = []
+
+    def forward(self, lightness: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
+        hints = rest[:1] if self.network.takes_hints else ()
+        scalars = dict(zip(self.network.head.scalars, rest[len(hints) :], strict=True))
+        answer = self.network.answer(lightness, *hints, **scalars)
+        self.names = list(answer)
+        return tuple(answer.values())
+
+
+def inputs_of(network: Network) -> list[str]:
+    """Names of the graph's inputs, in order."""
+    return ["L", *(["hints"] if network.takes_hints else []), *network.head.scalars]
+
+
+def to_onnx(network: Network) -> onnx.ModelProto:
+    """The graph with dynamic batch, height and width."""
+    graph = _Graph(network.eval())
+    # A batch of one would be frozen into the graph.
+    examples = _example(network, n=2, h=4 * network.multiple, w=6 * network.multiple)
+    dynamic = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
+    first, *rest = [dynamic if example.ndim == 4 else None for example in examples]
+    with torch.no_grad(), _quiet():
+        graph(*examples)  # learns the names of the outputs
+        program = torch.onnx.export(
+            graph,
+            examples,
+            input_names=inputs_of(network),
+            output_names=graph.names,
+            dynamic_shapes=(first, tuple(rest)) if rest else (first,),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    return program.model_proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes on packages it does not need to itself."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        exporter.setLevel(level)
+
+
+def _example(network: Network, n: int, h: int, w: int, seed: int = 0) -> tuple[Tensor, ...]:
+    draw = torch.Generator().manual_seed(seed)
+    lightness = torch.rand(n, 1, h, w, generator=draw) * 100
+    examples = [lightness]
+    if network.takes_hints:
+        mask = (torch.rand(n, 1, h, w, generator=draw) < 0.01).float()
+        ab = torch.rand(n, 2, h, w, generator=draw) * 100 - 50
+        examples.append(torch.cat([ab * mask, mask], 1))
+    return (*examples, *(torch.tensor(value) for value in network.head.scalars.values()))
+
+
+def check(
+    network: Network, path: Path, tolerance: float, photos: Sequence[npt.NDArray[np.float32]] = ()
+) -> float:
+    """Largest difference in ab between torch and the file, on random and on picture-like input.
+
+    Args:
+        network: what the file was made of.
+        path: the ONNX file.
+        tolerance: the most that is accepted.
+        photos: more L to compare on, each ``(H, W)`` with sides the network's multiple divides.
+
+    Raises:
+        ExportMismatch: beyond ``tolerance``.
+    """
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    worst = 0.0
+    m = network.multiple
+    for n, h, w in ((1, m, m), (2, 4 * m, 6 * m), (3, 2 * m, 5 * m)):
+        worst = max(worst, _difference(network, session, _example(network, n, h, w, seed=n)))
+    for lightness in (*photos, *_pictures(m)):
+        example = list(_example(network, 1, *lightness.shape))
+        example[0] = torch.from_numpy(lightness)[None, None]
+        worst = max(worst, _difference(network, session, tuple(example)))
+    if not worst <= tolerance:  # also when it is not a number
+        raise ExportMismatch(
+            f"The exported file differs from the network by {worst:.3g} in ab, more than "
+            f"{tolerance:g}: nothing was written."
+        )
+    return worst
+
+
+def _pictures(multiple: int) -> list[npt.NDArray[np.float32]]:
+    """L like a photo's: a smooth ramp, and soft shapes of many sizes with noise on them."""
+    h, w = 4 * multiple, 5 * multiple
+    y, x = np.mgrid[:h, :w].astype(np.float32) / h
+    waves = sum(np.sin(f * (x + f * y)) / f for f in (3, 7, 17, 41))
+    noise = np.random.default_rng(0).normal(0, 2, (h, w))
+    return [
+        (100 * y).astype(np.float32),
+        np.clip(50 + 40 * waves + noise, 0, 100).astype(np.float32),
+    ]
+
+
+def _difference(
+    network: Network, session: onnxruntime.InferenceSession, example: tuple[Tensor, ...]
+) -> float:
+    graph = _Graph(network)
+    with torch.no_grad():
+        ours = graph(*example)
+    feed = {name: value.numpy() for name, value in zip(inputs_of(network), example, strict=True)}
+    theirs = session.run(None, feed)
+    ab = graph.names.index("ab")
+    # An argmax between two equal bins may fall either way: compare what is not a coin toss.
+    gap = np.abs(ours[ab].numpy() - theirs[ab])
+    if "logits" in graph.names and not network.head.scalars:
+        best = np.sort(ours[graph.names.index("logits")].numpy(), axis=1)[:, -2:]
+        gap = gap[np.broadcast_to((best[:, 1:] - best[:, :1]) > TOLERANCE, gap.shape)]
+    return float(gap.max(initial=0))
+
+
+def halve(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with its large weights stored in 16 bits and cast back when loaded."""
+    half = onnx.ModelProto()
+    half.CopyFrom(model)
+    casts = []
+    for tensor in half.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if tensor.data_type != TensorProto.FLOAT or values.size < SMALL:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = list(half.graph.node)
+    del half.graph.node[:]
+    half.graph.node.extend([*casts, *nodes])
+    return half
+
+
+def describe(run: Path, network: Network, name: str, figures: dict[str, Any]) -> dict[str, str]:
+    """What the file says of itself; every value a string, as ONNX wants it."""
+    experiment, data = checkpoint.load_config(run)
+    facts = {
+        "name": name,
+        "photochrom": __version__,
+        "version": "1",
+        "multiple": str(network.multiple),
+        "size": str(_usual_size(experiment, network.multiple)),
+        "data": json.dumps(data),
+        "experiment": experiment.model,
+        "licence": "weights carry the terms of the photos they were trained on",
+        "figures": json.dumps(figures),
+        "commit": _commit(),
+    }
+    return facts | {f"default_{k}": str(v) for k, v in network.head.scalars.items()}
+
+
+def _usual_size(experiment: Experiment, multiple: int) -> int:
+    """The short side of a photo at which things are as large as they were in training."""
+    whole = experiment.size / ((1 + experiment.zoom) / 2)  # crops are enlarged to the size
+    return max(1, round(whole / multiple)) * multiple
+
+
+def _commit() -> str:
+    """The commit the code stands at, or nothing where it is not a checkout."""
+    try:
+        folder = Path(__file__).parent
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

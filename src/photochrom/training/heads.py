@@ -1,0 +1,183 @@
+"""Heads: what a network emits, what it is trained towards, and how that becomes ab.
+
+A head has no layers of its own; it gives meaning to the channels a backbone ends in. ``lab`` is
+the truth, ``(N, 3, H, W)``; ``raw`` is the backbone's output, ``(N, channels, H/s, W/s)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from photochrom.color import STUDY_GRID, ZHANG_GRID, Grid, lab_to_rgb, rgb_to_lab
+from photochrom.training import losses
+
+AB_SCALE = 128.0
+"""ab / 128 lies in [-1, 1]."""
+
+
+class Head(Protocol):
+    """The three things a head knows."""
+
+    channels: int
+    """What the backbone has to end in."""
+    scalars: dict[str, float]
+    """Extra inputs of the exported graph with their defaults, passed to :meth:`answer`."""
+
+    def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
+        """The training loss, a scalar."""
+
+    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+        """The graph's outputs: ``ab`` ``(N, 2, H, W)`` always, more by name."""
+
+
+class RGBHead(nn.Module):
+    """The colour itself in RGB. Training never sees which part of it was already known."""
+
+    channels = 3
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha, self.scalars = alpha, dict[str, float]()
+
+    def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
+        return losses.mix(raw.sigmoid(), lab_to_rgb(lab), self.alpha)
+
+    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+        """``rgb`` 0..1 is what the network paints, ``ab`` its colour alone."""
+        rgb = raw.sigmoid()
+        return {"ab": rgb_to_lab(rgb)[:, 1:], "rgb": rgb}
+
+
+class ABHead(nn.Module):
+    """ab by regression; L is kept."""
+
+    channels = 2
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha, self.scalars = alpha, dict[str, float]()
+
+    def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
+        return losses.mix(raw.tanh(), lab[:, 1:] / AB_SCALE, self.alpha)
+
+    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+        return {"ab": raw.tanh() * AB_SCALE}
+
+
+class BinsHead(nn.Module):
+    """The study's classification: 676 bins, one true class a pixel, the likeliest bin wins.
+
+    Bins that sRGB cannot show stay in the count, as in the study, but never win.
+    """
+
+    grid: Grid = STUDY_GRID
+    channels = STUDY_GRID.side**2
+    centres: Tensor
+    weights: Tensor
+    possible: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scalars = dict[str, float]()
+        self.register_buffer("centres", torch.from_numpy(self.grid.centres()))
+        self.register_buffer("possible", torch.from_numpy(self.grid.in_gamut()))
+        self.register_buffer("weights", torch.ones(self.channels))
+
+    def set_frequency(self, frequency: npt.NDArray[np.floating[Any]], rebalance: float) -> None:
+        """Weigh the classes by how often each occurs in the training photos, ``(676,)``."""
+        self.weights.copy_(torch.from_numpy(losses.class_weights(frequency, rebalance)))
+
+    def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
+        classes = self.grid.index(lab[:, 1], lab[:, 2]).long()
+        return losses.cross_entropy(raw, classes, self.weights)
+
+    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+        allowed = raw.masked_fill(~self.possible[:, None, None], -1e4)
+        ab = self.centres[allowed.argmax(1)]  # (N, H, W, 2)
+        return {"ab": ab.permute(0, 3, 1, 2), "logits": allowed}
+
+
+class SoftBinsHead(nn.Module):
+    """A distribution over the bins that sRGB can show, decoded by annealed mean with one dial.
+
+    Trained with class weights w, the network answers p * w. ``vivid`` says how much of w stays:
+    decoding from ``logits - (1 - vivid) * log w`` gives the true p at 0 (most accurate) and the
+    rebalanced one at 1 (most colourful). ``temperature`` sharpens before the mean is taken
+    (Zhang et al. 2016, section 2.3: 0.38).
+    """
+
+    grid: Grid = ZHANG_GRID
+    neighbours, sigma = 5, 5.0
+    """Soft encoding of a target: Zhang et al. 2016, section 2.2."""
+    centres: Tensor
+    weights: Tensor
+    table_classes: Tensor
+    table_shares: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        centres = self.grid.centres()[self.grid.in_gamut()]
+        self.channels = len(centres)
+        self.scalars = {"vivid": 0.3, "temperature": 0.7}
+        self.register_buffer("centres", torch.from_numpy(centres))
+        self.register_buffer("weights", torch.ones(self.channels))
+        # Soft encoding of every whole ab, so that training only looks it up.
+        classes, shares = _soft_encoding(centres, self.neighbours, self.sigma)
+        self.register_buffer("table_classes", torch.from_numpy(classes), persistent=False)
+        self.register_buffer("table_shares", torch.from_numpy(shares), persistent=False)
+
+    def set_frequency(self, frequency: npt.NDArray[np.floating[Any]], rebalance: float) -> None:
+        """Weigh the bins by how often each occurs in the training photos.
+
+        Args:
+            frequency: ``(side²,)`` over the whole grid; smoothed here over neighbouring cells, as
+                in the paper, because rare cells are hardly counted.
+            rebalance: see :func:`photochrom.training.losses.class_weights`.
+        """
+        centres = self.centres.numpy(force=True)
+        distance = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
+        kernel = np.exp(-((distance / self.sigma) ** 2) / 2)
+        smooth = (kernel / kernel.sum(1, keepdims=True)) @ frequency[self.grid.in_gamut()]
+        self.weights.copy_(torch.from_numpy(losses.class_weights(smooth, rebalance)))
+
+    def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
+        stride = lab.shape[-1] // raw.shape[-1]
+        ab = F.avg_pool2d(lab[:, 1:], stride)
+        row = self._row(ab)
+        classes, shares = self.table_classes[row], self.table_shares[row]  # (N, H, W, K)
+        return losses.soft_cross_entropy(
+            raw, classes.permute(0, 3, 1, 2), shares.permute(0, 3, 1, 2), self.weights
+        )
+
+    def _row(self, ab: Tensor) -> Tensor:
+        a, b = (ab.round().clamp(-128, 127) + 128).long().unbind(1)
+        return a * 256 + b
+
+    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+        """``ab`` at the size of ``lightness``; ``logits`` of the true p, before any dial."""
+        vivid, temperature = (scalars.get(k, torch.tensor(v)) for k, v in self.scalars.items())
+        log_weights = self.weights.log()[:, None, None]
+        share = ((raw - (1 - vivid) * log_weights) / temperature).softmax(1)
+        ab = torch.einsum("nqhw,qc->nchw", share, self.centres)
+        ab = F.interpolate(ab, size=lightness.shape[2:], mode="bilinear", align_corners=False)
+        return {"ab": ab, "logits": raw - log_weights}
+
+
+def _soft_encoding(
+    centres: npt.NDArray[np.floating[Any]], neighbours: int, sigma: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Nearest bins and their shares for ab = -128..127 squared, each ``(65536, neighbours)``."""
+    level = np.arange(-128, 128, dtype=np.float32)
+    ab = np.stack(np.meshgrid(level, level, indexing="ij"), -1).reshape(-1, 2)
+    distance = ((ab[:, None] - centres[None]) ** 2).sum(-1)
+    classes = np.argpartition(distance, neighbours, axis=1)[:, :neighbours]
+    nearest = np.take_along_axis(distance, classes, 1)
+    nearest -= nearest.min(1, keepdims=True)  # far outside the gamut all shares would underflow
+    shares = np.exp(-nearest / (2 * sigma**2))
+    return classes.astype(np.int64), (shares / shares.sum(1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,178 @@
+"""From decoded photos to batches of Lab and hints, reproducibly.
+
+Every random choice is a function of the seed and the step alone, and is made for the whole global
+batch before a process takes its share. So a resumed run sees what it would have seen, and any
+number of processes see together what one process sees alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from photochrom.color import Grid, rgb_to_lab
+from photochrom.data.cache import Photos
+
+HINTS_MEAN, HINTS_MOST = 8, 64
+"""How many hints a hinted photo gets: geometric with this mean, cut off."""
+PATCHES = (1, 3, 5, 7, 9)
+"""Sides of the patches a hint reveals, pixels (one for all photos of a step)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some photos of a step."""
+
+    lab: Tensor
+    """``(N, 3, size, size)`` float32."""
+    hints: Tensor
+    """``(N, 3, size, size)``: a, b and mask."""
+
+
+class Loader:
+    """Batches of random crops from a set of photos.
+
+    Args:
+        photos: the decoded set.
+        chosen: numbers of the photos to train on.
+        size: side of the crops, pixels.
+        zoom: smallest crop as a share of the short side.
+        batch: photos a step over all ranks; not more than there are.
+        hints: share of photos with hints.
+        seed: of everything random.
+        rank, world: which share of each batch to deliver.
+        device: where batches are made; with ``resident`` the photos are held there whole.
+    """
+
+    def __init__(
+        self,
+        photos: Photos,
+        chosen: npt.NDArray[np.int64],
+        *,
+        size: int,
+        zoom: float,
+        batch: int,
+        hints: float,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        device: torch.device | str = "cpu",
+        resident: bool = False,
+    ) -> None:
+        self.size, self.zoom, self.hints, self.seed = size, zoom, hints, seed
+        self.rank, self.world, self.device = rank, world, torch.device(device)
+        self.chosen = chosen
+        self.batch = min(batch, len(chosen)) // world * world
+        self.table = photos.table
+        self.side = int(photos.table[:, 1:].min())
+        pixels = torch.from_numpy(np.asarray(photos.pixels))
+        self.pixels = pixels.to(self.device) if resident else pixels
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return max(1, len(self.chosen) // self.batch)
+
+    def __call__(self, step: int) -> Batch:
+        """This rank's share of batch ``step``, counted from 0 over all epochs."""
+        draw = torch.Generator().manual_seed(_mix(self.seed, 1, step))
+        n = self.batch
+        cut = int(torch.randint(round(self.side * self.zoom), self.side + 1, (), generator=draw))
+        where, flip = torch.rand(n, 2, generator=draw), torch.rand(n, generator=draw) < 0.5
+        points = self._points(draw)
+        mine = slice(self.rank, None, self.world)
+        crops = torch.stack(
+            [
+                self._crop(i, cut, *yx)
+                for i, yx in zip(self._photos(step)[mine], where[mine].tolist(), strict=True)
+            ]
+        ).to(self.device, non_blocking=True)
+        flipped = flip[mine].to(self.device)[:, None, None, None]
+        lab = to_lab(torch.where(flipped, crops.flip(2), crops), self.size)
+        return Batch(lab, _reveal(lab[:, 1:], points[mine].to(self.device), self._patch(step)))
+
+    def _photos(self, step: int) -> list[int]:
+        epoch, first = divmod(step, self.steps_per_epoch)
+        draw = torch.Generator().manual_seed(_mix(self.seed, 2, epoch))
+        order = torch.randperm(len(self.chosen), generator=draw)
+        return self.chosen[order[first * self.batch : (first + 1) * self.batch]].tolist()  # type: ignore[no-any-return]
+
+    def _crop(self, i: int, cut: int, y: float, x: float) -> Tensor:
+        start, h, w = self.table[i].tolist()
+        photo = self.pixels[start : start + h * w * 3].view(h, w, 3)
+        top, left = round(y * (h - cut)), round(x * (w - cut))
+        return photo[top : top + cut, left : left + cut]
+
+    def _points(self, draw: torch.Generator) -> Tensor:
+        """Where hints go, ``(batch, HINTS_MOST, 2)`` in 0..1; -1 for no hint."""
+        hinted = torch.rand(self.batch, generator=draw) < self.hints
+        count = torch.empty(self.batch).geometric_(1 / HINTS_MEAN, generator=draw)
+        points = torch.rand(self.batch, HINTS_MOST, 2, generator=draw)
+        unused = torch.arange(HINTS_MOST) >= torch.where(hinted, count, 0)[:, None]
+        return points.masked_fill(unused[..., None], -1)
+
+    def _patch(self, step: int) -> int:
+        return PATCHES[_mix(self.seed, 3, step) % len(PATCHES)]
+
+
+def to_lab(pixels: Tensor, size: int) -> Tensor:
+    """``(N, h, w, 3)`` uint8 sRGB to ``(N, 3, size, size)`` Lab."""
+    rgb = pixels.permute(0, 3, 1, 2).float() / 255
+    if rgb.shape[2:] != (size, size):
+        rgb = F.interpolate(rgb, size=(size, size), mode="bicubic", antialias=True).clamp(0, 1)
+    return rgb_to_lab(rgb)
+
+
+def _reveal(ab: Tensor, points: Tensor, patch: int) -> Tensor:
+    """Hint planes ``(N, 3, H, W)`` that show the mean ab of a patch around each point."""
+    n, _, h, w = ab.shape
+    planes = ab.new_zeros(n, 3, h, w)
+    photo, k = torch.nonzero(points[..., 0] >= 0, as_tuple=True)
+    if not len(photo):
+        return planes
+    means = F.avg_pool2d(ab, patch, 1, patch // 2, count_include_pad=False)
+    limits = torch.tensor([h - 1, w - 1], device=ab.device)
+    y, x = (points[photo, k] * limits).round().long().unbind(-1)
+    values = torch.cat([means[photo, :, y, x], means.new_ones(len(photo), 1)], 1)
+    reach = torch.arange(patch, device=ab.device) - patch // 2
+    rows = (y[:, None] + reach).clamp(0, h - 1)[:, :, None]  # (M, patch, 1)
+    columns = (x[:, None] + reach).clamp(0, w - 1)[:, None, :]  # (M, 1, patch)
+    planes[photo[:, None, None], :, rows, columns] = values[:, None, None, :]
+    return planes
+
+
+def validation_batches(
+    photos: Photos, chosen: Sequence[int], batch: int
+) -> list[npt.NDArray[np.uint8]]:
+    """Centre squares of the chosen photos, in stacks of at most ``batch``, uint8."""
+    squares = []
+    for i in chosen:
+        photo = photos[i]
+        h, w = photo.shape[:2]
+        cut = min(h, w)
+        top, left = (h - cut) // 2, (w - cut) // 2
+        squares.append(photo[top : top + cut, left : left + cut])
+    return [np.stack(squares[i : i + batch]) for i in range(0, len(squares), batch)]
+
+
+def bin_frequency(
+    photos: Photos, chosen: npt.NDArray[np.int64], grid: Grid, most: int = 2000
+) -> npt.NDArray[np.float64]:
+    """How often each cell of ``grid`` occurs, ``(side²,)``, counted on at most ``most`` photos."""
+    counts = np.zeros(grid.side**2)
+    for i in chosen[:: max(1, len(chosen) // most)]:
+        rgb = photos[i][::2, ::2].transpose(2, 0, 1).astype(np.float32) / 255
+        _, a, b = rgb_to_lab(rgb)
+        counts += np.bincount(grid.index(a, b).astype(np.int64).ravel(), minlength=len(counts))
+    return counts
+
+
+def _mix(seed: int, use: int, number: int) -> int:
+    """One well-spread 63-bit seed for each use and number."""
+    state = np.random.SeedSequence([seed, use, number]).generate_state(1, np.uint64)[0]
+    return int(state) >> 1

@@ -1,0 +1,77 @@
+"""What training minimises. Every loss is a mean over all its elements, a scalar.
+
+Why it matters which: where one grey fits several colours, MSE is smallest at their mean, L1 at
+their median, and cross-entropy at their distribution.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def mse(output: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error; its minimum is the conditional mean."""
+    return F.mse_loss(output, target)
+
+
+def l1(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error; its minimum is the conditional median."""
+    return F.l1_loss(output, target)
+
+
+def mix(output: Tensor, target: Tensor, alpha: float) -> Tensor:
+    """``alpha * MSE + (1 - alpha) * L1``; the ends are the pure losses."""
+    if alpha == 1:
+        return mse(output, target)
+    if alpha == 0:
+        return l1(output, target)
+    return alpha * mse(output, target) + (1 - alpha) * l1(output, target)
+
+
+def cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
+    """Class-weighted cross-entropy.
+
+    Args:
+        logits: ``(N, Q, H, W)``.
+        classes: ``(N, H, W)`` int64, the true class of each pixel.
+        weights: ``(Q,)``, see :func:`class_weights`. The sum is divided by the number of pixels
+            and not by their weights, so that a batch of rare colours does weigh more.
+    """
+    return F.cross_entropy(logits, classes, weights, reduction="none").mean()
+
+
+def soft_cross_entropy(logits: Tensor, classes: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
+    """Cross-entropy against a target spread over a few classes.
+
+    Each class counts with its own weight, so that the minimum is exactly ``p * w`` (normalised)
+    and decoding can divide the weights out again.
+
+    Args:
+        logits: ``(N, Q, H, W)``.
+        classes: ``(N, K, H, W)`` int64, the classes a pixel belongs to.
+        shares: ``(N, K, H, W)``, how much to each; sums to 1 over K.
+        weights: ``(Q,)``.
+    """
+    likelihood = F.log_softmax(logits, 1).gather(1, classes)
+    return -(likelihood * shares * weights[classes]).sum(1).mean()
+
+
+def class_weights(frequency: npt.NDArray[np.floating], rebalance: float) -> npt.NDArray[np.float32]:
+    """Weights that let rare colours count: Zhang et al. 2016 (arXiv 1603.08511), equation 4.
+
+    ``w ~ 1 / ((1 - rebalance) * p + rebalance / Q)``, scaled so that the mean weight over the
+    training photos' pixels is 1. Classes that never occur (``p = 0``) get the largest weight.
+
+    Args:
+        frequency: ``(Q,)``, how often each class occurs in the training photos; any positive sum.
+        rebalance: 0 weighs by inverse frequency, 1 not at all; the paper takes 0.5.
+    """
+    p = frequency / frequency.sum()
+    if rebalance == 0:
+        p = np.maximum(p, p[p > 0].min())  # else a class that never occurs weighs infinitely
+    w = 1 / ((1 - rebalance) * p + rebalance / len(p))
+    weights: npt.NDArray[np.float32] = (w / (p * w).sum()).astype(np.float32)
+    return weights

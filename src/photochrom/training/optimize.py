@@ -1,0 +1,73 @@
+"""How weights move: which of them, by how much, and their running mean."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from photochrom.training.presets import Experiment
+
+State = dict[str, Tensor]
+
+
+def freeze(network: nn.Module, pattern: str) -> list[nn.Module]:
+    """Stop the parameters that ``pattern`` finds from learning; empty finds none.
+
+    Returns:
+        The batch norms among them, which whoever trains has to keep in evaluation mode.
+    """
+    if not pattern:
+        return []
+    for name, parameter in network.named_parameters():
+        if re.search(pattern, name):
+            parameter.requires_grad_(False)
+    return [
+        module
+        for name, module in network.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and re.search(pattern, name)
+    ]
+
+
+def make_optimizer(network: nn.Module, experiment: Experiment) -> Optimizer:
+    """Adam or AdamW; a pretrained encoder learns at its own rate."""
+    encoder: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            slow = experiment.encoder_rate != 1 and "encoder" in name.split(".")
+            (encoder if slow else rest).append(parameter)
+    groups = [{"params": rest, "share": 1.0}]
+    if encoder:
+        groups.append({"params": encoder, "share": experiment.encoder_rate})
+    if experiment.optimizer == "adamw":
+        return torch.optim.AdamW(groups, experiment.lr, weight_decay=experiment.weight_decay)
+    return torch.optim.Adam(groups, experiment.lr)
+
+
+def set_rate(optimizer: Optimizer, experiment: Experiment, step: int, progress: float) -> None:
+    """The learning rate of this step: a warm-up, then constant or half a cosine to nothing."""
+    rate = experiment.lr * min(1, (step + 1) / max(1, experiment.warmup))
+    if experiment.schedule == "cosine":
+        rate *= (1 + math.cos(math.pi * progress)) / 2
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["share"]
+
+
+def copy_of(network: nn.Module) -> State:
+    """A copy of the weights, to start a running mean from or to come back to."""
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def update_average(average: State, network: nn.Module, decay: float, step: int) -> None:
+    """Move the running mean towards the weights; it moves faster in the first steps."""
+    decay = min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                average[name].lerp_(value, 1 - decay)
+            else:
+                average[name].copy_(value)

@@ -1,0 +1,165 @@
+"""Experiments: everything that decides what a training does, in one frozen value each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from photochrom.errors import BadOption
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training. Each field is a flag of ``photochrom train``."""
+
+    model: str
+    """Which network: a key of photochrom.training.models.MODELS."""
+    size: int = 96
+    """Side of the square the network sees, pixels."""
+    side: int = 256
+    """Short side at which the decoded photos are kept, pixels."""
+    zoom: float = 1.0
+    """Smallest random crop, as a share of the short side; 1 takes the whole short side."""
+    batch: int = 512
+    """Photos a step, over all processes."""
+    epochs: float = 20
+    """Passes over the training photos, unless time ends it first."""
+    lr: float = 1e-4
+    """Learning rate (its peak, where there is a schedule)."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """The optimizer."""
+    weight_decay: float = 0.0
+    """AdamW's weight decay."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Learning rate over the run; a run limited by minutes anneals over its minutes."""
+    warmup: int = 0
+    """Steps over which the learning rate rises from nothing."""
+    encoder_rate: float = 1.0
+    """Learning rate of a pretrained encoder, relative to the rest."""
+    pretrained: bool = False
+    """Start the encoder from ImageNet weights."""
+    freeze: str = ""
+    """Parameters whose name matches this regular expression stay as they are; batch norms that
+    match keep their statistics too."""
+    alpha: float = 0.5
+    """alpha * MSE + (1 - alpha) * L1, for the regressing heads."""
+    rebalance: float = 0.5
+    """How far class weights are mixed with uniform: 0 inverse frequency, 1 no rebalancing."""
+    hints: float = 0.0
+    """Share of photos that come with colour hints."""
+    ema: float = 0.0
+    """Decay of the running mean of the weights that validation and export use; 0 for none."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """Arithmetic; auto is bfloat16 on a GPU and float32 elsewhere."""
+    validation: float = 0.03
+    """Share of the photos held out for validation, chosen by content."""
+    validate_on: int = 256
+    """Photos each validation measures, at most."""
+    seed: int = 0
+    """Of weights, order, crops, flips and hints."""
+
+    def __post_init__(self) -> None:
+        limits = {
+            "size": self.size >= 32,
+            "side": self.side >= 32,
+            "zoom": 0 < self.zoom <= 1,
+            "batch": self.batch >= 1,
+            "epochs": self.epochs > 0,
+            "lr": self.lr > 0,
+            "alpha": 0 <= self.alpha <= 1,
+            "rebalance": 0 <= self.rebalance <= 1,
+            "hints": 0 <= self.hints <= 1,
+            "ema": 0 <= self.ema < 1,
+            "validation": 0 < self.validation < 1,
+            "validate_on": self.validate_on >= 1,
+        }
+        for name, holds in limits.items():
+            if not holds:
+                value = getattr(self, name)
+                raise BadOption(f"--{name.replace('_', '-')} {value} is out of range.")
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Experiment:
+        """From what ``dataclasses.asdict`` gave; unknown keys are an error."""
+        unknown = set(values) - {field.name for field in fields(cls)}
+        if unknown:
+            raise BadOption(f"The configuration has unknown settings: {', '.join(sorted(unknown))}")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where and how long a training runs: what may differ without changing what it computes."""
+
+    data: Sequence[Path]
+    """Folders or .tar files of photos."""
+    out: Path
+    """The run's folder."""
+    index: Path | None = None
+    """CSV with the columns name and split (train or val); without it content decides."""
+    minutes: float | None = None
+    """Stop, saved, after this long; counts what the run took before it was resumed."""
+    resume: bool = False
+    """Go on from the run's checkpoint."""
+    init: Path | None = None
+    """Start from the weights of this run (same model)."""
+    resident: bool = False
+    """Hold all photos on the device."""
+    save_every: float = 2.0
+    """Minutes between checkpoints."""
+    validate_every: int = 500
+    """Steps between validations."""
+    report_every: int = 20
+    """Steps between reports."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    cache: Path | None = None
+    """Where decoded photos are kept; default ~/.cache/photochrom."""
+    quiet: bool = False
+    """No progress on the terminal."""
+
+
+# The four rows of the study (Adam, 1e-4), and the flagship.
+PRESETS: dict[str, tuple[str, Experiment]] = {
+    "cnn-rgb": (
+        "encoder-decoder without skips, grey to RGB",
+        Experiment("cnn-rgb", size=96, batch=512, epochs=20, alpha=0.7),
+    ),
+    "unet-rgb": (
+        "U-Net, grey to RGB",
+        Experiment("unet-rgb", size=96, batch=512, epochs=20, alpha=0.7),
+    ),
+    "unet-lab": (
+        "deeper U-Net, L to ab by regression",
+        Experiment("unet-lab", size=512, batch=16, epochs=15, alpha=0.5),
+    ),
+    "unet-bins": (
+        "the same U-Net, L to one of 676 ab bins",
+        Experiment("unet-bins", size=512, batch=16, epochs=20),
+    ),
+    "hintnet": (
+        "pretrained encoder, a distribution over ab, colour hints: the bundled model",
+        Experiment(
+            "hintnet",
+            size=128,
+            side=200,
+            zoom=0.7,
+            batch=32,
+            epochs=40,
+            lr=1e-3,
+            optimizer="adamw",
+            weight_decay=0.01,
+            schedule="cosine",
+            warmup=100,
+            encoder_rate=0.2,
+            pretrained=True,
+            # Depthwise weights and the encoder's statistics stay: they cost a third of the time
+            # on a CPU and pretraining has settled them.
+            freeze=r"encoder\..*(norm|depthwise)",
+            hints=0.5,
+            ema=0.998,
+        ),
+    ),
+}
