@@ -6,6 +6,9 @@ from __future__ import annotations
 class PhotochromError(Exception):
     """Every error that photochrom raises on purpose. Its text is meant for the user."""
 
+    exit_code = 1
+    """Of the command line: 1 something failed, 2 the request was wrong."""
+
 
 class BadPhoto(PhotochromError):
     """The photograph cannot be read: missing, empty, cut short, or not an image."""
@@ -13,6 +16,8 @@ class BadPhoto(PhotochromError):
 
 class BadModel(PhotochromError):
     """The model cannot be used: unknown name, missing file, or not a colorizer."""
+
+    exit_code = 2
 
 
 class BadData(PhotochromError):
@@ -25,6 +30,8 @@ class BadRun(PhotochromError):
 
 class BadOption(PhotochromError):
     """The request itself is wrong: an option out of range, or options that do not go together."""
+
+    exit_code = 2
 
 
 class CannotWrite(PhotochromError):

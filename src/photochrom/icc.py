@@ -60,9 +60,7 @@ def to_srgb(pixels: Pixels, profile: bytes) -> Pixels:
 
 
 _RAMP = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)  # (1, 256, 3)
-_PRIMARIES = np.uint8(
-    [[[200, 50, 50], [50, 200, 50], [50, 50, 200]]]
-)  # (1, 3, 3), inside any gamut
+_PRIMARIES = np.array([[[200, 50, 50], [50, 200, 50], [50, 50, 200]]], np.uint8)  # in any gamut
 
 
 def _changes(probe: Any, source: ImageCms.ImageCmsProfile) -> bool:

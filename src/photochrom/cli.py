@@ -1,0 +1,337 @@
+"""The command line. Each command imports what it needs when it runs, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.progress import track
+from tyro.conf import CascadeSubcommandArgs, OmitArgPrefixes, OmitSubcommandPrefixes, Positional
+
+from photochrom import __version__
+from photochrom.errors import BadData, BadOption, MissingExtra, PhotochromError
+from photochrom.training.presets import PRESETS, Session
+
+if TYPE_CHECKING:
+    from photochrom.colorizer import Colorizer
+
+DESCRIPTION = "photochrom gives colour to black-and-white photographs."
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".avif", ".gif", ".jp2"}
+
+Photos = Annotated[
+    Positional[tuple[Path, ...]],
+    tyro.conf.arg(metavar="PHOTO...", help="photographs, or folders of them"),
+]
+Model = Annotated[
+    str | None, tyro.conf.arg(help="a bundled model's name, or an .onnx file; default: the best")
+]
+Size = Annotated[
+    int | None,
+    tyro.conf.arg(help="short side at which the network looks, pixels; default: its own"),
+]
+Strength = Annotated[float, tyro.conf.arg(help="how much of the colour: 0 grey, 1 as predicted")]
+Vivid = Annotated[
+    float | None, tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's")
+]
+
+
+def colorize(
+    photos: Photos,
+    /,
+    out: Annotated[
+        Path | None, tyro.conf.arg(aliases=["-o"], help="file or folder; default: beside the photo")
+    ] = None,
+    model: Model = None,
+    size: Size = None,
+    strength: Strength = 1.0,
+    vivid: Vivid = None,
+    force: Annotated[bool, tyro.conf.arg(help="overwrite results that exist")] = False,
+) -> int:
+    """Colour photographs.
+
+    The result keeps the photo's size, format, lightness and metadata; the photo itself is never
+    touched. Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
+    """
+    colorizer = _colorizer(model)
+    jobs = list(_jobs(photos, out))
+    failed: dict[Path, str] = {}
+    for photo, target in track(jobs, "colouring", console=_stderr(), disable=len(jobs) == 1):
+        try:
+            if target is not None:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            written = colorizer.colorize(
+                photo, output=target, force=force, size=size, strength=strength, vivid=vivid
+            )
+            print(written)  # noqa: T201 - the answer, for pipes
+        except BadOption:
+            raise
+        except PhotochromError as error:
+            failed[photo] = str(error)
+        except OSError as error:
+            failed[photo] = f"{photo}: {error.strerror or error}."
+    for reason in failed.values():
+        _say(reason)
+    if failed and len(jobs) > 1:
+        _say(f"{len(failed)} of {len(jobs)} photos failed.")
+    return 1 if failed else 0
+
+
+def sheet(
+    photos: Photos,
+    /,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")] = Path(
+        "sheet.jpg"
+    ),
+    model: Model = None,
+    size: Size = None,
+    strength: Strength = 1.0,
+    vivid: Vivid = None,
+    height: Annotated[int, tyro.conf.arg(help="of each row, pixels")] = 320,
+    across: Annotated[int, tyro.conf.arg(help="photos side by side")] = 1,
+    most: Annotated[int | None, tyro.conf.arg(help="stop after so many photos")] = None,
+) -> int:
+    """Make one picture of many: grey, coloured and, where there was colour, the original.
+
+    Takes photographs, folders and tar shards. Example: photochrom sheet album/ -o before-after.jpg
+    """
+    from photochrom import photo as photographs
+    from photochrom.study.sheet import sheet as make
+
+    colorizer = _colorizer(model)
+    rows = []
+    for source in track(_readable(photos, most), "colouring", console=_stderr()):
+        before = photographs.read(source)
+        after = colorizer.render(before, size=size, strength=strength, vivid=vivid)
+        grey = colorizer.render(before, size=32, strength=0)
+        original = _eight_bit(before.pixels) if _has_colour(before.pixels) else None
+        rows.append((_eight_bit(grey.pixels), _eight_bit(after.pixels), original))
+    columns = ["grey", "coloured", "original"]
+    if all(row[2] is None for row in rows):
+        rows, columns = [row[:2] for row in rows], columns[:2]  # type: ignore[misc]
+    picture = make(rows, columns, height=height, across=across)
+    photographs.write(photographs.read(picture), out, force=True)
+    print(out)  # noqa: T201
+    return 0
+
+
+def evaluate(
+    models: Annotated[
+        Positional[tuple[str, ...]],
+        tyro.conf.arg(metavar="MODEL...", help="bundled names, .onnx files or run folders"),
+    ],
+    /,
+    data: Annotated[tuple[Path, ...], tyro.conf.arg(help="folders or .tar files of photos")],
+    protocol: Annotated[
+        Literal["crop256", "crop512", "native"], tyro.conf.arg(help="how photos are cut")
+    ] = "crop256",
+    json: Annotated[Path | None, tyro.conf.arg(help="write every figure here")] = None,
+    vivid: Vivid = None,
+    held_out: Annotated[
+        float | None, tyro.conf.arg(help="only this share: what training with it held out")
+    ] = None,
+    most: Annotated[int | None, tyro.conf.arg(help="stop after so many photos")] = None,
+) -> int:
+    """Measure colorizers on colour photographs, beside doing nothing and one constant colour.
+
+    Example: photochrom evaluate hintnet runs/mine --data test.tar --json figures.json
+    """
+    from photochrom.data import shards
+    from photochrom.study import evaluate as study
+
+    def measured(colorizer: Colorizer) -> Callable[[Any], Any]:
+        return lambda lightness: colorizer.predict(lightness, vivid=vivid)
+
+    opened = {Path(name).stem: _colorizer(_exported(name)) for name in models}
+    sources = shards.find(data)
+    if held_out is not None:
+        sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
+    unreadable: list[str] = []
+    results = study.evaluate(
+        _decoded(sources[:most], unreadable),
+        {name: measured(colorizer) for name, colorizer in opened.items()},
+        protocol=protocol,
+        total=len(sources[:most]),
+    )
+    Console().print(results.table())
+    if json is not None:
+        results.write(json)
+    for reason in unreadable:
+        _say(reason)
+    return 1 if unreadable else 0
+
+
+def export(
+    run: Positional[Path],
+    /,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the .onnx file to write")],
+    name: Annotated[str, tyro.conf.arg(help="what the model calls itself")] = "",
+    fp16: Annotated[bool, tyro.conf.arg(help="store weights in 16 bits: half the file")] = False,
+) -> int:
+    """Make one ONNX file of a trained run, and check that it answers as the network does.
+
+    Example: photochrom export runs/mine -o mine.onnx --fp16
+    """
+    with _needs("train"):
+        from photochrom.training.export import export as make
+    difference = make(run, out, name=name, fp16=fp16)
+    print(f"{out} (at most {difference:.2g} in ab from the network)")  # noqa: T201
+    return 0
+
+
+_Preset = tyro.extras.subcommand_type_from_defaults(
+    {name: experiment for name, (_, experiment) in PRESETS.items()},
+    {name: description for name, (description, _) in PRESETS.items()},
+)
+
+
+def train(
+    experiment: OmitArgPrefixes[OmitSubcommandPrefixes[_Preset]],  # type: ignore[valid-type]
+    session: OmitArgPrefixes[Session],
+) -> int:
+    """Train a colorizer; every setting of the preset is a flag.
+
+    Example: photochrom train hintnet --data photos/ --out runs/mine --minutes 60
+    """
+    with _needs("train"):
+        from photochrom.training.train import train as fit
+    fit(experiment, session)
+    return 0
+
+
+COMMANDS: dict[str, Callable[..., int]] = {
+    "colorize": colorize,
+    "sheet": sheet,
+    "evaluate": evaluate,
+    "train": train,
+    "export": export,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 something failed, 2 the request was wrong."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) in (["--version"], ["-V"]):
+        print(f"photochrom {__version__}")  # noqa: T201
+        sys.exit(0)
+    try:
+        code = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="photochrom",
+            description=DESCRIPTION,
+            args=arguments,
+            config=(CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
+        )
+    except PhotochromError as error:
+        _say(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        code = 130
+    sys.exit(code)
+
+
+# --- what the commands share -----------------------------------------------------------------
+
+
+def _say(sentence: str) -> None:
+    print(f"photochrom: {sentence}", file=sys.stderr)  # noqa: T201
+
+
+def _stderr() -> Console:
+    return Console(stderr=True)
+
+
+def _colorizer(model: str | None) -> Colorizer:
+    from photochrom.colorizer import Colorizer
+
+    return Colorizer(model)
+
+
+@contextmanager
+def _needs(extra: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(error.name or str(error), extra) from error
+
+
+def _jobs(photos: Iterable[Path], out: Path | None) -> Iterator[tuple[Path, Path | None]]:
+    """Each photo with where it goes (None: beside it); folders are mirrored."""
+    photos = list(photos)
+    if not photos:
+        raise BadOption("Name at least one photograph, or a folder of them.")
+    into_file = out is not None and out.suffix.lower() in SUFFIXES and not out.is_dir()
+    if into_file and (len(photos) != 1 or photos[0].is_dir()):
+        raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
+    for given in photos:
+        for photo in _inside(given):
+            if out is None or into_file:
+                yield photo, out
+            else:
+                below = photo.relative_to(given) if given.is_dir() else Path(photo.name)
+                yield photo, out / below
+
+
+def _inside(given: Path) -> list[Path]:
+    if not given.is_dir():
+        return [given]
+    found = sorted(p for p in given.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise BadData(f"No photos in {given}: photochrom looks for {', '.join(sorted(SUFFIXES))}.")
+    return found
+
+
+def _readable(photos: Iterable[Path], most: int | None) -> list[Path | bytes]:
+    """Photo files, and the bytes of photos inside tar shards."""
+    from photochrom.data import shards
+
+    found: list[Path | bytes] = []
+    for given in photos:
+        if given.suffix == ".tar":
+            found += [source.read() for source in shards.find([given])[:most]]
+        else:
+            found += _inside(given)
+    return found[:most]
+
+
+def _decoded(sources: Sequence[Any], unreadable: list[str]) -> Iterator[tuple[str, Any]]:
+    from photochrom.data import shards
+
+    for name, pixels in shards.photos(sources):
+        if isinstance(pixels, PhotochromError):
+            unreadable.append(f"{name}: {pixels}")
+        else:
+            yield name, pixels
+
+
+def _exported(model: str) -> str:
+    """A run folder's ONNX file, made when it is missing or older than the weights."""
+    run = Path(model)
+    if not (run / "config.json").is_file():
+        return model
+    target, weights = run / "model.onnx", run / "model.safetensors"
+    if not target.exists() or target.stat().st_mtime < weights.stat().st_mtime:
+        with _needs("train"):
+            from photochrom.training.export import export as make
+        make(run, target, name=run.name)
+    return str(target)
+
+
+def _eight_bit(pixels: Any) -> Any:
+    import numpy as np
+
+    pixels = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
+
+
+def _has_colour(pixels: Any) -> bool:
+    import numpy as np
+
+    return pixels.ndim == 3 and bool(
+        (np.ptp(pixels, axis=2) > np.iinfo(pixels.dtype).max / 32).any()
+    )

@@ -1,0 +1,493 @@
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageCms
+
+from photochrom import color, decode, icc, photo
+from photochrom.errors import BadPhoto, CannotWrite
+from photochrom.photo import Photo
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6">old house</a></x:xmpmeta>'
+GREY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+SMOOTH = cv2.resize(np.float32([[40, 90], [120, 200]]), (48, 32)).astype(np.uint8)
+
+
+def file_of(image: Image.Image | np.ndarray, format: str = "PNG", **options) -> bytes:  # noqa: A002
+    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def open_bytes(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def exif(**tags: object) -> Image.Exif:
+    block = Image.Exif()
+    for name, value in tags.items():
+        block[ExifTags.Base[name]] = value
+    return block
+
+
+def profile(name: str) -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
+
+
+def gamma_profile(gamma: float, grey: bool = False) -> bytes:
+    """An ICC version 2 profile of sRGB's primaries, or of grey, with a plain power curve."""
+
+    def fixed(*values: float) -> bytes:
+        return b"".join(round(v * 65536).to_bytes(4, "big", signed=True) for v in values)
+
+    curve = b"curv" + bytes(4) + (1).to_bytes(4, "big") + round(gamma * 256).to_bytes(2, "big")
+    white = b"XYZ " + bytes(4) + fixed(0.9642, 1, 0.8249)
+    tags = {b"wtpt": white, b"kTRC": curve + bytes(2)}
+    if not grey:
+        primaries = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
+        tags = {b"wtpt": white}
+        for letter, xyz in zip(b"rgb", primaries, strict=True):
+            tags[bytes([letter]) + b"XYZ"] = b"XYZ " + bytes(4) + fixed(*xyz)
+            tags[bytes([letter]) + b"TRC"] = curve + bytes(2)
+    tags[b"desc"] = b"desc" + bytes(4) + (5).to_bytes(4, "big") + b"test\0" + bytes(79)
+    table, data, offset = b"", b"", 128 + 4 + 12 * len(tags)
+    for tag, value in tags.items():
+        table += tag + (offset + len(data)).to_bytes(4, "big") + len(value).to_bytes(4, "big")
+        data += value + bytes(-len(value) % 4)
+    size = offset + len(data)
+    head = size.to_bytes(4, "big") + b"lcms" + bytes([2, 0x20, 0, 0]) + b"mntr"
+    head += (b"GRAY" if grey else b"RGB ") + b"XYZ " + bytes(12) + b"acsp" + bytes(28)
+    head += fixed(0.9642, 1, 0.8249)
+    return head.ljust(128, b"\0") + len(tags).to_bytes(4, "big") + table + data
+
+
+# --- lightness --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lightness_of_every_grey_level(dtype):
+    levels = np.arange(np.iinfo(dtype).max + 1, dtype=dtype).reshape(-1, 256)
+    L = Photo(levels).lightness()
+    assert L.dtype == np.float32
+    np.testing.assert_allclose(L, color.grey_to_lightness(levels / np.iinfo(dtype).max), atol=1e-5)
+    np.testing.assert_allclose(Photo(np.dstack([levels] * 3)).lightness(), L, atol=2e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lightness_over_the_cube(dtype, monkeypatch):
+    steps = np.linspace(0, np.iinfo(dtype).max, 18).astype(dtype)
+    cube = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(81, 72, 3)
+    expected = color.rgb_to_lab(cube / np.iinfo(dtype).max, axis=-1)[..., 0]
+    np.testing.assert_allclose(Photo(cube).lightness(), expected, atol=1e-3)
+
+
+# --- reading: every kind of source and mode ---------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_arrays(channels):
+    array = np.random.default_rng(0).integers(0, 256, (5, 7, channels), dtype=np.uint8)
+    read = photo.read(array)
+    assert read.pixels.shape == ((5, 7, 3) if channels >= 3 else (5, 7))
+    assert (read.pixels.reshape(5, 7, -1) == array[..., : 3 if channels >= 3 else 1]).all()
+    assert (read.alpha is not None) == (channels in (2, 4))
+    if read.alpha is not None:
+        assert (photo.to_array(read, np.uint8)[..., -1] == array[..., -1]).all()
+
+
+def test_other_numbers():
+    assert photo.read(np.array([[0, 0.5, 1]])).pixels.tolist() == [[0, 32768, 65535]]
+    assert photo.read(np.array([[0, 65535]])).pixels.dtype == np.uint16
+    assert photo.read(np.array([[1, 256]], ">u2")).pixels.tolist() == [[1, 256]]
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [
+        (np.zeros((0, 4), np.uint8), r"shape \(0, 4\): give"),
+        (np.zeros((2, 2, 5), np.uint8), r"shape \(2, 2, 5\)"),
+        (np.zeros(4, np.uint8), "shape"),
+        (np.array([[0, 255.0]]), "from 0 to 255: scale them to 0..1 first"),
+        (np.array([[-1, 3]]), r"scale them to 0..65535 first"),
+        (np.array([[np.nan, 0]]), "nan"),
+        (np.zeros((2, 2), bool), "holds bool: give uint8"),
+        (np.zeros((2, 2), complex), "holds complex128"),
+    ],
+)
+def test_arrays_that_are_no_photos(array, says):
+    with pytest.raises(BadPhoto, match=says):
+        photo.read(array)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape", "dtype", "alpha"),
+    [
+        ("1", (4, 6), np.uint8, False),
+        ("L", (4, 6), np.uint8, False),
+        ("LA", (4, 6), np.uint8, True),
+        ("La", (4, 6), np.uint8, True),
+        ("P", (4, 6, 3), np.uint8, False),
+        ("RGB", (4, 6, 3), np.uint8, False),
+        ("RGBA", (4, 6, 3), np.uint8, True),
+        ("RGBa", (4, 6, 3), np.uint8, True),
+        ("CMYK", (4, 6, 3), np.uint8, False),
+        ("YCbCr", (4, 6, 3), np.uint8, False),
+        ("I;16", (4, 6), np.uint16, False),
+        ("I;16B", (4, 6), np.uint16, False),
+        ("I", (4, 6), np.uint16, False),
+        ("F", (4, 6), np.uint16, False),
+    ],
+)
+def test_modes(mode, shape, dtype, alpha):
+    grey = Image.fromarray(GREY)
+    if mode == "F":
+        image = Image.fromarray(GREY.astype(np.float32) / 255)
+    elif mode.startswith("I"):
+        image = Image.fromarray(GREY.astype(np.int32) * 257)
+        image = image if mode == "I" else image.convert("I;16").convert(mode)
+    elif mode in ("La", "RGBa"):
+        image = grey.convert("LA" if mode == "La" else "RGBA").convert(mode)
+    else:
+        image = grey.convert(mode)
+    read = photo.read(image)
+    assert (read.pixels.shape, read.pixels.dtype) == (shape, dtype)
+    assert (read.alpha is not None) is alpha
+    if mode != "1":
+        expected = Photo(GREY).lightness()
+        np.testing.assert_allclose(read.lightness(), expected, atol=0.6)
+
+
+def test_mode_that_cannot_be_read():
+    with pytest.raises(BadPhoto, match="colour mode LAB, which cannot be read: convert it to RGB"):
+        photo.read(Image.new("LAB", (3, 3)))
+
+
+def test_transparent_colours_become_alpha():
+    palette = Image.fromarray(GREY).convert("P")
+    data = file_of(palette, transparency=0)
+    assert photo.read(data).alpha is not None
+    key = photo.read(file_of(GREY, transparency=50))
+    assert key.pixels.ndim == 2
+    assert (key.alpha == np.where(GREY == 50, 0, 255)).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 3), (4, 6, 4)])
+def test_sixteen_bits_are_read(suffix, shape):
+    array = np.random.default_rng(0).integers(0, 65536, shape, dtype=np.uint16)
+    order = {2: lambda a: a, 3: lambda a: np.ascontiguousarray(a[..., [2, 1, 0, 3][: shape[-1]]])}
+    data = cv2.imencode(suffix, order[len(shape)](array))[1].tobytes()
+    read = photo.read(data)
+    assert (photo.to_array(read, np.uint16) == array).all()
+
+
+# --- reading: what goes wrong -----------------------------------------------------------------
+
+
+def test_files_that_are_no_photos(tmp_path: Path):
+    def says(path: Path, sentence: str) -> None:
+        with pytest.raises(BadPhoto, match=re.escape(path.name) + ".*" + sentence):
+            photo.read(path)
+
+    says(tmp_path / "none.jpg", "does not exist: check the path")
+    (tmp_path / "folder.jpg").mkdir()
+    says(tmp_path / "folder.jpg", "is a folder: give the path of one photo")
+    (tmp_path / "empty.jpg").touch()
+    says(tmp_path / "empty.jpg", r"is empty \(0 bytes\): fetch")
+    (tmp_path / "text.jpg").write_text("Dear diary, " * 50)
+    says(tmp_path / "text.jpg", "is not a picture that can be read: convert")
+    (tmp_path / "plain").write_bytes(b"x")
+    says(tmp_path / "plain" / "inside.jpg", "cannot be opened .*: check")
+    with pytest.raises(BadPhoto, match="cannot be opened"):
+        photo.read("nul\0byte")
+    with pytest.raises(BadPhoto, match="the photo is not a picture"):
+        photo.read(b"something else")
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_files_that_are_cut_short(tmp_path: Path, format, share):  # noqa: A002
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    data = file_of(noise, format)
+    path = tmp_path / "cut"
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(BadPhoto, match=r"cut (is cut short or damaged .*: fetch|is not a picture)"):
+        photo.read(path)
+
+
+def test_a_bomb_is_refused_and_a_large_scan_is_not(monkeypatch):
+    data = file_of(Image.new("1", (200, 100)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)  # Pillow alone would refuse it
+    assert photo.read(data).pixels.shape == (100, 200)
+    assert Image.MAX_IMAGE_PIXELS == 50
+    monkeypatch.setattr(decode, "MAX_PIXELS", 10_000)
+    with pytest.raises(BadPhoto, match=r"200 × 100 pixels, and at most 10,000 .*: scale it down"):
+        photo.read(data)
+
+
+# --- orientation, metadata, profiles ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_and_reset(orientation):
+    rgba = np.random.default_rng(0).integers(0, 256, (4, 6, 4), dtype=np.uint8)
+    block = exif(Orientation=orientation, Artist="Ansel")
+    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageWidth] = 6
+    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageHeight] = 4
+    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ColorSpace] = 65535
+    read = photo.read(file_of(rgba, exif=block))
+    stored = Image.fromarray(rgba)
+    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)
+    upright = np.asarray(stored if turn is None else stored.transpose(Image.Transpose(turn)))
+    assert (photo.to_array(read, np.uint8) == upright).all()
+    written = open_bytes(photo.encode(read)).getexif()
+    assert ExifTags.Base.Orientation not in written
+    assert written[ExifTags.Base.Artist] == "Ansel"
+    details = written.get_ifd(ExifTags.IFD.Exif)
+    height, width = upright.shape[:2]
+    assert details[ExifTags.Base.ExifImageWidth] == width
+    assert details[ExifTags.Base.ExifImageHeight] == height
+    assert details[ExifTags.Base.ColorSpace] == 1
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_metadata_survives(format, bits):  # noqa: A002
+    block = exif(Artist="Ansel", ImageDescription="old house", Orientation=6)
+    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "1931:05:04 12:00:00"
+    block.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    pixels = SMOOTH if bits == 8 else SMOOTH.astype(np.uint16) * 257
+    start = Photo(pixels, exif=block.tobytes(), xmp=XMP, dpi=(300, 300), profiled=True)
+    scanned = photo.read(photo.encode(start, format))
+    colour = Photo(**{**vars(scanned), "pixels": _rgb(scanned.pixels)})
+    data = photo.encode(colour)
+    image = open_bytes(data)
+    assert image.format == format
+    assert image.info["icc_profile"] == icc.srgb()
+    assert image.getexif()[ExifTags.Base.Artist] == "Ansel"
+    assert image.getexif()[ExifTags.Base.ImageDescription] == "old house"
+    details = image.getexif().get_ifd(ExifTags.IFD.Exif)
+    assert details[ExifTags.Base.DateTimeOriginal] == "1931:05:04 12:00:00"
+    assert image.getexif().get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
+    again = photo.read(data)
+    assert again.xmp == XMP.replace(b'"6"', b'"1"')
+    if format != "WEBP":  # which has no field for it
+        assert again.dpi == pytest.approx((300, 300), abs=0.1)
+    deep = bits == 16 and format in ("PNG", "TIFF")
+    assert again.pixels.dtype == (np.uint16 if deep else np.uint8)
+    if format in ("PNG", "TIFF"):
+        assert (again.pixels == colour.pixels).all()
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_nothing_is_made_up(format):  # noqa: A002
+    for pixels in (np.dstack([GREY] * 3), np.dstack([GREY.astype(np.uint16)] * 3)):
+        again = photo.read(photo.encode(Photo(pixels), format))
+        assert (again.xmp, again.profiled) == (b"", False)
+        assert (again.pixels == pixels).all()
+
+
+def test_broken_exif_does_not_cost_the_photo():
+    read = photo.read(file_of(GREY, exif=b"Exif\0\0II*\0\xff\xff\xff\x7fgarbage"))
+    assert (read.pixels == GREY).all()
+
+
+@pytest.mark.parametrize("dpi", ["a lot", (0, 0), (float("nan"), 300), (300,)])
+def test_unbelievable_resolution_is_left_out(dpi):
+    image = Image.fromarray(GREY)
+    image.info["dpi"] = dpi
+    assert photo.read(image).dpi is None
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_profiles_are_applied(format, dtype, channels):  # noqa: A002
+    """A linear profile: the level stands for light, so sRGB's level is the encoded one."""
+    top = np.iinfo(dtype).max
+    grey = (SMOOTH.astype(float) / 255 * top).astype(dtype)
+    linear = gamma_profile(1.0, grey=channels == 1)
+    pixels = grey if channels == 1 else np.dstack([grey] * 3)
+    read = photo.read(photo_with_profile(pixels, format, linear))
+    y = grey / top
+    expected = 1.055 * y ** (1 / 2.4) - 0.055
+    assert read.pixels.dtype == dtype
+    assert read.profiled
+    got = read.pixels[..., 1] if channels == 3 else read.pixels
+    np.testing.assert_allclose(got / top, expected, atol=0.006)
+
+
+def photo_with_profile(pixels: np.ndarray, format: str, data: bytes) -> bytes:  # noqa: A002
+    if pixels.dtype == np.uint16 and pixels.ndim == 3:
+        from photochrom import deep
+
+        return deep.encode(pixels, format, {"icc_profile": data})
+    return file_of(pixels, format, icc_profile=data)
+
+
+def test_srgb_by_any_name_changes_nothing():
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    assert (photo.read(file_of(pixels, icc_profile=icc.srgb())).pixels == pixels).all()
+    assert (photo.read(file_of(GREY, icc_profile=icc.srgb())).pixels == GREY).all()
+
+
+@pytest.mark.parametrize("broken", [b"not a profile", profile("LAB")])
+def test_a_profile_that_does_not_fit_is_ignored(broken):
+    for pixels in (GREY, np.dstack([GREY] * 3)):
+        assert (photo.read(file_of(pixels, icc_profile=broken)).pixels == pixels).all()
+
+
+def test_cmyk_with_a_broken_profile_is_still_read():
+    data = file_of(Image.fromarray(SMOOTH).convert("CMYK"), "JPEG", icc_profile=b"broken")
+    np.testing.assert_allclose(photo.read(data).lightness(), Photo(SMOOTH).lightness(), atol=1.5)
+
+
+def test_cmyk_goes_through_its_profile(monkeypatch):
+    image = Image.fromarray(SMOOTH).convert("CMYK")
+    image.info["icc_profile"] = b"some press"
+    monkeypatch.setattr(icc, "_open", lambda data: data)
+    asked = []
+    monkeypatch.setattr(
+        icc, "_transform", lambda i, p: (asked.append((i.mode, p)), i.convert("RGB"))[1]
+    )
+    assert photo.read(image).pixels.shape == (32, 48, 3)
+    assert asked == [("CMYK", b"some press")]
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+COLOUR = Photo(np.dstack([SMOOTH, SMOOTH // 2, 255 - SMOOTH]))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".tif", ".webp", ".bmp", ".gif"])
+def test_write(tmp_path: Path, suffix):
+    target = photo.write(COLOUR, tmp_path / f"out{suffix}")
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    written = np.asarray(Image.open(target).convert("RGB")).astype(int)
+    assert np.abs(written - COLOUR.pixels).mean() < (0.01 if suffix in (".png", ".tif") else 6)
+    assert target.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_jpeg_keeps_all_of_the_chroma():
+    image = open_bytes(photo.encode(COLOUR, "JPEG"))
+    assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3
+
+
+def test_alpha_is_kept_where_it_can_be():
+    clear = Photo(COLOUR.pixels, alpha=SMOOTH)
+    for format in ("PNG", "TIFF", "WEBP"):  # noqa: A001
+        assert (np.asarray(open_bytes(photo.encode(clear, format)))[..., 3] == SMOOTH).all()
+    assert open_bytes(photo.encode(clear, "JPEG")).mode == "RGB"
+    wide = Photo(SMOOTH.astype(np.uint16) * 257, alpha=SMOOTH.astype(np.uint16) * 3)
+    for format in ("PNG", "TIFF"):  # noqa: A001
+        assert (photo.read(photo.encode(wide, format)).alpha == wide.alpha).all()
+    assert photo.to_image(wide).mode == "RGBA"
+
+
+def test_what_write_refuses(tmp_path: Path):
+    source = tmp_path / "house.png"
+    source.write_bytes(file_of(GREY))
+    read = photo.read(source)
+    (tmp_path / "other.png").write_text("mine")
+    (tmp_path / "folder.png").mkdir()
+    os.link(source, tmp_path / "same.png")
+    for name, force, says in [
+        ("house.png", True, "is the photo itself: choose another name"),
+        ("same.png", True, "is the photo itself"),
+        ("other.png", False, "exists already: choose another name, or replace it by force"),
+        ("folder.png", True, "is a folder"),
+        ("out.xyz", False, "names no known format: end it in .jpg"),
+        ("out", False, "names no known format"),
+        ("nowhere/out.png", False, "cannot be written .*: choose a folder that exists"),
+    ]:
+        with pytest.raises(CannotWrite, match=says):
+            photo.write(read, tmp_path / name, force=force)
+    assert source.read_bytes() == file_of(GREY)
+    assert (tmp_path / "other.png").read_text() == "mine"
+    photo.write(read, tmp_path / "other.png", force=True)
+    assert (photo.read(tmp_path / "other.png").pixels == GREY).all()
+    assert not list(tmp_path.glob(".*"))
+
+
+class FullDisk(io.BytesIO):
+    def write(self, data) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("breaks", ["encoder", "disk", "rename", "interrupt"])
+def test_nothing_is_left_of_a_failure(tmp_path: Path, monkeypatch, breaks):
+    target = tmp_path / "out.png"
+    target.write_text("before")
+    if breaks == "encoder":
+
+        def fail(image, file, *args, **options):
+            file.write(b"half")
+            raise OSError("encoder error -2")
+
+        monkeypatch.setattr(Image.Image, "save", fail)
+    elif breaks == "disk":
+        real = Path.open
+
+        def opened(path, *args, **options):
+            real(path, *args, **options).close()  # the file is there, and then the disk is full
+            return FullDisk()
+
+        monkeypatch.setattr(Path, "open", opened)
+    else:
+        error = OSError(13, "Permission denied") if breaks == "rename" else KeyboardInterrupt()
+
+        def stop(path, target):
+            raise error
+
+        monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt if breaks == "interrupt" else CannotWrite) as caught:
+        photo.write(COLOUR, target, force=True)
+    monkeypatch.undo()
+    if breaks != "interrupt":
+        assert re.search("choose (.png or .tif|a folder that exists)", str(caught.value))
+    assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
+    assert target.read_text() == "before"
+
+
+def test_formats_that_cannot_be_written():
+    with pytest.raises(CannotWrite, match=r"cannot be written as WEBP .*: choose \.png or \.tif"):
+        photo.encode(Photo(np.zeros((1, 20_000), np.uint8)), "WEBP")
+    with pytest.raises(CannotWrite, match="as NONSENSE"):
+        photo.encode(COLOUR, "nonsense")
+    read_only = Photo(GREY, format="PSD")
+    assert open_bytes(photo.encode(read_only)).format == "PNG"
+
+
+def test_default_output():
+    for given, expected in [
+        ("a/house.jpg", "a/house.color.jpg"),
+        ("a.b.TIFF", "a.b.color.TIFF"),
+        ("scan.psd", "scan.color.png"),
+        ("bare", "bare.color.png"),
+    ]:
+        assert photo.default_output(given) == Path(expected)
+
+
+def test_an_image_carries_the_metadata():
+    image = photo.to_image(Photo(GREY, exif=b"Exif\0\0", xmp=XMP, dpi=(72, 72), profiled=True))
+    assert set(image.info) == {"exif", "xmp", "dpi", "icc_profile"}
+    deep = photo.to_image(Photo(np.full((2, 2, 3), 65535, np.uint16)))
+    assert np.asarray(deep).tolist() == np.full((2, 2, 3), 255).tolist()
+    assert photo.to_image(Photo(np.full((2, 2), 999, np.uint16))).mode == "I;16"

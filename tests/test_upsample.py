@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from photochrom import color, upsample
+
+LEVELS = color.grey_to_lightness(np.arange(256) / 255.0)  # L of the 256 grey levels
+
+
+def grey_levels(rgb: np.ndarray) -> np.ndarray:
+    top = np.iinfo(rgb.dtype).max
+    return np.interp(color.rgb_to_lab(rgb / top, axis=-1)[..., 0], LEVELS, np.arange(256))
+
+
+def every_level(count: int, reach: float = 110) -> tuple[np.ndarray, np.ndarray]:
+    """L (256, count) of all grey levels, and random ab (2, 256, count), most beyond sRGB."""
+    rng = np.random.default_rng(0)
+    ab = rng.uniform(-reach, reach, (2, 256, count)) * rng.uniform(0, 1, (1, 256, count))
+    return np.repeat(LEVELS[:, None], count, 1).astype(np.float32), ab.astype(np.float32)
+
+
+# --- recombine --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lightness_stays_at_every_grey_level(dtype):
+    L, ab = every_level(400)
+    rgb = upsample.recombine(L, ab, dtype=dtype)
+    assert rgb.dtype == dtype
+    assert np.abs(grey_levels(rgb) - np.arange(256)[:, None]).max() < (
+        0.6 if dtype == np.uint8 else 0.3
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_without_colour_grey_is_exact(dtype):
+    levels = np.arange(np.iinfo(dtype).max + 1)
+    L = color.grey_to_lightness(levels / levels[-1]).astype(np.float32).reshape(-1, 256)
+    _, ab = every_level(1)
+    ab = np.broadcast_to(ab[:, :1], (2, *L.shape))
+    expected = levels.reshape(-1, 256, 1)
+    assert (upsample.recombine(L, ab, strength=0, dtype=dtype) == expected).all()
+    tint = np.abs(upsample.recombine(L, ab * 0, dtype=dtype).astype(int) - expected).max()
+    assert tint <= (0 if dtype == np.uint8 else 4)  # the white point has five digits
+
+
+def test_colours_of_srgb_come_back():
+    rgb = np.random.default_rng(1).integers(0, 256, (60, 70, 3), dtype=np.uint8)
+    lab = color.rgb_to_lab(rgb / 255.0, axis=-1).astype(np.float32)
+    back = upsample.recombine(
+        np.ascontiguousarray(lab[..., 0]), np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0))
+    )
+    error = np.abs(back.astype(int) - rgb).max(axis=2)
+    on_a_face = ((rgb == 0) | (rgb == 255)).any(axis=2)
+    assert error[~on_a_face].max() <= 1
+    assert error.max() <= 5  # on a face of the cube a colour may be pulled in by a trace
+
+
+def test_colours_beyond_srgb_keep_their_hue_and_are_only_paled():
+    L, ab = every_level(300)
+    lab = color.rgb_to_lab(upsample.recombine(L, ab, dtype=np.uint16) / 65535.0, axis=-1)
+    chroma, asked = np.hypot(lab[..., 1], lab[..., 2]), np.hypot(*ab)
+    assert (chroma <= asked + 0.5).all()
+    cross = np.abs(lab[..., 1] * ab[1] - lab[..., 2] * ab[0]) / np.maximum(asked, 1)
+    assert cross.max() < 0.5  # distance, in ab, from the line of the hue that was asked for
+    fitted = color.fit_gamut(np.stack([L, *ab]), axis=0)
+    lost = np.hypot(*fitted[1:]) - chroma
+    assert np.quantile(np.abs(lost), 0.99) < 1
+
+
+def test_black_and_white_take_no_colour():
+    L = np.float32([[0, 100]])
+    ab = np.full((2, 1, 2), 50, np.float32)
+    assert upsample.recombine(L, ab).tolist() == [[[0, 0, 0], [255, 255, 255]]]
+
+
+def test_only_pixels_that_need_it_are_fitted(monkeypatch):
+    fitted = []
+    real = upsample._fit_gamut
+    monkeypatch.setattr(upsample, "_fit_gamut", lambda lab: (fitted.append(lab), real(lab))[1])
+    L, ab = np.full((40, 50), 50, np.float32), np.full((2, 40, 50), 5, np.float32)
+    upsample.recombine(L, ab)
+    assert not fitted
+    ab[:, 3, 4] = 120, -120
+    upsample.recombine(L, ab)
+    assert [lab.shape for lab in fitted] == [(1, 1, 3)]
+
+
+def test_strength_scales_the_colour():
+    L, ab = np.full((4, 4), 60, np.float32), np.full((2, 4, 4), 10, np.float32)
+    half = color.rgb_to_lab(upsample.recombine(L, ab, strength=0.5) / 255.0, axis=-1)
+    np.testing.assert_allclose(half[..., 1:], 5, atol=0.5)
+
+
+def test_an_error_in_a_band_is_raised():
+    with pytest.raises(cv2.error):
+        upsample.recombine(np.zeros((70, 5), np.float32), np.zeros((2, 70, 6), np.float32))
+
+
+# --- upsample ---------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 80), width=st.integers(1, 80))
+def test_equal_sizes_give_ab_back(height: int, width: int):
+    rng = np.random.default_rng(0)
+    L = rng.uniform(0, 100, (height, width)).astype(np.float32)
+    ab = rng.uniform(-60, 60, (2, height, width)).astype(np.float32)
+    np.testing.assert_allclose(upsample.upsample(ab, L, L), ab, atol=1e-3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    small=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    full=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+)
+def test_nothing_overshoots(small: tuple[int, int], full: tuple[int, int]):
+    rng = np.random.default_rng(0)
+    ab = rng.uniform(-60, 60, (2, *small)).astype(np.float32)
+    L = rng.uniform(0, 100, small).astype(np.float32)
+    out = upsample.upsample(ab, L, rng.uniform(0, 100, full).astype(np.float32))
+    assert out.shape == (2, *full)
+    assert out.dtype == np.float32
+    assert (out >= ab.min((1, 2), keepdims=True)).all()
+    assert (out <= ab.max((1, 2), keepdims=True)).all()
+
+
+@pytest.mark.parametrize("full", [(64, 96), (61, 97), (20, 31), (7, 5)])
+def test_geometry_is_that_of_cv2(full):
+    """Under flat lightness no line has a slope, and what is left is cv2's bicubic resize."""
+    ab = np.random.default_rng(0).uniform(-50, 50, (2, 8, 12)).astype(np.float32)
+    out = upsample.upsample(ab, np.full((8, 12), 50, np.float32), np.full(full, 50, np.float32))
+    for plane, small in zip(out, ab, strict=True):
+        expected = cv2.resize(small, full[::-1], interpolation=cv2.INTER_CUBIC)
+        np.testing.assert_allclose(plane, np.clip(expected, small.min(), small.max()), atol=1e-3)
+
+
+def test_bands_and_whole_agree():
+    rng = np.random.default_rng(0)
+    full = rng.uniform(20, 80, (150, 90)).astype(np.float32)
+    small = cv2.resize(full, (15, 25), interpolation=cv2.INTER_AREA)
+    ab = rng.uniform(-20, 20, (2, 25, 15)).astype(np.float32)
+    whole = upsample.recombine(full, upsample.upsample(ab, small, full))
+    banded = upsample.recombine(full, upsample.fit(ab, small, full.shape))
+    assert np.abs(whole.astype(int) - banded).max() <= 1
+
+
+def test_edges_are_sharper_than_bilinear():
+    """A disc that differs from its ground in lightness and colour, seen at an eighth."""
+    y, x = np.mgrid[:256, :320]
+    disc = (np.hypot(y - 128, x - 150) < 77).astype(np.float32)
+    full, truth = 40 + 35 * disc, np.stack([50 * disc - 10, 15 - 40 * disc])
+    small = cv2.resize(full, (40, 32), interpolation=cv2.INTER_AREA)
+    ab = np.stack([cv2.resize(p, (40, 32), interpolation=cv2.INTER_AREA) for p in truth])
+    bilinear = np.stack([cv2.resize(p, (320, 256)) for p in ab])
+    ours = upsample.upsample(ab, small, full)
+    assert np.abs(ours - truth).mean() < 0.6 * np.abs(bilinear - truth).mean()
