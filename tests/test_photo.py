@@ -149,9 +149,11 @@ def test_modes(mode, shape, dtype, alpha):
     grey = Image.fromarray(GREY)
     if mode == "F":
         image = Image.fromarray(GREY.astype(np.float32) / 255)
-    elif mode.startswith("I"):
+    elif mode == "I":
         image = Image.fromarray(GREY.astype(np.int32) * 257)
-        image = image if mode == "I" else image.convert("I;16").convert(mode)
+    elif mode.startswith("I;16"):
+        stored = (GREY.astype(np.uint16) * 257).astype(">u2" if mode == "I;16B" else "<u2")
+        image = Image.frombytes(mode, (6, 4), stored.tobytes())
     elif mode in ("La", "RGBa"):
         image = grey.convert("LA" if mode == "La" else "RGBA").convert(mode)
     else:
@@ -164,7 +166,11 @@ def test_modes(mode, shape, dtype, alpha):
         np.testing.assert_allclose(read.lightness(), expected, atol=0.6)
 
 
-def test_mode_that_cannot_be_read():
+def test_mode_that_cannot_be_read(monkeypatch):
+    def fail(image, mode):
+        raise ValueError("conversion not supported")
+
+    monkeypatch.setattr(Image.Image, "convert", fail)  # what is not supported depends on Pillow
     with pytest.raises(BadPhoto, match="colour mode LAB, which cannot be read: convert it to RGB"):
         photo.read(Image.new("LAB", (3, 3)))
 
@@ -236,17 +242,27 @@ def test_a_bomb_is_refused_and_a_large_scan_is_not(monkeypatch):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_and_reset(orientation):
-    rgba = np.random.default_rng(0).integers(0, 256, (4, 6, 4), dtype=np.uint8)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("format", "dtype"), [(f, d) for f in ("PNG", "TIFF") for d in (np.uint8, np.uint16)]
+)
+def test_orientation_is_applied_and_reset(orientation, channels, format, dtype):  # noqa: A002
     block = exif(Orientation=orientation, Artist="Ansel")
-    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageWidth] = 6
-    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExifImageHeight] = 4
-    block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ColorSpace] = 65535
-    read = photo.read(file_of(rgba, exif=block))
-    stored = Image.fromarray(rgba)
+    details = block.get_ifd(ExifTags.IFD.Exif)
+    details[ExifTags.Base.ExifImageWidth], details[ExifTags.Base.ExifImageHeight] = 6, 4
+    details[ExifTags.Base.ColorSpace] = 65535
+    stored = np.random.default_rng(0).integers(0, 256, (4, 6, channels)).astype(dtype)
+    stored = stored[..., 0] if channels == 1 else stored
+    pixels, alpha = (stored[..., :3], stored[..., 3]) if channels == 4 else (stored, None)
+    data = photo.encode(Photo(pixels, alpha, exif=block.tobytes()), format)
+    read = photo.read(data)
     turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)
-    upright = np.asarray(stored if turn is None else stored.transpose(Image.Transpose(turn)))
-    assert (photo.to_array(read, np.uint8) == upright).all()
+    upright = np.asarray(
+        Image.fromarray(stored.astype(np.uint8)).transpose(Image.Transpose(turn))
+        if turn is not None
+        else stored
+    )
+    assert (photo.to_array(read, dtype) == upright).all()
     written = open_bytes(photo.encode(read)).getexif()
     assert ExifTags.Base.Orientation not in written
     assert written[ExifTags.Base.Artist] == "Ansel"
@@ -277,7 +293,8 @@ def test_metadata_survives(format, bits):  # noqa: A002
     assert details[ExifTags.Base.DateTimeOriginal] == "1931:05:04 12:00:00"
     assert image.getexif().get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
     again = photo.read(data)
-    assert again.xmp == XMP.replace(b'"6"', b'"1"')
+    assert b"old house" in again.xmp
+    assert b'Orientation="6"' not in again.xmp
     if format != "WEBP":  # which has no field for it
         assert again.dpi == pytest.approx((300, 300), abs=0.1)
     deep = bits == 16 and format in ("PNG", "TIFF")
@@ -298,9 +315,11 @@ def test_nothing_is_made_up(format):  # noqa: A002
         assert (again.pixels == pixels).all()
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_broken_exif_does_not_cost_the_photo():
     read = photo.read(file_of(GREY, exif=b"Exif\0\0II*\0\xff\xff\xff\x7fgarbage"))
     assert (read.pixels == GREY).all()
+    assert (photo.read(file_of(GREY, exif=b"Exif\0\0nonsense")).pixels == GREY).all()
 
 
 @pytest.mark.parametrize("dpi", ["a lot", (0, 0), (float("nan"), 300), (300,)])
@@ -490,4 +509,4 @@ def test_an_image_carries_the_metadata():
     assert set(image.info) == {"exif", "xmp", "dpi", "icc_profile"}
     deep = photo.to_image(Photo(np.full((2, 2, 3), 65535, np.uint16)))
     assert np.asarray(deep).tolist() == np.full((2, 2, 3), 255).tolist()
-    assert photo.to_image(Photo(np.full((2, 2), 999, np.uint16))).mode == "I;16"
+    assert photo.to_image(Photo(np.full((2, 2), 999, np.uint16))).mode == "L"

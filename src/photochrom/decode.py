@@ -141,22 +141,28 @@ _UPRIGHT = {  # EXIF 2.32, table 6: how to turn the stored pixels upright
 # TIFF 6.0's tags for how pixels are stored, and those that are carried apart from EXIF.
 _STORAGE = {*range(254, 267), *range(273, 285), *range(288, 293), 296, 301, *range(317, 340)}
 _STORAGE |= {347, *range(512, 533), 700, 33723, 34377, 34675}
+_SIZE = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 
 
 def exif_of(image: Image.Image) -> tuple[bytes, int]:
-    """The EXIF block, made to fit upright sRGB pixels, and the orientation 1..8 it named."""
+    """The EXIF block, made to fit upright sRGB pixels, and the orientation 1..8 it named.
+
+    To be asked of a loaded image: Pillow and OpenCV turn a TIFF upright when they read its pixels,
+    and only then does Pillow take the orientation out of its EXIF.
+    """
     try:
         exif = image.getexif()
-        orientation = exif.get(ExifTags.Base.Orientation, 1)
+        orientation = exif.get(ExifTags.Base.Orientation)
+        orientation = orientation if orientation in _UPRIGHT else 1
         for tag in _STORAGE & set(exif):
             del exif[tag]
         details = exif.get_ifd(ExifTags.IFD.Exif)
         if ExifTags.Base.ColorSpace in details:
             details[ExifTags.Base.ColorSpace] = 1  # sRGB
-        if orientation in _UPRIGHT and orientation >= 5:
-            wide, high = ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight
-            if wide in details and high in details:
-                details[wide], details[high] = details[high], details[wide]
+        size = image.size if orientation < 5 else image.size[::-1]
+        for tag, length in zip(_SIZE, size, strict=True):
+            if tag in details:
+                details[tag] = length
         return (exif.tobytes() if exif else b""), orientation
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
         return b"", 1  # a broken EXIF block must not cost the user the photograph

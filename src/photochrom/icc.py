@@ -54,9 +54,9 @@ def to_srgb(pixels: Pixels, profile: bytes) -> Pixels:
     except _UNUSABLE:
         return pixels
     if pixels.dtype == np.uint8:
-        return curve[pixels]
+        return np.asarray(curve[pixels])
     levels = np.interp(np.arange(65536) / 257, np.arange(256), curve * 257.0)
-    return np.rint(levels).astype(np.uint16)[pixels]
+    return np.asarray(np.rint(levels).astype(np.uint16)[pixels])
 
 
 _RAMP = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)  # (1, 256, 3)

@@ -135,8 +135,7 @@ _QUALITY: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},  # colour is what we add: keep all of it
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "WEBP": {"quality": 95},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
-}
+}  # TIFF stays without compression, with which Pillow cannot write an EXIF directory
 
 
 def default_output(source: str | os.PathLike[str]) -> Path:
@@ -209,12 +208,13 @@ def encode(photo: Photo, format: str | None = None) -> bytes:  # noqa: A002  (Pi
     name = (format or (photo.format if photo.format in _writable() else None) or "PNG").upper()
     if name == "JPEG":
         photo = replace(photo, alpha=None)
-    image, options = to_image(photo), _save_options(photo, name)
-    planes = _stack(photo)
+    planes, options = _stack(photo), _save_options(photo, name)
+    is_deep = planes.dtype == np.uint16 and name in deep.FORMATS
     file = io.BytesIO()
     try:
-        if planes.dtype == np.uint16 and planes.ndim == 3 and name in deep.FORMATS:
+        if is_deep and planes.ndim == 3:
             return deep.encode(planes, name, options)
+        image = Image.fromarray(planes) if is_deep else to_image(photo)
         image.save(file, name, **options)
     except Exception as error:  # encoders raise whatever the pixels provoke
         raise CannotWrite(
@@ -224,9 +224,9 @@ def encode(photo: Photo, format: str | None = None) -> bytes:  # noqa: A002  (Pi
 
 
 def to_image(photo: Photo) -> Image.Image:
-    """The photo as a PIL image: 8 bits, or 16 where it is grey without alpha."""
+    """The photo as a PIL image of 8 bits a channel, which is all that Pillow has for colour."""
     planes = _stack(photo)
-    if planes.dtype == np.uint16 and planes.ndim == 3:
+    if planes.dtype == np.uint16:
         planes = cv2.convertScaleAbs(planes, alpha=1 / 257)  # rounds; 65535 / 257 = 255
     image = Image.fromarray(planes)
     known = {"exif": photo.exif, "xmp": photo.xmp, "dpi": photo.dpi}
