@@ -273,6 +273,14 @@ def test_orientation_is_applied_and_reset(orientation, channels, format, dtype):
     assert details[ExifTags.Base.ColorSpace] == 1
 
 
+def test_the_callers_image_is_left_alone():
+    image = open_bytes(file_of(GREY, "JPEG", exif=exif(Orientation=6, Software="scanner")))
+    before = image.getexif().tobytes()
+    assert photo.read(image).pixels.shape == (6, 4)
+    assert image.size == (6, 4)
+    assert image.getexif().tobytes() == before
+
+
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "TIFF", "WEBP"])
 def test_metadata_survives(format, bits):  # noqa: A002

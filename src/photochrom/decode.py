@@ -151,7 +151,8 @@ def exif_of(image: Image.Image) -> tuple[bytes, int]:
     and only then does Pillow take the orientation out of its EXIF.
     """
     try:
-        exif = image.getexif()
+        exif = Image.Exif()
+        exif.load(image.getexif().tobytes())  # a copy: the image may belong to the caller
         orientation = exif.get(ExifTags.Base.Orientation)
         orientation = orientation if orientation in _UPRIGHT else 1
         for tag in _STORAGE & set(exif):
