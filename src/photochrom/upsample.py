@@ -7,8 +7,10 @@ enlarged, and applied to the full-size L. Three things differ from the paper, be
 the error: the offset is not smoothed, so that the small ab is met exactly; slopes count only as far
 as L explains ab; and the enlargement is bicubic.
 
-Measured with the true ab of 30 photographs, made 4 times smaller and enlarged again, mean distance
-in ab at the tenth of pixels with the strongest edges in L, and over all pixels:
+Measured with the true ab of 30 training photographs, halved to 128 px so that their files' own
+chroma subsampling is gone, then made 4 times smaller and enlarged again: mean distance in ab at the
+tenth of pixels with the strongest edges in L, and over all pixels. The constants below were chosen
+on the same photographs.
 
 ===============================  =====  =====
 bilinear                         2.97   1.99
@@ -16,8 +18,9 @@ bicubic                          2.65   1.72
 this                             2.50   1.64
 ===============================  =====  =====
 
-The filter as published, with smoothed offsets, was worse than bilinear at every radius and epsilon
-tried (ratio 1.8 to 3.1).
+At 2 times: 1.57 and 0.99, 1.23 and 0.77, 1.20 and 0.75. The filter as published, with smoothed
+offsets, was worse than bilinear at every radius 1..4 and epsilon 10..200 tried, 1.8 to 3.9 times at
+the edges.
 """
 
 from __future__ import annotations
@@ -142,7 +145,7 @@ def _to_rgb(lab: Array, dtype: type[Any]) -> Array:
 
 
 def _encode8(lab: Array) -> Array:
-    # cv2 is within 0.1 of an 8-bit level of our formula, and forty times as fast.
+    # cv2 is within 0.1 of an 8-bit level of our formula, and far faster.
     return np.asarray(cv2.convertScaleAbs(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), alpha=255))
 
 
