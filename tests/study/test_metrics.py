@@ -1,0 +1,226 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from skimage.color import deltaE_ciede2000
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from photochrom.color import rgb_to_lab
+from photochrom.study.metrics import (
+    PSNR_CAP,
+    bootstrap_interval,
+    ciede2000,
+    colourfulness,
+    psnr,
+    ssim,
+    ssim_moments,
+)
+
+photos = hnp.arrays(np.float64, (3, 13, 17), elements=st.floats(0, 1, width=32))
+labs = hnp.arrays(np.float64, (3, 4, 5), elements=st.floats(-100, 100, width=32)).map(
+    lambda lab: np.concatenate([abs(lab[:1]), lab[1:]])
+)
+
+# Sharma, Wu and Dalal 2005, table 1: two Lab colours and their difference.
+SHARMA = """
+50 2.6772 -79.7751     50 0 -82.7485            2.0425
+50 3.1571 -77.2803     50 0 -82.7485            2.8615
+50 2.8361 -74.0200     50 0 -82.7485            3.4412
+50 -1.3802 -84.2814    50 0 -82.7485            1.0000
+50 -1.1848 -84.8006    50 0 -82.7485            1.0000
+50 -0.9009 -85.5211    50 0 -82.7485            1.0000
+50 0 0                 50 -1 2                  2.3669
+50 -1 2                50 0 0                   2.3669
+50 2.49 -0.001         50 -2.49 0.0009          7.1792
+50 2.49 -0.001         50 -2.49 0.001           7.1792
+50 2.49 -0.001         50 -2.49 0.0011          7.2195
+50 2.49 -0.001         50 -2.49 0.0012          7.2195
+50 -0.001 2.49         50 0.0009 -2.49          4.8045
+50 -0.001 2.49         50 0.001 -2.49           4.8045
+50 -0.001 2.49         50 0.0011 -2.49          4.7461
+50 2.5 0               50 0 -2.5                4.3065
+50 2.5 0               73 25 -18                27.1492
+50 2.5 0               61 -5 29                 22.8977
+50 2.5 0               56 -27 -3                31.9030
+50 2.5 0               58 24 15                 19.4535
+50 2.5 0               50 3.1736 0.5854         1.0000
+50 2.5 0               50 3.2972 0              1.0000
+50 2.5 0               50 1.8634 0.5757         1.0000
+50 2.5 0               50 3.2592 0.3350         1.0000
+60.2574 -34.0099 36.2677   60.4626 -34.1751 39.4387   1.2644
+63.0109 -31.0961 -5.8663   62.8187 -29.7946 -4.0864   1.2630
+61.2901 3.7196 -5.3901     61.4292 2.2480 -4.9620     1.8731
+35.0831 -44.1164 3.7933    35.0232 -40.0716 1.5901    1.8645
+22.7233 20.0904 -46.6940   23.0331 14.9730 -42.5619   2.0373
+36.4612 47.8580 18.3852    36.2715 50.5065 21.2231    1.4146
+90.8027 -2.0831 1.4410     91.1528 -1.6435 0.0447     1.4441
+90.9257 -0.5406 -0.9208    88.6381 -0.8985 -0.7239    1.5381
+6.7747 -0.2908 -2.4247     5.8714 -0.0985 -2.2286     0.6377
+2.0776 0.0795 -1.1350      0.9033 -0.0636 -0.5514     0.9082
+"""
+PAIRS = [tuple(map(float, line.split())) for line in SHARMA.strip().splitlines()]
+
+
+def scene(seed: int = 0, height: int = 61, width: int = 83) -> np.ndarray:
+    """Soft shapes and noise, (3, H, W) in 0..1, so that neither flat nor busy is left out."""
+    draw = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / 12
+    waves = [np.sin(y * draw.uniform(0.2, 1) + x * draw.uniform(0.2, 1)) for _ in range(3)]
+    noise = draw.normal(0, 0.1, (3, height, width)) * (x > 3)
+    return np.clip(np.stack(waves) * 0.3 + 0.5 + noise, 0, 1)
+
+
+# --- psnr -----------------------------------------------------------------------------------
+
+
+def test_psnr_is_scikit_images():
+    truth, output = scene(0), scene(1)
+    assert psnr(truth, output) == pytest.approx(
+        peak_signal_noise_ratio(truth, output, data_range=1), abs=1e-9
+    )
+
+
+def test_psnr_by_hand():
+    truth = np.zeros((3, 4, 4))
+    assert psnr(truth, truth + 0.1) == pytest.approx(20)
+    assert psnr(truth, truth + 1) == pytest.approx(0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(photos, photos)
+def test_psnr_is_symmetric_and_capped(a, b):
+    assert psnr(a, b) == psnr(b, a)
+    assert 0 <= psnr(a, b) <= PSNR_CAP
+    assert psnr(a, a) == PSNR_CAP
+
+
+def test_psnr_tells_one_step_in_one_value_from_equality():
+    truth = np.zeros((3, 200, 250), np.float32)
+    output = truth.copy()
+    output[0, 0, 0] = 1 / 255
+    assert psnr(truth, output) < PSNR_CAP
+
+
+# --- ssim -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(11, 11), (12, 40), (61, 83), (256, 255)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ssim_is_scikit_images(size, dtype):
+    truth, output = scene(0, *size).astype(dtype), scene(1, *size).astype(dtype)
+    for other in (output, (0.8 * truth + 0.2 * output).astype(dtype)):
+        expected = structural_similarity(
+            truth.astype(float),
+            other.astype(float),
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=1,
+            channel_axis=0,
+        )
+        assert ssim(truth, other) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ssim_moments_may_be_given():
+    truth, output = scene(0), scene(1)
+    assert ssim(truth, output, ssim_moments(truth)) == ssim(truth, output)
+
+
+@settings(max_examples=50, deadline=None)
+@given(photos, photos)
+def test_ssim_is_symmetric_and_1_for_equals(a, b):
+    assert ssim(a, b) == pytest.approx(ssim(b, a), abs=1e-9)
+    assert ssim(a, b) <= 1 + 1e-9
+    assert ssim(a, a) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [(10, 50), (50, 10)])
+def test_ssim_of_a_photo_smaller_than_its_window_says_so(size):
+    tiny = np.zeros((3, *size))
+    with pytest.raises(ValueError, match=f"11 x 11 pixels, this photo is {size[1]} x {size[0]}"):
+        ssim(tiny, tiny)
+
+
+# --- ciede2000 ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: str(pair[-1]))
+def test_ciede2000_is_the_published_one(pair):
+    first, second = np.array(pair[:3]).reshape(3, 1, 1), np.array(pair[3:6]).reshape(3, 1, 1)
+    assert ciede2000(first, second) == pytest.approx(pair[6], abs=5e-5)
+    assert ciede2000(second, first) == pytest.approx(pair[6], abs=5e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ciede2000_is_scikit_images_over_the_srgb_cube(dtype):
+    levels = np.linspace(0, 1, 17)
+    cube = np.stack(np.meshgrid(levels, levels, levels)).reshape(3, 17, -1)
+    lab = rgb_to_lab(cube)
+    shuffled = np.random.default_rng(0).permuted(lab.reshape(3, -1), axis=1).reshape(lab.shape)
+    for other in (shuffled, lab + 0.5, lab[:, ::-1]):
+        expected = deltaE_ciede2000(lab, other, channel_axis=0).mean()
+        assert ciede2000(lab.astype(dtype), other.astype(dtype)) == pytest.approx(
+            expected, rel=1e-4 if dtype is np.float32 else 1e-9
+        )
+
+
+@settings(max_examples=50, deadline=None)
+@given(labs, labs)
+def test_ciede2000_is_symmetric_and_0_for_equals(a, b):
+    assert ciede2000(a, b) == pytest.approx(ciede2000(b, a), rel=1e-9, abs=1e-9)
+    assert ciede2000(a, b) >= 0
+    assert ciede2000(a, a) == 0
+
+
+def test_ciede2000_stays_finite_at_grey():
+    grey = np.stack([np.linspace(0, 100, 11), np.zeros(11), -np.zeros(11)]).reshape(3, 1, 11)
+    red = grey + np.array([0, 50, 30]).reshape(3, 1, 1)
+    assert math.isfinite(ciede2000(grey.astype(np.float32), red.astype(np.float32)))
+
+
+# --- colourfulness --------------------------------------------------------------------------
+
+
+def test_colourfulness_by_hand():
+    # Half red, half blue: rg is 255 and 0, yb is 127.5 and -255.
+    photo = np.zeros((3, 2, 2))
+    photo[0, 0], photo[2, 1] = 1, 1
+    expected = math.hypot(127.5, 191.25) + 0.3 * math.hypot(127.5, 63.75)
+    assert colourfulness(photo) == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float64, (1, 5, 6), elements=st.floats(0, 1)))
+def test_grey_has_no_colourfulness(grey):
+    assert colourfulness(np.repeat(grey, 3, axis=0)) == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(photos, st.floats(0, 1))
+def test_colourfulness_fades_with_saturation(photo, keep):
+    grey = photo.mean(axis=0, keepdims=True)
+    faded = grey + keep * (photo - grey)
+    assert colourfulness(faded) == pytest.approx(keep * colourfulness(photo), abs=1e-6)
+
+
+# --- bootstrap ------------------------------------------------------------------------------
+
+
+def test_bootstrap_is_the_normal_interval_for_a_large_normal_sample():
+    values = np.random.default_rng(1).normal(5, 2, 4000)
+    low, high = bootstrap_interval(values)
+    assert (low + high) / 2 == pytest.approx(values.mean(), abs=0.01)
+    assert high - low == pytest.approx(2 * 1.96 * 2 / math.sqrt(4000), rel=0.1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(-100, 100)))
+def test_bootstrap_repeats_itself_and_stays_within_the_values(values):
+    low, high = bootstrap_interval(values)
+    assert (low, high) == bootstrap_interval(values)
+    assert values.min() - 1e-9 <= low <= high <= values.max() + 1e-9
+    narrow_low, narrow_high = bootstrap_interval(values, confidence=0.5)
+    assert low <= narrow_low <= narrow_high <= high
