@@ -1,0 +1,102 @@
+"""A contact sheet: photographs side by side in several versions, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from photochrom.errors import BadOption
+
+Photo = npt.NDArray[np.uint8]
+
+WIDEST = 16 / 9  # a wider photo is fitted into the width, lest one panorama widens every column
+
+
+def sheet(
+    rows: Sequence[Sequence[Photo | None]],
+    columns: Sequence[str],
+    height: int = 240,
+    across: int = 1,
+) -> Image.Image:
+    """Lay photos out on white: a row for each photo, a captioned column for each version.
+
+    Args:
+        rows: for each photo its versions, ``(H, W, 3)`` uint8 sRGB of any size, in the order of
+            ``columns``; None leaves the place empty.
+        columns: the captions, for example grey, coloured, original.
+        height: of every row in pixels; photos are scaled to it.
+        across: how many photos lie side by side, each with its own set of columns, counted
+            from left to right and then down.
+
+    Raises:
+        BadOption: there is nothing to lay out, or a row does not have one place per column.
+    """
+    _check(rows, columns, height, across)
+    thumbs = [[None if p is None else _thumbnail(p, height) for p in row] for row in rows]
+    blocks = [thumbs[i::across] for i in range(min(across, len(thumbs)))]
+    gap = max(2, height // 40)
+    caption = max(10, height // 14)  # the size of the letters, in pixels
+    head = 2 * caption
+    widths = [_widths(block, len(columns), height) for block in blocks]
+    size = (
+        sum(sum(w) + gap * len(w) for w in widths) + gap * (2 * len(blocks) - 1),
+        head + len(blocks[0]) * (height + gap) + gap,
+    )
+    page = Image.new("RGB", size, "white")
+    left = gap
+    for block, block_widths in zip(blocks, widths, strict=True):
+        for column, width in enumerate(block_widths):
+            _write(page, columns[column], left + width / 2, head / 2, width, caption)
+            for line, row in enumerate(block):
+                _paste(page, row[column], left, head + line * (height + gap), width, height)
+            left += width + gap
+        left += 2 * gap  # a wider gap between photos than between versions of one
+    return page
+
+
+def _check(rows: Sequence[Sequence[Any]], columns: Sequence[str], height: int, across: int) -> None:
+    if not rows or not columns:
+        raise BadOption("A contact sheet needs at least one photo and one column.")
+    if height < 1 or across < 1:
+        raise BadOption(f"height and across start at 1, not {height} and {across}.")
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(columns):
+            raise BadOption(f"Row {number} has {len(row)} places for {len(columns)} columns.")
+
+
+def _thumbnail(photo: Photo, height: int) -> Image.Image:
+    """The photo scaled to ``height``, or to the widest that a place may be."""
+    tall, wide = photo.shape[:2]
+    scale = min(height / tall, WIDEST * height / wide)
+    size = max(1, round(wide * scale)), max(1, round(tall * scale))
+    return Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
+
+
+def _widths(
+    block: Sequence[Sequence[Image.Image | None]], columns: int, height: int
+) -> Sequence[int]:
+    """Each column is as wide as its widest photo; an empty one is square."""
+    return [
+        max((thumb.width for row in block if (thumb := row[column])), default=height)
+        for column in range(columns)
+    ]
+
+
+def _paste(
+    page: Image.Image, thumb: Image.Image | None, left: int, top: int, width: int, height: int
+) -> None:
+    if thumb is not None:
+        page.paste(thumb, (left + (width - thumb.width) // 2, top + (height - thumb.height) // 2))
+
+
+def _write(page: Image.Image, text: str, x: float, y: float, width: int, size: int) -> None:
+    """Centre a caption on (x, y), in smaller letters where the column is too narrow for it."""
+    draw = ImageDraw.Draw(page)
+    font = ImageFont.load_default(size)
+    if (length := draw.textlength(text, font)) > width:
+        font = ImageFont.load_default(max(6, size * width / length))
+    draw.text((x, y), text, fill=(60, 60, 60), font=font, anchor="mm")
