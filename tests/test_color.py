@@ -91,7 +91,9 @@ labs = arrays(np.float32, (3, 7), elements=finite).map(
 def test_fit_gamut_keeps_lightness_and_hue_and_what_fits(lab):
     fitted = color.fit_gamut(lab, axis=0)
     assert np.array_equal(fitted[0], lab[0])
-    assert color.in_gamut(fitted, axis=0, tolerance=2e-3).all()
+    rgb = color.lab_to_rgb(fitted, axis=0)
+    assert rgb.min() >= -0.3 / 255
+    assert rgb.max() <= 1 + 0.3 / 255
     inside = color.in_gamut(lab, axis=0)
     assert np.array_equal(fitted[:, inside], lab[:, inside])
     cross = fitted[1] * lab[2] - fitted[2] * lab[1]

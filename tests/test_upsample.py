@@ -80,8 +80,10 @@ def test_black_and_white_take_no_colour():
 
 def test_only_pixels_that_need_it_are_fitted(monkeypatch):
     fitted = []
-    real = upsample._fit_gamut
-    monkeypatch.setattr(upsample, "_fit_gamut", lambda lab: (fitted.append(lab), real(lab))[1])
+    real = color.fit_gamut
+    monkeypatch.setattr(
+        color, "fit_gamut", lambda lab, axis: (fitted.append(lab), real(lab, axis))[1]
+    )
     L, ab = np.full((40, 50), 50, np.float32), np.full((2, 40, 50), 5, np.float32)
     upsample.recombine(L, ab)
     assert not fitted
