@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -130,7 +131,9 @@ def evaluate(
         Literal["crop256", "crop512", "native"], tyro.conf.arg(help="how photos are cut")
     ] = "crop256",
     json: Annotated[Path | None, tyro.conf.arg(help="write every figure here")] = None,
-    vivid: Vivid = None,
+    vivid: Annotated[
+        tuple[float, ...], tyro.conf.arg(help="a row of each model for each of these settings")
+    ] = (),
     held_out: Annotated[
         float | None, tyro.conf.arg(help="only this share: what training with it held out")
     ] = None,
@@ -143,17 +146,22 @@ def evaluate(
     from photochrom.data import shards
     from photochrom.study import evaluate as study
 
-    def measured(colorizer: Colorizer) -> Callable[[Any], Any]:
-        return lambda lightness: colorizer.predict(lightness, vivid=vivid)
-
-    opened = {Path(name).stem: _colorizer(_exported(name)) for name in models}
+    rows: dict[str, Callable[[Any], Any]] = {}
+    for model in models:
+        predict, name = _colorizer(_exported(model)).predict, Path(model).stem
+        if name in rows:
+            raise BadOption(f"Two models are called {name}: rename one of the files.")
+        for value in vivid:
+            rows[f"{name}, vivid {value:g}"] = partial(predict, vivid=value)
+        if not vivid:
+            rows[name] = predict
     sources = shards.find(data)
     if held_out is not None:
         sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
     unreadable: list[str] = []
     results = study.evaluate(
         _decoded(sources[:most], unreadable),
-        {name: measured(colorizer) for name, colorizer in opened.items()},
+        rows,
         protocol=protocol,
         total=len(sources[:most]),
     )
