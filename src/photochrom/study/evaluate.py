@@ -1,0 +1,300 @@
+"""Measure colorizers on colour photographs: take their colour away, give it back, compare.
+
+A colorizer is any function from L ``(1, 1, H, W)`` float32, 0..100, to ab ``(1, 2, H, W)``
+float32, -128..127. Every table begins with two that look at nothing, ``grey`` and ``constant``:
+grey alone scores about 22 dB, so that a figure without them misleads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+from rich.table import Column, Table
+
+from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
+from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
+from photochrom.study import metrics
+
+Plane = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Colorizer = Callable[[Plane], Plane]
+Protocol = Literal["crop256", "crop512", "native"]
+Answer = TypeVar("Answer")
+
+SIDES: dict[str, int | None] = {"crop256": 256, "crop512": 512, "native": None}
+"""Each protocol's square in pixels; ``native`` leaves the photo as it is."""
+
+MEAN_AB = (1.06, 7.37)
+"""Mean ab of the 5,800 photos of the study's training set, each photo counting the same."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One colorizer on one photo."""
+
+    photo: str
+    name: str  # the colorizer's
+    psnr: float
+    """dB, at most 100: what equal pixels get."""
+    ssim: float
+    delta_e: float
+    """Mean CIEDE2000 over pixels."""
+    colourfulness: float
+    truth_colourfulness: float
+    milliseconds: float
+    """Of the colorizer's call alone."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One colorizer over all photos: a row of the table."""
+
+    name: str
+    n: int  # photos
+    psnr_mean: float
+    psnr_median: float
+    psnr_interval: tuple[float, float]
+    """Where the mean PSNR would lie for other photos of the kind: the bootstrap's 95 %."""
+    ssim: float
+    delta_e: float
+    colourfulness_ratio: float
+    """Mean of the outputs divided by mean of the truths."""
+    milliseconds: float
+    """Median over photos, so that a slow first call does not count."""
+
+
+_COLUMNS: dict[str, Callable[[Summary], str]] = {
+    "colorizer": lambda row: row.name,
+    "PSNR, dB": lambda row: f"{row.psnr_mean:.2f}",
+    "95 % interval": lambda row: "{:.2f}–{:.2f}".format(*row.psnr_interval),
+    "median": lambda row: f"{row.psnr_median:.2f}",
+    "SSIM": lambda row: f"{row.ssim:.4f}",
+    "ΔE00": lambda row: f"{row.delta_e:.2f}",
+    "colourfulness": lambda row: f"{row.colourfulness_ratio:.2f}",
+    "ms": lambda row: f"{row.milliseconds:.1f}",
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """Every figure of one evaluation, and the tables made of them."""
+
+    protocol: str
+    constant_ab: tuple[float, float]
+    """What the baseline ``constant`` answers everywhere."""
+    scores: tuple[Score, ...]
+    """Photo by photo, and within a photo in the table's order."""
+
+    @cached_property
+    def summary(self) -> tuple[Summary, ...]:
+        """A row for each colorizer, the baselines first."""
+        rows: dict[str, list[Score]] = {}
+        for score in self.scores:
+            rows.setdefault(score.name, []).append(score)
+        return tuple(_summarise(name, scores) for name, scores in rows.items())
+
+    @property
+    def caption(self) -> str:
+        """What the table measured, in words."""
+        return f"Protocol {self.protocol}, {self.summary[0].n:,} photos"
+
+    def table(self) -> Table:
+        """For the terminal."""
+        table = Table(*(Column(name, justify="right") for name in _COLUMNS), title=self.caption)
+        for row in self.summary:
+            table.add_row(*(show(row) for show in _COLUMNS.values()))
+        return table
+
+    def markdown(self) -> str:
+        """For documents: the caption and a table."""
+        rows = [[show(row) for show in _COLUMNS.values()] for row in self.summary]
+        lines = [list(_COLUMNS), ["---", *["---:"] * (len(_COLUMNS) - 1)], *rows]
+        return f"{self.caption}:\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write everything as JSON: the whole file, or none and CannotWrite."""
+        target = Path(path)
+        summary = [asdict(row) for row in self.summary]
+        content = {"photos": summary[0]["n"], "summary": summary, **asdict(self)}
+        part = target.with_name(f".{uuid.uuid4().hex}.part")  # same folder: renaming is atomic
+        try:
+            part.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
+            part.replace(target)
+        except OSError as error:
+            reason = f"{target} cannot be written ({error.strerror or error})"
+            raise CannotWrite(f"{reason}: choose a folder that exists and has room.") from error
+        finally:
+            part.unlink(missing_ok=True)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Results:
+        """What :meth:`write` wrote, or BadData; the summary is computed anew from the scores."""
+        try:
+            content = json.loads(Path(path).read_text("utf-8"))
+            a, b = content["constant_ab"]
+            scores = tuple(Score(**score) for score in content["scores"])
+            return cls(content["protocol"], (a, b), scores)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadData(f"{path} holds no results ({error}): evaluate anew.") from error
+
+
+def evaluate(
+    photos: Iterable[tuple[str, Pixels]],
+    colorizers: Mapping[str, Colorizer],
+    *,
+    protocol: Protocol = "crop256",
+    constant_ab: tuple[float, float] = MEAN_AB,
+    total: int | None = None,
+    progress: bool = True,
+) -> Results:
+    """Measure every colorizer on every photo, beside grey and one constant colour.
+
+    Colorizers are called one at a time while nothing else runs, so that their milliseconds are
+    their own; decoding apart, the rest is spread over the cores.
+
+    Args:
+        photos: name and ``(H, W, 3)`` uint8 sRGB of each; read once, a few held at a time.
+        colorizers: by the name they have in the table.
+        protocol: how photos are cut, see :func:`cut`.
+        constant_ab: what the baseline ``constant`` answers everywhere.
+        total: how many photos there are, where known, for the progress bar.
+        progress: show one, on standard error.
+
+    Raises:
+        BadOption: the protocol is unknown, or a colorizer bears a baseline's name.
+        BadData: no photos, or no colour in them.
+        BadPhoto: a photo cannot be measured.
+        BadModel: a colorizer failed on a photo, or answered something other than ab.
+    """
+    if protocol not in SIDES:
+        raise BadOption(f"{protocol} is no protocol: choose one of {', '.join(SIDES)}.")
+    baselines = {"grey": _flat(0, 0), "constant": _flat(*constant_ab)}
+    if taken := baselines.keys() & colorizers.keys():
+        raise BadOption(f"{taken.pop()} is the name of a baseline: rename that colorizer.")
+    named = (baselines | dict(colorizers)).items()
+    console, cores = Console(stderr=True), os.cpu_count() or 1
+    queue = iter(track(photos, "measuring", total, console=console, disable=not progress))
+    scores: list[Score] = []
+    with ThreadPoolExecutor(cores) as pool:
+        while batch := list(islice(queue, cores)):
+            truths = _spread(pool, partial(_truth, protocol), batch)
+            asked = [(t, name, *_ask(t, name, ask)) for t in truths for name, ask in named]
+            scores += _spread(pool, _score, asked)
+    if not any(score.truth_colourfulness for score in scores):
+        raise BadData("Nothing to compare with: name some photos that have colour.")
+    return Results(protocol, constant_ab, tuple(scores))
+
+
+def cut(photo: Pixels, protocol: Protocol) -> Pixels:
+    """The part of a photo that is measured, ``(H, W, 3)`` uint8.
+
+    ``crop256`` and ``crop512``: the short side is brought to that many pixels (Pillow's bicubic),
+    also where that is enlarging, and the square in the middle is kept. ``native``: all of it.
+    """
+    side = SIDES[protocol]
+    if side is None:
+        return photo
+    scale = side / min(photo.shape[:2])
+    tall, wide = (round(length * scale) for length in photo.shape[:2])
+    image = Image.fromarray(photo).resize((wide, tall), Image.Resampling.BICUBIC)
+    left, top = (wide - side) // 2, (tall - side) // 2
+    return np.asarray(image.crop((left, top, left + side, top + side)))
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """A photo, and all that is computed of it alone, once for all colorizers."""
+
+    name: str
+    rgb: Plane  # (3, H, W), 0..1
+    lab: Plane  # (3, H, W)
+    moments: metrics.Moments
+    colourfulness: float
+
+
+def _truth(protocol: Protocol, name: str, photo: Pixels) -> _Truth:
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
+        raise BadPhoto(f"{name} is {photo.dtype} {photo.shape}: give (H, W, 3) uint8.")
+    rgb = np.ascontiguousarray(cut(photo, protocol).transpose(2, 0, 1), np.float32)
+    rgb /= 255
+    if min(rgb.shape[1:]) < metrics.SSIM_WINDOW:
+        raise BadPhoto(f"{name} is under {metrics.SSIM_WINDOW} pixels: measure it in a crop.")
+    return _Truth(name, rgb, rgb_to_lab(rgb), metrics.ssim_moments(rgb), metrics.colourfulness(rgb))
+
+
+def _ask(truth: _Truth, name: str, colorizer: Colorizer) -> tuple[Plane, float]:
+    """The colorizer's ab, ``(2, H, W)``, and the milliseconds it took."""
+    lightness = truth.lab[None, :1].copy()  # its own, lest a colorizer that writes there spoil it
+    began = time.perf_counter()
+    try:
+        ab = np.asarray(colorizer(lightness), np.float32)
+    except Exception as error:
+        raise BadModel(f"{name} failed on {truth.name}: {error}") from error
+    milliseconds = 1000 * (time.perf_counter() - began)
+    if ab.shape != (1, 2, *lightness.shape[2:]) or not np.isfinite(ab).all():
+        raise BadModel(f"{name} on {truth.name}: answer finite numbers, ab (1, 2, H, W) for L.")
+    return ab[0], milliseconds
+
+
+def _score(truth: _Truth, name: str, ab: Plane, milliseconds: float) -> Score:
+    coloured = lab_to_rgb(fit_gamut(np.concatenate([truth.lab[:1], ab])))
+    output = np.round(np.clip(coloured, 0, 1) * 255) / np.float32(255)
+    return Score(
+        photo=truth.name,
+        name=name,
+        psnr=metrics.psnr(truth.rgb, output),
+        ssim=metrics.ssim(truth.rgb, output, truth.moments),
+        delta_e=metrics.ciede2000(truth.lab, rgb_to_lab(output)),
+        colourfulness=metrics.colourfulness(output),
+        truth_colourfulness=truth.colourfulness,
+        milliseconds=milliseconds,
+    )
+
+
+def _flat(a: float, b: float) -> Colorizer:
+    ab = np.array([a, b], np.float32).reshape(1, 2, 1, 1)
+    return lambda lightness: np.broadcast_to(ab, (1, 2, *lightness.shape[2:]))
+
+
+def _summarise(name: str, scores: list[Score]) -> Summary:
+    def mean(field: str) -> float:
+        return float(np.mean([getattr(score, field) for score in scores]))
+
+    psnr = [score.psnr for score in scores]
+    return Summary(
+        name=name,
+        n=len(scores),
+        psnr_mean=mean("psnr"),
+        psnr_median=float(np.median(psnr)),
+        psnr_interval=metrics.bootstrap_interval(psnr),
+        ssim=mean("ssim"),
+        delta_e=mean("delta_e"),
+        colourfulness_ratio=mean("colourfulness") / mean("truth_colourfulness"),
+        milliseconds=float(np.median([score.milliseconds for score in scores])),
+    )
+
+
+def _spread(pool: ThreadPoolExecutor, task: Callable[..., Answer], jobs: Any) -> list[Answer]:
+    """``task`` on every job's arguments, over threads that share the cores instead of OpenCV's."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return list(pool.map(lambda job: task(*job), jobs))
+    finally:
+        cv2.setNumThreads(threads)

@@ -1,0 +1,288 @@
+import io
+import json
+import math
+from dataclasses import asdict
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from photochrom.color import rgb_to_lab
+from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
+from photochrom.study import metrics
+from photochrom.study.evaluate import MEAN_AB, Results, cut, evaluate
+
+
+def scene(seed=0, height=40, width=50):
+    """A colourful photo, (H, W, 3) uint8."""
+    small = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
+    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def photos(n=3):
+    return [(f"{i}.png", scene(i)) for i in range(n)]
+
+
+def measure(colorizers=None, *, of=None, protocol="native", **options):
+    of = photos() if of is None else of
+    return evaluate(of, colorizers or {}, protocol=protocol, progress=False, **options)
+
+
+def cheat(of):
+    """A colorizer that knows the photos, in the order in which it will be asked."""
+    truths = iter([rgb_to_lab(p.transpose(2, 0, 1).astype(np.float32) / 255) for _, p in of])
+    return lambda lightness: next(truths)[None, 1:]
+
+
+def pink(lightness):
+    return np.full((1, 2, *lightness.shape[2:]), 20, np.float32)
+
+
+# --- what is measured -----------------------------------------------------------------------
+
+
+def test_the_baselines_come_first_even_alone():
+    assert [row.name for row in measure().summary] == ["grey", "constant"]
+    rows = measure({"b": pink, "a": pink}).summary
+    assert [row.name for row in rows] == ["grey", "constant", "b", "a"]
+    assert all(row.n == 3 for row in rows)
+
+
+def test_grey_has_no_colour_and_the_constant_is_the_one_given():
+    results = measure({"pink": pink}, constant_ab=(20, 20))
+    grey, constant, ours = results.summary
+    assert grey.colourfulness_ratio == pytest.approx(0, abs=0.01)
+    assert constant.psnr_mean == ours.psnr_mean
+    assert results.constant_ab == (20, 20)
+    assert measure().constant_ab == MEAN_AB
+
+
+def test_the_true_colours_score_full_marks():
+    of = photos()
+    results = measure({"cheat": cheat(of)}, of=of)
+    best = results.summary[-1]
+    assert best.psnr_mean == best.psnr_median == metrics.PSNR_CAP
+    assert best.psnr_interval == (metrics.PSNR_CAP, metrics.PSNR_CAP)
+    assert best.ssim == pytest.approx(1)
+    assert best.delta_e == pytest.approx(0, abs=1e-3)
+    assert best.colourfulness_ratio == pytest.approx(1)
+    assert best.psnr_mean > results.summary[0].psnr_mean
+
+
+def test_a_score_is_what_the_metrics_say_of_the_rounded_output():
+    photo = scene(7)
+    score = measure(of=[("7.png", photo)]).scores[0]
+    truth = photo.transpose(2, 0, 1) / 255
+    lightness = rgb_to_lab(truth)[0]
+    # Grey by hand: the luminance Y of CIE Lab, gamma-encoded, in whole 8-bit steps.
+    y = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
+    grey = np.where(y > 0.0031308, 1.055 * y ** (1 / 2.4) - 0.055, 12.92 * y)
+    output = np.stack([np.round(grey * 255) / 255] * 3)
+    assert score.psnr == pytest.approx(metrics.psnr(truth, output), abs=0.01)
+    assert score.ssim == pytest.approx(metrics.ssim(truth, output), abs=1e-3)
+    expected = metrics.ciede2000(rgb_to_lab(truth), rgb_to_lab(output))
+    assert score.delta_e == pytest.approx(expected, abs=0.01)
+    assert score.truth_colourfulness == pytest.approx(metrics.colourfulness(truth), rel=1e-5)
+    assert (score.photo, score.name) == ("7.png", "grey")
+
+
+def test_the_summary_is_the_mean_over_photos():
+    results = measure({"pink": pink})
+    psnr = [score.psnr for score in results.scores if score.name == "pink"]
+    row = results.summary[-1]
+    assert row.psnr_mean == pytest.approx(np.mean(psnr))
+    assert row.psnr_median == pytest.approx(np.median(psnr))
+    low, high = row.psnr_interval
+    assert min(psnr) <= low <= row.psnr_mean <= high <= max(psnr)
+    assert row.milliseconds >= 0
+
+
+def test_colours_beyond_srgb_keep_their_lightness():
+    def neon(lightness):
+        return np.full((1, 2, *lightness.shape[2:]), 120, np.float32)
+
+    of = photos(1)
+    grey, _, ours = measure({"neon": neon}, of=of).summary
+    assert math.isfinite(ours.psnr_mean)
+    assert ours.colourfulness_ratio > grey.colourfulness_ratio
+
+
+# --- how colorizers are asked ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("protocol", "side"), [("crop256", 256), ("crop512", 512)])
+def test_a_colorizer_gets_lightness_and_nothing_else(protocol, side):
+    seen = []
+
+    def curious(lightness):
+        seen.append((lightness.shape, lightness.dtype, lightness.min(), lightness.max()))
+        return pink(lightness)
+
+    measure({"curious": curious}, of=photos(1), protocol=protocol)
+    (shape, dtype, low, high) = seen[0]
+    assert shape == (1, 1, side, side)
+    assert dtype == np.float32
+    assert 0 <= low < high <= 100.001
+
+
+def test_a_colorizer_that_writes_into_its_input_spoils_nothing():
+    def vandal(lightness):
+        lightness[:] = 0
+        return pink(lightness)
+
+    rows = measure({"vandal": vandal, "pink": pink}).summary
+    assert asdict(rows[2]) | {"name": "", "milliseconds": 0} == (
+        asdict(rows[3]) | {"name": "", "milliseconds": 0}
+    )
+
+
+def test_photos_are_read_as_they_come_and_opencvs_threads_are_given_back():
+    before = cv2.getNumThreads()
+    assert len(measure(of=iter(photos(7))).scores) == 14
+    assert cv2.getNumThreads() == before
+
+
+def test_the_progress_bar_goes_to_standard_error(capsys):
+    evaluate(photos(1), {}, protocol="native", total=1)
+    out, err = capsys.readouterr()
+    assert not out
+    assert "measuring" in err
+
+
+# --- protocols ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(256, 256), (301, 457), (999, 257), (31, 47), (1, 3), (600, 80)])
+def test_a_crop_is_a_square_whatever_the_photo(size):
+    photo = scene(0, *size)
+    assert cut(photo, "crop256").shape == (256, 256, 3)
+    assert cut(photo, "crop512").shape == (512, 512, 3)
+    assert cut(photo, "native") is photo
+
+
+def test_a_crop_takes_the_middle():
+    photo = np.zeros((256, 600, 3), np.uint8)
+    photo[:, 172:428] = 255
+    assert (cut(photo, "crop256") == 255).all()
+
+
+def test_a_photo_of_the_right_size_is_untouched():
+    photo = scene(0, 256, 256)
+    assert (cut(photo, "crop256") == photo).all()
+
+
+def test_native_measures_odd_sizes_whole():
+    shapes = []
+
+    def curious(lightness):
+        shapes.append(lightness.shape)
+        return pink(lightness)
+
+    measure({"curious": curious}, of=[("a", scene(0, 37, 53)), ("b", scene(1, 11, 11))])
+    assert shapes == [(1, 1, 37, 53), (1, 1, 11, 11)]
+
+
+# --- what goes wrong ------------------------------------------------------------------------
+
+
+def failing(lightness):
+    raise RuntimeError("out of paint")
+
+
+@pytest.mark.parametrize(
+    ("colorizer", "message"),
+    [
+        (failing, "mine failed on 0.png: out of paint"),
+        (lambda lightness: lightness, "mine on 0.png: answer finite numbers"),
+        (lambda lightness: pink(lightness) * np.nan, "mine on 0.png: answer finite numbers"),
+        (lambda lightness: "blue", "mine failed on 0.png"),
+    ],
+)
+def test_a_failure_names_the_colorizer_and_the_photo(colorizer, message):
+    with pytest.raises(BadModel, match=message):
+        measure({"mine": colorizer})
+
+
+@pytest.mark.parametrize(
+    ("photo", "message"),
+    [
+        (scene()[..., 0], "x.png is uint8 .40, 50."),
+        (scene() / 255, "x.png is float64"),
+        (scene()[:0], "x.png is uint8 .0, 50, 3."),
+        (scene(0, 10, 40), "x.png is under 11 pixels"),
+    ],
+)
+def test_a_photo_that_cannot_be_measured_is_named(photo, message):
+    with pytest.raises(BadPhoto, match=message):
+        measure(of=[("x.png", photo)])
+
+
+def test_the_request_is_checked():
+    with pytest.raises(BadOption, match="crop224 is no protocol: choose one of crop256, crop512"):
+        measure(protocol="crop224")
+    with pytest.raises(BadOption, match="grey is the name of a baseline"):
+        measure({"grey": pink})
+
+
+def test_photos_without_colour_are_no_measure():
+    with pytest.raises(BadData, match="some photos that have colour"):
+        measure(of=[])
+    with pytest.raises(BadData, match="some photos that have colour"):
+        measure(of=[("grey.png", np.full((20, 20, 3), 90, np.uint8))])
+
+
+# --- results --------------------------------------------------------------------------------
+
+
+def test_json_holds_everything_and_only_finite_numbers(tmp_path):
+    def not_a_number(text):
+        raise AssertionError(text)
+
+    of, path = photos(), tmp_path / "figures.json"
+    results = measure({"cheat": cheat(of)}, of=of)
+    results.write(path)
+    content = json.loads(path.read_text("utf-8"), parse_constant=not_a_number)
+    assert content["protocol"] == "native"
+    assert content["photos"] == 3
+    assert [row["name"] for row in content["summary"]] == ["grey", "constant", "cheat"]
+    assert len(content["scores"]) == 9
+    assert Results.read(path) == results
+    assert Results.read(path).summary == results.summary
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path):
+    with pytest.raises(CannotWrite, match=r"figures.json cannot be written"):
+        measure().write(tmp_path / "missing" / "figures.json")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CannotWrite):
+        measure().write(tmp_path / "folder")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"constant_ab": 3}', "[1]", None])
+def test_what_are_no_results_is_refused(tmp_path, text):
+    path = tmp_path / "figures.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(BadData, match=r"figures.json holds no results"):
+        Results.read(path)
+
+
+def test_the_tables_show_the_same_figures():
+    results = measure({"pink": pink})
+    lines = results.markdown().splitlines()
+    assert lines[0] == "Protocol native, 3 photos:"
+    assert lines[2].startswith("| colorizer | PSNR, dB |")
+    assert len({line.count("|") for line in lines[2:]}) == 1
+    assert [line.split()[1] for line in lines[4:]] == ["grey", "constant", "pink"]
+    assert f"{results.summary[0].psnr_mean:.2f}" in lines[4]
+    console = Console(width=120, file=io.StringIO())
+    console.print(results.table())
+    shown = console.file.getvalue()
+    assert results.caption in shown
+    for row in results.summary:
+        assert row.name in shown
+        assert f"{row.ssim:.4f}" in shown
