@@ -216,7 +216,7 @@ def test_bootstrap_is_the_normal_interval_for_a_large_normal_sample():
     assert high - low == pytest.approx(2 * 1.96 * 2 / math.sqrt(4000), rel=0.1)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(-100, 100)))
 def test_bootstrap_repeats_itself_and_stays_within_the_values(values):
     low, high = bootstrap_interval(values)
