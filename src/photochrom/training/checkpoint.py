@@ -7,6 +7,7 @@ model.safetensors       the weights for use (the running mean, where there is on
 checkpoint.safetensors  all that is needed to go on
 samples/                sheets of validation photos: grey, coloured, original
 unreadable.txt          photos that could not be decoded, with reasons
+probe.safetensors       L of a few held-out photos, to check an export on
 ======================  ===========================================================
 """
 
@@ -14,16 +15,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from photochrom.color import rgb_to_lab
+from photochrom.data.shards import Pixels
 from photochrom.errors import BadRun
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
@@ -37,20 +41,41 @@ def claim(run: Path, experiment: Experiment, resume: bool) -> None:
     Raises:
         BadRun: it holds a run and ``resume`` is not set, or the other way round.
     """
-    exists = (run / "config.json").exists()
+    # A run that never saved is none: there is nothing to lose in it and nothing to resume.
+    exists = any((run / f"{name}.safetensors").exists() for name in ("checkpoint", "model"))
     if exists and not resume:
         raise BadRun(f"{run} already holds a run: add --resume, or name another --out.")
     if resume and not exists:
         raise BadRun(f"{run} holds no run to resume: leave --resume out to start one.")
     if exists and load_config(run)[0].model != experiment.model:
         raise BadRun(f"{run} is a run of another model: name another --out.")
-    (run / "samples").mkdir(parents=True, exist_ok=True)
+    try:
+        (run / "samples").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadRun(f"{run} cannot be made ({error.strerror}): name another --out.") from error
+    if not exists:
+        (run / "metrics.jsonl").unlink(missing_ok=True)
 
 
 def save_unreadable(run: Path, unreadable: Mapping[str, str]) -> None:
     """Write which photos could not be decoded, and why."""
     lines = (f"{name}: {reason}\n" for name, reason in unreadable.items())
     (run / "unreadable.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def save_probe(run: Path, photos: Iterable[Pixels]) -> None:
+    """Keep the lightness of a few photos, each ``(h, w, 3)`` uint8, to check exports on."""
+    planes = {}
+    for i, photo in enumerate(photos):
+        rgb = torch.from_numpy(photo.copy()).permute(2, 0, 1).float() / 255
+        planes[str(i)] = rgb_to_lab(rgb)[0]
+    _write(run / "probe.safetensors", planes, {})
+
+
+def load_probe(run: Path) -> list[Tensor]:
+    """What :func:`save_probe` kept, each ``(h, w)``; nothing where the file is missing."""
+    path = run / "probe.safetensors"
+    return list(_read(path)[0].values()) if path.exists() else []
 
 
 def append_metrics(run: Path, facts: Mapping[str, float]) -> None:
@@ -60,12 +85,16 @@ def append_metrics(run: Path, facts: Mapping[str, float]) -> None:
 
 
 def forget_metrics_after(run: Path, step: int) -> None:
-    """Drop what was reported after the checkpoint that a resumed run starts from."""
+    """Drop what was reported after the checkpoint that a resumed run starts from.
+
+    A last line without its end was being written when the run was killed, and goes too.
+    """
     path = run / "metrics.jsonl"
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = "".join(line for line in lines if json.loads(line)["step"] <= step)
-        path.write_text(kept, encoding="utf-8")
+        whole = (line for line in lines if line.endswith("\n"))
+        kept = "".join(line for line in whole if json.loads(line)["step"] <= step)
+        _replace(path, lambda path: path.write_text(kept, encoding="utf-8"))
 
 
 def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> None:
@@ -140,7 +169,9 @@ def load_checkpoint(
     path = run / "checkpoint.safetensors"
     state, facts = _read(path)
     _fill(network, _below("model.", state), path)
-    average.update(_below("average.", state))
+    mean = _below("average.", state) or _below("model.", state)  # it may begin only now
+    for name, value in average.items():
+        value.copy_(mean[name])
     moments: dict[int, State] = {}
     for name, value in _below("optimizer.", state).items():
         number, _, key = name.partition(".")

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
@@ -57,10 +56,11 @@ def export(run: Path, target: Path, *, name: str = "", fp16: bool = False) -> fl
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         onnx.save(model, unfinished)
-        difference = check(network, unfinished, TOLERANCE)
+        photos = checkpoint.load_probe(run)
+        difference = check(network, unfinished, TOLERANCE, photos)
         if fp16:
             onnx.save(halve(model), unfinished)
-            difference = check(network, unfinished, FP16_TOLERANCE)
+            difference = check(network, unfinished, FP16_TOLERANCE, photos)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -135,47 +135,36 @@ def _example(network: Network, n: int, h: int, w: int, seed: int = 0) -> tuple[T
     return (*examples, *(torch.tensor(value) for value in network.head.scalars.values()))
 
 
-def check(
-    network: Network, path: Path, tolerance: float, photos: Sequence[npt.NDArray[np.float32]] = ()
-) -> float:
-    """Largest difference in ab between torch and the file, on random and on picture-like input.
+def check(network: Network, path: Path, tolerance: float, photos: Sequence[Tensor] = ()) -> float:
+    """Largest difference in ab between torch and the file, on random and on real lightness.
 
     Args:
         network: what the file was made of.
         path: the ONNX file.
         tolerance: the most that is accepted.
-        photos: more L to compare on, each ``(H, W)`` with sides the network's multiple divides.
+        photos: L of real photos, each ``(H, W)``; cut to what the network's multiple divides.
 
     Raises:
         ExportMismatch: beyond ``tolerance``.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    worst = 0.0
     m = network.multiple
-    for n, h, w in ((1, m, m), (2, 4 * m, 6 * m), (3, 2 * m, 5 * m)):
-        worst = max(worst, _difference(network, session, _example(network, n, h, w, seed=n)))
-    for lightness in (*photos, *_pictures(m)):
-        example = list(_example(network, 1, *lightness.shape))
-        example[0] = torch.from_numpy(lightness)[None, None]
-        worst = max(worst, _difference(network, session, tuple(example)))
+    examples = [
+        _example(network, n, h, w, seed=n)
+        for n, h, w in ((1, m, m), (2, 4 * m, 6 * m), (3, 2 * m, 5 * m))
+    ]
+    for lightness in photos:
+        h, w = (side // m * m for side in lightness.shape)
+        if h and w:
+            _, *rest = _example(network, 1, h, w)
+            examples.append((lightness[None, None, :h, :w], *rest))
+    worst = float(np.max([_difference(network, session, example) for example in examples]))
     if not worst <= tolerance:  # also when it is not a number
         raise ExportMismatch(
             f"The exported file differs from the network by {worst:.3g} in ab, more than "
             f"{tolerance:g}: nothing was written."
         )
     return worst
-
-
-def _pictures(multiple: int) -> list[npt.NDArray[np.float32]]:
-    """L like a photo's: a smooth ramp, and soft shapes of many sizes with noise on them."""
-    h, w = 4 * multiple, 5 * multiple
-    y, x = np.mgrid[:h, :w].astype(np.float32) / h
-    waves = sum(np.sin(f * (x + f * y)) / f for f in (3, 7, 17, 41))
-    noise = np.random.default_rng(0).normal(0, 2, (h, w))
-    return [
-        (100 * y).astype(np.float32),
-        np.clip(50 + 40 * waves + noise, 0, 100).astype(np.float32),
-    ]
 
 
 def _difference(
