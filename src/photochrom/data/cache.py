@@ -24,7 +24,7 @@ from rich.progress import track
 from photochrom.data.shards import Pixels, Source, decode, digest, find, is_validation
 from photochrom.errors import BadData, BadPhoto
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def load(
 
 def _key(sources: Sequence[Source], side: int) -> str:
     files = {source.path: source.path.stat() for source in sources}
-    state = [(str(p.resolve()), s.st_size, s.st_mtime_ns) for p, s in files.items()]
+    state = [(str(p), str(p.resolve()), s.st_size, s.st_mtime_ns) for p, s in files.items()]
     return hashlib.sha256(repr((VERSION, side, state)).encode()).hexdigest()[:16]
 
 
@@ -134,8 +134,8 @@ def _decode_all(
     workers = os.cpu_count() or 1
 
     def prepare(source: Source) -> tuple[Pixels | str, str]:
-        data = source.read()
         try:
+            data = source.read()
             return fit(decode(data), side), digest(data)
         except BadPhoto as error:
             return str(error), ""

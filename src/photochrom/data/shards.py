@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import tarfile
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
 
+from photochrom import photo
 from photochrom.errors import BadData, BadPhoto
 
 Pixels = npt.NDArray[np.uint8]
@@ -44,10 +42,17 @@ class Source:
         return f"{self.path}/{self.member}" if self.member else str(self.path)
 
     def read(self) -> bytes:
-        """The encoded bytes."""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.size)
+        """The encoded bytes.
+
+        Raises:
+            BadPhoto: the file has gone, or may not be read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                return file.read(self.size)
+        except OSError as error:
+            raise BadPhoto(f"it cannot be opened ({error.strerror or error}).") from error
 
 
 def find(paths: Iterable[Path]) -> list[Source]:
@@ -85,14 +90,18 @@ def _of_file(file: Path) -> list[Source]:
 
 def _members(path: Path) -> list[Source]:
     try:
-        with tarfile.open(path, "r:") as tar:
-            return [
-                Source(path, member.name, member.offset_data, member.size)
-                for member in tar
-                if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES
-            ]
-    except tarfile.TarError as error:
+        with tarfile.open(path, "r:") as tar, path.open("rb") as file:
+            members = tar.getmembers()
+            file.seek(tar.offset)
+            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a bad header for the end
+                raise tarfile.ReadError("damaged after the first members")
+    except (OSError, tarfile.TarError) as error:
         raise BadData(f"{path} is not a readable tar ({error}): pack it anew.") from error
+    return [
+        Source(path, member.name, member.offset_data, member.size)
+        for member in members
+        if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES
+    ]
 
 
 def decode(data: bytes) -> Pixels:
@@ -101,13 +110,9 @@ def decode(data: bytes) -> Pixels:
     Raises:
         BadPhoto: not an image, or cut short.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError) as error:
-        raise BadPhoto(str(error)) from error
+    pixels = photo.read(data).pixels
+    eight_bit = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
+    return eight_bit if eight_bit.ndim == 3 else np.repeat(eight_bit[..., None], 3, 2)
 
 
 def digest(data: bytes) -> str:
@@ -127,9 +132,9 @@ def read_index(path: Path) -> dict[str, str]:
         BadData: missing file or columns.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a BOM
             return {row["name"]: row["split"] for row in csv.DictReader(file)}
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, ValueError, csv.Error) as error:
         raise BadData(f"{path} is no index: it needs the columns name and split.") from error
 
 

@@ -70,8 +70,7 @@ def class_weights(frequency: npt.NDArray[np.floating], rebalance: float) -> npt.
         rebalance: 0 weighs by inverse frequency, 1 not at all; the paper takes 0.5.
     """
     p = frequency / frequency.sum()
-    if rebalance == 0:
-        p = np.maximum(p, p[p > 0].min())  # else a class that never occurs weighs infinitely
-    w = 1 / ((1 - rebalance) * p + rebalance / len(p))
+    floor = p[p > 0].min() if rebalance == 0 else 0  # else what never occurs weighs infinitely
+    w = 1 / ((1 - rebalance) * np.maximum(p, floor) + rebalance / len(p))
     weights: npt.NDArray[np.float32] = (w / (p * w).sum()).astype(np.float32)
     return weights

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from photochrom.data import cache, shards
+from photochrom.errors import BadData
+
+
+@pytest.fixture
+def folder(tmp_path, encoded):
+    """Five photos of three shapes."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i, (width, height) in enumerate([(60, 40), (40, 60), (50, 50), (90, 40), (60, 40)]):
+        (photos / f"{i}.jpg").write_bytes(encoded(i, width, height))
+    return photos
+
+
+@pytest.fixture
+def load(tmp_path):
+    return lambda *paths, side=32: cache.load(paths, side, tmp_path / "kept", quiet=True)
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """How many photos have been decoded so far."""
+    count = []
+    monkeypatch.setattr(cache, "decode", lambda data: count.append(1) or shards.decode(data))
+    return count
+
+
+def test_short_side_and_aspect_ratio_are_right(folder, load):
+    photos = load(folder)
+    shapes = [photos[i].shape for i in range(len(photos))]
+    assert shapes == [(32, 48, 3), (48, 32, 3), (32, 32, 3), (32, 72, 3), (32, 48, 3)]
+    assert photos.names == [f"{folder}/{i}.jpg" for i in range(5)]
+
+
+@pytest.mark.parametrize("side", [32, 40, 70])  # smaller, as it is, and enlarged
+def test_the_pixels_are_those_of_decoding_anew(folder, load, side):
+    photos = load(folder, side=side)
+    for i, source in enumerate(shards.find([folder])):
+        assert np.array_equal(photos[i], cache.fit(shards.decode(source.read()), side))
+        assert photos.digests[i] == shards.digest(source.read())
+
+
+def test_a_long_strip_keeps_a_whole_short_side():
+    strip = np.zeros((3, 1000, 3), np.uint8)
+    assert cache.fit(strip, 2).shape == (2, 667, 3)
+    assert cache.fit(np.zeros((101, 100, 3), np.uint8), 32).shape == (32, 32, 3)
+
+
+def test_the_second_load_decodes_nothing(folder, load, decoded):
+    first = load(folder)
+    assert len(decoded) == 5
+    second = load(folder)
+    assert len(decoded) == 5
+    assert np.array_equal(first.pixels, second.pixels)
+    assert np.array_equal(first.table, second.table)
+    assert (first.names, first.digests) == (second.names, second.digests)
+
+
+def test_another_side_is_another_set(folder, load, decoded):
+    load(folder)
+    assert load(folder, side=40)[0].shape == (40, 60, 3)
+    assert len(decoded) == 10
+
+
+@pytest.mark.parametrize("change", ["content", "time", "more", "fewer", "renamed"])
+def test_a_changed_file_is_decoded_anew(folder, load, encoded, decoded, change):
+    load(folder)
+    first = folder / "0.jpg"
+    if change == "content":
+        first.write_bytes(encoded(77, 50, 40))
+    elif change == "time":
+        os.utime(first, ns=(1, 1))
+    elif change == "more":
+        (folder / "9.jpg").write_bytes(encoded(9))
+    elif change == "fewer":
+        first.unlink()
+    else:
+        first.rename(folder / "x.jpg")
+    photos = load(folder)
+    assert len(decoded) == 5 + len(photos)
+    assert photos.names == [source.name for source in shards.find([folder])]
+
+
+def test_names_are_those_of_the_paths_given(folder, load, monkeypatch):
+    load(folder)
+    monkeypatch.chdir(folder.parent)
+    assert load(folder.relative_to(folder.parent)).names[0] == "photos/0.jpg"
+
+
+def test_the_pixels_cannot_be_changed_on_disk(folder, load):
+    photos = load(folder)
+    before = photos[0].copy()
+    photos[0][:] = 0
+    assert np.array_equal(load(folder)[0], before)
+
+
+def test_an_interrupted_build_leaves_nothing(folder, load, tmp_path, monkeypatch):
+    calls = []
+
+    def stopped(data):
+        calls.append(1)
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        return shards.decode(data)
+
+    monkeypatch.setattr(cache, "decode", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        load(folder)
+    assert list((tmp_path / "kept").iterdir()) == []
+    monkeypatch.undo()
+    assert len(load(folder)) == 5
+
+
+def test_two_processes_may_build_the_same_set(folder, load, tmp_path, monkeypatch):
+    rival = []
+
+    def while_another_builds(sources, side, target, quiet):
+        if not rival:
+            rival.append(1)
+            load(folder)
+        return decode_all(sources, side, target, quiet)
+
+    decode_all = cache._decode_all
+    monkeypatch.setattr(cache, "_decode_all", while_another_builds)
+    assert len(load(folder)) == 5
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+
+
+def test_bad_photos_are_reported_by_name_and_the_rest_is_kept(folder, load, bad):
+    for name, data in bad.items():
+        (folder / name).write_bytes(data)
+    for photos in (load(folder), load(folder)):  # built, and kept
+        assert len(photos) == 5
+        assert set(photos.unreadable) == {f"{folder}/{name}" for name in bad}
+        assert all(photos.unreadable.values())
+
+
+def test_a_photo_that_cannot_be_opened_is_bad_too(folder, load, monkeypatch):
+    find = cache.find
+
+    def find_and_lose(paths):
+        sources = find(paths)
+        return [*sources[:-1], shards.Source(folder / "4.jpg", offset=-1, size=5)]
+
+    monkeypatch.setattr(cache, "find", find_and_lose)
+    photos = load(folder)
+    assert len(photos) == 4
+    assert list(photos.unreadable) == [f"{folder}/4.jpg"]
+
+
+def test_nothing_readable_is_one_sentence(tmp_path, load, bad):
+    for name, data in bad.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(BadData, match=r"None of the 4 photos can be read; the first, .*empty\.jpg"):
+        load(tmp_path)
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_the_split_is_the_same_whatever_the_path_and_the_order(tmp_path, load, encoded, pack):
+    photos = {f"{i}.png": encoded(i, 8, 8, "PNG") for i in range(60)}
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    for name, data in photos.items():
+        (folder / name).write_bytes(data)
+    tar = pack(tmp_path / "else.tar", {f"in/{n}": photos[n] for n in reversed(photos)})
+
+    def held(set_):
+        train, val = set_.split(0.3)
+        assert sorted([*train, *val]) == list(range(60))
+        return {set_.digests[i] for i in val}
+
+    assert held(load(folder, side=8)) == held(load(tar, side=8))
+    assert 8 <= len(held(load(folder, side=8))) <= 28
+
+
+def test_an_index_decides_and_leaves_out_what_it_does_not_name(tmp_path, load, encoded, pack):
+    tar = pack(tmp_path / "a.tar", {f"{n}.jpg": encoded(i) for i, n in enumerate("abcd")})
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for i, n in enumerate("efg"):
+        (folder / f"{n}.jpg").write_bytes(encoded(10 + i))
+    photos = load(tar, folder)
+    index = {
+        "a.jpg": "train",  # as it is called inside its tar
+        f"{tar}/b.jpg": "val",  # whole
+        "c.jpg": "test",
+        "e.jpg": "val",  # a file's own name
+        f"{folder}/f.jpg": "train",
+    }
+    train, val = photos.split(0.5, index)
+    assert [photos.names[i][-5:] for i in train] == ["a.jpg", "f.jpg"]
+    assert [photos.names[i][-5:] for i in val] == ["b.jpg", "e.jpg"]
+    nothing, _ = photos.split(0.5, {})
+    assert len(nothing) == 0
+
+
+def test_sets_are_kept_where_the_user_says(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "mine"))
+    cache.load([folder], 32, quiet=True)
+    assert len(list((tmp_path / "mine").iterdir())) == 1
+    monkeypatch.delenv("PHOTOCHROM_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache.default_folder() == tmp_path / ".cache" / "photochrom"
+
+
+def test_a_full_disk_is_not_taken_for_another_process(folder, load, tmp_path, monkeypatch):
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.rename", full)
+    with pytest.raises(OSError, match="No space"):
+        load(folder)
+    assert list((tmp_path / "kept").iterdir()) == []
