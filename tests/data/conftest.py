@@ -16,13 +16,13 @@ Encode = Callable[..., bytes]
 
 @pytest.fixture
 def encoded() -> Encode:
-    """The bytes of a photo of noise: ``encoded(seed, width=60, height=40, format="JPEG")``."""
+    """The bytes of a photo of noise: ``encoded(seed, width=60, height=40, kind="JPEG")``."""
 
-    def encode(seed: int, width: int = 60, height: int = 40, format: str = "JPEG", **how) -> bytes:  # noqa: A002
+    def encode(seed: int, width: int = 60, height: int = 40, kind: str = "JPEG", **how) -> bytes:
         coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
         photo = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
         file = io.BytesIO()
-        photo.save(file, format, **how)
+        photo.save(file, kind, **how)
         return file.getvalue()
 
     return encode
@@ -50,5 +50,5 @@ def bad(encoded: Encode) -> dict[str, bytes]:
         "text.jpg": b"A letter, not a photograph.\n" * 20,
         "empty.jpg": b"",
         "short.jpg": encoded(99)[:-200],
-        "short.png": encoded(99, format="PNG")[:150],
+        "short.png": encoded(99, kind="PNG")[:150],
     }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 
@@ -94,25 +95,23 @@ def test_a_photo_that_has_gone_is_reported(tmp_path, encoded):
     assert photo.shape == (40, 60, 3)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000"])
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_whatever_the_bytes_say_a_photo_is_bad_or_good(encoded, format):
-    data = encoded(1, format=format)
+def test_whatever_the_bytes_say_a_photo_is_bad_or_good(encoded, kind):
+    data = encoded(1, kind=kind)
     draw = np.random.default_rng(0)
     for _ in range(60):
         damaged = bytearray(data)
         for place in draw.integers(0, len(data), 4):
             damaged[place] = draw.integers(256)
-        try:
+        with contextlib.suppress(BadPhoto):
             assert shards.decode(bytes(damaged)).dtype == np.uint8
-        except BadPhoto as error:
-            assert str(error).strip()
 
 
 def test_photos_are_decoded_to_upright_8_bit_srgb(encoded):
-    def saved(image: Image.Image, format: str = "PNG", **how) -> bytes:
+    def saved(image: Image.Image, **how) -> bytes:
         file = io.BytesIO()
-        image.save(file, format, **how)
+        image.save(file, "PNG", **how)
         return file.getvalue()
 
     grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
