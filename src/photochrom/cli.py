@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.progress import track
 from tyro.conf import CascadeSubcommandArgs, OmitArgPrefixes, OmitSubcommandPrefixes, Positional
 
-from photochrom import __version__
-from photochrom.errors import BadData, BadOption, MissingExtra, PhotochromError
+from photochrom import __version__, batch
+from photochrom.errors import BadOption, MissingExtra, PhotochromError
 from photochrom.training.presets import PRESETS, Session
 
 if TYPE_CHECKING:
     from photochrom.colorizer import Colorizer
 
 DESCRIPTION = "photochrom gives colour to black-and-white photographs."
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".avif", ".gif", ".jp2"}
+
 
 Photos = Annotated[
     Positional[tuple[Path, ...]],
@@ -59,7 +59,7 @@ def colorize(
     touched. Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
     colorizer = _colorizer(model)
-    jobs = list(_jobs(photos, out))
+    jobs = batch.jobs(photos, out)
     failed: dict[Path, str] = {}
     for photo, target in track(jobs, "colouring", console=_stderr(), disable=len(jobs) == 1):
         try:
@@ -268,32 +268,6 @@ def _needs(extra: str) -> Iterator[None]:
         raise MissingExtra(error.name or str(error), extra) from error
 
 
-def _jobs(photos: Iterable[Path], out: Path | None) -> Iterator[tuple[Path, Path | None]]:
-    """Each photo with where it goes (None: beside it); folders are mirrored."""
-    photos = list(photos)
-    if not photos:
-        raise BadOption("Name at least one photograph, or a folder of them.")
-    into_file = out is not None and out.suffix.lower() in SUFFIXES and not out.is_dir()
-    if into_file and (len(photos) != 1 or photos[0].is_dir()):
-        raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
-    for given in photos:
-        for photo in _inside(given):
-            if out is None or into_file:
-                yield photo, out
-            else:
-                below = photo.relative_to(given) if given.is_dir() else Path(photo.name)
-                yield photo, out / below
-
-
-def _inside(given: Path) -> list[Path]:
-    if not given.is_dir():
-        return [given]
-    found = sorted(p for p in given.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise BadData(f"No photos in {given}: photochrom looks for {', '.join(sorted(SUFFIXES))}.")
-    return found
-
-
 def _readable(photos: Iterable[Path], most: int | None) -> list[Path | bytes]:
     """Photo files, and the bytes of photos inside tar shards."""
     from photochrom.data import shards
@@ -303,7 +277,7 @@ def _readable(photos: Iterable[Path], most: int | None) -> list[Path | bytes]:
         if given.suffix == ".tar":
             found += [source.read() for source in shards.find([given])[:most]]
         else:
-            found += _inside(given)
+            found += batch.inside(given)
     return found[:most]
 
 

@@ -14,6 +14,7 @@ import subprocess
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from photochrom import __version__
 from photochrom.errors import ExportMismatch
 from photochrom.training import checkpoint
 from photochrom.training.models import Network
@@ -207,7 +207,7 @@ def describe(run: Path, network: Network, name: str, figures: dict[str, Any]) ->
     experiment, data = checkpoint.load_config(run)
     facts = {
         "name": name,
-        "photochrom": __version__,
+        "photochrom": version("photochrom"),
         "version": "1",
         "multiple": str(network.multiple),
         "size": str(_usual_size(experiment, network.multiple)),
