@@ -1,0 +1,63 @@
+"""A photo set small enough to train on in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from photochrom.data import cache
+from photochrom.training.presets import Experiment, Session
+
+TINY = Experiment("cnn-rgb", size=32, side=40, zoom=0.8, batch=4, epochs=1, lr=1e-3, validation=0.3)
+"""At 20 photos: 4 steps an epoch, and a few photos to validate on."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty soft photos of 40 to 64 pixels."""
+    path = tmp_path_factory.mktemp("photos")
+    for i in range(20):
+        draw = np.random.default_rng(i)
+        size = (40, int(draw.integers(40, 65)))[:: 1 if i % 2 else -1]
+        coarse = Image.fromarray(draw.integers(0, 256, (4, 5, 3), dtype=np.uint8))
+        coarse.resize(size, Image.Resampling.BICUBIC).save(path / f"{i:02d}.png")
+    return path
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where decoded sets are kept."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="session")
+def photos(folder: Path, kept: Path) -> cache.Photos:
+    """The photos of ``folder``, decoded."""
+    return cache.load([folder], TINY.side, kept, quiet=True)
+
+
+@pytest.fixture(scope="session")
+def tiny(folder: Path, kept: Path) -> Callable[..., tuple[Experiment, Session]]:
+    """What to train, tiny; any setting of the experiment or the session may be given."""
+
+    def settings(out: Path, **given) -> tuple[Experiment, Session]:
+        of_session = {k: v for k, v in given.items() if k in Session.__dataclass_fields__}
+        of_experiment = {k: v for k, v in given.items() if k not in of_session}
+        base = Session([folder], out, report_every=1, device="cpu", cache=kept, quiet=True)
+        return replace(TINY, **of_experiment), replace(base, **of_session)
+
+    return settings
