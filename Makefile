@@ -8,8 +8,8 @@ BIN := .venv/bin
 .PHONY: demo test clean
 
 demo: .venv/demo
-	$(BIN)/photochrom colorize $(PHOTO) --out demo --force
-	$(BIN)/photochrom sheet $(PHOTO) --out demo/sheet.jpg
+	$(BIN)/photochrom colorize "$(PHOTO)" --out demo --force
+	$(BIN)/photochrom sheet "$(PHOTO)" --out demo/sheet.jpg
 	@echo "Before and after, side by side: demo/sheet.jpg"
 
 test: .venv/test
