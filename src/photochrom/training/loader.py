@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from photochrom.color import Grid, rgb_to_lab
 from photochrom.data.cache import Photos
+from photochrom.errors import BadOption
 
 HINTS_MEAN, HINTS_MOST = 8, 64
 """How many hints a hinted photo gets: geometric with this mean, cut off."""
@@ -69,6 +70,11 @@ class Loader:
         self.rank, self.world, self.device = rank, world, torch.device(device)
         self.chosen = chosen
         self.batch = min(batch, len(chosen)) // world * world
+        if not self.batch:
+            raise BadOption(
+                f"{world} processes cannot share {min(batch, len(chosen))} photos a step: "
+                "give more photos, a larger --batch or fewer processes."
+            )
         self.table = photos.table
         self.side = int(photos.table[:, 1:].min())
         pixels = torch.from_numpy(np.asarray(photos.pixels))
@@ -82,7 +88,8 @@ class Loader:
         """This rank's share of batch ``step``, counted from 0 over all epochs."""
         draw = torch.Generator().manual_seed(_mix(self.seed, 1, step))
         n = self.batch
-        cut = int(torch.randint(round(self.side * self.zoom), self.side + 1, (), generator=draw))
+        least = max(1, round(self.side * self.zoom))
+        cut = int(torch.randint(least, self.side + 1, (), generator=draw))
         where, flip = torch.rand(n, 2, generator=draw), torch.rand(n, generator=draw) < 0.5
         points = self._points(draw)
         mine = slice(self.rank, None, self.world)
@@ -131,19 +138,21 @@ def to_lab(pixels: Tensor, size: int) -> Tensor:
 def _reveal(ab: Tensor, points: Tensor, patch: int) -> Tensor:
     """Hint planes ``(N, 3, H, W)`` that show the mean ab of a patch around each point."""
     n, _, h, w = ab.shape
-    planes = ab.new_zeros(n, 3, h, w)
     photo, k = torch.nonzero(points[..., 0] >= 0, as_tuple=True)
-    if not len(photo):
-        return planes
     means = F.avg_pool2d(ab, patch, 1, patch // 2, count_include_pad=False)
     limits = torch.tensor([h - 1, w - 1], device=ab.device)
     y, x = (points[photo, k] * limits).round().long().unbind(-1)
-    values = torch.cat([means[photo, :, y, x], means.new_ones(len(photo), 1)], 1)
+    values = torch.cat([means[photo, :, y, x], means.new_ones(len(photo), 1)], 1)  # (M, 3)
     reach = torch.arange(patch, device=ab.device) - patch // 2
     rows = (y[:, None] + reach).clamp(0, h - 1)[:, :, None]  # (M, patch, 1)
     columns = (x[:, None] + reach).clamp(0, w - 1)[:, None, :]  # (M, 1, patch)
-    planes[photo[:, None, None], :, rows, columns] = values[:, None, None, :]
-    return planes
+    # Where patches overlap the last one shows, on every device: writing there twice would not say.
+    pixel = (photo[:, None, None] * h + rows) * w + columns  # (M, patch, patch)
+    number = torch.arange(1, len(photo) + 1, device=ab.device)[:, None, None].expand_as(pixel)
+    shown = torch.zeros(n * h * w, dtype=torch.long, device=ab.device)
+    shown.scatter_reduce_(0, pixel.flatten(), number.flatten(), "amax")
+    planes = torch.cat([values.new_zeros(1, 3), values])[shown]  # the first is no hint
+    return planes.view(n, h, w, 3).permute(0, 3, 1, 2)
 
 
 def validation_batches(
@@ -165,7 +174,7 @@ def bin_frequency(
 ) -> npt.NDArray[np.float64]:
     """How often each cell of ``grid`` occurs, ``(side²,)``, counted on at most ``most`` photos."""
     counts = np.zeros(grid.side**2)
-    for i in chosen[:: max(1, len(chosen) // most)]:
+    for i in chosen[:: -(-len(chosen) // most)]:
         rgb = photos[i][::2, ::2].transpose(2, 0, 1).astype(np.float32) / 255
         _, a, b = rgb_to_lab(rgb)
         counts += np.bincount(grid.index(a, b).astype(np.int64).ravel(), minlength=len(counts))

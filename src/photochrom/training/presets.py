@@ -74,6 +74,7 @@ class Experiment:
             "ema": 0 <= self.ema < 1,
             "validation": 0 < self.validation < 1,
             "validate_on": self.validate_on >= 1,
+            "seed": self.seed >= 0,
         }
         for name, holds in limits.items():
             if not holds:

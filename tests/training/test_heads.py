@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from photochrom.color import STUDY_GRID, ZHANG_GRID, lab_to_rgb, rgb_to_lab
+from photochrom.training import losses
+from photochrom.training.heads import ABHead, BinsHead, RGBHead, SoftBinsHead
+
+
+@pytest.fixture(scope="module")
+def soft() -> SoftBinsHead:
+    return SoftBinsHead()
+
+
+@pytest.fixture
+def lab() -> torch.Tensor:
+    """Colours that sRGB can show, (2, 3, 16, 24)."""
+    return rgb_to_lab(torch.rand(2, 3, 16, 24, generator=torch.manual_seed(0)))
+
+
+@pytest.mark.parametrize("size", [0.1, 1, 100])
+def test_ranges_of_the_regressing_heads(size):
+    raw = torch.randn(2, 3, 8, 8) * size
+    painted = RGBHead(0.5).answer(raw, raw[:, :1])
+    assert 0 <= painted["rgb"].min() <= painted["rgb"].max() <= 1
+    assert painted["ab"].abs().max() < 110
+    assert torch.equal(painted["ab"], rgb_to_lab(painted["rgb"])[:, 1:])
+    assert ABHead(0.5).answer(raw[:, :2], raw[:, :1])["ab"].abs().max() <= 128
+
+
+def test_a_perfect_answer_has_no_loss(lab):
+    rgb = lab_to_rgb(lab).clamp(1e-6, 1 - 1e-6)
+    raw = torch.logit(rgb)
+    assert RGBHead(0.5).loss(raw, lab) < 1e-5
+    assert (RGBHead(0.5).answer(raw, lab[:, :1])["ab"] - lab[:, 1:]).abs().max() < 0.01
+    raw = torch.atanh(lab[:, 1:] / 128)
+    assert ABHead(0.5).loss(raw, lab) < 1e-6
+    assert (ABHead(0.5).answer(raw, lab[:, :1])["ab"] - lab[:, 1:]).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("alpha", [0, 0.7, 1])
+def test_alpha_mixes_the_losses(lab, alpha):
+    raw = torch.randn_like(lab)
+    expected = losses.mix(raw.sigmoid(), lab_to_rgb(lab), alpha)
+    assert torch.equal(RGBHead(alpha).loss(raw, lab), expected)
+
+
+# --- 676 classes ------------------------------------------------------------------------------
+
+
+def test_a_bin_that_srgb_cannot_show_is_never_answered():
+    head = BinsHead()
+    assert int(head.possible.sum()) == 268
+    raw = torch.randn(2, 676, 16, 16)
+    raw[:, ~head.possible] += 1000
+    answer = head.answer(raw, raw[:, :1])
+    a, b = answer["ab"].unbind(1)
+    assert head.possible[STUDY_GRID.index(a, b).long()].all()
+    assert torch.equal(answer["logits"].argmax(1), STUDY_GRID.index(a, b).long())
+
+
+def test_the_true_class_is_decoded_to_its_centre(lab):
+    head = BinsHead()
+    classes = STUDY_GRID.index(lab[:, 1], lab[:, 2]).long()
+    raw = torch.nn.functional.one_hot(classes, 676).permute(0, 3, 1, 2).float() * 50
+    error = (head.answer(raw, lab[:, :1])["ab"] - lab[:, 1:]).norm(dim=1)
+    assert error.max() <= 5 * 2**0.5 + 1e-3
+    assert head.loss(raw, lab) < 1e-6
+
+
+def test_frequent_classes_weigh_less(lab):
+    head = BinsHead()
+    frequency = np.ones(676)
+    frequency[5] = 600
+    head.set_frequency(frequency, 0.5)
+    assert head.weights[5] < head.weights[6] == head.weights[7]
+    assert head.weights.numpy() == pytest.approx(losses.class_weights(frequency, 0.5))
+    classes = STUDY_GRID.index(lab[:, 1], lab[:, 2]).long()
+    flat = head.loss(torch.zeros(2, 676, 16, 24), lab)
+    assert flat == pytest.approx(float(head.weights[classes].mean() * np.log(676)), rel=1e-5)
+
+
+# --- a distribution ---------------------------------------------------------------------------
+
+
+def test_soft_encoding_is_near_the_truth_inside_the_gamut(soft, lab):
+    assert soft.table_shares.sum(1) == pytest.approx(np.ones(65536), abs=1e-5)
+    assert soft.table_shares.min() >= 0
+    row = soft._row(lab[:, 1:])
+    expected = (soft.table_shares[row][..., None] * soft.centres[soft.table_classes[row]]).sum(-2)
+    away = (expected.permute(0, 3, 1, 2) - lab[:, 1:]).norm(dim=1)
+    assert away.max() < 10  # at the rim of the gamut there are bins on one side only
+    assert away.median() < 1
+    grey = soft._row(torch.zeros(1, 2, 1, 1)).item()
+    nearest = soft.table_classes[grey][soft.table_shares[grey].argmax()]
+    assert soft.centres[nearest].tolist() == [0, 0]
+
+
+def test_every_ab_has_its_own_row(soft):
+    ab = torch.tensor([[-128.0, -128.0], [-128.0, 127.0], [127.0, 127.0], [3.4, -7.6], [999, -999]])
+    rows = soft._row(ab.T[None, :, :, None]).flatten().tolist()
+    assert rows == [0, 255, 65535, 131 * 256 + 120, 255 * 256]
+
+
+def test_decoding_undoes_the_weights_as_far_as_asked(soft):
+    head = SoftBinsHead()
+    counts = np.zeros(ZHANG_GRID.side**2)
+    counts[ZHANG_GRID.in_gamut()] = np.random.default_rng(0).pareto(0.5, head.channels)
+    head.set_frequency(counts, 0.3)
+    assert head.weights.max() / head.weights.min() > 2
+    p = torch.distributions.Dirichlet(torch.full((head.channels,), 0.1)).sample()
+    raw = (p * head.weights).log()[None, :, None, None].expand(1, -1, 4, 4)
+    lightness = torch.zeros(1, 1, 16, 16)
+
+    def decoded(vivid):
+        ab = head.answer(raw, lightness, vivid=torch.tensor(vivid), temperature=torch.tensor(1.0))
+        return ab["ab"][0, :, 8, 8]
+
+    assert decoded(0.0).tolist() == pytest.approx((p @ head.centres).tolist(), abs=1e-2)
+    rebalanced = p * head.weights / (p * head.weights).sum()
+    assert decoded(1.0).tolist() == pytest.approx((rebalanced @ head.centres).tolist(), abs=1e-2)
+    logits = head.answer(raw, lightness)["logits"]
+    assert (logits[0, :, 0, 0].softmax(0) - p).abs().max() < 1e-5  # p itself, whatever the dials
+
+
+def test_the_colder_the_closer_to_the_likeliest_bin(soft):
+    raw = torch.randn(2, soft.channels, 4, 4) * 3
+    likeliest = soft.centres[raw.argmax(1)].permute(0, 3, 1, 2)
+    away = []
+    for temperature in (1.0, 0.1, 0.01, 1e-3):
+        ab = soft.answer(raw, raw[:, :1], temperature=torch.tensor(temperature))["ab"]
+        away.append((ab - likeliest).norm(dim=1).mean().item())
+    assert away == sorted(away, reverse=True)
+    assert away[-1] < 0.5
+
+
+def test_the_defaults_are_the_dials_of_the_graph(soft):
+    raw = torch.randn(1, soft.channels, 4, 4)
+    dials = {name: torch.tensor(value) for name, value in soft.scalars.items()}
+    by_default = soft.answer(raw, raw[:, :1])["ab"]
+    assert torch.equal(by_default, soft.answer(raw, raw[:, :1], **dials)["ab"])
+
+
+@pytest.mark.parametrize("size", [(16, 16), (32, 48)])
+def test_the_answer_has_the_size_of_the_lightness(soft, size):
+    raw = torch.randn(2, soft.channels, size[0] // 4, size[1] // 4)
+    assert soft.answer(raw, torch.zeros(2, 1, *size))["ab"].shape == (2, 2, *size)
+
+
+def test_the_loss_is_smallest_at_the_soft_encoding(soft, lab):
+    ab = torch.nn.functional.avg_pool2d(lab[:, 1:], 4)
+    row = soft._row(ab)
+    target = torch.full((*row.shape, soft.channels), 1e-9)
+    target.scatter_(-1, soft.table_classes[row], soft.table_shares[row])
+    best = target.log().permute(0, 3, 1, 2)
+    assert soft.loss(best, lab) < soft.loss(best + 0.3 * torch.randn_like(best), lab)
+    assert soft.loss(best, lab) < soft.loss(torch.zeros_like(best), lab)
+    assert soft.loss(torch.zeros_like(best), lab) == pytest.approx(np.log(soft.channels), rel=1e-4)
+
+
+def test_rare_bins_are_smoothed_over_their_neighbours():
+    head = SoftBinsHead()
+    counts = np.zeros(ZHANG_GRID.side**2)
+    counts[ZHANG_GRID.index(np.float32(0), np.float32(0)).astype(int)] = 1.0
+    head.set_frequency(counts, 0.5)
+    grey, beside, far = (
+        int((head.centres - torch.tensor(ab)).norm(dim=1).argmin())
+        for ab in ([0.0, 0.0], [10.0, 0.0], [60.0, 40.0])
+    )
+    assert head.weights[grey] < head.weights[beside] < head.weights[far]
+    assert head.weights.isfinite().all()

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from photochrom.color import STUDY_GRID, rgb_to_lab
+from photochrom.data.cache import Photos
+from photochrom.errors import BadOption
+from photochrom.training import loader as module
+from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
+
+
+@pytest.fixture
+def make(photos):
+    """A loader of the tiny photos; any setting may be given."""
+
+    def loader(chosen=range(20), **given) -> Loader:
+        usual = {"size": 32, "zoom": 0.8, "batch": 6, "hints": 0.5, "seed": 3}
+        return Loader(photos, np.array(chosen), **usual | given)
+
+    return loader
+
+
+def same(one, other) -> bool:
+    return torch.equal(one.lab, other.lab) and torch.equal(one.hints, other.hints)
+
+
+def test_a_batch_is_a_function_of_seed_and_step_alone(make):
+    first, second = make(), make()
+    in_order = [first(step) for step in range(8)]
+    torch.manual_seed(99)
+    backwards = [second(step) for step in reversed(range(8))][::-1]
+    assert all(map(same, in_order, backwards))
+    assert not same(in_order[0], in_order[1])
+    assert not same(in_order[0], make(seed=4)(0))
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_what_the_processes_see_together_is_what_one_sees(make, world):
+    for step in range(4):
+        whole = make()(step)
+        shares = [make(rank=rank, world=world)(step) for rank in range(world)]
+        for rank, share in enumerate(shares):
+            assert len(share.lab) == 6 // world
+            assert torch.equal(whole.lab[rank::world], share.lab)
+            assert torch.equal(whole.hints[rank::world], share.hints)
+
+
+def test_a_resident_set_gives_the_same(make):
+    assert all(same(make()(step), make(resident=True)(step)) for step in range(4))
+
+
+def test_an_epoch_sees_every_photo_at_most_once_and_each_epoch_another_order(make):
+    loader = make()
+    assert loader.steps_per_epoch == 3
+    epochs = [[i for step in range(3) for i in loader._photos(3 * e + step)] for e in range(3)]
+    assert all(len(set(epoch)) == 18 for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    chosen = make(chosen=[2, 5, 7, 11, 13, 17])
+    assert sorted(chosen._photos(0)) == [2, 5, 7, 11, 13, 17]
+
+
+def test_fewer_photos_than_a_batch(make):
+    loader = make(chosen=range(5), batch=64)
+    assert loader.batch == 5
+    assert loader.steps_per_epoch == 1
+    assert sorted(loader._photos(7)) == [0, 1, 2, 3, 4]
+    assert len(make(chosen=range(5), world=2, batch=64)(0).lab) == 2
+
+
+def test_fewer_photos_than_processes_is_one_sentence(make):
+    with pytest.raises(BadOption, match="4 processes cannot share 3 photos a step"):
+        make(chosen=range(3), world=4)
+    with pytest.raises(BadOption, match=r"2 processes cannot share 1 .*larger --batch"):
+        make(batch=1, world=2)
+
+
+def test_lab_is_that_of_the_photo(make, photos):
+    """At the size and zoom of the photo a crop is a stretch of it, perhaps mirrored."""
+    loader = make(size=40, zoom=1.0)
+    mirrored = set()
+    for step in range(3):
+        for i, lab in zip(loader._photos(step), loader(step).lab, strict=True):
+            whole = rgb_to_lab(torch.from_numpy(photos[i].copy()).permute(2, 0, 1).float() / 255)
+            found = [
+                flipped
+                for flipped in (False, True)
+                for top in range(whole.shape[1] - 39)
+                for left in range(whole.shape[2] - 39)
+                if torch.allclose(
+                    whole[:, top : top + 40, left : left + 40],
+                    lab.flip(2) if flipped else lab,
+                    atol=1e-3,
+                )
+            ]
+            assert len(found) == 1
+            mirrored.add(found[0])
+    assert mirrored == {False, True}
+
+
+def test_crops_stay_between_zoom_and_the_short_side(make, monkeypatch):
+    seen = []
+
+    def noted(pixels, size):
+        seen.append(tuple(pixels.shape[1:3]))
+        return to_lab(pixels, size)
+
+    monkeypatch.setattr(module, "to_lab", noted)
+    loader = make(zoom=0.5)
+    for step in range(60):
+        assert loader(step).lab.shape == (6, 3, 32, 32)
+    sides = {h for h, _ in seen}
+    assert all(h == w for h, w in seen)
+    assert min(sides) >= 20
+    assert max(sides) <= 40
+    assert len(sides) > 12
+    make(zoom=0.001)(0)
+
+
+def test_resizing_keeps_a_plain_colour():
+    pixels = torch.full((1, 40, 40, 3), 128, dtype=torch.uint8)
+    pixels[..., 2] = 30
+    lab = to_lab(pixels, 32)
+    expected = rgb_to_lab(pixels[:, :32, :32].permute(0, 3, 1, 2).float() / 255)
+    assert (lab - expected).abs().max() < 1e-3
+
+
+# --- hints ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+def test_about_the_share_asked_for_is_hinted(make, share):
+    loader = make(hints=share)
+    hinted = torch.cat([loader(step).hints[:, 2].amax((1, 2)) for step in range(50)])
+    assert set(hinted.tolist()) <= {0.0, 1.0}
+    assert hinted.mean().item() == pytest.approx(share, abs=0.12)
+
+
+def test_how_many_hints_is_geometric(make):
+    loader = make(hints=1.0, batch=20)
+    drawn = [loader._points(torch.Generator().manual_seed(i)) for i in range(100)]
+    counts = torch.cat([(points[..., 0] >= 0).sum(1) for points in drawn]).float()
+    assert counts.min() == 1
+    assert counts.max() <= module.HINTS_MOST
+    assert counts.mean().item() == pytest.approx(module.HINTS_MEAN, abs=1)
+
+
+def test_a_batch_shows_colours_only_where_the_mask_says(make):
+    for step in range(10):
+        batch = make(hints=1.0)(step)
+        ab, mask = batch.hints[:, :2], batch.hints[:, 2:]
+        assert set(mask.unique().tolist()) == {0.0, 1.0}
+        assert not (ab * (1 - mask)).any()
+        patch = make()._patch(step)
+        if patch == 1:
+            assert torch.equal(ab, batch.lab[:, 1:] * mask)
+    assert {make()._patch(step) for step in range(60)} == set(module.PATCHES)
+
+
+@pytest.mark.parametrize("patch", module.PATCHES)
+def test_a_hint_is_the_mean_of_its_patch(patch):
+    ab = torch.randn(2, 2, 20, 30)
+    points = torch.full((2, 3, 2), -1.0)
+    points[1, 0] = torch.tensor([0.5, 0.5])
+    points[1, 1] = torch.tensor([0.0, 1.0])  # a corner: what lies outside does not count
+    planes = module._reveal(ab, points, patch)
+    assert not planes[0].any()
+    half = patch // 2
+    y, x = round(19 * 0.5), round(29 * 0.5)
+    inside = (1, slice(None), slice(y - half, y + half + 1), slice(x - half, x + half + 1))
+    mean = ab[inside].mean((1, 2))
+    assert torch.allclose(planes[inside][:2], mean[:, None, None].expand(2, patch, patch))
+    assert (planes[inside][2] == 1).all()
+    corner = (1, slice(None), slice(0, half + 1), slice(29 - half, 30))
+    mean = ab[corner].mean((1, 2))[:, None, None]
+    assert torch.allclose(planes[corner][:2], mean.expand(2, half + 1, half + 1))
+    assert planes[:, 2].sum() == patch**2 + (half + 1) ** 2
+
+
+def test_where_patches_overlap_the_last_one_shows_whole():
+    ab = torch.randn(1, 2, 32, 32)
+    points = torch.rand(1, 64, 2)
+    planes = module._reveal(ab, points, 9)
+    means = F.avg_pool2d(ab, 9, 1, 4, count_include_pad=False)
+    expected = torch.zeros(1, 3, 32, 32)
+    for py, px in (points[0] * 31).round().long().tolist():
+        rows, columns = slice(max(0, py - 4), py + 5), slice(max(0, px - 4), px + 5)
+        expected[0, :2, rows, columns] = means[0, :, py, px, None, None]
+        expected[0, 2, rows, columns] = 1
+    assert torch.equal(planes, expected)
+
+
+# --- validation and statistics ----------------------------------------------------------------
+
+
+def test_validation_takes_centre_squares(photos):
+    batches = validation_batches(photos, [3, 0, 8, 5, 2], 2)
+    assert [batch.shape for batch in batches] == [(2, 40, 40, 3), (2, 40, 40, 3), (1, 40, 40, 3)]
+    h, w = photos[3].shape[:2]
+    top, left = (h - 40) // 2, (w - 40) // 2
+    assert np.array_equal(batches[0][0], photos[3][top : top + 40, left : left + 40])
+    assert validation_batches(photos, [], 2) == []
+
+
+def test_bins_are_counted_over_every_other_pixel(photos):
+    counts = bin_frequency(photos, np.array([0, 4]), STUDY_GRID)
+    assert counts.shape == (676,)
+    sampled = [photos[i][::2, ::2].transpose(2, 0, 1) / 255 for i in (0, 4)]
+    assert counts.sum() == sum(rgb[0].size for rgb in sampled)
+    likeliest = np.concatenate(
+        [STUDY_GRID.index(*rgb_to_lab(rgb)[1:]).astype(int).ravel() for rgb in sampled]
+    )
+    assert counts.argmax() == np.bincount(likeliest).argmax()
+    assert not counts[~STUDY_GRID.in_gamut()].any()
+
+
+@pytest.mark.parametrize("most", [1, 3, 7, 19, 20, 100])
+def test_bins_are_counted_on_no_more_photos_than_asked(photos, most):
+    seen = []
+
+    class Noted(Photos):
+        def __getitem__(self, i):
+            seen.append(i)
+            return super().__getitem__(i)
+
+    noted = Noted(photos.pixels, photos.table, photos.names, photos.digests, {})
+    bin_frequency(noted, np.arange(20), STUDY_GRID, most)
+    assert 1 <= len(seen) <= most
+    assert len(seen) > most / 2 or most > 20
