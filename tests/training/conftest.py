@@ -14,8 +14,7 @@ from PIL import Image
 from photochrom.data import cache
 from photochrom.training.presets import Experiment, Session
 
-TINY = Experiment("cnn-rgb", size=32, side=40, zoom=0.8, batch=4, epochs=1, lr=1e-3, validation=0.3)
-"""At 20 photos: 4 steps an epoch, and a few photos to validate on."""
+TINY = Experiment("cnn-rgb", size=32, side=40, zoom=0.8, batch=4, epochs=1, lr=1e-3)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -39,6 +38,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the twenty, 16 to train on, which makes 4 steps an epoch, and 4 to validate on."""
+    path = tmp_path_factory.mktemp("index") / "index.csv"
+    rows = (f"{i:02d}.png,{'val' if i % 5 == 0 else 'train'}\n" for i in range(20))
+    path.write_text("name,split\n" + "".join(rows))
+    return path
+
+
+@pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where decoded sets are kept."""
     return tmp_path_factory.mktemp("kept")
@@ -51,13 +59,13 @@ def photos(folder: Path, kept: Path) -> cache.Photos:
 
 
 @pytest.fixture(scope="session")
-def tiny(folder: Path, kept: Path) -> Callable[..., tuple[Experiment, Session]]:
+def tiny(folder: Path, index: Path, kept: Path) -> Callable[..., tuple[Experiment, Session]]:
     """What to train, tiny; any setting of the experiment or the session may be given."""
 
     def settings(out: Path, **given) -> tuple[Experiment, Session]:
         of_session = {k: v for k, v in given.items() if k in Session.__dataclass_fields__}
         of_experiment = {k: v for k, v in given.items() if k not in of_session}
-        base = Session([folder], out, report_every=1, device="cpu", cache=kept, quiet=True)
+        base = Session([folder], out, index, report_every=1, device="cpu", cache=kept, quiet=True)
         return replace(TINY, **of_experiment), replace(base, **of_session)
 
     return settings

@@ -39,7 +39,7 @@ from torch.optim import Optimizer
 from photochrom.color import lab_to_rgb
 from photochrom.data import cache
 from photochrom.data.shards import read_index
-from photochrom.errors import BadOption, Diverged
+from photochrom.errors import BadOption, BadRun, Diverged
 from photochrom.study import metrics
 from photochrom.study.sheet import sheet
 from photochrom.training import checkpoint
@@ -118,6 +118,7 @@ def _setup(experiment: Experiment, session: Session) -> _Run:
     if fabric.global_rank == 0:
         checkpoint.claim(session.out, experiment, session.resume)
     fabric.barrier()
+    network = _network(experiment, session)
     if fabric.global_rank == 0:  # one process decodes, the others find it done
         cache.load(session.data, experiment.side, session.cache, session.quiet)
     fabric.barrier()
@@ -138,18 +139,13 @@ def _setup(experiment: Experiment, session: Session) -> _Run:
         }
         checkpoint.save_config(session.out, experiment, data)
         checkpoint.save_unreadable(session.out, photos.unreadable)
+        checkpoint.save_probe(session.out, [photos[i] for i in held[:4]])
     if photos.unreadable:
         console.print(f"{len(photos.unreadable)} unreadable photos: {session.out}/unreadable.txt")
 
-    network = build(experiment.model, experiment.alpha)
-    if experiment.pretrained:
-        network.backbone.pretrain()
     if isinstance(network.head, BinsHead | SoftBinsHead):
         counts = bin_frequency(photos, chosen, network.head.grid)
         network.head.set_frequency(counts, experiment.rebalance)
-    if session.init:
-        network.load_state_dict(checkpoint.load_network(session.init)[0].state_dict())
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     frozen = freeze(network, experiment.freeze)
     wrapped, optimizer = fabric.setup(network, make_optimizer(network, experiment))
     loader = Loader(
@@ -209,9 +205,30 @@ def _fabric(experiment: Experiment, session: Session) -> Fabric:
     return fabric
 
 
+def _network(experiment: Experiment, session: Session) -> Network:
+    """The network with the weights it starts from."""
+    network = build(experiment.model, experiment.alpha)
+    if experiment.size % network.multiple:
+        raise BadOption(
+            f"--size {experiment.size} does not suit {experiment.model}: "
+            f"take a multiple of {network.multiple}."
+        )
+    if experiment.pretrained:
+        if not hasattr(network.backbone, "pretrain"):
+            raise BadOption(f"There are no pretrained weights for {experiment.model}.")
+        network.backbone.pretrain()
+    if session.init:
+        other = checkpoint.load_config(session.init)[0].model
+        if other != experiment.model:
+            raise BadRun(f"{session.init} is a run of {other}: --init takes one of the same model.")
+        network.load_state_dict(checkpoint.load_network(session.init)[0].state_dict())
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
 def _restore(run: _Run) -> None:
     facts = checkpoint.load_checkpoint(run.session.out, run.network, run.average, run.optimizer)
-    run.step, run.seconds = facts["step"], facts["seconds"]
+    run.step, run.seconds = facts.pop("step"), facts.pop("seconds")
+    run.figures = facts
     if run.fabric.global_rank == 0:
         checkpoint.forget_metrics_after(run.session.out, run.step)
 
@@ -223,7 +240,7 @@ def _fit(run: _Run, interrupted: list[bool]) -> None:
     session, began, before = run.session, time.monotonic(), run.seconds
     saved = reported = began
     losses: list[Tensor] = []
-    reason = "" if run.step < run.steps else "all epochs are done"
+    reason = _agreed(run, _why_stop(run, interrupted))
     while not reason:
         set_rate(run.optimizer, run.experiment, run.step, run.progress)
         losses.append(_step(run))
@@ -232,13 +249,12 @@ def _fit(run: _Run, interrupted: list[bool]) -> None:
         run.seconds = before + now - began
         if run.average:
             update_average(run.average, run.network, run.experiment.ema, run.step)
-        if run.step % session.report_every == 0:
-            speed = session.report_every * run.loader.batch / (now - reported)
-            _report(run, losses, speed)
-            reported = now
         due = SAVE if now - saved > 60 * session.save_every else ""
         word = _agreed(run, _why_stop(run, interrupted) or due)
         reason = "" if word == SAVE else word
+        if word or run.step % session.report_every == 0:  # nothing is saved whose loss is unknown
+            _report(run, losses, len(losses) * run.loader.batch / (now - reported))
+            reported = now
         if reason or run.step % session.validate_every == 0:
             _validate(run)
             reported = time.monotonic()
@@ -273,29 +289,34 @@ def _why_stop(run: _Run, interrupted: list[bool]) -> str:
 
 
 def _agreed(run: _Run, word: str) -> str:
-    """One word for all processes, so that they save and stop together; stopping wins."""
+    """One word and one clock for all processes, so that they save, stop and anneal together.
+
+    Stopping wins, and the first process has the clock.
+    """
     if run.fabric.world_size == 1:
         return word
-    words = [""] * run.fabric.world_size
-    torch.distributed.all_gather_object(words, word)
-    return max(words, key=lambda said: (said != "", said != SAVE))
+    said = [(word, run.seconds)] * run.fabric.world_size
+    torch.distributed.all_gather_object(said, (word, run.seconds))
+    run.seconds = said[0][1]
+    return max((word for word, _ in said), key=lambda said: (said != "", said != SAVE))
 
 
 @contextmanager
 def _interruptible() -> Iterator[list[bool]]:
-    """A list that Ctrl-C fills, so that the running step ends and is saved; twice kills."""
+    """A list that Ctrl-C or SIGTERM fills: the step ends and is saved; Ctrl-C twice kills."""
     pressed: list[bool] = []
 
-    def press(_signal: int, _frame: object) -> None:
-        if pressed:
+    def press(number: int, _frame: object) -> None:
+        if pressed and number == signal.SIGINT:
             raise KeyboardInterrupt
         pressed.append(True)
 
-    previous = signal.signal(signal.SIGINT, press)
+    previous = {number: signal.signal(number, press) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 # --- validate --------------------------------------------------------------------------------

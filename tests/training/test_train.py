@@ -1,0 +1,506 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from photochrom.errors import BadData, BadOption, BadRun, Diverged
+from photochrom.training import checkpoint
+from photochrom.training import train as module
+from photochrom.training.presets import PRESETS, Experiment
+from photochrom.training.train import train
+
+# One run of 8 steps, whole: what resumed and divided runs are compared with.
+WHOLE = {"epochs": 2, "ema": 0.9, "optimizer": "adamw", "weight_decay": 0.01, "warmup": 3}
+
+
+def lines(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(run: Path) -> dict[int, float]:
+    reports = [(line["step"], line["loss"]) for line in lines(run) if "loss" in line]
+    assert len(reports) == len(dict(reports))  # no step twice
+    return dict(reports)
+
+
+def weights(run: Path, name: str = "model") -> dict[str, torch.Tensor]:
+    return load_file(run / f"{name}.safetensors")
+
+
+def assert_equal(one: Path, other: Path, name: str = "checkpoint", **tolerance) -> None:
+    a, b = weights(one, name), weights(other, name)
+    assert a.keys() == b.keys()
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], **tolerance or {"rtol": 0, "atol": 0})
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    figures = train(*tiny(out, **WHOLE, validate_every=3))
+    assert set(figures) == {"val_psnr", "val_colourfulness"}
+    return out
+
+
+def test_a_run_leaves_what_it_promises(whole):
+    assert {p.name for p in whole.iterdir()} >= {
+        *("config.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors"),
+        *("samples", "unreadable.txt"),
+    }
+    assert not [p for p in whole.iterdir() if p.name.startswith(".")]
+    assert (whole / "unreadable.txt").read_text() == ""
+    sheets = sorted(path.name for path in (whole / "samples").iterdir())
+    assert sheets == ["step-000003.jpg", "step-000006.jpg", "step-000008.jpg"]
+    with Image.open(whole / "samples" / sheets[0]) as sheet:
+        assert sheet.width > sheet.height > 160
+
+
+def test_what_is_reported(whole):
+    curve = losses(whole)
+    assert list(curve) == [1, 2, 3, 4, 5, 6, 7, 8]
+    validated = [line for line in lines(whole) if "val_psnr" in line]
+    assert [line["step"] for line in validated] == [3, 6, 8]
+    assert all(5 < line["val_psnr"] < 40 for line in validated)
+    rates = [line["lr"] for line in lines(whole) if "lr" in line]
+    assert rates == pytest.approx([1e-3 / 3, 2e-3 / 3, *[1e-3] * 6])
+    assert [line["epoch"] for line in lines(whole) if "loss" in line] == [
+        i / 4 for i in range(1, 9)
+    ]
+    assert all(line["photos_per_second"] > 0 for line in lines(whole) if "loss" in line)
+
+
+def test_it_learns(tiny, tmp_path):
+    train(*tiny(tmp_path / "run", epochs=10, lr=3e-3))
+    curve = list(losses(tmp_path / "run").values())
+    assert np.mean(curve[-5:]) < 0.8 * np.mean(curve[:5])
+
+
+def test_a_seed_fixes_everything(whole, tiny, tmp_path):
+    again, other = tmp_path / "again", tmp_path / "other"
+    train(*tiny(again, **WHOLE, validate_every=100))
+    assert losses(again) == losses(whole)
+    assert_equal(again, whole)
+    train(*tiny(other, **WHOLE | {"epochs": 0.25}, seed=1))
+    assert losses(other)[1] != losses(whole)[1]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_resumed_run_ends_as_if_never_stopped(tiny, tmp_path, whole, schedule, monkeypatch):
+    """Stopped by the clock after 5 of 8 steps, in the middle of an epoch."""
+    out, reference = tmp_path / "run", whole
+    if schedule == "cosine":
+        reference = tmp_path / "whole"
+        train(*tiny(reference, **WHOLE, schedule="cosine"))
+    experiment, session = tiny(out, **WHOLE, schedule=schedule)
+    stop_after(monkeypatch, 5)
+    train(experiment, session)
+    assert list(losses(out)) == [1, 2, 3, 4, 5]
+    monkeypatch.undo()
+    figures = train(experiment, replace(session, resume=True))
+    assert losses(out) == losses(reference)
+    assert_equal(out, reference)
+    assert_equal(out, reference, "model")
+    assert figures == {
+        key: value for key, value in lines(reference)[-1].items() if key.startswith("val")
+    }
+
+
+def stop_after(monkeypatch, steps: int) -> None:
+    """As Ctrl-C during the last of them would."""
+    step = module._step
+
+    def counted(run):
+        loss = step(run)
+        if run.step + 1 == steps:
+            signal.raise_signal(signal.SIGINT)
+        return loss
+
+    monkeypatch.setattr(module, "_step", counted)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(tiny, tmp_path, whole, monkeypatch):
+    """Killed in step 7, saved in step 5, in the middle of writing a line."""
+    out = tmp_path / "run"
+    experiment, session = tiny(out, **WHOLE)
+    step, save, state = module._step, module._save, []
+
+    def killed(run):
+        if run.step == 5 and not state:
+            state.append(save(run))
+        if run.step == 7:
+            raise RuntimeError("killed")
+        return step(run)
+
+    monkeypatch.setattr(module, "_step", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(experiment, session)
+    monkeypatch.undo()
+    with (out / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 8, "lo')
+    train(experiment, replace(session, resume=True))
+    assert losses(out) == losses(whole)
+    assert_equal(out, whole)
+
+
+def test_resuming_what_is_done_changes_nothing(tiny, whole):
+    before = {path.name: path.read_bytes() for path in whole.iterdir() if path.is_file()}
+    figures = train(*tiny(whole, **WHOLE, resume=True))
+    assert figures["val_psnr"] == lines(whole)[-1]["val_psnr"]
+    after = {path.name: path.read_bytes() for path in whole.iterdir() if path.is_file()}
+    assert before == after
+
+
+def test_a_done_run_may_be_given_more_epochs_and_a_running_mean(tiny, tmp_path):
+    out = tmp_path / "run"
+    train(*tiny(out, epochs=0.5))
+    after = weights(out, "checkpoint")
+    train(*tiny(out, epochs=0.75, ema=0.5, lr=1e-9, resume=True))
+    assert list(losses(out)) == [1, 2, 3]
+    mean = weights(out)
+    name = "backbone.decoder.3.weight"
+    torch.testing.assert_close(mean[name], after[f"model.{name}"])
+
+
+def test_minutes_stop_a_run_and_count_on_when_resumed(tiny, tmp_path):
+    out = tmp_path / "run"
+    train(*tiny(out, epochs=1000, minutes=0.02, schedule="cosine"))
+    done = losses(out)
+    assert 1 <= len(done) < 1000
+    assert weights(out, "checkpoint")
+    seconds = lines(out)[-1]["seconds"]
+    assert 1.2 <= seconds < 6
+    train(*tiny(out, epochs=1000, minutes=0.02, resume=True))  # the time is over
+    assert losses(out) == done
+    train(*tiny(out, epochs=1000, minutes=0.02 + seconds / 60, resume=True))
+    assert len(losses(out)) > len(done)
+
+
+def test_checkpoints_are_written_on_the_way(tiny, tmp_path, monkeypatch):
+    saved = []
+    save = checkpoint.save_checkpoint
+    monkeypatch.setattr(
+        checkpoint, "save_checkpoint", lambda *a: saved.append(a[-1]["step"]) or save(*a)
+    )
+    train(*tiny(tmp_path / "run", save_every=0))
+    assert saved == [1, 2, 3, 4]
+    assert list(losses(tmp_path / "run")) == [1, 2, 3, 4]
+
+
+# --- several processes, and signals -----------------------------------------------------------
+
+
+@pytest.fixture
+def command(folder, index, kept) -> Callable[..., list[str]]:
+    """What to give to Python to train as ``tiny`` does, in a process of its own."""
+
+    def arguments(out: Path, **given) -> list[str]:
+        flags = {"size": 32, "side": 40, "zoom": 0.8, "batch": 4, "lr": 1e-3, "report-every": 1}
+        flags |= {"device": "cpu", "data": folder, "index": index, "cache": kept, "out": out}
+        words = [word for key, value in (flags | given).items() for word in (f"--{key}", value)]
+        return ["-m", "photochrom", "train", "cnn-rgb", "--quiet", *map(str, words)]
+
+    return arguments
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_two_processes_make_the_weights_that_one_makes(tiny, tmp_path, command):
+    """With frozen batch norms, whose statistics would be each process's own."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = {"epochs": 1, "freeze": "norm", "ema": 0.9, "alpha": 0.5}
+    train(*tiny(one, **options))
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run(
+        [sys.executable, *launch, *command(two, **options)],
+        check=True,
+        env=environment(),
+        timeout=120,
+    )
+    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
+    assert_equal(two, one, "model", rtol=1e-3, atol=2e-5)
+    exact, summed = lines(one)[-1], lines(two)[-1]
+    assert summed["val_psnr"] == pytest.approx(exact["val_psnr"], abs=1e-3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_and_saves(tmp_path, tiny, command, number):
+    out = tmp_path / "run"
+    process = subprocess.Popen([sys.executable, *command(out, epochs=100000)], env=environment())
+    try:
+        waited = time.monotonic()
+        while not (out / "metrics.jsonl").exists() and time.monotonic() - waited < 60:
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    done = list(losses(out))
+    assert done == list(range(1, len(done) + 1))
+    facts = checkpoint.load_network(out)[1]
+    assert facts["step"] == len(done)
+    train(*tiny(out, epochs=(len(done) + 1) / 4, resume=True))
+    assert list(losses(out)) == [*done, len(done) + 1]
+
+
+def test_pressing_twice_does_not_wait(tiny, tmp_path, monkeypatch):
+    def impatient(run):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(module, "_step", impatient)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(*tiny(tmp_path / "run"))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_processes_agree(monkeypatch):
+    """Stopping wins over saving, saving over nothing; the first has the clock."""
+
+    class Fabric:
+        world_size = 3
+
+    class Run:
+        fabric, seconds = Fabric, 7.0
+
+    def gather(said, mine):
+        said[:] = [("", 5.0), mine, ("all epochs are done", 9.0)]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    run = Run()
+    assert module._agreed(run, "save") == "all epochs are done"
+    assert run.seconds == 5.0
+
+
+# --- what goes wrong --------------------------------------------------------------------------
+
+
+def test_runs_are_not_mixed(tiny, tmp_path, whole):
+    with pytest.raises(BadRun, match=r"already holds a run: add --resume, or name another --out"):
+        train(*tiny(whole, **WHOLE))
+    with pytest.raises(BadRun, match=r"holds no run to resume: leave --resume out"):
+        train(*tiny(tmp_path / "new", resume=True))
+    with pytest.raises(BadRun, match="a run of another model"):
+        train(*tiny(whole, model="unet-rgb", resume=True))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadRun, match=r"cannot be made .*: name another --out"):
+        train(*tiny(tmp_path / "file"))
+
+
+def test_a_run_that_never_saved_may_be_started_again(tiny, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    monkeypatch.setattr(module, "_save", lambda run: None)
+    train(*tiny(out, epochs=0.5))
+    monkeypatch.undo()
+    train(*tiny(out, epochs=0.25))
+    assert list(losses(out)) == [1]
+
+
+@pytest.mark.parametrize("report_every", [1, 100])
+def test_a_diverged_run_keeps_its_last_checkpoint(tiny, tmp_path, monkeypatch, report_every):
+    out = tmp_path / "run"
+    train(*tiny(out, epochs=0.5))
+    kept = weights(out, "checkpoint")
+    step = module._step
+    monkeypatch.setattr(module, "_step", lambda run: step(run) * float("nan"))
+    with pytest.raises(Diverged, match=r"The loss is nan at step .*lower --lr and --resume"):
+        train(*tiny(out, epochs=1, resume=True, report_every=report_every, save_every=1e9))
+    assert weights(out, "checkpoint").keys() == kept.keys()
+    assert all(torch.equal(value, kept[name]) for name, value in weights(out, "checkpoint").items())
+    monkeypatch.undo()
+    train(*tiny(out, epochs=1, resume=True))
+    assert list(losses(out)) == [1, 2, 3, 4]
+
+
+def test_unreadable_photos_are_listed(tiny, tmp_path, folder):
+    (tmp_path / "more").mkdir()
+    for path in folder.iterdir():
+        (tmp_path / "more" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "more" / "bad.jpg").write_bytes(b"no photo")
+    out = tmp_path / "run"
+    train(
+        *tiny(
+            out,
+            epochs=0.25,
+            data=[tmp_path / "more"],
+            index=None,
+            validation=0.5,
+            cache=tmp_path / "kept",
+        )
+    )
+    (line,) = (out / "unreadable.txt").read_text().splitlines()
+    assert line.startswith(f"{tmp_path}/more/bad.jpg: ")
+    _, data = checkpoint.load_config(out)
+    assert data["unreadable_photos"] == 1
+    assert data["training_photos"] + data["validation_photos"] == 20
+    assert data["sources"] == ["more"]
+
+
+def test_too_few_photos_is_one_sentence(tiny, tmp_path, folder):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "1.png").write_bytes((folder / "00.png").read_bytes())
+    with pytest.raises(
+        BadOption, match=r"photos to train on and . to validate on: both are needed"
+    ):
+        train(*tiny(tmp_path / "run", data=[tmp_path / "one"], index=None))
+    with pytest.raises(BadData, match="does not exist"):
+        train(*tiny(tmp_path / "run", data=[tmp_path / "none"]))
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_an_index_chooses(tiny, tmp_path):
+    train(*tiny(tmp_path / "run", epochs=0.25))
+    _, data = checkpoint.load_config(tmp_path / "run")
+    assert (data["training_photos"], data["validation_photos"]) == (16, 4)
+
+
+def test_options_that_do_not_suit_are_one_sentence(tiny, tmp_path, whole, monkeypatch):
+    out = tmp_path / "run"
+    with pytest.raises(BadOption, match=r"--size 40 does not suit cnn-rgb: .*multiple of 16"):
+        train(*tiny(out, size=40))
+    with pytest.raises(BadOption, match="no pretrained weights for cnn-rgb"):
+        train(*tiny(out, pretrained=True))
+    with pytest.raises(BadRun, match=r"whole is a run of cnn-rgb: --init takes one of the same"):
+        train(*tiny(out, model="unet-rgb", init=whole))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadOption, match="torch sees no CUDA device"):
+        train(*tiny(out, device="cuda"))
+    train(*tiny(out, epochs=0.25, device="auto"))  # nothing of this is in the way
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("size", 31), ("zoom", 0), ("batch", 0), ("alpha", 1.1), ("seed", -1), ("validate_on", 0)],
+)
+def test_settings_out_of_range_are_refused(name, value):
+    with pytest.raises(BadOption, match=rf"--{name.replace('_', '-')} {value} is out of range"):
+        Experiment("cnn-rgb", **{name: value})
+
+
+# --- weights to start from --------------------------------------------------------------------
+
+
+def test_a_run_may_start_from_another(tiny, tmp_path, whole):
+    train(*tiny(tmp_path / "run", epochs=0.25, init=whole, lr=1e-9))
+    started, before = weights(tmp_path / "run"), weights(whole)
+    name = "backbone.decoder.3.weight"
+    torch.testing.assert_close(started[name], before[name])
+
+
+def test_what_is_frozen_stays(tiny, tmp_path, whole):
+    out = tmp_path / "run"
+    train(*tiny(out, epochs=0.5, init=whole, freeze=r"encoder\..*norm", ema=0.5))
+    frozen = {n for n in weights(whole) if "encoder" in n and "norm" in n}
+    assert any("running_var" in name for name in frozen)
+    changed = {n for n, v in weights(out).items() if not torch.equal(v, weights(whole)[n])}
+    assert not frozen & changed
+    assert {n for n in weights(whole) if "conv.weight" in n} <= changed
+    assert "backbone.decoder.0.norm.running_var" in changed
+
+
+def test_class_weights_are_of_these_photos_also_when_the_weights_are_of_others(tiny, tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    options = {"model": "hintnet", "epochs": 0.25, "batch": 4, "hints": 0.5, "encoder_rate": 0.1}
+    train(*tiny(one, **options, rebalance=0.2, validate_on=1))
+    train(*tiny(other, **options, rebalance=1.0, validate_on=1, init=one))
+    assert weights(one)["head.weights"].max() > 2
+    assert (weights(other)["head.weights"] == 1).all()
+
+
+def test_hintnet_starts_from_imagenet(tiny, tmp_path):
+    out = tmp_path / "run"
+    options = PRESETS["hintnet"][1]
+    experiment = replace(options, size=32, side=40, batch=4, epochs=0.5, validate_on=1)
+    train(experiment, tiny(out)[1])
+    assert len(losses(out)) == 2
+    network, facts = checkpoint.load_network(out)
+    from photochrom.training.models.efficientnet import Encoder, load_imagenet
+
+    encoder = Encoder()
+    load_imagenet(encoder)
+    name = "stem.norm.running_mean"
+    assert torch.equal(network.backbone.encoder.state_dict()[name], encoder.state_dict()[name])
+    assert facts["step"] == 2
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_a_configuration_comes_back(tmp_path, preset):
+    _, experiment = PRESETS[preset]
+    checkpoint.save_config(tmp_path, experiment, {"photos": 3})
+    assert checkpoint.load_config(tmp_path) == (experiment, {"photos": 3})
+
+
+def test_a_damaged_configuration_is_one_sentence(tmp_path):
+    with pytest.raises(BadRun, match=r"is no run: it has no config\.json"):
+        checkpoint.load_config(tmp_path)
+    path = tmp_path / "config.json"
+    for text in ("", "{}", "[]", '{"experiment": {}, "data": {}}'):
+        path.write_text(text)
+        with pytest.raises(BadRun, match=r"config\.json is damaged"):
+            checkpoint.load_config(tmp_path)
+    path.write_text(json.dumps({"experiment": asdict(Experiment("x")) | {"new": 1}, "data": {}}))
+    with pytest.raises(BadOption, match="unknown settings: new"):
+        checkpoint.load_config(tmp_path)
+
+
+def test_damaged_weights_are_one_sentence(whole, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((whole / name).read_bytes())
+    network, facts = checkpoint.load_network(tmp_path)
+    assert not network.training
+    assert facts["step"] == 8
+    data = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(BadRun, match=r"model\.safetensors is damaged"):
+        checkpoint.load_network(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(BadRun, match=r"model\.safetensors does not exist: train the run first"):
+        checkpoint.load_network(tmp_path)
+    checkpoint.save_weights(tmp_path, {"something": torch.zeros(1)}, {})
+    with pytest.raises(BadRun, match=r"does not fit its config\.json"):
+        checkpoint.load_network(tmp_path)
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
+    checkpoint.save_weights(tmp_path, {"x": torch.ones(3)}, {"step": 1})
+
+    def full(state, path, metadata):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="No space"):
+        checkpoint.save_weights(tmp_path, {"x": torch.zeros(3)}, {"step": 2})
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+    assert weights(tmp_path)["x"].tolist() == [1, 1, 1]
+
+
+def test_a_running_mean_is_filled_where_it_lies(tmp_path):
+    """On whatever device that is."""
+    network = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(network.parameters())
+    average = {name: torch.full_like(v, 5) for name, v in network.state_dict().items()}
+    checkpoint.save_checkpoint(tmp_path, network, average, optimizer, {"step": 1})
+    other = {name: torch.zeros_like(value) for name, value in average.items()}
+    places = {name: value.data_ptr() for name, value in other.items()}
+    assert checkpoint.load_checkpoint(tmp_path, network, other, optimizer) == {"step": 1}
+    assert all((value == 5).all() for value in other.values())
+    assert {name: value.data_ptr() for name, value in other.items()} == places
