@@ -2,8 +2,8 @@
 
     python benchmarks/colorize.py [--megapixels 12] [--model hintnet] [--repeat 5]
 
-Prints seconds and their ratio to the floor (decode + encode of the same JPEG with Pillow), and the
-peak memory of a fresh process beyond its libraries and weights, as a ratio to the photo's RGB bytes.
+Prints seconds and their ratio to the floor (decode + encode of the same JPEG with Pillow), and
+the peak memory of a process beyond its libraries and weights, as a ratio to the photo's RGB bytes.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ def peak_bytes(data: bytes, model: str) -> int:
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--model", default="hintnet")

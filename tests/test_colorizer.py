@@ -97,7 +97,9 @@ def test_vivid_has_the_models_default(make_model: MakeModel, shape):
     model = make_model(offset=(0, 0), vivid=shape, metadata={"default_vivid": "2.5"})
     colour, L = Colorizer(model), np.zeros((1, 1, 2, 2), np.float32)
     assert (colour.predict(L) == 2.5).all()
-    assert (colour.predict(L, vivid=7) == 7).all()
+    assert (colour.predict(L, vivid=0.5) == 0.5).all()
+    with pytest.raises(BadOption, match="vivid is 7: give a number from 0 to 1"):
+        colour.predict(L, vivid=7)
     with pytest.raises(BadOption, match="has no temperature: leave"):
         colour.predict(L, temperature=0.4)
     with pytest.raises(BadOption, match="finite"):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from photochrom.errors import BadData, BadOption
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".avif", ".gif", ".jp2"}
+from photochrom.errors import BadData, BadOption, CannotWrite
+from photochrom.photo import SUFFIXES
 
 
 def jobs(photos: Sequence[Path], out: Path | None) -> list[tuple[Path, Path | None]]:
@@ -26,22 +25,50 @@ def jobs(photos: Sequence[Path], out: Path | None) -> list[tuple[Path, Path | No
     if into_file and (len(photos) != 1 or photos[0].is_dir()):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
     found: list[tuple[Path, Path | None]] = []
-    for given in photos:
-        for photo in inside(given):
+    for given in dict.fromkeys(photos):
+        for photo in inside(given, out):
             below = photo.relative_to(given) if given.is_dir() else Path(photo.name)
             found.append((photo, out if out is None or into_file else out / below))
     return found
 
 
-def inside(given: Path) -> list[Path]:
+def make_room(target: Path) -> None:
+    """Make the folder that ``target`` goes to.
+
+    Raises:
+        CannotWrite: it cannot be made.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"{target.parent} cannot be made ({error.strerror}): choose another folder."
+        ) from error
+
+
+def inside(given: Path, out: Path | None = None) -> list[Path]:
     """The photo itself, or every photo in the folder and its sub-folders, in a fixed order.
+
+    Results are not photos: what lies below ``out``, and what is called ``<name>.color.<suffix>``
+    beside a ``<name>.<suffix>``, is passed over.
 
     Raises:
         BadData: the folder holds none.
     """
     if not given.is_dir():
         return [given]
-    found = sorted(p for p in given.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = sorted(
+        path
+        for path in given.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not _is_result(path, given, out)
+    )
     if not found:
         raise BadData(f"No photos in {given}: photochrom looks for {', '.join(sorted(SUFFIXES))}.")
     return found
+
+
+def _is_result(path: Path, given: Path, out: Path | None) -> bool:
+    if out is not None and out != given and path.resolve().is_relative_to(out.resolve()):
+        return True
+    stem = path.stem.removesuffix(".color")
+    return stem != path.stem and any(path.with_name(stem + kind).exists() for kind in SUFFIXES)

@@ -64,7 +64,7 @@ def colorize(
     for photo, target in track(jobs, "colouring", console=_stderr(), disable=len(jobs) == 1):
         try:
             if target is not None:
-                target.parent.mkdir(parents=True, exist_ok=True)
+                batch.make_room(target)
             written = colorizer.colorize(
                 photo, output=target, force=force, size=size, strength=strength, vivid=vivid
             )
@@ -73,8 +73,6 @@ def colorize(
             raise
         except PhotochromError as error:
             failed[photo] = str(error)
-        except OSError as error:
-            failed[photo] = f"{photo}: {error.strerror or error}."
     for reason in failed.values():
         _say(reason)
     if failed and len(jobs) > 1:

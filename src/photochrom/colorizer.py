@@ -82,7 +82,7 @@ class Colorizer:
         Args:
             L: (N, 1, H, W) in 0..100.
             hints: (N, 3, H, W): a, b and a mask that is 1 where they are known, 0 elsewhere.
-            vivid: how lively; what that means is up to the model.
+            vivid: 0 most accurate .. 1 most colourful; what that means is up to the model.
             temperature: how decided; likewise.
 
         Returns:
@@ -187,6 +187,8 @@ class Colorizer:
                 raise BadOption(f"{self.path.stem} has no {name}: leave the option out.")
             if not np.isfinite(value):
                 raise BadOption(f"{name} is {value}: give a finite number.")
+            if name == "vivid":
+                _check_range(name, value, 0, 1)
         wanted = {name: value for name, value in asked.items() if value is not None}
         return {
             name: np.full_like(default, wanted.get(name, default))

@@ -27,6 +27,12 @@ from photochrom import color, decode, deep, icc
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.icc import Pixels
 
+SUFFIXES = frozenset(
+    f".{kind}"
+    for kind in ("jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "avif", "gif", "jp2", "ppm")
+)
+"""What is taken for a photo when a folder is searched."""
+
 Source = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
 
 
@@ -191,7 +197,9 @@ def check_target(target: Path, source: Path | None, *, force: bool) -> str:
     if source is not None and source.exists() and target.samefile(source):
         raise CannotWrite(f"{target} is the photo itself: choose another name for the result.")
     if not force:
-        raise CannotWrite(f"{target} exists already: choose another name, or replace it by force.")
+        raise CannotWrite(
+            f"{target} exists already: choose another name, or replace it by force (--force)."
+        )
     return name
 
 

@@ -18,10 +18,9 @@ import numpy.typing as npt
 
 from photochrom import photo
 from photochrom.errors import BadData, BadPhoto
+from photochrom.photo import SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".jp2", ".ppm"}
 
 
 @dataclass(frozen=True)

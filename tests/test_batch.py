@@ -1,0 +1,66 @@
+"""Which photos there are, and where their results go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from photochrom import batch
+from photochrom.errors import BadData, BadOption, CannotWrite
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    for name in ("b.jpg", "a.PNG", "sub/c.tif", "notes.txt"):
+        (tmp_path / "album" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "album" / name).touch()
+    return tmp_path / "album"
+
+
+def names(found: list[Path], below: Path) -> list[str]:
+    return [path.relative_to(below).as_posix() for path in found]
+
+
+def test_a_folder_is_searched_whole_in_a_fixed_order(album):
+    assert names(batch.inside(album), album) == ["a.PNG", "b.jpg", "sub/c.tif"]
+    assert batch.inside(album / "notes.txt") == [album / "notes.txt"]
+
+
+def test_results_are_not_photos(album):
+    (album / "b.color.jpg").touch()
+    (album / "true.color.jpg").touch()
+    (album / "out").mkdir()
+    (album / "out" / "b.jpg").touch()
+    expected = ["a.PNG", "b.jpg", "sub/c.tif", "true.color.jpg"]
+    assert names(batch.inside(album, album / "out"), album) == expected
+
+
+def test_folders_are_mirrored(album, tmp_path):
+    out = tmp_path / "out"
+    targets = [target for _, target in batch.jobs([album, album / "b.jpg"], out)]
+    assert targets == [out / "a.PNG", out / "b.jpg", out / "sub" / "c.tif", out / "b.jpg"]
+
+
+def test_a_photo_named_twice_is_coloured_once(album):
+    assert batch.jobs([album / "b.jpg", album / "b.jpg"], None) == [(album / "b.jpg", None)]
+
+
+def test_one_photo_may_name_its_file(album, tmp_path):
+    assert batch.jobs([album / "b.jpg"], tmp_path / "x.png") == [
+        (album / "b.jpg", tmp_path / "x.png")
+    ]
+    with pytest.raises(BadOption, match="name a folder"):
+        batch.jobs([album], tmp_path / "x.png")
+
+
+def test_nothing_to_do_is_said(tmp_path):
+    with pytest.raises(BadOption, match="at least one"):
+        batch.jobs([], None)
+    with pytest.raises(BadData, match="No photos in"):
+        batch.jobs([tmp_path], None)
+
+
+def test_a_folder_that_cannot_be_made(album):
+    with pytest.raises(CannotWrite, match="choose another folder"):
+        batch.make_room(album / "b.jpg" / "x.jpg")
