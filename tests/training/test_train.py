@@ -118,14 +118,14 @@ def test_a_resumed_run_ends_as_if_never_stopped(tiny, tmp_path, whole, schedule,
     }
 
 
-def stop_after(monkeypatch, steps: int) -> None:
+def stop_after(monkeypatch, steps: int, number: signal.Signals = signal.SIGINT) -> None:
     """As Ctrl-C during the last of them would."""
     step = module._step
 
     def counted(run):
         loss = step(run)
         if run.step + 1 == steps:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return loss
 
     monkeypatch.setattr(module, "_step", counted)
@@ -237,15 +237,14 @@ def test_two_processes_make_the_weights_that_one_makes(tiny, tmp_path, command):
     assert summed["val_psnr"] == pytest.approx(exact["val_psnr"], abs=1e-3)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_step_and_saves(tmp_path, tiny, command, number):
+def test_ctrl_c_ends_the_step_and_saves(tmp_path, tiny, command):
     out = tmp_path / "run"
     process = subprocess.Popen([sys.executable, *command(out, epochs=100000)], env=environment())
     try:
         waited = time.monotonic()
         while not (out / "metrics.jsonl").exists() and time.monotonic() - waited < 60:
             time.sleep(0.05)
-        process.send_signal(number)
+        process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     finally:
         process.kill()
@@ -255,6 +254,13 @@ def test_a_signal_ends_the_step_and_saves(tmp_path, tiny, command, number):
     assert facts["step"] == len(done)
     train(*tiny(out, epochs=(len(done) + 1) / 4, resume=True))
     assert list(losses(out)) == [*done, len(done) + 1]
+
+
+def test_a_scheduler_that_ends_a_run_does_not_kill_it(tiny, tmp_path, monkeypatch):
+    stop_after(monkeypatch, 2, signal.SIGTERM)
+    train(*tiny(tmp_path / "run"))
+    assert list(losses(tmp_path / "run")) == [1, 2]
+    assert checkpoint.load_network(tmp_path / "run")[1]["step"] == 2
 
 
 def test_pressing_twice_does_not_wait(tiny, tmp_path, monkeypatch):
@@ -415,11 +421,12 @@ def test_what_is_frozen_stays(tiny, tmp_path, whole):
 
 def test_class_weights_are_of_these_photos_also_when_the_weights_are_of_others(tiny, tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
-    options = {"model": "hintnet", "epochs": 0.25, "batch": 4, "hints": 0.5, "encoder_rate": 0.1}
-    train(*tiny(one, **options, rebalance=0.2, validate_on=1))
-    train(*tiny(other, **options, rebalance=1.0, validate_on=1, init=one))
-    assert weights(one)["head.weights"].max() > 2
-    assert (weights(other)["head.weights"] == 1).all()
+    first = module._setup(*tiny(one, model="unet-bins", rebalance=0.2))
+    assert first.network.head.weights.max() > 2
+    checkpoint.save_weights(one, first.network.state_dict(), {})
+    second = module._setup(*tiny(other, model="unet-bins", rebalance=1.0, init=one))
+    assert (second.network.head.weights == 1).all()
+    assert torch.equal(second.network.backbone.last.weight, first.network.backbone.last.weight)
 
 
 def test_hintnet_starts_from_imagenet(tiny, tmp_path):

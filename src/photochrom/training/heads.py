@@ -174,8 +174,8 @@ def _soft_encoding(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Nearest bins and their shares for ab = -128..127 squared, each ``(65536, neighbours)``."""
     level = np.arange(-128, 128, dtype=np.float32)
-    ab = np.stack(np.meshgrid(level, level, indexing="ij"), -1).reshape(-1, 2)
-    distance = ((ab[:, None] - centres[None]) ** 2).sum(-1)
+    along_a, along_b = (level[:, None] - centres.T[:, None]) ** 2  # (256, Q)
+    distance = (along_a[:, None] + along_b).reshape(256 * 256, -1)
     classes = np.argpartition(distance, neighbours, axis=1)[:, :neighbours]
     nearest = np.take_along_axis(distance, classes, 1)
     nearest -= nearest.min(1, keepdims=True)  # far outside the gamut all shares would underflow
