@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -76,6 +77,10 @@ class Experiment:
             "validate_on": self.validate_on >= 1,
             "seed": self.seed >= 0,
         }
+        try:
+            re.compile(self.freeze)
+        except re.error as error:
+            raise BadOption(f"--freeze {self.freeze} is no regular expression: {error}.") from error
         for name, holds in limits.items():
             if not holds:
                 value = getattr(self, name)

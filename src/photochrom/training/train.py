@@ -30,21 +30,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from photochrom.color import lab_to_rgb
 from photochrom.data import cache
 from photochrom.data.shards import read_index
 from photochrom.errors import BadOption, BadRun, Diverged
-from photochrom.study import metrics
-from photochrom.study.sheet import sheet
 from photochrom.training import checkpoint
 from photochrom.training.heads import BinsHead, SoftBinsHead
-from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
+from photochrom.training.loader import Loader, bin_frequency, validation_batches
 from photochrom.training.models import Network, build
 from photochrom.training.optimize import (
     copy_of,
@@ -54,8 +52,10 @@ from photochrom.training.optimize import (
     update_average,
 )
 from photochrom.training.presets import Experiment, Session
+from photochrom.training.validate import measure, save_sheet
 
 SAVE = "save"
+Numbers = npt.NDArray[np.int64]
 
 
 def train(experiment: Experiment, session: Session) -> dict[str, float]:
@@ -119,30 +119,9 @@ def _setup(experiment: Experiment, session: Session) -> _Run:
         checkpoint.claim(session.out, experiment, session.resume)
     fabric.barrier()
     network = _network(experiment, session)
-    if fabric.global_rank == 0:  # one process decodes, the others find it done
-        cache.load(session.data, experiment.side, session.cache, session.quiet)
-    fabric.barrier()
-    photos = cache.load(session.data, experiment.side, session.cache, quiet=True)
-    index = read_index(session.index) if session.index else None
-    chosen, held = photos.split(experiment.validation, index)
-    if not len(chosen) or not len(held):
-        raise BadOption(
-            f"{len(chosen)} photos to train on and {len(held)} to validate on: both are needed. "
-            "Give more photos, another --validation or an --index with train and val."
-        )
-    if fabric.global_rank == 0:
-        data = {
-            "sources": [Path(path).name for path in session.data],
-            "training_photos": len(chosen),
-            "validation_photos": len(held),
-            "unreadable_photos": len(photos.unreadable),
-        }
-        checkpoint.save_config(session.out, experiment, data)
-        checkpoint.save_unreadable(session.out, photos.unreadable)
-        checkpoint.save_probe(session.out, [photos[i] for i in held[:4]])
+    photos, chosen, held = _photos(experiment, session, fabric)
     if photos.unreadable:
         console.print(f"{len(photos.unreadable)} unreadable photos: {session.out}/unreadable.txt")
-
     if isinstance(network.head, BinsHead | SoftBinsHead):
         counts = bin_frequency(photos, chosen, network.head.grid)
         network.head.set_frequency(counts, experiment.rebalance)
@@ -203,6 +182,34 @@ def _fabric(experiment: Experiment, session: Session) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def _photos(
+    experiment: Experiment, session: Session, fabric: Fabric
+) -> tuple[cache.Photos, Numbers, Numbers]:
+    """The decoded photos and the numbers of those to train and to validate on."""
+    if fabric.global_rank == 0:  # one process decodes, the others find it done
+        cache.load(session.data, experiment.side, session.cache, session.quiet)
+    fabric.barrier()
+    photos = cache.load(session.data, experiment.side, session.cache, quiet=True)
+    index = read_index(session.index) if session.index else None
+    chosen, held = photos.split(experiment.validation, index)
+    if not len(chosen) or not len(held):
+        raise BadOption(
+            f"{len(chosen)} photos to train on and {len(held)} to validate on: both are needed. "
+            "Give more photos, another --validation or an --index with train and val."
+        )
+    if fabric.global_rank == 0:
+        data = {
+            "sources": [Path(path).name for path in session.data],
+            "training_photos": len(chosen),
+            "validation_photos": len(held),
+            "unreadable_photos": len(photos.unreadable),
+        }
+        checkpoint.save_config(session.out, experiment, data)
+        checkpoint.save_unreadable(session.out, photos.unreadable)
+        checkpoint.save_probe(session.out, [photos[i] for i in held[:4]])
+    return photos, chosen, held
 
 
 def _network(experiment: Experiment, session: Session) -> Network:
@@ -319,52 +326,21 @@ def _interruptible() -> Iterator[list[bool]]:
             signal.signal(number, handler)
 
 
-# --- validate --------------------------------------------------------------------------------
+# --- validate and report ---------------------------------------------------------------------
 
 
-@torch.no_grad()
 def _validate(run: _Run) -> None:
-    """PSNR and colourfulness on the held-out photos: exact sums over all processes."""
-    network, weights = run.network, copy_of(run.network)
-    if run.average:
-        network.load_state_dict(run.average)
-    network.eval()
-    sums = torch.zeros(4, dtype=torch.float64, device=run.fabric.device)
-    rows = []
-    for squares in run.validation:
-        lab = to_lab(torch.from_numpy(squares).to(run.fabric.device), run.experiment.size)
-        with run.fabric.autocast():
-            ab = network.answer(lab[:, :1])["ab"]
-        painted = lab_to_rgb(torch.cat([lab[:, :1], ab], 1)).clamp(0, 1)
-        truth = lab_to_rgb(lab).clamp(0, 1)
-        for out, true in zip(painted.cpu().numpy(), truth.cpu().numpy(), strict=True):
-            colourful = metrics.colourfulness(out), metrics.colourfulness(true)
-            sums += torch.tensor([metrics.psnr(out, true), *colourful, 1.0], device=sums.device)
-            rows.append((out, true))
-    network.load_state_dict(weights)
-    psnr, out, true, n = run.fabric.all_reduce(sums, reduce_op="sum").tolist()  # type: ignore[union-attr]
-    run.figures = {"val_psnr": psnr / n, "val_colourfulness": out / true}
-    if run.fabric.global_rank == 0:
-        _append(run, run.figures)
-        _sample(run, rows[:12])
-    run.console.print(
-        f"step {run.step}: validation PSNR {psnr / n:.2f} dB, colourfulness {out / true:.2f}"
+    figures, pictures = measure(
+        run.network, run.average, run.validation, run.experiment.size, run.fabric
     )
-
-
-def _sample(run: _Run, rows: list[tuple[Any, Any]]) -> None:
-    def eight_bit(rgb: Any) -> Any:
-        return (rgb.transpose(1, 2, 0) * 255).round().astype(np.uint8)
-
-    def grey(rgb: Any) -> Any:
-        return np.repeat(eight_bit(rgb).mean(2, keepdims=True).astype(np.uint8), 3, 2)
-
-    pictures = [(grey(true), eight_bit(out), eight_bit(true)) for out, true in rows]
-    picture = sheet(pictures, ("grey", "coloured", "original"), height=160, across=3)
-    picture.save(run.session.out / "samples" / f"step-{run.step:06d}.jpg", quality=90)
-
-
-# --- report ----------------------------------------------------------------------------------
+    run.figures = figures
+    if run.fabric.global_rank == 0:
+        _append(run, figures)
+        save_sheet(run.session.out / "samples" / f"step-{run.step:06d}.jpg", pictures[:12])
+    run.console.print(
+        f"step {run.step}: validation PSNR {figures['val_psnr']:.2f} dB, "
+        f"colourfulness {figures['val_colourfulness']:.2f} of the truth"
+    )
 
 
 def _report(run: _Run, losses: list[Tensor], speed: float) -> None:
