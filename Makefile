@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 demo: .venv/demo
 	$(BIN)/photochrom colorize "$(PHOTO)" --out demo --force
-	$(BIN)/photochrom sheet "$(PHOTO)" --out demo/sheet.jpg
+	$(BIN)/photochrom sheet "$(PHOTO)" --out demo/sheet.jpg --force
 	@echo "Before and after, side by side: demo/sheet.jpg"
 
 test: .venv/test

@@ -39,7 +39,18 @@ def test_results_are_not_photos(album):
 def test_folders_are_mirrored(album, tmp_path):
     out = tmp_path / "out"
     targets = [target for _, target in batch.jobs([album, album / "b.jpg"], out)]
-    assert targets == [out / "a.PNG", out / "b.jpg", out / "sub" / "c.tif", out / "b.jpg"]
+    assert targets == [out / "a.PNG", out / "b.jpg", out / "sub" / "c.tif"]
+
+
+def test_an_out_folder_around_the_photos_hides_none_of_them(album):
+    assert len(batch.jobs([album], album.parent)) == 3
+    assert len(batch.jobs([album], album)) == 3
+
+
+def test_two_photos_never_share_a_target(album, tmp_path):
+    (album / "sub" / "b.jpg").touch()
+    with pytest.raises(BadOption, match="would both become"):
+        batch.jobs([album / "b.jpg", album / "sub" / "b.jpg"], tmp_path / "out")
 
 
 def test_a_photo_named_twice_is_coloured_once(album):

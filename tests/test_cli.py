@@ -162,8 +162,21 @@ def test_sheet_of_files_folders_and_shards(album, model, tmp_path):
     assert run("sheet", album, shard, "-o", out, "--model", model, "--height", 50) == 0
     picture = Image.open(out)
     assert picture.height > 4 * 50
-    assert run("sheet", shard, "-o", out, "--model", model, "--height", 50) == 0
+    again = ("sheet", shard, "-o", out, "--model", model, "--height", 50)
+    assert run(*again) == 1
+    assert run(*again, "--force") == 0
     assert Image.open(out).height < picture.height
+
+
+def test_a_sheet_never_replaces_a_photo_and_survives_a_bad_one(album, model, tmp_path, capsys):
+    one = album / "one.png"
+    before = one.read_bytes()
+    assert run("sheet", one, "-o", one, "--model", model, "--force") == 1
+    assert one.read_bytes() == before
+    (album / "bad.png").write_bytes(b"bad")
+    assert run("sheet", album, "-o", tmp_path / "s.png", "--model", model, "--height", 50) == 1
+    assert "bad.png" in capsys.readouterr().err
+    assert (tmp_path / "s.png").exists()
 
 
 def test_evaluate_measures_models_beside_the_baselines(model, tmp_path, capsys):

@@ -104,7 +104,7 @@ def test_arrays(channels):
 
 def test_other_numbers():
     assert photo.read(np.array([[0, 0.5, 1]])).pixels.tolist() == [[0, 32768, 65535]]
-    assert photo.read(np.array([[0, 65535]])).pixels.dtype == np.uint16
+    assert photo.read(np.array([[0, 0.5, 1]], np.float16)).pixels.max() == 65535
     assert photo.read(np.array([[1, 256]], ">u2")).pixels.tolist() == [[1, 256]]
 
 
@@ -115,7 +115,7 @@ def test_other_numbers():
         (np.zeros((2, 2, 5), np.uint8), r"shape \(2, 2, 5\)"),
         (np.zeros(4, np.uint8), "shape"),
         (np.array([[0, 255.0]]), "from 0 to 255: scale them to 0..1 first"),
-        (np.array([[-1, 3]]), r"scale them to 0..65535 first"),
+        (np.array([[1, 3]]), "holds int64: convert it to uint8 or uint16"),
         (np.array([[np.nan, 0]]), "nan"),
         (np.zeros((2, 2), bool), "holds bool: give uint8"),
         (np.zeros((2, 2), complex), "holds complex128"),
@@ -397,7 +397,7 @@ def test_cmyk_goes_through_its_profile(monkeypatch):
 COLOUR = Photo(np.dstack([SMOOTH, SMOOTH // 2, 255 - SMOOTH]))
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".tif", ".webp", ".bmp", ".gif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".tif", ".webp", ".bmp"])
 def test_write(tmp_path: Path, suffix):
     target = photo.write(COLOUR, tmp_path / f"out{suffix}")
     assert [path.name for path in tmp_path.iterdir()] == [target.name]

@@ -25,11 +25,25 @@ def jobs(photos: Sequence[Path], out: Path | None) -> list[tuple[Path, Path | No
     if into_file and (len(photos) != 1 or photos[0].is_dir()):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
     found: list[tuple[Path, Path | None]] = []
-    for given in dict.fromkeys(photos):
+    for given in photos:
         for photo in inside(given, out):
             below = photo.relative_to(given) if given.is_dir() else Path(photo.name)
             found.append((photo, out if out is None or into_file else out / below))
+    found = list(dict.fromkeys(found))  # a photo that is named twice is coloured once
+    _refuse_clashes(found)
     return found
+
+
+def _refuse_clashes(found: list[tuple[Path, Path | None]]) -> None:
+    """Two photos for one target would lose a result."""
+    taken: dict[Path, Path] = {}
+    for photo, target in found:
+        if target is not None and target in taken:
+            raise BadOption(
+                f"{taken[target]} and {photo} would both become {target}: colour them apart."
+            )
+        if target is not None:
+            taken[target] = photo
 
 
 def make_room(target: Path) -> None:
@@ -68,7 +82,10 @@ def inside(given: Path, out: Path | None = None) -> list[Path]:
 
 
 def _is_result(path: Path, given: Path, out: Path | None) -> bool:
-    if out is not None and out != given and path.resolve().is_relative_to(out.resolve()):
-        return True
+    if out is not None:
+        top, results = given.resolve(), out.resolve()
+        inside_given = results != top and results.is_relative_to(top)
+        if inside_given and path.resolve().is_relative_to(results):
+            return True
     stem = path.stem.removesuffix(".color")
     return stem != path.stem and any(path.with_name(stem + kind).exists() for kind in SUFFIXES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from rich.progress import track
 from tyro.conf import CascadeSubcommandArgs, OmitArgPrefixes, OmitSubcommandPrefixes, Positional
 
 from photochrom import __version__, batch
-from photochrom.errors import BadOption, MissingExtra, PhotochromError
+from photochrom.errors import BadData, BadOption, BadPhoto, MissingExtra, PhotochromError
 from photochrom.training.presets import PRESETS, Session
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ Vivid = Annotated[
     float | None, tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's")
 ]
 
+Force = Annotated[bool, tyro.conf.arg(help="overwrite results that exist")]
+Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
+
 
 def colorize(
     photos: Photos,
@@ -51,15 +55,15 @@ def colorize(
     size: Size = None,
     strength: Strength = 1.0,
     vivid: Vivid = None,
-    force: Annotated[bool, tyro.conf.arg(help="overwrite results that exist")] = False,
+    force: Force = False,
 ) -> int:
     """Colour photographs.
 
     The result keeps the photo's size, format, lightness and metadata; the photo itself is never
     touched. Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
-    colorizer = _colorizer(model)
     jobs = batch.jobs(photos, out)
+    colorizer = _colorizer(model)
     failed: dict[Path, str] = {}
     for photo, target in track(jobs, "colouring", console=_stderr(), disable=len(jobs) == 1):
         try:
@@ -68,11 +72,14 @@ def colorize(
             written = colorizer.colorize(
                 photo, output=target, force=force, size=size, strength=strength, vivid=vivid
             )
-            print(written)  # noqa: T201 - the answer, for pipes
         except BadOption:
             raise
         except PhotochromError as error:
             failed[photo] = str(error)
+        except MemoryError:
+            failed[photo] = f"{photo} needs more memory than there is: make it smaller first."
+        else:
+            print(written)  # noqa: T201 - the answer, for pipes
     for reason in failed.values():
         _say(reason)
     if failed and len(jobs) > 1:
@@ -92,7 +99,8 @@ def sheet(
     vivid: Vivid = None,
     height: Annotated[int, tyro.conf.arg(help="of each row, pixels")] = 320,
     across: Annotated[int, tyro.conf.arg(help="photos side by side")] = 1,
-    most: Annotated[int | None, tyro.conf.arg(help="stop after so many photos")] = None,
+    most: Most = None,
+    force: Force = False,
 ) -> int:
     """Make one picture of many: grey, coloured and, where there was colour, the original.
 
@@ -101,21 +109,32 @@ def sheet(
     from photochrom import photo as photographs
     from photochrom.study.sheet import sheet as make
 
+    for photo in photos:
+        photographs.check_target(out, photo, force=force)
     colorizer = _colorizer(model)
-    rows = []
+    rows, failed = [], []
     for source in track(_readable(photos, most), "colouring", console=_stderr()):
-        before = photographs.read(source)
+        try:
+            before = photographs.read(source)
+        except BadPhoto as error:
+            failed.append(str(error))
+            continue
         after = colorizer.render(before, size=size, strength=strength, vivid=vivid)
-        grey = colorizer.render(before, size=32, strength=0)
-        original = _eight_bit(before.pixels) if _has_colour(before.pixels) else None
-        rows.append((_eight_bit(grey.pixels), _eight_bit(after.pixels), original))
+        grey = colorizer.render(before, strength=0)
+        original = _eight_bit(before) if _has_colour(before.pixels) else None
+        rows.append((_eight_bit(grey), _eight_bit(after), original))
+    for reason in failed:
+        _say(reason)
+    if not rows:
+        raise BadData("None of the photos can be shown: name others.")
     columns = ["grey", "coloured", "original"]
     if all(row[2] is None for row in rows):
         rows, columns = [row[:2] for row in rows], columns[:2]  # type: ignore[misc]
     picture = make(rows, columns, height=height, across=across)
-    photographs.write(photographs.read(picture), out, force=True)
+    batch.make_room(out)
+    photographs.write(photographs.read(picture), out, force=force)
     print(out)  # noqa: T201
-    return 0
+    return 1 if failed else 0
 
 
 def evaluate(
@@ -135,7 +154,7 @@ def evaluate(
     held_out: Annotated[
         float | None, tyro.conf.arg(help="only this share: what training with it held out")
     ] = None,
-    most: Annotated[int | None, tyro.conf.arg(help="stop after so many photos")] = None,
+    most: Most = None,
 ) -> int:
     """Measure colorizers on colour photographs, beside doing nothing and one constant colour.
 
@@ -146,7 +165,8 @@ def evaluate(
 
     rows: dict[str, Callable[[Any], Any]] = {}
     for model in models:
-        predict, name = _colorizer(_exported(model)).predict, Path(model).stem
+        predict = _colorizer(_exported(model)).predict
+        name = Path(model).name.removesuffix(".onnx")
         if name in rows:
             raise BadOption(f"Two models are called {name}: rename one of the files.")
         for value in vivid:
@@ -156,18 +176,25 @@ def evaluate(
     sources = shards.find(data)
     if held_out is not None:
         sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
+    if json is not None and json.suffix != ".json":
+        raise BadOption(f"{json} is no name for figures: end it in .json.")
     unreadable: list[str] = []
-    results = study.evaluate(
-        _decoded(sources[:most], unreadable),
-        rows,
-        protocol=protocol,
-        total=len(sources[:most]),
-    )
-    Console().print(results.table())
+    try:
+        results = study.evaluate(
+            _decoded(sources[:most], unreadable),
+            rows,
+            protocol=protocol,
+            total=len(sources[:most]),
+        )
+    finally:
+        for reason in unreadable:
+            _say(reason)
     if json is not None:
         results.write(json)
-    for reason in unreadable:
-        _say(reason)
+    if sys.stdout.isatty():
+        Console().print(results.table())
+    else:
+        print(results.markdown())  # noqa: T201 - whole, however narrow the terminal
     return 1 if unreadable else 0
 
 
@@ -224,6 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if list(arguments) in (["--version"], ["-V"]):
         print(f"photochrom {__version__}")  # noqa: T201
         sys.exit(0)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name it cannot spell is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
@@ -295,18 +325,20 @@ def _exported(model: str) -> str:
     if not (run / "config.json").is_file():
         return model
     target, weights = run / "model.onnx", run / "model.safetensors"
-    if not target.exists() or target.stat().st_mtime < weights.stat().st_mtime:
+    fresh = target.exists() and weights.exists()
+    if not fresh or target.stat().st_mtime < weights.stat().st_mtime:
         with _needs("train"):
             from photochrom.training.export import export as make
         make(run, target, name=run.name)
     return str(target)
 
 
-def _eight_bit(pixels: Any) -> Any:
+def _eight_bit(photo: Any) -> Any:
     import numpy as np
 
-    pixels = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
+    from photochrom.photo import to_image
+
+    return np.asarray(to_image(photo).convert("RGB"))
 
 
 def _has_colour(pixels: Any) -> bool:

@@ -124,12 +124,14 @@ class Colorizer:
         self._numbers(vivid=vivid)  # so that an option is refused whatever the strength
         if strength == 0 and photo.pixels.ndim == 2:
             return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))
-        L = photo.lightness()
+        L, depth = photo.lightness(), photo.pixels.dtype.type
+        if strength == 0:
+            return replace(photo, pixels=upsample.grey(L, depth))
         height, width = _network_size(L.shape[0], L.shape[1], size)
         small = cv2.resize(L, (width, height), interpolation=cv2.INTER_AREA)
         ab = self.predict(small[None, None], vivid=vivid)[0]
         chroma = upsample.fit(ab, small, (L.shape[0], L.shape[1]))
-        rgb = upsample.recombine(L, chroma, strength=strength, dtype=photo.pixels.dtype.type)
+        rgb = upsample.recombine(L, chroma, strength=strength, dtype=depth)
         return replace(photo, pixels=rgb)
 
     def colorize(

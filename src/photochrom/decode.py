@@ -119,7 +119,7 @@ def _levels(array: npt.NDArray[Any], name: str) -> Pixels:
         raise BadPhoto(
             f"{name} holds numbers from {low:g} to {high:g}: scale them to 0..{top} first."
         )
-    return np.rint(array * (65535 / top)).astype(np.uint16)
+    return np.rint(array * np.float32(65535 / top)).astype(np.uint16)
 
 
 def _damaged(name: str, error: Exception) -> BadPhoto:

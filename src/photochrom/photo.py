@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import os
-import uuid
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from photochrom import color, decode, deep, icc
+from photochrom import atomic, color, decode, deep, icc
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.icc import Pixels
 
@@ -32,6 +31,8 @@ SUFFIXES = frozenset(
     for kind in ("jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "avif", "gif", "jp2", "ppm")
 )
 """What is taken for a photo when a folder is searched."""
+
+DEPTHS = np.uint8, np.uint16
 
 Source = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
 
@@ -100,6 +101,9 @@ def read(source: Source) -> Photo:
         BadPhoto: it is missing, empty, cut short, too large, or not a picture.
     """
     if isinstance(source, np.ndarray):
+        if np.issubdtype(source.dtype, np.integer) and source.dtype.type not in DEPTHS:
+            # 0..255 and 0..65535 look alike there, and a wrong guess would be a black photo.
+            raise BadPhoto(f"The array holds {source.dtype}: convert it to uint8 or uint16 first.")
         return Photo(*decode.array_planes(source, "the array"))
     if isinstance(source, Image.Image):
         return _from_image(source, "the image", None)
@@ -170,30 +174,19 @@ def write(photo: Photo, target: str | os.PathLike[str], *, force: bool = False) 
     """
     path = Path(target)
     data = encode(photo, check_target(path, photo.source, force=force))
-    part = path.with_name(f".{uuid.uuid4().hex}.part")  # same folder, so that renaming is atomic
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-        part.replace(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise CannotWrite(
-            f"{path} cannot be written ({reason}): choose a folder that exists and has room."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    atomic.write(path, lambda part: part.write_bytes(data))
     return path
 
 
 def check_target(target: Path, source: Path | None, *, force: bool) -> str:
     """What :func:`write` refuses, found out before any work is done; answers the format."""
+    if target.is_dir():
+        raise CannotWrite(f"{target} is a folder: give the name of a file in it.")
     name = _format_of(target)
     if not name:
         raise CannotWrite(f"{target} names no known format: end it in .jpg, .png, .tif or .webp.")
     if not target.exists():
         return name
-    if target.is_dir():
-        raise CannotWrite(f"{target} is a folder: give the name of a file in it.")
     if source is not None and source.exists() and target.samefile(source):
         raise CannotWrite(f"{target} is the photo itself: choose another name for the result.")
     if not force:
@@ -294,4 +287,4 @@ def _format_of(path: Path) -> str | None:
 @cache
 def _writable() -> frozenset[str]:
     Image.init()
-    return frozenset(Image.SAVE)
+    return frozenset(Image.SAVE) - {"GIF"}  # 256 colours would not keep lightness

@@ -118,7 +118,7 @@ def recombine(
         (H, W, 3).
     """
     if strength == 0:
-        return np.repeat(_grey(L, dtype)[..., None], 3, axis=2)
+        return grey(L, dtype)
     height, width = L.shape
     rgb = np.empty((height, width, 3), dtype)
 
@@ -154,14 +154,14 @@ def _encode16(lab: Array) -> Array:
     return np.asarray(np.rint(rgb * 65535).astype(np.uint16))
 
 
-def _grey(L: Array, dtype: type[Any]) -> Array:
-    """The grey levels (H, W) that have these L."""
+def grey(L: Array, dtype: type[Any] = np.uint8) -> Array:
+    """The grey photo (H, W, 3) that has these L."""
     levels = np.arange(np.iinfo(dtype).max + 1)
     lightness = color.grey_to_lightness(levels / levels[-1])
-    grey = np.empty(L.shape, dtype)
-    for row, target in zip(L, grey, strict=True):
+    photo = np.empty(L.shape, dtype)
+    for row, target in zip(L, photo, strict=True):
         target[:] = np.rint(np.interp(row, lightness, levels))
-    return grey
+    return np.repeat(photo[..., None], 3, axis=2)
 
 
 # --- small arrays -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from photochrom.data import cache, shards
-from photochrom.errors import BadData
+from photochrom.errors import BadData, BadPhoto, CannotWrite
 
 
 @pytest.fixture
@@ -47,9 +47,10 @@ def test_the_pixels_are_those_of_decoding_anew(folder, load, side):
         assert photos.digests[i] == shards.digest(source.read())
 
 
-def test_a_long_strip_keeps_a_whole_short_side():
-    strip = np.zeros((3, 1000, 3), np.uint8)
-    assert cache.fit(strip, 2).shape == (2, 667, 3)
+def test_a_long_photo_keeps_a_whole_short_side_and_a_strip_is_refused():
+    assert cache.fit(np.zeros((3, 20, 3), np.uint8), 2).shape == (2, 13, 3)
+    with pytest.raises(BadPhoto, match="times as long"):
+        cache.fit(np.zeros((3, 1000, 3), np.uint8), 2)
     assert cache.fit(np.zeros((101, 100, 3), np.uint8), 32).shape == (32, 32, 3)
 
 
@@ -215,6 +216,6 @@ def test_a_full_disk_is_not_taken_for_another_process(folder, load, tmp_path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.rename", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(CannotWrite, match="No space"):
         load(folder)
     assert list((tmp_path / "kept").iterdir()) == []

@@ -22,9 +22,11 @@ import numpy.typing as npt
 from rich.progress import track
 
 from photochrom.data.shards import Pixels, Source, decode, digest, find, is_validation
-from photochrom.errors import BadData, BadPhoto
+from photochrom.errors import BadData, BadPhoto, CannotWrite
 
 VERSION = 2
+LONGEST = 8
+"""Sides apart: a longer strip would be enlarged beyond all bounds."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,13 @@ def load(
     sources = find(paths)
     folder = (folder or default_folder()) / _key(sources, side)
     if not (folder / "index.json").exists():
-        _build(sources, side, folder, quiet)
+        try:
+            _build(sources, side, folder, quiet)
+        except OSError as error:
+            raise CannotWrite(
+                f"{folder.parent} cannot hold the decoded photos ({error.strerror or error}): "
+                "make room, or choose another --cache."
+            ) from error
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     return Photos(
         # copy-on-write: torch takes it without complaint, and the file cannot change
@@ -162,8 +170,14 @@ def _decode_all(
 
 
 def fit(pixels: Pixels, side: int) -> Pixels:
-    """Scaled so that the short side has ``side`` pixels, aspect ratio kept."""
+    """Scaled so that the short side has ``side`` pixels, aspect ratio kept.
+
+    Raises:
+        BadPhoto: it is a strip.
+    """
     h, w = pixels.shape[:2]
+    if max(h, w) > LONGEST * min(h, w):
+        raise BadPhoto(f"it is {w} x {h}, more than {LONGEST} times as long as wide.")
     scale = side / min(h, w)
     size = max(side, round(w * scale)), max(side, round(h * scale))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

@@ -109,9 +109,7 @@ def decode(data: bytes) -> Pixels:
     Raises:
         BadPhoto: not an image, or cut short.
     """
-    pixels = photo.read(data).pixels
-    eight_bit = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
-    return eight_bit if eight_bit.ndim == 3 else np.repeat(eight_bit[..., None], 3, 2)
+    return np.asarray(photo.to_image(photo.read(data)).convert("RGB"))
 
 
 def digest(data: bytes) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -27,8 +26,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Column, Table
 
+from photochrom import atomic
 from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
-from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
+from photochrom.errors import BadData, BadModel, BadOption, BadPhoto
 from photochrom.study import metrics
 
 Plane = npt.NDArray[np.float32]
@@ -129,18 +129,10 @@ class Results:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write everything as JSON: the whole file, or none and CannotWrite."""
-        target = Path(path)
         summary = [asdict(row) for row in self.summary]
         content = {"photos": summary[0]["n"], "summary": summary, **asdict(self)}
-        part = target.with_name(f".{uuid.uuid4().hex}.part")  # same folder: renaming is atomic
-        try:
-            part.write_text(json.dumps(content, indent=1, allow_nan=False), "utf-8")
-            part.replace(target)
-        except OSError as error:
-            reason = f"{target} cannot be written ({error.strerror or error})"
-            raise CannotWrite(f"{reason}: choose a folder that exists and has room.") from error
-        finally:
-            part.unlink(missing_ok=True)
+        text = json.dumps(content, indent=1, allow_nan=False)
+        atomic.write(Path(path), lambda part: part.write_text(text, "utf-8"))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Results:

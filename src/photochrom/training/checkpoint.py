@@ -14,7 +14,6 @@ probe.safetensors       L of a few held-out photos, to check an export on
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from photochrom import atomic
 from photochrom.color import rgb_to_lab
 from photochrom.data.shards import Pixels
 from photochrom.errors import BadRun
@@ -47,14 +47,28 @@ def claim(run: Path, experiment: Experiment, resume: bool) -> None:
         raise BadRun(f"{run} already holds a run: add --resume, or name another --out.")
     if resume and not exists:
         raise BadRun(f"{run} holds no run to resume: leave --resume out to start one.")
-    if exists and load_config(run)[0].model != experiment.model:
-        raise BadRun(f"{run} is a run of another model: name another --out.")
+    if exists:
+        _check_same(run, experiment)
     try:
         (run / "samples").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise BadRun(f"{run} cannot be made ({error.strerror}): name another --out.") from error
     if not exists:
         (run / "metrics.jsonl").unlink(missing_ok=True)
+
+
+MAY_CHANGE = {"epochs", "ema", "validate_on"}
+"""What a resumed run may do differently."""
+
+
+def _check_same(run: Path, experiment: Experiment) -> None:
+    before, now = asdict(load_config(run)[0]), asdict(experiment)
+    if before["model"] != now["model"]:
+        raise BadRun(f"{run} is a run of another model: name another --out.")
+    changed = [name for name in now if now[name] != before[name] and name not in MAY_CHANGE]
+    if changed:
+        settings = ", ".join(f"--{name.replace('_', '-')} {before[name]}" for name in changed)
+        raise BadRun(f"{run} was trained with {settings}: resume it so, or start anew with --init.")
 
 
 def save_unreadable(run: Path, unreadable: Mapping[str, str]) -> None:
@@ -94,13 +108,13 @@ def forget_metrics_after(run: Path, step: int) -> None:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         whole = (line for line in lines if line.endswith("\n"))
         kept = "".join(line for line in whole if json.loads(line)["step"] <= step)
-        _replace(path, lambda path: path.write_text(kept, encoding="utf-8"))
+        atomic.write(path, lambda path: path.write_text(kept, encoding="utf-8"))
 
 
 def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> None:
     """Write ``config.json``."""
     text = json.dumps({"experiment": asdict(experiment), "data": data}, indent=2)
-    _replace(run / "config.json", lambda path: path.write_text(text, encoding="utf-8"))
+    atomic.write(run / "config.json", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def load_config(run: Path) -> tuple[Experiment, dict[str, Any]]:
@@ -205,13 +219,4 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
 def _write(path: Path, state: State, facts: Mapping[str, Any]) -> None:
     # Plain copies: tensors that share memory or are laid out channels-last are refused.
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
-    _replace(path, lambda p: save_file(plain, p, {"facts": json.dumps(facts)}))
-
-
-def _replace(path: Path, write: Any) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    atomic.write(path, lambda p: save_file(plain, p, {"facts": json.dumps(facts)}))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import warnings
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from photochrom.errors import ExportMismatch
+from photochrom import atomic
+from photochrom.errors import BadOption, ExportMismatch
 from photochrom.training import checkpoint
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment
@@ -46,25 +46,29 @@ def export(run: Path, target: Path, *, name: str = "", fp16: bool = False) -> fl
         fp16: store the weights in 16 bits (half the file; arithmetic stays in 32).
 
     Raises:
-        BadRun: no usable run. ExportMismatch: ONNX and torch do not agree.
+        BadRun: no usable run.
+        BadOption: the target is not called .onnx.
+        CannotWrite: the folder does not take it.
+        ExportMismatch: ONNX and torch do not agree.
     """
     network, figures = checkpoint.load_network(run)
+    if target.suffix != ".onnx":
+        raise BadOption(f"{target} is no name for a model: end it in .onnx.")
     model = to_onnx(network)
     metadata = describe(run, network, name or target.stem, figures)
     helper.set_model_props(model, metadata)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    photos = checkpoint.load_probe(run)
+    differences = []
+
+    def save(unfinished: Path) -> None:
         onnx.save(model, unfinished)
-        photos = checkpoint.load_probe(run)
-        difference = check(network, unfinished, TOLERANCE, photos)
+        differences.append(check(network, unfinished, TOLERANCE, photos))
         if fp16:
             onnx.save(halve(model), unfinished)
-            difference = check(network, unfinished, FP16_TOLERANCE, photos)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return difference
+            differences.append(check(network, unfinished, FP16_TOLERANCE, photos))
+
+    atomic.write(target, save)
+    return differences[-1]
 
 
 class _Graph(nn.Module):

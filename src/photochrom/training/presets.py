@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import tyro
 
 from photochrom.errors import BadOption
 
@@ -15,7 +17,7 @@ from photochrom.errors import BadOption
 class Experiment:
     """One training. Each field is a flag of ``photochrom train``."""
 
-    model: str
+    model: Annotated[str, tyro.conf.Suppress]
     """Which network: a key of photochrom.training.models.MODELS."""
     size: int = 96
     """Side of the square the network sees, pixels."""
@@ -69,6 +71,9 @@ class Experiment:
             "batch": self.batch >= 1,
             "epochs": self.epochs > 0,
             "lr": self.lr > 0,
+            "weight_decay": self.weight_decay >= 0,
+            "warmup": self.warmup >= 0,
+            "encoder_rate": self.encoder_rate > 0,
             "alpha": 0 <= self.alpha <= 1,
             "rebalance": 0 <= self.rebalance <= 1,
             "hints": 0 <= self.hints <= 1,
@@ -119,12 +124,18 @@ class Session:
     """Steps between validations."""
     report_every: int = 20
     """Steps between reports."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
     cache: Path | None = None
     """Where decoded photos are kept; default ~/.cache/photochrom."""
     quiet: bool = False
     """No progress on the terminal."""
+
+    def __post_init__(self) -> None:
+        for name in ("minutes", "save_every", "validate_every", "report_every"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise BadOption(f"--{name.replace('_', '-')} {value} is out of range.")
 
 
 # The four rows of the study (Adam, 1e-4), and the flagship.

@@ -58,7 +58,7 @@ def measure(
             pictures.append((_eight_bit(out), _eight_bit(true)))
     network.load_state_dict(weights)
     psnr, out, true, n = fabric.all_reduce(sums, reduce_op="sum").tolist()  # type: ignore[union-attr]
-    return {"val_psnr": psnr / n, "val_colourfulness": out / true}, pictures
+    return {"val_psnr": psnr / n, "val_colourfulness": out / true if true else 0.0}, pictures
 
 
 def save_sheet(target: Path, pictures: Sequence[Pair]) -> None:
