@@ -113,7 +113,7 @@ def test_hints_and_dials_are_inputs_and_half_the_bytes_do(hinted):
     assert [put.name for put in model.graph.input] == ["L", "hints", "vivid", "temperature"]
     facts = {prop.key: prop.value for prop in model.metadata_props}
     assert facts["name"] == "Half"
-    assert (facts["default_vivid"], facts["default_temperature"]) == ("0.3", "0.7")
+    assert (facts["default_vivid"], facts["default_temperature"]) == ("0.3", "0.5")
 
     network, _ = checkpoint.load_network(out)
     L, hints = lightness(3, 64, 96), np.zeros((3, 3, 64, 96), np.float32)

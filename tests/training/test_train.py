@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from photochrom.errors import BadData, BadOption, BadRun, Diverged
+from photochrom.errors import BadData, BadOption, BadRun, CannotWrite, Diverged
 from photochrom.training import checkpoint
 from photochrom.training import train as module
 from photochrom.training.presets import PRESETS, Experiment
@@ -252,8 +252,22 @@ def test_ctrl_c_ends_the_step_and_saves(tmp_path, tiny, command):
     assert done == list(range(1, len(done) + 1))
     facts = checkpoint.load_network(out)[1]
     assert facts["step"] == len(done)
-    train(*tiny(out, epochs=(len(done) + 1) / 4, resume=True))
+    train(*tiny(out, epochs=(len(done) + 1) / 4, alpha=0.7, resume=True))
     assert list(losses(out)) == [*done, len(done) + 1]
+
+
+def test_a_run_is_not_resumed_as_another(tiny, tmp_path):
+    train(*tiny(tmp_path / "run"))
+    before = (tmp_path / "run" / "config.json").read_text()
+    with pytest.raises(BadRun, match="was trained with --batch 4, --seed 0: resume it so"):
+        train(*tiny(tmp_path / "run", batch=2, seed=3, resume=True))
+    assert (tmp_path / "run" / "config.json").read_text() == before
+
+
+@pytest.mark.parametrize("bad", [{"minutes": -1}, {"report_every": 0}, {"validate_every": 0}])
+def test_a_session_that_cannot_be_is_refused(tiny, tmp_path, bad):
+    with pytest.raises(BadOption, match="out of range"):
+        tiny(tmp_path / "run", **bad)
 
 
 def test_a_scheduler_that_ends_a_run_does_not_kill_it(tiny, tmp_path, monkeypatch):
@@ -494,7 +508,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(CannotWrite, match="No space"):
         checkpoint.save_weights(tmp_path, {"x": torch.zeros(3)}, {"step": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
     assert weights(tmp_path)["x"].tolist() == [1, 1, 1]

@@ -57,7 +57,7 @@ def claim(run: Path, experiment: Experiment, resume: bool) -> None:
         (run / "metrics.jsonl").unlink(missing_ok=True)
 
 
-MAY_CHANGE = {"epochs", "ema", "validate_on"}
+MAY_CHANGE = {"ema", "epochs", "lr", "precision", "schedule", "validate_on", "warmup"}
 """What a resumed run may do differently."""
 
 

@@ -61,6 +61,7 @@ def export(run: Path, target: Path, *, name: str = "", fp16: bool = False) -> fl
     differences = []
 
     def save(unfinished: Path) -> None:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
         onnx.save(model, unfinished)
         differences.append(check(network, unfinished, TOLERANCE, photos))
         if fp16:

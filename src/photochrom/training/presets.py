@@ -134,7 +134,7 @@ class Session:
     def __post_init__(self) -> None:
         for name in ("minutes", "save_every", "validate_every", "report_every"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not (value > 0 or (value == 0 and name == "save_every")):
                 raise BadOption(f"--{name.replace('_', '-')} {value} is out of range.")
 
 
