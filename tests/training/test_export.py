@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -98,6 +99,11 @@ def test_the_file_says_what_it_is(run, exported):
     assert json.loads(facts["figures"])["step"] == 2
     assert not [key for key in facts if key.startswith("default_")]
     assert [put.name for put in model.graph.input] == ["L"]
+
+
+def test_the_file_tells_no_paths(exported):
+    folder = Path(module.__file__).parent
+    assert str(folder).encode() not in exported[0].read_bytes()
 
 
 def test_only_the_file_is_left(exported):

@@ -112,7 +112,17 @@ def to_onnx(network: Network) -> onnx.ModelProto:
             verbose=False,
         )
     assert program is not None
-    return program.model_proto
+    model = program.model_proto
+    _forget_source(model)
+    return model
+
+
+def _forget_source(model: onnx.ModelProto) -> None:
+    """Drop the exporter's notes: stack traces with the paths of whoever exported, half of them."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 @contextmanager
