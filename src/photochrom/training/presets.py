@@ -115,7 +115,7 @@ class Session:
     resume: bool = False
     """Go on from the run's checkpoint."""
     init: Path | None = None
-    """Start from the weights of this run (same model)."""
+    """Start from the weights of this run, or of this exported .onnx file (same model)."""
     resident: bool = False
     """Hold all photos on the device."""
     save_every: float = 2.0

@@ -40,9 +40,9 @@ from torch.optim import Optimizer
 from photochrom.data import cache
 from photochrom.data.shards import read_index
 from photochrom.errors import BadOption, BadRun, Diverged
-from photochrom.training import checkpoint
+from photochrom.training import checkpoint, restore
 from photochrom.training.heads import BinsHead, SoftBinsHead
-from photochrom.training.loader import Loader, bin_frequency, validation_batches
+from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
 from photochrom.training.models import Network, build
 from photochrom.training.optimize import (
     copy_of,
@@ -125,6 +125,9 @@ def _setup(experiment: Experiment, session: Session) -> _Run:
     if isinstance(network.head, BinsHead | SoftBinsHead):
         counts = bin_frequency(photos, chosen, network.head.grid)
         network.head.set_frequency(counts, experiment.rebalance)
+    if session.init and session.init.suffix == ".onnx":
+        squares = validation_batches(photos, held[:64].tolist(), 64)[0]
+        restore.settle_norms(network, to_lab(torch.from_numpy(squares), experiment.size)[:, :1])
     frozen = freeze(network, experiment.freeze)
     wrapped, optimizer = fabric.setup(network, make_optimizer(network, experiment))
     loader = Loader(
@@ -224,7 +227,9 @@ def _network(experiment: Experiment, session: Session) -> Network:
         if not hasattr(network.backbone, "pretrain"):
             raise BadOption(f"There are no pretrained weights for {experiment.model}.")
         network.backbone.pretrain()
-    if session.init:
+    if session.init and session.init.suffix == ".onnx":
+        restore.from_onnx(network, session.init)
+    elif session.init:
         other = checkpoint.load_config(session.init)[0].model
         if other != experiment.model:
             raise BadRun(f"{session.init} is a run of {other}: --init takes one of the same model.")

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from photochrom.colorizer import WEIGHTS
+from photochrom.errors import BadModel
+from photochrom.training import checkpoint
+from photochrom.training.export import export
+from photochrom.training.models import build
+from photochrom.training.restore import from_onnx, settle_norms
+from photochrom.training.train import train
+
+BUNDLED = WEIGHTS / "hintnet.onnx"
+
+
+def lightness(*shape: int) -> torch.Tensor:
+    """Smooth, as photos are."""
+    draw = torch.Generator().manual_seed(1)
+    rough = torch.rand(shape[0], 1, 4, 4, generator=draw) * 100
+    return torch.nn.functional.interpolate(rough, shape[1:], mode="bilinear")
+
+
+def answer(network, L: torch.Tensor) -> np.ndarray:
+    with torch.no_grad():
+        return network.eval()(L).numpy()
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    network = build("hintnet")
+    from_onnx(network, BUNDLED)
+    return network
+
+
+def test_the_bundled_model_comes_back_whole(bundled):
+    import onnxruntime
+
+    L = lightness(2, 64, 96)
+    session = onnxruntime.InferenceSession(str(BUNDLED))
+    feed = {
+        "L": L.numpy(),
+        "hints": np.zeros((2, 3, 64, 96), np.float32),
+        "vivid": np.array(1, np.float32),  # no class weights taken out again
+        "temperature": np.array(0.5, np.float32),
+    }
+    with torch.no_grad():
+        ours = bundled.eval().answer(L, vivid=torch.tensor(1.0), temperature=torch.tensor(0.5))
+    assert np.abs(session.run(["ab"], feed)[0] - ours["ab"].numpy()).max() < 1e-2
+
+
+def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
+    L = lightness(4, 64, 64)
+    before = answer(bundled, L)
+    settle_norms(bundled, L)
+    assert np.abs(answer(bundled, L) - before).max() < 1e-3
+    norm = bundled.backbone.ups[0].mix.norm0
+    seen = []
+    hook = norm.register_forward_hook(lambda m, x, y: seen.append(x[0]))
+    answer(bundled, L)
+    hook.remove()
+    assert torch.allclose(seen[0].mean((0, 2, 3)), norm.running_mean, atol=1e-3)
+    # So training, which normalises by the batch, begins close to where the file ends.
+    bundled.train()
+    with torch.no_grad():
+        trained = bundled(L).numpy()
+    assert np.abs(trained - before).mean() < 0.1 * np.abs(before).mean()
+
+
+def test_training_goes_on_from_a_file(tiny, tmp_path):
+    first, file = tmp_path / "first", tmp_path / "first.onnx"
+    train(*tiny(first, epochs=2))
+    export(first, file)
+    train(*tiny(tmp_path / "second", init=file, epochs=0.25, lr=1e-9))
+    L = lightness(2, 32, 32)
+    begun, ended = (checkpoint.load_network(tmp_path / run)[0] for run in ("second", "first"))
+    assert np.abs(answer(begun, L) - answer(ended, L)).max() < 0.1
+
+
+def test_other_files_are_refused(tmp_path: Path):
+    with pytest.raises(BadModel, match="cannot be read"):
+        from_onnx(build("cnn-rgb"), tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_bytes(b"this is text")
+    with pytest.raises(BadModel):
+        from_onnx(build("cnn-rgb"), tmp_path / "text.onnx")
+    with pytest.raises(BadModel, match="no export of this model"):
+        from_onnx(build("cnn-rgb"), BUNDLED)
