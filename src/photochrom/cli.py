@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from tyro.conf import CascadeSubcommandArgs, OmitArgPrefixes, OmitSubcommandPrefixes, Positional
 
-from photochrom import __version__, batch
+from photochrom import __version__
 from photochrom.errors import BadData, BadOption, BadPhoto, MissingExtra, PhotochromError
 from photochrom.training.presets import PRESETS, Session
 
@@ -62,6 +62,8 @@ def colorize(
     The result keeps the photo's size, format, lightness and metadata; the photo itself is never
     touched. Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
+    from photochrom import batch
+
     jobs = batch.jobs(photos, out)
     colorizer = _colorizer(model)
     failed: dict[Path, str] = {}
@@ -106,14 +108,17 @@ def sheet(
 
     Takes photographs, folders and tar shards. Example: photochrom sheet album/ -o before-after.jpg
     """
+    from photochrom import batch
     from photochrom import photo as photographs
     from photochrom.study.sheet import sheet as make
 
-    for photo in photos:
-        photographs.check_target(out, photo, force=force)
+    sources = _readable(photos, most)
+    for source in sources:
+        known = source if isinstance(source, Path) else None
+        photographs.check_target(out, known, force=force)  # before the work, not after it
     colorizer = _colorizer(model)
     rows, failed = [], []
-    for source in track(_readable(photos, most), "colouring", console=_stderr()):
+    for source in track(sources, "colouring", console=_stderr()):
         try:
             before = photographs.read(source)
         except BadPhoto as error:
@@ -298,6 +303,7 @@ def _needs(extra: str) -> Iterator[None]:
 
 def _readable(photos: Iterable[Path], most: int | None) -> list[Path | bytes]:
     """Photo files, and the bytes of photos inside tar shards."""
+    from photochrom import batch
     from photochrom.data import shards
 
     found: list[Path | bytes] = []

@@ -68,6 +68,9 @@ def train(experiment: Experiment, session: Session) -> dict[str, float]:
     run = _setup(experiment, session)
     with _interruptible() as interrupted:
         _fit(run, interrupted)
+    if run.fabric.world_size > 1:  # left to the interpreter's end, gloo's threads may abort it
+        run.fabric.barrier()
+        torch.distributed.destroy_process_group()
     return run.figures
 
 
