@@ -19,9 +19,13 @@ from torch.nn import functional as F
 from photochrom.color import Grid, rgb_to_lab
 from photochrom.data.cache import Photos
 from photochrom.errors import BadOption
+from photochrom.training.degrade import DICE, degrade
 
-HINTS_MEAN, HINTS_MOST = 8, 64
-"""How many hints a hinted photo gets: geometric with this mean, cut off."""
+HINTS_MOST = 128
+"""A hinted photo gets 1 to so many hints, every order of magnitude as often: half of the photos
+get up to 8, as a person would give, and some as many as a reference photo gives."""
+TINTED = 0.1
+"""Share of the photos, where hints are given at all, that show the mean colour of the whole."""
 PATCHES = (1, 3, 5, 7, 9)
 """Sides of the patches a hint reveals, pixels (one for all photos of a step)."""
 
@@ -32,8 +36,10 @@ class Batch:
 
     lab: Tensor
     """``(N, 3, size, size)`` float32."""
+    lightness: Tensor
+    """``(N, 1, size, size)``: L as the network gets it, degraded or not."""
     hints: Tensor
-    """``(N, 3, size, size)``: a, b and mask."""
+    """``(N, 3, size, size)``: a, b and mask; outside the mask the mean of the whole or 0."""
 
 
 class Loader:
@@ -46,6 +52,7 @@ class Loader:
         zoom: smallest crop as a share of the short side.
         batch: photos a step over all ranks; not more than there are.
         hints: share of photos with hints.
+        degraded: share of photos whose lightness is that of an old print.
         seed: of everything random.
         rank, world: which share of each batch to deliver.
         device: where batches are made; with ``resident`` the photos are held there whole.
@@ -61,12 +68,14 @@ class Loader:
         batch: int,
         hints: float,
         seed: int,
+        degraded: float = 0.0,
         rank: int = 0,
         world: int = 1,
         device: torch.device | str = "cpu",
         resident: bool = False,
     ) -> None:
         self.size, self.zoom, self.hints, self.seed = size, zoom, hints, seed
+        self.degraded = degraded
         self.rank, self.world, self.device = rank, world, torch.device(device)
         self.chosen = chosen
         self.batch = min(batch, len(chosen)) // world * world
@@ -79,6 +88,8 @@ class Loader:
         self.side = int(photos.table[:, 1:].min())
         pixels = torch.from_numpy(np.asarray(photos.pixels))
         self.pixels = pixels.to(self.device) if resident else pixels
+        draw = torch.Generator().manual_seed(_mix(seed, 5, 0))
+        self.noise = torch.randn(2 * size, 2 * size, generator=draw).to(self.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -92,6 +103,8 @@ class Loader:
         cut = int(torch.randint(least, self.side + 1, (), generator=draw))
         where, flip = torch.rand(n, 2, generator=draw), torch.rand(n, generator=draw) < 0.5
         points = self._points(draw)
+        tinted = torch.rand(n, generator=draw) < TINTED * (self.hints > 0)
+        dice = torch.rand(n, DICE, generator=draw)
         mine = slice(self.rank, None, self.world)
         crops = torch.stack(
             [
@@ -101,7 +114,11 @@ class Loader:
         ).to(self.device, non_blocking=True)
         flipped = flip[mine].to(self.device)[:, None, None, None]
         lab = to_lab(torch.where(flipped, crops.flip(2), crops), self.size)
-        return Batch(lab, _reveal(lab[:, 1:], points[mine].to(self.device), self._patch(step)))
+        lightness = lab[:, :1]
+        if self.degraded:
+            lightness = degrade(lightness, self.degraded, dice[mine].to(self.device), self.noise)
+        hints = _reveal(lab[:, 1:], points[mine].to(self.device), self._patch(step))
+        return Batch(lab, lightness, _tint(hints, lab[:, 1:], tinted[mine].to(self.device)))
 
     def _photos(self, step: int) -> list[int]:
         epoch, first = divmod(step, self.steps_per_epoch)
@@ -118,9 +135,9 @@ class Loader:
     def _points(self, draw: torch.Generator) -> Tensor:
         """Where hints go, ``(batch, HINTS_MOST, 2)`` in 0..1; -1 for no hint."""
         hinted = torch.rand(self.batch, generator=draw) < self.hints
-        count = torch.empty(self.batch).geometric_(1 / HINTS_MEAN, generator=draw)
+        count = (HINTS_MOST + 1) ** torch.rand(self.batch, generator=draw)
         points = torch.rand(self.batch, HINTS_MOST, 2, generator=draw)
-        unused = torch.arange(HINTS_MOST) >= torch.where(hinted, count, 0)[:, None]
+        unused = torch.arange(HINTS_MOST) >= torch.where(hinted, count.floor(), 0)[:, None]
         return points.masked_fill(unused[..., None], -1)
 
     def _patch(self, step: int) -> int:
@@ -153,6 +170,12 @@ def _reveal(ab: Tensor, points: Tensor, patch: int) -> Tensor:
     shown.scatter_reduce_(0, pixel.flatten(), number.flatten(), "amax")
     planes = torch.cat([values.new_zeros(1, 3), values])[shown]  # the first is no hint
     return planes.view(n, h, w, 3).permute(0, 3, 1, 2)
+
+
+def _tint(hints: Tensor, ab: Tensor, tinted: Tensor) -> Tensor:
+    """Show the mean colour of the ``tinted`` photos wherever no hint is."""
+    mean = ab.mean((2, 3), keepdim=True) * tinted[:, None, None, None] * (1 - hints[:, 2:])
+    return torch.cat([hints[:, :2] + mean, hints[:, 2:]], 1)
 
 
 def validation_batches(

@@ -52,6 +52,8 @@ class Experiment:
     """How far class weights are mixed with uniform: 0 inverse frequency, 1 no rebalancing."""
     hints: float = 0.0
     """Share of photos that come with colour hints."""
+    degraded: float = 0.0
+    """Share of photos whose lightness is blurred, grainy, faded or compressed, as old ones are."""
     ema: float = 0.0
     """Decay of the running mean of the weights that validation and export use; 0 for none."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
@@ -77,6 +79,7 @@ class Experiment:
             "alpha": 0 <= self.alpha <= 1,
             "rebalance": 0 <= self.rebalance <= 1,
             "hints": 0 <= self.hints <= 1,
+            "degraded": 0 <= self.degraded <= 1,
             "ema": 0 <= self.ema < 1,
             "validation": 0 < self.validation < 1,
             "validate_on": self.validate_on >= 1,
@@ -176,6 +179,7 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
             # on a CPU and pretraining has settled them.
             freeze=r"encoder\..*(norm|depthwise)",
             hints=0.5,
+            degraded=0.4,
             ema=0.998,
         ),
     ),

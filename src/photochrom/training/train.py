@@ -141,6 +141,7 @@ def _setup(experiment: Experiment, session: Session) -> _Run:
         batch=experiment.batch,
         hints=experiment.hints if network.takes_hints else 0.0,
         seed=experiment.seed,
+        degraded=experiment.degraded,
         rank=fabric.global_rank,
         world=fabric.world_size,
         device=fabric.device,
@@ -284,7 +285,7 @@ def _step(run: _Run) -> Tensor:
     for norm in run.frozen:
         norm.eval()
     batch = run.loader(run.step)
-    lightness = batch.lab[:, :1].contiguous(memory_format=torch.channels_last)
+    lightness = batch.lightness.contiguous(memory_format=torch.channels_last)
     raw = run.wrapped(lightness, batch.hints) if run.network.takes_hints else run.wrapped(lightness)
     loss = run.network.head.loss(raw.float(), batch.lab)
     run.fabric.backward(loss)

@@ -11,14 +11,18 @@ from photochrom.training.models.unet import double_conv
 
 WIDTHS = (256, 128, 96)
 """Channels of the decoder at strides 16, 8 and 4."""
+AB_REACH = 110
+"""ab of sRGB lies within about ± this."""
 
 
 class HintNet(nn.Module):
     """L ``(N, 1, H, W)`` 0..100 and hints ``(N, 3, H, W)`` to ``(N, outputs, H/4, W/4)``.
 
-    Hints join at the stem through a convolution that starts at zero, so that the pretrained
-    encoder starts unharmed. At stride 32 the mean over the whole photo is added everywhere:
-    knowing no more than a photo's mean colour is worth 2.9 dB.
+    Hints join at the stem and, pooled, at every level of the decoder: through the narrow first
+    stages of the encoder alone they hardly arrive. All these ways in start at zero, so that the
+    pretrained encoder starts unharmed. At stride 32 what is known of the whole photo is added
+    everywhere: its mean features, and its mean colour where hints say it outside their mask.
+    Knowing no more than a photo's mean colour is worth 2.9 dB.
     """
 
     multiple = 32
@@ -27,15 +31,19 @@ class HintNet(nn.Module):
     def __init__(self, outputs: int) -> None:
         super().__init__()
         self.encoder = Encoder()
-        self.hints = nn.Conv2d(3, STEM, 3, stride=2, padding=1, bias=False)
-        nn.init.zeros_(self.hints.weight)
-        self.context = nn.Linear(CHANNELS[-1], CHANNELS[-1])
-        nn.init.zeros_(self.context.weight)
-        nn.init.zeros_(self.context.bias)
         inputs = (CHANNELS[-1], *WIDTHS[:-1])
+        self.hints = nn.Conv2d(3, STEM, 3, stride=2, padding=1, bias=False)
+        self.pooled_hints = nn.ModuleList(
+            nn.Conv2d(3, width, 3, padding=1, bias=False) for width in (CHANNELS[-1], *inputs)
+        )
+        self.context = nn.Linear(CHANNELS[-1], CHANNELS[-1])
+        self.tint = nn.Linear(2, CHANNELS[-1], bias=False)
+        for way_in in (self.hints, *self.pooled_hints, self.context, self.tint):
+            for parameter in way_in.parameters():
+                nn.init.zeros_(parameter)
         skips = CHANNELS[-2:-5:-1]  # strides 16, 8, 4
         self.ups = nn.ModuleList(
-            Up(i, skip, width) for i, skip, width in zip(inputs, skips, WIDTHS, strict=True)
+            double_conv(i + skip, width) for i, skip, width in zip(inputs, skips, WIDTHS, strict=True)
         )
         self.last = nn.Conv2d(WIDTHS[-1], outputs, 1)
 
@@ -46,22 +54,23 @@ class HintNet(nn.Module):
     def forward(self, lightness: Tensor, hints: Tensor) -> Tensor:
         grey = (lightness * 2.55 - 127) / 128  # the encoder's own range, near enough to grey
         stem = self.encoder.stem(grey.expand(-1, 3, -1, -1))
-        scaled = torch.cat([hints[:, :2] / 110, hints[:, 2:]], 1)
+        scaled = torch.cat([hints[:, :2] / AB_REACH, hints[:, 2:]], 1)
         features = self.encoder.after_stem(stem + self.hints(scaled))
         x = features.pop()
-        x = x + self.context(x.mean((2, 3)))[:, :, None, None]
-        for up in self.ups:
-            x = up(x, features.pop())
+        tint = (scaled[:, :2] * (1 - scaled[:, 2:])).mean((2, 3))
+        x = x + (self.context(x.mean((2, 3))) + self.tint(tint))[:, :, None, None]
+        first, *others = self.pooled_hints
+        x = x + first(pool_hints(scaled, 32))
+        for up, way_in, stride in zip(self.ups, others, (16, 8, 4), strict=True):
+            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = x + way_in(pool_hints(scaled, stride))
+            x = up(torch.cat([x, features.pop()], 1))
         return self.last(x)  # type: ignore[no-any-return]
 
 
-class Up(nn.Module):
-    """Twice the size, joined with the encoder's features there, then mixed."""
-
-    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
-        super().__init__()
-        self.mix = double_conv(inputs + skip, outputs)
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return self.mix(torch.cat([x, skip], 1))  # type: ignore[no-any-return]
+def pool_hints(hints: Tensor, stride: int) -> Tensor:
+    """Mean ab of what each cell's hints show, and whether it has any: ``(N, 3, H/s, W/s)``."""
+    ab, mask = hints[:, :2], hints[:, 2:]
+    shown = F.avg_pool2d(mask, stride)
+    mean = F.avg_pool2d(ab * mask, stride) / shown.clamp(min=1e-6)
+    return torch.cat([mean, F.max_pool2d(mask, stride)], 1)

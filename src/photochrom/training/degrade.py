@@ -1,0 +1,109 @@
+"""What a century does to a photograph, done to L, so that training has seen it.
+
+The users' photos are blurred, faded, grainy and compressed; the training photos are not. Only the
+lightness the network sees is harmed: the colours it is asked for, and those of hints, stay true.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+KINDS = ("blur", "grain", "fade", "jpeg")
+"""In the order in which they happen to a photo."""
+DICE = 2 * len(KINDS) + 4
+"""Random numbers a photo takes."""
+OFTEN = 0.5
+"""How often each kind happens to a photo that is degraded at all."""
+
+# The luminance table of the JPEG standard (ITU T.81, annex K.1).
+QUANTISATION = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=torch.float32,
+)
+
+
+def degrade(lightness: Tensor, share: float, dice: Tensor, noise: Tensor) -> Tensor:
+    """Lightness as an old print would give it.
+
+    Args:
+        lightness: ``(N, 1, H, W)``, 0..100; H and W divide by 8.
+        share: of the photos that are degraded; each then suffers some of :data:`KINDS`.
+        dice: ``(N, DICE)`` uniform in 0..1, which decide everything.
+        noise: a field of normal numbers, ``(M, M)`` with M at least H and W, from which each photo
+            takes its grain: one field for all steps, so that grain is the same on every device.
+
+    Returns:
+        ``(N, 1, H, W)``, 0..100.
+    """
+    harmed, which, amounts = dice[:, 0] < share, dice[:, 1:5] < OFTEN, dice[:, 5:].unbind(1)
+    blur_, grain_, fade_, jpeg_, low, high, bend = amounts
+    steps = {
+        "blur": lambda x: blur(x, 0.4 + 1.6 * blur_),
+        "grain": lambda x: grain(x, 1 + 8 * grain_**2, low, high, noise),
+        "fade": lambda x: fade(x, 30 * low * fade_, 100 - 35 * high * fade_, 2 ** (bend - 0.5)),
+        "jpeg": lambda x: jpeg(x, 15 + 70 * jpeg_),
+    }
+    for i, kind in enumerate(KINDS):
+        chosen = (harmed & which[:, i])[:, None, None, None]
+        lightness = torch.where(chosen, steps[kind](lightness), lightness)
+    return lightness
+
+
+def blur(x: Tensor, sigma: Tensor) -> Tensor:
+    """A Gaussian of ``sigma`` ``(N,)`` pixels."""
+    reach = torch.arange(-4, 5, device=x.device, dtype=x.dtype)
+    kernel = torch.exp(-((reach / sigma[:, None]) ** 2) / 2)
+    kernel = kernel / kernel.sum(1, keepdim=True)  # (N, 9)
+    x = F.pad(x, (4, 4, 4, 4), mode="replicate").transpose(0, 1)
+    x = F.conv2d(x, kernel[:, None, :, None], groups=len(sigma))
+    return F.conv2d(x, kernel[:, None, None, :], groups=len(sigma)).transpose(0, 1)
+
+
+def grain(x: Tensor, strength: Tensor, top: Tensor, left: Tensor, noise: Tensor) -> Tensor:
+    """Silver grain of ``strength`` ``(N,)`` in units of L, most in the middle tones."""
+    h, w = x.shape[2:]
+    tops = (top * (len(noise) - h)).long().tolist()
+    lefts = (left * (len(noise) - w)).long().tolist()
+    field = torch.stack([noise[t : t + h, s : s + w] for t, s in zip(tops, lefts, strict=True)])
+    tone = (x.clamp(0, 100) / 100 * math.pi).sin()
+    return (x + field[:, None] * strength[:, None, None, None] * (0.3 + 0.7 * tone)).clamp(0, 100)
+
+
+def fade(x: Tensor, black: Tensor, white: Tensor, gamma: Tensor) -> Tensor:
+    """Black and white come nearer to each other and the middle tones shift; each ``(N,)``."""
+    black, white, gamma = (t[:, None, None, None] for t in (black, white, gamma))
+    return black + (white - black) * (x.clamp(0, 100) / 100) ** gamma
+
+
+def jpeg(x: Tensor, quality: Tensor) -> Tensor:
+    """JPEG's loss at ``quality`` ``(N,)`` 1..100: quantised 8 × 8 cosines."""
+    n, _, h, w = x.shape
+    scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)[:, None, None, None, None]
+    table = (QUANTISATION.to(x.device) * scale).clamp(min=1)
+    cosine = _cosine(x)
+    blocks = x.reshape(n, h // 8, 8, w // 8, 8).transpose(2, 3) * 2.55 - 128
+    kept = torch.round(cosine @ blocks @ cosine.T / table) * table
+    restored = (cosine.T @ kept @ cosine + 128) / 2.55
+    return restored.transpose(2, 3).reshape(n, 1, h, w).clamp(0, 100)
+
+
+def _cosine(like: Tensor) -> Tensor:
+    """The orthonormal 8-point cosine transform, ``(8, 8)``."""
+    k, x = np.mgrid[:8, :8]
+    matrix = np.cos((2 * x + 1) * k * np.pi / 16) / 2
+    matrix[0] /= math.sqrt(2)
+    return torch.from_numpy(matrix).to(like)
