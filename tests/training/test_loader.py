@@ -17,14 +17,14 @@ def make(photos):
     """A loader of the tiny photos; any setting may be given."""
 
     def loader(chosen=range(20), **given) -> Loader:
-        usual = {"size": 32, "zoom": 0.8, "batch": 6, "hints": 0.5, "seed": 3}
+        usual = {"size": 32, "zoom": 0.8, "batch": 6, "hints": 0.5, "degraded": 0.5, "seed": 3}
         return Loader(photos, np.array(chosen), **usual | given)
 
     return loader
 
 
 def same(one, other) -> bool:
-    return torch.equal(one.lab, other.lab) and torch.equal(one.hints, other.hints)
+    return all(torch.equal(vars(one)[name], vars(other)[name]) for name in vars(one))
 
 
 def test_a_batch_is_a_function_of_seed_and_step_alone(make):
@@ -46,6 +46,7 @@ def test_what_the_processes_see_together_is_what_one_sees(make, world):
             assert len(share.lab) == 6 // world
             assert torch.equal(whole.lab[rank::world], share.lab)
             assert torch.equal(whole.hints[rank::world], share.hints)
+            assert (whole.lightness[rank::world] - share.lightness).abs().max() < 1e-3
 
 
 def test_a_resident_set_gives_the_same(make):
@@ -138,25 +139,59 @@ def test_about_the_share_asked_for_is_hinted(make, share):
     assert hinted.mean().item() == pytest.approx(share, abs=0.12)
 
 
-def test_how_many_hints_is_geometric(make):
+def test_every_order_of_magnitude_of_hints_is_as_frequent(make):
     loader = make(hints=1.0, batch=20)
-    drawn = [loader._points(torch.Generator().manual_seed(i)) for i in range(100)]
-    counts = torch.cat([(points[..., 0] >= 0).sum(1) for points in drawn]).float()
+    drawn = [loader._points(torch.Generator().manual_seed(i)) for i in range(200)]
+    counts = torch.cat([(points[..., 0] >= 0).sum(1) for points in drawn])
+    assert len(counts) == 4000
     assert counts.min() == 1
-    assert counts.max() <= module.HINTS_MOST
-    assert counts.mean().item() == pytest.approx(module.HINTS_MEAN, abs=1)
+    assert 120 < counts.max() <= module.HINTS_MOST == 128
+    for k in (1, 3, 10, 40, 100):
+        expected = np.log(k + 1) / np.log(129)  # of a number between 1 and 129, rounded down
+        assert (counts <= k).float().mean().item() == pytest.approx(expected, abs=0.03)
+    assert 8 <= counts.median() <= 12
 
 
-def test_a_batch_shows_colours_only_where_the_mask_says(make):
-    for step in range(10):
+def test_a_batch_shows_colours_only_where_the_mask_says_or_the_mean_of_the_whole(make):
+    tinted = 0
+    for step in range(40):
         batch = make(hints=1.0)(step)
         ab, mask = batch.hints[:, :2], batch.hints[:, 2:]
         assert set(mask.unique().tolist()) == {0.0, 1.0}
-        assert not (ab * (1 - mask)).any()
+        outside = ab * (1 - mask)
+        mean = batch.lab[:, 1:].mean((2, 3), keepdim=True).expand_as(ab) * (1 - mask)
+        shows = outside.flatten(1).any(1)
+        assert torch.equal(outside[shows], mean[shows])
+        tinted += int(shows.sum())
         patch = make()._patch(step)
         if patch == 1:
-            assert torch.equal(ab, batch.lab[:, 1:] * mask)
+            assert torch.equal(ab * mask, batch.lab[:, 1:] * mask)
+    assert tinted / 240 == pytest.approx(module.TINTED, abs=0.05)
     assert {make()._patch(step) for step in range(60)} == set(module.PATCHES)
+
+
+def test_photos_without_hints_may_show_their_mean_too(make, monkeypatch):
+    monkeypatch.setattr(module, "TINTED", 1.0)
+    batch = make(hints=1e-9)(0)
+    mean = batch.lab[:, 1:].mean((2, 3), keepdim=True)
+    assert torch.equal(batch.hints[:, :2], mean.expand(-1, -1, 32, 32))
+    assert not batch.hints[:, 2].any()
+    assert not make(hints=0)(0).hints.any()  # a network that takes none is shown none
+
+
+def test_only_the_lightness_the_network_sees_is_degraded(make):
+    clean, old = make(degraded=0.0), make(degraded=1.0)
+    changed = []
+    for step in range(20):
+        a, b = clean(step), old(step)
+        assert torch.equal(a.lightness, a.lab[:, :1])
+        assert torch.equal(a.lab, b.lab)
+        assert torch.equal(a.hints, b.hints)
+        assert b.lightness.shape == (6, 1, 32, 32)
+        changed += (b.lightness != a.lightness).flatten(1).any(1).tolist()
+    assert np.mean(changed) == pytest.approx(15 / 16, abs=0.06)
+    half = torch.cat([make(degraded=0.5)(i).lightness != clean(i).lightness for i in range(40)])
+    assert half.flatten(1).any(1).float().mean().item() == pytest.approx(15 / 32, abs=0.1)
 
 
 @pytest.mark.parametrize("patch", module.PATCHES)

@@ -23,7 +23,7 @@ from photochrom.training.degrade import DICE, degrade
 
 HINTS_MOST = 128
 """A hinted photo gets 1 to so many hints, every order of magnitude as often: half of the photos
-get up to 8, as a person would give, and some as many as a reference photo gives."""
+get up to 10, as a person would give, and some as many as a reference photo gives."""
 TINTED = 0.1
 """Share of the photos, where hints are given at all, that show the mean colour of the whole."""
 PATCHES = (1, 3, 5, 7, 9)

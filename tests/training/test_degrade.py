@@ -1,0 +1,164 @@
+"""Old prints' lightness, each kind against somebody else's numbers."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import fft, ndimage
+from skimage import data as pictures
+
+from photochrom.training import degrade as module
+from photochrom.training.degrade import DICE, KINDS, OFTEN, blur, degrade, fade, grain, jpeg
+
+NOISE = torch.randn(192, 192, generator=torch.Generator().manual_seed(5))
+
+
+@pytest.fixture(scope="module")
+def photo() -> torch.Tensor:
+    """Two real pictures, ``(2, 1, 64, 96)``, 0..100, every level one of 256."""
+    both = [pictures.camera()[100:228:2, 150:342:2], pictures.coins()[60:188:2, 60:252:2]]
+    return torch.from_numpy(np.stack(both)[:, None].astype(np.float32)) / 2.55
+
+
+def dice(n: int, seed: int = 0, **kinds: bool) -> torch.Tensor:
+    """As the loader throws them; with ``kinds`` those and no others happen."""
+    thrown = torch.rand(n, DICE, generator=torch.Generator().manual_seed(seed))
+    if kinds:
+        thrown[:, 0] = 0
+        thrown[:, 1:5] = torch.tensor([0.0 if kinds.get(kind) else 1.0 for kind in KINDS])
+    return thrown
+
+
+# --- each kind --------------------------------------------------------------------------------
+
+
+def test_blur_is_that_of_scipy(photo):
+    sigmas = (0.4, 2.0)
+    ours = blur(photo, torch.tensor(sigmas))
+    for mine, plane, sigma in zip(ours[:, 0], photo[:, 0].numpy(), sigmas, strict=True):
+        theirs = ndimage.gaussian_filter(plane, sigma, radius=4, mode="nearest")
+        assert np.abs(mine.numpy() - theirs).max() < 1e-3
+
+
+def test_grain_is_strongest_in_the_middle_tones_and_of_the_strength_asked_for():
+    tones = torch.tensor([50.0, 50.0, 15.0, 0.0])[:, None, None, None]
+    flat = tones.expand(-1, 1, 64, 96)
+    strength = torch.tensor([3.0, 9.0, 3.0, 3.0])
+    corner = torch.tensor([0.0, 0.4, 0.7, 1.0])
+    change = grain(flat, strength, corner, corner.flip(0), NOISE) - flat
+    spread = change.std((1, 2, 3))
+    assert spread[0].item() == pytest.approx(3, rel=0.05)
+    assert spread[1].item() == pytest.approx(9, rel=0.05)
+    assert 0.5 * spread[0] < spread[2] < 0.8 * spread[0]
+    assert (change.mean((1, 2, 3)) / strength)[:3].abs().max() < 0.05
+    assert change[3].min() == 0  # nothing is darker than black
+    assert not torch.allclose(change[0] * 3, change[1], atol=1)  # another piece of the field
+
+
+def test_grain_may_take_the_whole_field():
+    flat = torch.full((1, 1, 64, 64), 50.0)
+    field = NOISE[:64, :64]
+    whole = grain(flat, torch.ones(1), torch.ones(1), torch.zeros(1), field) - 50
+    assert torch.allclose(whole[0, 0], field, atol=1e-4)
+
+
+def test_fading_moves_black_and_white_and_keeps_the_order(photo):
+    ramp = torch.linspace(0, 100, 64).expand(3, 1, 8, 64)
+    black, white, gamma = torch.tensor([[0.0, 20.0, 30.0], [100.0, 70.0, 65.0], [1.0, 1.0, 1.3]])
+    faded = fade(ramp, black, white, gamma)
+    assert torch.allclose(faded[0], ramp[0], atol=1e-4)
+    assert torch.allclose(faded[..., 0], black[:, None, None].expand(3, 1, 8))
+    assert torch.allclose(faded[..., -1], white[:, None, None].expand(3, 1, 8))
+    assert (faded.diff(dim=3) > 0).all()
+    straight = np.interp(ramp[1].numpy(), [0, 100], [20, 70])
+    assert np.abs(faded[1].numpy() - straight).max() < 1e-4
+    assert (faded[2, ..., 1:-1] < fade(ramp, black, white, torch.ones(3))[2, ..., 1:-1]).all()
+
+
+@pytest.mark.parametrize("quality", [15, 50, 85])
+def test_jpeg_is_that_of_pillow(photo, quality):
+    """Pillow rounds its table and its pixels, so the same loss but not the same numbers."""
+    ours = jpeg(photo, torch.full((2,), float(quality)))
+    for mine, plane in zip(ours[:, 0].numpy(), photo[:, 0].numpy(), strict=True):
+        file = io.BytesIO()
+        Image.fromarray((plane * 2.55).round().astype(np.uint8)).save(file, "JPEG", quality=quality)
+        theirs = np.asarray(Image.open(file), np.float32) / 2.55
+        lost, apart = (np.sqrt(np.mean((theirs - x) ** 2)) for x in (plane, mine))
+        assert np.sqrt(np.mean((mine - plane) ** 2)) == pytest.approx(lost, rel=0.05)
+        assert apart < 0.4 * lost
+
+
+def test_jpeg_rounds_the_cosines_of_each_block(photo):
+    coarse = jpeg(photo, torch.full((2,), 50.0))  # at which the table is as it is printed
+    block = (slice(8, 16), slice(40, 48))
+    for mine, plane in zip(coarse[:, 0].numpy(), photo[:, 0].numpy(), strict=True):
+        cosines = fft.dctn(plane[block] * 2.55 - 128, norm="ortho")
+        table = module.QUANTISATION.numpy()
+        restored = fft.idctn((cosines / table).round() * table, norm="ortho")
+        assert np.abs(mine[block] - np.clip((restored + 128) / 2.55, 0, 100)).max() < 1e-2
+
+
+def test_jpeg_loses_less_the_higher_the_quality_and_all_but_nothing_at_100(photo):
+    loss = [
+        (jpeg(photo, torch.full((2,), float(quality))) - photo).abs().mean((1, 2, 3))
+        for quality in (1, 5, 15, 40, 60, 85, 100)
+    ]
+    assert (torch.stack(loss).diff(dim=0) < 0).all()
+    assert loss[-1].max() < 0.2
+
+
+# --- together ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_happens_alone_where_the_dice_say_so(photo, kind):
+    thrown = dice(2, **{kind: True})
+    out = degrade(photo, 1.0, thrown, NOISE)
+    blur_, grain_, fade_, jpeg_, low, high, bend = thrown[:, 5:].T
+    expected = {
+        "blur": lambda: blur(photo, 0.4 + 1.6 * blur_),
+        "grain": lambda: grain(photo, 1 + 8 * grain_**2, low, high, NOISE),
+        "fade": lambda: fade(photo, 30 * low * fade_, 100 - 35 * high * fade_, 2 ** (bend - 0.5)),
+        "jpeg": lambda: jpeg(photo, 15 + 70 * jpeg_),
+    }
+    assert torch.equal(out, expected[kind]())
+    assert not torch.equal(out, photo)
+
+
+def test_lightness_stays_in_its_range_whatever_happens():
+    draw = torch.Generator().manual_seed(1)
+    wild = torch.rand(64, 1, 32, 32, generator=draw) * 100
+    wild[::4] = wild[::4].round(decimals=-2)  # black and white pixels, the worst for all kinds
+    thrown = dice(64)
+    thrown[:32, 1:5] = 0  # everything
+    thrown[::8, 5:], thrown[1::8, 5:] = 0, 1
+    out = degrade(wild, 1.0, thrown, NOISE)
+    assert out.isfinite().all()
+    assert out.min() >= 0
+    assert out.max() <= 100
+
+
+def test_the_share_asked_for_is_degraded():
+    draw = torch.Generator().manual_seed(2)
+    photos = torch.rand(1000, 1, 8, 8, generator=draw) * 100
+    for share in (0.0, 0.3, 1.0):
+        out = degrade(photos, share, dice(1000), NOISE)
+        changed = (out != photos).flatten(1).any(1).float().mean().item()
+        # One in 2⁴ of those that are degraded suffers none of the kinds.
+        assert changed == pytest.approx(share * (1 - (1 - OFTEN) ** len(KINDS)), abs=0.04)
+    assert torch.equal(degrade(photos, 0.0, dice(1000), NOISE), photos)
+
+
+def test_what_happens_to_a_photo_is_its_own(photo):
+    """So processes that share a batch see together what one sees."""
+    photos, thrown = photo.repeat(4, 1, 1, 1), dice(8)
+    whole = degrade(photos, 0.9, thrown, NOISE)
+    assert torch.equal(whole, degrade(photos, 0.9, thrown, NOISE))
+    for i in range(2):
+        share = degrade(photos[i::2], 0.9, thrown[i::2], NOISE)
+        assert (share - whole[i::2]).abs().max() < 1e-3
+    assert not torch.equal(whole, degrade(photos, 0.9, dice(8, seed=1), NOISE))
