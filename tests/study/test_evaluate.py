@@ -12,7 +12,8 @@ from rich.console import Console
 from photochrom.color import rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
 from photochrom.study import metrics
-from photochrom.study.evaluate import MEAN_AB, Results, cut, evaluate
+from photochrom.study.evaluate import MEAN_AB, cut, evaluate
+from photochrom.study.results import Results
 
 
 def scene(seed=0, height=40, width=50):

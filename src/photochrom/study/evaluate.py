@@ -7,15 +7,13 @@ grey alone scores about 22 dB, so that a figure without them misleads.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import cv2
@@ -24,12 +22,11 @@ import numpy.typing as npt
 from PIL import Image
 from rich.console import Console
 from rich.progress import track
-from rich.table import Column, Table
 
-from photochrom import atomic
 from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto
 from photochrom.study import metrics
+from photochrom.study.results import Results, Score
 
 Plane = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -42,108 +39,6 @@ SIDES: dict[str, int | None] = {"crop256": 256, "crop512": 512, "native": None}
 
 MEAN_AB = (1.06, 7.37)
 """Mean ab of the 5,800 photos of the study's training set, each photo counting the same."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """One colorizer on one photo."""
-
-    photo: str
-    name: str  # the colorizer's
-    psnr: float
-    """dB, at most 100: what equal pixels get."""
-    ssim: float
-    delta_e: float
-    """Mean CIEDE2000 over pixels."""
-    colourfulness: float
-    truth_colourfulness: float
-    milliseconds: float
-    """Of the colorizer's call alone."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One colorizer over all photos: a row of the table."""
-
-    name: str
-    n: int  # photos
-    psnr_mean: float
-    psnr_median: float
-    psnr_interval: tuple[float, float]
-    """Where the mean PSNR would lie for other photos of the kind: the bootstrap's 95 %."""
-    ssim: float
-    delta_e: float
-    colourfulness_ratio: float
-    """Mean of the outputs divided by mean of the truths."""
-    milliseconds: float
-    """Median over photos, so that a slow first call does not count."""
-
-
-_COLUMNS: dict[str, Callable[[Summary], str]] = {
-    "colorizer": lambda row: row.name,
-    "PSNR, dB": lambda row: f"{row.psnr_mean:.2f}",
-    "95 % interval": lambda row: "{:.2f}–{:.2f}".format(*row.psnr_interval),
-    "median": lambda row: f"{row.psnr_median:.2f}",
-    "SSIM": lambda row: f"{row.ssim:.4f}",
-    "ΔE00": lambda row: f"{row.delta_e:.2f}",
-    "colourfulness": lambda row: f"{row.colourfulness_ratio:.2f}",
-    "ms": lambda row: f"{row.milliseconds:.1f}",
-}
-
-
-@dataclass(frozen=True)
-class Results:
-    """Every figure of one evaluation, and the tables made of them."""
-
-    protocol: str
-    constant_ab: tuple[float, float]
-    """What the baseline ``constant`` answers everywhere."""
-    scores: tuple[Score, ...]
-    """Photo by photo, and within a photo in the table's order."""
-
-    @cached_property
-    def summary(self) -> tuple[Summary, ...]:
-        """A row for each colorizer, the baselines first."""
-        rows: dict[str, list[Score]] = {}
-        for score in self.scores:
-            rows.setdefault(score.name, []).append(score)
-        return tuple(_summarise(name, scores) for name, scores in rows.items())
-
-    @property
-    def caption(self) -> str:
-        """What the table measured, in words."""
-        return f"Protocol {self.protocol}, {self.summary[0].n:,} photos"
-
-    def table(self) -> Table:
-        """For the terminal."""
-        table = Table(*(Column(name, justify="right") for name in _COLUMNS), title=self.caption)
-        for row in self.summary:
-            table.add_row(*(show(row) for show in _COLUMNS.values()))
-        return table
-
-    def markdown(self) -> str:
-        """For documents: the caption and a table."""
-        rows = [[show(row) for show in _COLUMNS.values()] for row in self.summary]
-        lines = [list(_COLUMNS), ["---", *["---:"] * (len(_COLUMNS) - 1)], *rows]
-        return f"{self.caption}:\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write everything as JSON: the whole file, or none and CannotWrite."""
-        summary = [asdict(row) for row in self.summary]
-        content = {"photos": summary[0]["n"], "summary": summary, **asdict(self)}
-        text = json.dumps(content, indent=1, allow_nan=False)
-        atomic.write(Path(path), lambda part: part.write_text(text, "utf-8"))
-
-    @classmethod
-    def read(cls, path: str | os.PathLike[str]) -> Results:
-        """What :meth:`write` wrote, or BadData; the summary is computed anew from the scores."""
-        try:
-            content = json.loads(Path(path).read_text("utf-8"))
-            a, b = content["constant_ab"]
-            scores = tuple(Score(**score) for score in content["scores"])
-            return cls(content["protocol"], (a, b), scores)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BadData(f"{path} holds no results ({error}): evaluate anew.") from error
 
 
 def evaluate(
@@ -262,24 +157,6 @@ def _score(truth: _Truth, name: str, ab: Plane, milliseconds: float) -> Score:
 def _flat(a: float, b: float) -> Colorizer:
     ab = np.array([a, b], np.float32).reshape(1, 2, 1, 1)
     return lambda lightness: np.broadcast_to(ab, (1, 2, *lightness.shape[2:]))
-
-
-def _summarise(name: str, scores: list[Score]) -> Summary:
-    def mean(field: str) -> float:
-        return float(np.mean([getattr(score, field) for score in scores]))
-
-    psnr = [score.psnr for score in scores]
-    return Summary(
-        name=name,
-        n=len(scores),
-        psnr_mean=mean("psnr"),
-        psnr_median=float(np.median(psnr)),
-        psnr_interval=metrics.bootstrap_interval(psnr),
-        ssim=mean("ssim"),
-        delta_e=mean("delta_e"),
-        colourfulness_ratio=mean("colourfulness") / mean("truth_colourfulness"),
-        milliseconds=float(np.median([score.milliseconds for score in scores])),
-    )
 
 
 def _spread(pool: ThreadPoolExecutor, task: Callable[..., Answer], jobs: Any) -> list[Answer]:
