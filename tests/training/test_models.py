@@ -15,7 +15,7 @@ PARAMETERS = {
     "unet-rgb": 4_490_163,
     "unet-lab": 20_553_602,
     "unet-bins": 20_597_412,
-    "hintnet": 6_900_517,
+    "hintnet": 6_930_597,
 }
 EXTRA = {"cnn-rgb": "rgb", "unet-rgb": "rgb", "unet-bins": "logits", "hintnet": "logits"}
 

@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
-from photochrom.colorizer import WEIGHTS
+import photochrom
 from photochrom.errors import BadModel
 from photochrom.training import checkpoint
 from photochrom.training.export import export
@@ -14,7 +15,7 @@ from photochrom.training.models import build
 from photochrom.training.restore import from_onnx, settle_norms
 from photochrom.training.train import train
 
-BUNDLED = WEIGHTS / "hintnet.onnx"
+BUNDLED = Path(photochrom.__file__).parent / "weights" / "hintnet.onnx"
 
 
 def lightness(*shape: int) -> torch.Tensor:
@@ -57,7 +58,7 @@ def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
     before = answer(bundled, L)
     settle_norms(bundled, L)
     assert np.abs(answer(bundled, L) - before).max() < 1e-3
-    norm = bundled.backbone.ups[0].mix.norm0
+    norm = bundled.backbone.ups[0].norm0
     seen = []
     hook = norm.register_forward_hook(lambda m, x, y: seen.append(x[0]))
     answer(bundled, L)
@@ -78,6 +79,20 @@ def test_training_goes_on_from_a_file(tiny, tmp_path):
     L = lightness(2, 32, 32)
     begun, ended = (checkpoint.load_network(tmp_path / run)[0] for run in ("second", "first"))
     assert np.abs(answer(begun, L) - answer(ended, L)).max() < 0.1
+
+
+def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(tmp_path):
+    """So the exporter treats the context's before it has learned."""
+    older = onnx.load(BUNDLED)
+    kept = [tensor for tensor in older.graph.initializer if ".context.bias" not in tensor.name]
+    assert len(kept) < len(older.graph.initializer)
+    del older.graph.initializer[:]
+    older.graph.initializer.extend(kept)
+    onnx.save(older, tmp_path / "older.onnx")
+    network = build("hintnet")
+    from_onnx(network, tmp_path / "older.onnx")
+    assert not network.backbone.context.bias.any()
+    assert network.backbone.context.weight.any()
 
 
 def test_other_files_are_refused(tmp_path: Path):

@@ -34,9 +34,7 @@ def from_onnx(network: Network, path: Path) -> None:
     except (OSError, DecodeError) as error:
         raise BadModel(f"{path} cannot be read as an ONNX model ({error}).") from error
     stored = {
-        tensor.name.removeprefix("network.").removesuffix(".half"): torch.from_numpy(
-            numpy_helper.to_array(tensor).astype(np.float32)
-        )
+        _plain(tensor.name): torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
         for tensor in graph.initializer
     }
     state = network.state_dict()
@@ -47,30 +45,35 @@ def from_onnx(network: Network, path: Path) -> None:
     network.load_state_dict(state)
 
 
+def _plain(name: str) -> str:
+    """A tensor's name in the file as the network calls it; ``mix`` is a level of hintnet 1's."""
+    return name.removeprefix("network.").removesuffix(".half").replace(".mix.", ".")
+
+
 def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
     """Parameters of the backbone by name; norms as such that only add a bias."""
     wanted: dict[str, Tensor] = {}
-    for name, norm in network.named_modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            conv = _conv_of(name)
+    conv = ""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            conv = name  # each norm stands behind the convolution it was folded into
+        if isinstance(module, nn.BatchNorm2d):
             bias = stored.pop(f"{conv}.weight_bias", None)  # of a convolution that had none
             if bias is None and f"{conv}.bias" in stored:
                 bias = stored[f"{conv}.bias"]
                 stored[f"{conv}.bias"] = torch.zeros_like(bias)
-            one = torch.ones(norm.num_features)
+            one = torch.ones(module.num_features)
             wanted[f"{name}.bias"] = torch.zeros(0) if bias is None else bias
             wanted[f"{name}.weight"] = one
-            wanted[f"{name}.running_mean"] = torch.zeros(norm.num_features)
-            wanted[f"{name}.running_var"] = one - norm.eps
-    for name, _ in network.backbone.named_parameters(prefix="backbone"):
+            wanted[f"{name}.running_mean"] = torch.zeros(module.num_features)
+            wanted[f"{name}.running_var"] = one - module.eps
+    for name, start in network.backbone.named_parameters(prefix="backbone"):
         if name not in wanted:
-            wanted[name] = stored.get(name, torch.zeros(0))  # which fits nowhere, and is said
+            # A way in that starts at zero may be missing: the file is older than it, or the
+            # exporter left out what adds nothing. Anything else fits nowhere, and that is said.
+            silent = not start.any() and ".encoder." not in name
+            wanted[name] = stored.get(name, start.detach() if silent else torch.zeros(0))
     return wanted
-
-
-def _conv_of(norm: str) -> str:
-    folder, _, last = norm.rpartition(".")
-    return f"{folder}.{last.replace('norm', 'conv')}"
 
 
 @torch.no_grad()
