@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from photochrom.data import cache
 from photochrom.training.presets import Experiment, Session
@@ -69,3 +73,44 @@ def tiny(folder: Path, index: Path, kept: Path) -> Callable[..., tuple[Experimen
         return replace(TINY, **of_experiment), replace(base, **of_session)
 
     return settings
+
+
+class Halvings(nn.Module):
+    """An encoder as timm gives it: one feature for each number of channels, each half as large."""
+
+    pretrained_cfg = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)}  # noqa: RUF012
+
+    def __init__(self, *channels: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(i, o, 3, 2, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
+            for i, o in pairwise((3, *channels))
+        )
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        features = []
+        for block in self.blocks:
+            features.append(x := block(x))  # noqa: PERF401
+        return features
+
+
+@pytest.fixture(scope="session")
+def timm_models() -> Iterator[dict[str, Callable[[], nn.Module]]]:
+    """What the ``timm`` that is imported meanwhile has to give, by name."""
+    made = {"tiny": lambda: Halvings(4, 6, 8, 10, 12)}
+    timm = ModuleType("timm")
+
+    def create_model(name: str, pretrained: bool, features_only: bool) -> nn.Module:
+        assert features_only
+        if name not in made:
+            raise RuntimeError(f"Unknown model ({name})")
+        model = made[name]()
+        if pretrained:
+            for value in model.parameters():
+                nn.init.constant_(value, 0.25)
+        return model
+
+    timm.create_model = create_model
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "timm", timm)
+        yield made

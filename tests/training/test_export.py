@@ -19,6 +19,7 @@ from photochrom.training import export as module
 from photochrom.training.export import export
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.presets import PRESETS, Experiment
+from photochrom.training.restore import from_onnx
 from photochrom.training.train import train
 
 
@@ -55,7 +56,7 @@ class Small(nn.Module):
 def hinted(tiny, tmp_path_factory):
     """Such a network after one step: its run and its file in 16 bits."""
     out = tmp_path_factory.mktemp("export") / "hinted"
-    models.MODELS["small"] = lambda alpha: models.Network(Small(261), SoftBinsHead())
+    models.MODELS["small"] = lambda alpha, encoder: models.Network(Small(261), SoftBinsHead())
     try:
         train(*tiny(out, model="small", hints=1.0, epochs=0.25))
         yield out, export(out, out / "half.onnx", name="Half", fp16=True)
@@ -137,9 +138,17 @@ def test_hints_and_dials_are_inputs_and_half_the_bytes_do(hinted):
 
 
 @pytest.mark.slow
-def test_hintnet_itself_can_be_exported(tiny, tmp_path):
+@torch.no_grad()
+def test_hintnet_itself_can_be_exported_and_restored(tiny, tmp_path):
     run = tmp_path / "run"
-    train(*tiny(run, model="hintnet", hints=1.0, epochs=0.25, validate_on=1))
+    with torch.enable_grad():
+        train(*tiny(run, model="hintnet", hints=1.0, epochs=0.25, validate_on=1))
+    network, facts = checkpoint.load_network(run)
+    ways = network.backbone
+    for way_in in (ways.hints, *ways.pooled_hints, ways.context, ways.tint):
+        for parameter in way_in.parameters():  # as if they had learned for long
+            nn.init.normal_(parameter, std=0.05)
+    checkpoint.save_weights(run, network.state_dict(), facts)
     target = tmp_path / "hintnet.onnx"
     assert export(run, target, fp16=True) <= module.FP16_TOLERANCE
     assert 13e6 < target.stat().st_size < 15e6
@@ -148,6 +157,17 @@ def test_hintnet_itself_can_be_exported(tiny, tmp_path):
     answer = answers(target, L=lightness(1, 96, 32), hints=hints, **some)
     assert answer["ab"].shape == (1, 2, 96, 32)
     assert answer["logits"].shape == (1, 261, 24, 8)
+    restored = models.build("hintnet")
+    from_onnx(restored, target)
+    for name, value in network.backbone.named_parameters():
+        if not any(part in name for part in ("norm", "conv.", "conv0.", "conv1.")):  # not folded
+            assert torch.allclose(restored.backbone.get_parameter(name), value, atol=1e-3), name
+    L, planes = torch.from_numpy(lightness(2, 32, 64)), torch.randn(2, 3, 32, 64)
+    planes[:, 2] = (planes[:, 2] > 1).float()  # ab outside the mask is the tint
+    planes[:, :2] *= 40
+    plain = {"vivid": torch.tensor(1.0), "temperature": torch.tensor(0.5)}  # no class weights
+    ours, theirs = (n.eval().answer(L, planes, **plain)["ab"] for n in (restored, network))
+    assert (ours - theirs).abs().max() < module.FP16_TOLERANCE
 
 
 @pytest.mark.parametrize(

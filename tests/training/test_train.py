@@ -405,7 +405,15 @@ def test_options_that_do_not_suit_are_one_sentence(tiny, tmp_path, whole, monkey
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("size", 31), ("zoom", 0), ("batch", 0), ("alpha", 1.1), ("seed", -1), ("validate_on", 0)],
+    [
+        ("size", 31),
+        ("zoom", 0),
+        ("batch", 0),
+        ("alpha", 1.1),
+        ("seed", -1),
+        ("validate_on", 0),
+        ("degraded", 1.1),
+    ],
 )
 def test_settings_out_of_range_are_refused(name, value):
     with pytest.raises(BadOption, match=rf"--{name.replace('_', '-')} {value} is out of range"):

@@ -140,7 +140,7 @@ def load_network(run: Path) -> tuple[Network, dict[str, Any]]:
     """
     experiment, _ = load_config(run)
     state, facts = _read(run / "model.safetensors")
-    network = build(experiment.model, experiment.alpha)
+    network = build(experiment.model, experiment.alpha, experiment.encoder)
     _fill(network, state, run / "model.safetensors")
     return network.eval(), facts
 

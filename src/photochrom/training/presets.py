@@ -39,6 +39,8 @@ class Experiment:
     """Learning rate over the run; a run limited by minutes anneals over its minutes."""
     warmup: int = 0
     """Steps over which the learning rate rises from nothing."""
+    encoder: str = "lite2"
+    """Encoder of hintnet: lite2, or timm:NAME for one of timm (pip install 'photochrom[timm]')."""
     encoder_rate: float = 1.0
     """Learning rate of a pretrained encoder, relative to the rest."""
     pretrained: bool = False

@@ -221,7 +221,7 @@ def _photos(
 
 def _network(experiment: Experiment, session: Session) -> Network:
     """The network with the weights it starts from."""
-    network = build(experiment.model, experiment.alpha)
+    network = build(experiment.model, experiment.alpha, experiment.encoder)
     if experiment.size % network.multiple:
         raise BadOption(
             f"--size {experiment.size} does not suit {experiment.model}: "
@@ -234,9 +234,13 @@ def _network(experiment: Experiment, session: Session) -> Network:
     if session.init and session.init.suffix == ".onnx":
         restore.from_onnx(network, session.init)
     elif session.init:
-        other = checkpoint.load_config(session.init)[0].model
-        if other != experiment.model:
-            raise BadRun(f"{session.init} is a run of {other}: --init takes one of the same model.")
+        other = checkpoint.load_config(session.init)[0]
+        for name in ("model", "encoder"):
+            theirs, ours = getattr(other, name), getattr(experiment, name)
+            if theirs != ours:
+                raise BadRun(
+                    f"{session.init} is a run of {theirs}: --init takes one of the same {name}."
+                )
         network.load_state_dict(checkpoint.load_network(session.init)[0].state_dict())
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 

@@ -47,28 +47,33 @@ class Network(nn.Module):
         return self.head.answer(self(lightness, hints).float(), lightness, **scalars)
 
 
-MODELS: dict[str, Callable[[float], Network]] = {
-    "cnn-rgb": lambda alpha: _join(CNN, RGBHead(alpha)),
-    "unet-rgb": lambda alpha: _join(lambda n: UNet(n, SMALL), RGBHead(alpha)),
-    "unet-lab": lambda alpha: _join(lambda n: UNet(n, DEEP), ABHead(alpha)),
-    "unet-bins": lambda alpha: _join(lambda n: UNet(n, DEEP), BinsHead()),
-    "hintnet": lambda alpha: _join(HintNet, SoftBinsHead()),
+MODELS: dict[str, Callable[[float, str], Network]] = {
+    "cnn-rgb": lambda alpha, encoder: _join(CNN, RGBHead(alpha)),
+    "unet-rgb": lambda alpha, encoder: _join(lambda n: UNet(n, SMALL), RGBHead(alpha)),
+    "unet-lab": lambda alpha, encoder: _join(lambda n: UNet(n, DEEP), ABHead(alpha)),
+    "unet-bins": lambda alpha, encoder: _join(lambda n: UNet(n, DEEP), BinsHead()),
+    "hintnet": lambda alpha, encoder: _join(lambda n: HintNet(n, encoder), SoftBinsHead()),
 }
 
 
-def build(name: str, alpha: float = 0.5) -> Network:
+def build(name: str, alpha: float = 0.5, encoder: str = "lite2") -> Network:
     """A network with fresh weights.
 
     Args:
         name: a key of :data:`MODELS`.
         alpha: weight of MSE against L1, for the heads that regress.
+        encoder: of the models that start from a pretrained one.
 
     Raises:
-        BadOption: no such model.
+        BadOption: no such model, or no such encoder for it.
+        MissingExtra: the encoder is timm's, and timm is not installed.
     """
     if name not in MODELS:
         raise BadOption(f"There is no model {name!r}: choose one of {', '.join(MODELS)}.")
-    return MODELS[name](alpha)
+    network = MODELS[name](alpha, encoder)
+    if encoder != "lite2" and not hasattr(network.backbone, "pretrain"):
+        raise BadOption(f"{name} has no encoder to choose: leave --encoder out.")
+    return network
 
 
 def _join(backbone: Callable[[int], nn.Module], head: Head) -> Network:

@@ -33,6 +33,10 @@ LAST_OF_STRIDE = (0, 1, 2, 4, 6)
 class Encoder(nn.Module):
     """RGB ``(N, 3, H, W)``, 0..255 as (x - 127) / 128, to five features; H and W divide by 32."""
 
+    channels = CHANNELS[1:]
+    joint = (STEM, 2)
+    """Channels and stride of the place where hints are added: behind the stem."""
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = conv(3, STEM, 3, stride=2)
@@ -56,6 +60,15 @@ class Encoder(nn.Module):
             if i in LAST_OF_STRIDE:
                 features.append(x)
         return features
+
+    def of_lightness(self, lightness: Tensor, added: Tensor) -> list[Tensor]:
+        """The features at strides 4, 8, 16, 32 of L 0..100, with ``added`` at the joint."""
+        grey = (lightness * 2.55 - 127) / 128  # its own range, L being near enough to grey
+        return self.after_stem(self.stem(grey.expand(-1, 3, -1, -1)) + added)[1:]
+
+    def pretrain(self) -> None:
+        """Start from the ImageNet weights."""
+        load_imagenet(self)
 
 
 class Classifier(Encoder):

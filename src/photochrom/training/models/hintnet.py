@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from photochrom.training.models.efficientnet import CHANNELS, STEM, Encoder, load_imagenet
+from photochrom.errors import BadOption
+from photochrom.training.models.efficientnet import Encoder
+from photochrom.training.models.timm_encoder import TimmEncoder
 from photochrom.training.models.unet import double_conv
 
 WIDTHS = (256, 128, 96)
@@ -23,39 +25,43 @@ class HintNet(nn.Module):
     pretrained encoder starts unharmed. At stride 32 what is known of the whole photo is added
     everywhere: its mean features, and its mean colour where hints say it outside their mask.
     Knowing no more than a photo's mean colour is worth 2.9 dB.
+
+    Args:
+        outputs: channels of the last 1 × 1 convolution.
+        encoder: ``lite2``, or ``timm:`` and the name of a model of timm.
     """
 
     multiple = 32
     takes_hints = True
 
-    def __init__(self, outputs: int) -> None:
+    def __init__(self, outputs: int, encoder: str = "lite2") -> None:
         super().__init__()
-        self.encoder = Encoder()
-        inputs = (CHANNELS[-1], *WIDTHS[:-1])
-        self.hints = nn.Conv2d(3, STEM, 3, stride=2, padding=1, bias=False)
+        self.encoder = _encoder(encoder)
+        *skips, deepest = self.encoder.channels  # strides 4, 8, 16 and 32
+        inputs = (deepest, *WIDTHS[:-1])
+        width, stride = self.encoder.joint
+        self.hints = nn.Conv2d(3, width, 3, stride=stride, padding=1, bias=False)
         self.pooled_hints = nn.ModuleList(
-            nn.Conv2d(3, width, 3, padding=1, bias=False) for width in (CHANNELS[-1], *inputs)
+            nn.Conv2d(3, width, 3, padding=1, bias=False) for width in (deepest, *inputs)
         )
-        self.context = nn.Linear(CHANNELS[-1], CHANNELS[-1])
-        self.tint = nn.Linear(2, CHANNELS[-1], bias=False)
+        self.context = nn.Linear(deepest, deepest)
+        self.tint = nn.Linear(2, deepest, bias=False)
         for way_in in (self.hints, *self.pooled_hints, self.context, self.tint):
             for parameter in way_in.parameters():
                 nn.init.zeros_(parameter)
-        skips = CHANNELS[-2:-5:-1]  # strides 16, 8, 4
         self.ups = nn.ModuleList(
-            double_conv(i + skip, width) for i, skip, width in zip(inputs, skips, WIDTHS, strict=True)
+            double_conv(before + skip, width)
+            for before, skip, width in zip(inputs, reversed(skips), WIDTHS, strict=True)
         )
         self.last = nn.Conv2d(WIDTHS[-1], outputs, 1)
 
     def pretrain(self) -> None:
         """Start the encoder from its ImageNet weights."""
-        load_imagenet(self.encoder)
+        self.encoder.pretrain()
 
     def forward(self, lightness: Tensor, hints: Tensor) -> Tensor:
-        grey = (lightness * 2.55 - 127) / 128  # the encoder's own range, near enough to grey
-        stem = self.encoder.stem(grey.expand(-1, 3, -1, -1))
         scaled = torch.cat([hints[:, :2] / AB_REACH, hints[:, 2:]], 1)
-        features = self.encoder.after_stem(stem + self.hints(scaled))
+        features = self.encoder.of_lightness(lightness, self.hints(scaled))
         x = features.pop()
         tint = (scaled[:, :2] * (1 - scaled[:, 2:])).mean((2, 3))
         x = x + (self.context(x.mean((2, 3))) + self.tint(tint))[:, :, None, None]
@@ -66,6 +72,14 @@ class HintNet(nn.Module):
             x = x + way_in(pool_hints(scaled, stride))
             x = up(torch.cat([x, features.pop()], 1))
         return self.last(x)  # type: ignore[no-any-return]
+
+
+def _encoder(name: str) -> Encoder | TimmEncoder:
+    if name == "lite2":
+        return Encoder()
+    if name.startswith("timm:"):
+        return TimmEncoder(name.removeprefix("timm:"))
+    raise BadOption(f"There is no encoder {name!r}: take lite2, or one of timm, as timm:resnet18.")
 
 
 def pool_hints(hints: Tensor, stride: int) -> Tensor:
