@@ -12,8 +12,8 @@ from rich.console import Console
 from photochrom.color import rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
 from photochrom.study import metrics
-from photochrom.study.evaluate import MEAN_AB, cut, evaluate
-from photochrom.study.results import Results
+from photochrom.study.evaluate import HINT_COUNTS, HINT_PATCH, MEAN_AB, cut, evaluate, reveal
+from photochrom.study.results import Results, hinted_name
 
 
 def scene(seed=0, height=40, width=50):
@@ -152,6 +152,147 @@ def test_the_progress_bar_goes_to_standard_error(capsys):
     assert "measuring" in err
 
 
+# --- hints ----------------------------------------------------------------------------------
+
+
+def lab_of(photo):
+    return rgb_to_lab(photo.transpose(2, 0, 1).astype(np.float32) / 255)
+
+
+def patcher(lightness, spots):
+    """A hinted colorizer that paints each patch in the colour it was told, and nothing else."""
+    ab = np.zeros((1, 2, *lightness.shape[2:]), np.float32)
+    for y, x, *colour in spots:
+        top, left = int(y) - HINT_PATCH // 2, int(x) - HINT_PATCH // 2
+        ab[0, :, top : top + HINT_PATCH, left : left + HINT_PATCH] = np.reshape(colour, (2, 1, 1))
+    return ab
+
+
+class Recorder:
+    """A hinted colorizer that keeps what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, lightness, spots):
+        self.asked.append((lightness.copy(), spots.copy()))
+        return pink(lightness)
+
+
+def test_a_hinted_colorizer_has_a_row_for_every_count():
+    results = measure({"pink": pink}, hinted={"patcher": patcher})
+    names = [f"patcher, {n} hints" if n != 1 else "patcher, 1 hint" for n in HINT_COUNTS]
+    assert [row.name for row in results.summary] == ["grey", "constant", "pink", *names]
+    assert [row.hints for row in results.summary] == [None] * 3 + list(HINT_COUNTS)
+    assert all(score.hints == 5 for score in results.rows[hinted_name("patcher", 5)])
+    assert len(results.scores) == 3 * 11
+    assert all(len(scores) == 3 for scores in results.rows.values())
+
+
+def test_hints_are_as_many_as_asked_and_more_are_the_fewer_and_some_more():
+    ask = Recorder()
+    measure(of=photos(2), hinted={"ask": ask}, hint_counts=(0, 3, 10))
+    for photo in range(2):
+        spots = [spots for _, spots in ask.asked[3 * photo : 3 * photo + 3]]
+        assert [s.shape for s in spots] == [(0, 4), (3, 4), (10, 4)]
+        assert all(s.dtype == np.float32 for s in spots)
+        assert (spots[1] == spots[2][:3]).all()
+    assert not np.array_equal(ask.asked[2][1][:, :2], ask.asked[5][1][:, :2])  # of another photo
+
+
+def test_a_hint_tells_the_mean_true_ab_of_a_patch_inside_the_photo():
+    for photo in (scene(1), scene(2, 6, 9), scene(3, 6, 6), scene(4, 300, 20)):
+        height, width = photo.shape[:2]
+        lab = lab_of(photo)
+        for y, x, a, b in reveal(lab, 200, 0):
+            top, left = y - 3, x - 3
+            assert top == int(top)
+            assert left == int(left)
+            assert 0 <= top <= height - 6
+            assert 0 <= left <= width - 6
+            patch = lab[1:, int(top) : int(top) + 6, int(left) : int(left) + 6]
+            np.testing.assert_allclose([a, b], patch.mean((1, 2)), atol=1e-4)
+
+
+def test_hints_reach_every_corner_of_the_photo():
+    spots = reveal(lab_of(scene(0, 8, 9)), 500, 0)
+    assert set(spots[:, 0]) == {3, 4, 5}
+    assert set(spots[:, 1]) == {3, 4, 5, 6}
+
+
+def test_what_is_revealed_is_the_photo_that_is_asked():
+    ask, photo = Recorder(), scene(5)
+    measure(of=[("5.png", photo)], hinted={"ask": ask}, hint_counts=(7,))
+    (lightness, spots) = ask.asked[0]
+    lab = lab_of(photo)
+    np.testing.assert_allclose(lightness[0], lab[:1], atol=1e-4)
+    np.testing.assert_allclose(spots, reveal(lab, 7, (0, 0)), atol=1e-4)
+
+
+def figures(results, name):
+    return [asdict(s) | {"milliseconds": 0, "name": ""} for s in results.rows[name]]
+
+
+def test_positions_depend_on_the_seed_and_the_photos_number_alone():
+    name = "patcher, 5 hints"
+    results = measure({"pink": pink}, hinted={"patcher": patcher, "zero": patcher})
+    fewer = measure(hinted={"zero": patcher, "patcher": patcher}, hint_counts=(5, 0))
+    assert figures(results, name) == figures(fewer, name) == figures(results, "zero, 5 hints")
+    renamed = measure(of=[(f"x{n}", p) for n, p in photos()], hinted={"patcher": patcher})
+    assert [s.psnr for s in renamed.rows[name]] == [s.psnr for s in results.rows[name]]
+    other = measure(hinted={"patcher": patcher}, seed=1)
+    assert figures(other, name) != figures(results, name)
+    assert (results.seed, other.seed) == (0, 1)
+
+
+def test_the_truth_in_patches_gains_and_more_of_it_gains_more():
+    results = measure(hinted={"patcher": patcher})
+    grey, _, *ours = (row.psnr_mean for row in results.summary)
+    assert ours[0] == grey
+    assert ours == sorted(ours)
+    assert ours[-1] > grey + 3
+
+
+def test_a_hinted_colorizer_that_writes_into_its_spots_spoils_nothing():
+    def vandal(lightness, spots):
+        lightness[:], spots[:] = 0, 0
+        return pink(lightness)
+
+    spoiled = measure(hinted={"vandal": vandal, "patcher": patcher})
+    clean = measure(hinted={"patcher": patcher})
+    name = "patcher, 100 hints"
+    assert figures(spoiled, name) == figures(clean, name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hint_counts": (0, -1)}, "Hint counts and the seed start at 0"),
+        ({"seed": -1}, "Hint counts and the seed start at 0"),
+        ({"hint_counts": (5, 5)}, "p, 5 hints is the name of two rows: rename a colorizer"),
+        ({"colorizers": {"p, 1 hint": pink}}, "p, 1 hint is the name of two rows"),
+    ],
+)
+def test_hints_that_cannot_be_given_are_refused(options, message):
+    with pytest.raises(BadOption, match=message):
+        measure(hinted={"p": patcher}, **options)
+
+
+def test_a_photo_without_room_for_a_patch_is_named():
+    with pytest.raises(BadPhoto, match=r"x\.png is under 11 pixels: measure it in a crop"):
+        measure(of=[("x.png", scene(0, 5, 40))], hinted={"p": patcher})
+
+
+def test_a_hinted_failure_names_the_count():
+    def shy(lightness, spots):
+        if len(spots) == 2:
+            raise RuntimeError("two is a crowd")
+        return pink(lightness)
+
+    with pytest.raises(BadModel, match=r"shy, 2 hints failed on 0\.png: two is a crowd"):
+        measure(hinted={"shy": shy})
+
+
 # --- protocols ------------------------------------------------------------------------------
 
 
@@ -223,7 +364,7 @@ def test_a_photo_that_cannot_be_measured_is_named(photo, message):
 def test_the_request_is_checked():
     with pytest.raises(BadOption, match="crop224 is no protocol: choose one of crop256, crop512"):
         measure(protocol="crop224")
-    with pytest.raises(BadOption, match="grey is the name of a baseline"):
+    with pytest.raises(BadOption, match="grey is the name of two rows"):
         measure({"grey": pink})
 
 
@@ -242,16 +383,35 @@ def test_json_holds_everything_and_only_finite_numbers(tmp_path):
         raise AssertionError(text)
 
     of, path = photos(), tmp_path / "figures.json"
-    results = measure({"cheat": cheat(of)}, of=of)
+    results = measure({"cheat": cheat(of)}, of=of, hinted={"p": patcher}, hint_counts=(3,), seed=4)
     results.write(path)
     content = json.loads(path.read_text("utf-8"), parse_constant=not_a_number)
     assert content["protocol"] == "native"
     assert content["photos"] == 3
-    assert [row["name"] for row in content["summary"]] == ["grey", "constant", "cheat"]
-    assert len(content["scores"]) == 9
+    assert [row["name"] for row in content["summary"]] == [
+        "grey",
+        "constant",
+        "cheat",
+        "p, 3 hints",
+    ]
+    assert [row["hints"] for row in content["summary"]] == [None, None, None, 3]
+    assert len(content["scores"]) == 12
+    assert content["seed"] == 4
     assert Results.read(path) == results
     assert Results.read(path).summary == results.summary
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_results_from_before_hints_are_read_all_the_same(tmp_path):
+    path = tmp_path / "figures.json"
+    results = measure({"pink": pink})
+    results.write(path)
+    content = json.loads(path.read_text("utf-8"))
+    del content["seed"]
+    for score in content["scores"]:
+        del score["hints"]
+    path.write_text(json.dumps(content), "utf-8")
+    assert Results.read(path) == results
 
 
 def test_a_file_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path):

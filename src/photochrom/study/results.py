@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,8 @@ class Score:
     """One colorizer on one photo."""
 
     photo: str
-    name: str  # the colorizer's
+    name: str
+    """The row it belongs to: a colorizer's name, with hints a :func:`hinted_name`."""
     psnr: float
     """dB, at most 100: what equal pixels get."""
     ssim: float
@@ -32,6 +33,8 @@ class Score:
     truth_colourfulness: float
     milliseconds: float
     """Of the colorizer's call alone."""
+    hints: int | None = None
+    """How many it was given; None for a colorizer that takes none."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Summary:
     """Mean of the outputs divided by mean of the truths."""
     milliseconds: float
     """Median over photos, so that a slow first call does not count."""
+    hints: int | None = None
+    """As in :class:`Score`."""
 
 
 _COLUMNS: dict[str, Callable[[Summary], str]] = {
@@ -64,6 +69,11 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
 }
 
 
+def hinted_name(colorizer: str, hints: int) -> str:
+    """What the row of a colorizer is called that was given so many hints."""
+    return f"{colorizer}, {hints} hint{'' if hints == 1 else 's'}"
+
+
 @dataclass(frozen=True)
 class Results:
     """Every figure of one evaluation, and the tables made of them."""
@@ -73,14 +83,21 @@ class Results:
     """What the baseline ``constant`` answers everywhere."""
     scores: tuple[Score, ...]
     """Photo by photo, and within a photo in the table's order."""
+    seed: int = 0
+    """Of the hints' positions."""
 
     @cached_property
-    def summary(self) -> tuple[Summary, ...]:
-        """A row for each colorizer, the baselines first."""
+    def rows(self) -> dict[str, tuple[Score, ...]]:
+        """The scores by name, the baselines first; in every row the photos in the same order."""
         rows: dict[str, list[Score]] = {}
         for score in self.scores:
             rows.setdefault(score.name, []).append(score)
-        return tuple(_summarise(name, scores) for name, scores in rows.items())
+        return {name: tuple(scores) for name, scores in rows.items()}
+
+    @cached_property
+    def summary(self) -> tuple[Summary, ...]:
+        """A line for each row, in their order."""
+        return tuple(_summarise(name, scores) for name, scores in self.rows.items())
 
     @property
     def caption(self) -> str:
@@ -114,12 +131,12 @@ class Results:
             content = json.loads(Path(path).read_text("utf-8"))
             a, b = content["constant_ab"]
             scores = tuple(Score(**score) for score in content["scores"])
-            return cls(content["protocol"], (a, b), scores)
+            return cls(content["protocol"], (a, b), scores, content.get("seed", 0))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadData(f"{path} holds no results ({error}): evaluate anew.") from error
 
 
-def _summarise(name: str, scores: list[Score]) -> Summary:
+def _summarise(name: str, scores: Sequence[Score]) -> Summary:
     def mean(field: str) -> float:
         return float(np.mean([getattr(score, field) for score in scores]))
 
@@ -134,4 +151,5 @@ def _summarise(name: str, scores: list[Score]) -> Summary:
         delta_e=mean("delta_e"),
         colourfulness_ratio=mean("colourfulness") / mean("truth_colourfulness"),
         milliseconds=float(np.median([score.milliseconds for score in scores])),
+        hints=scores[0].hints,
     )
