@@ -23,7 +23,8 @@ from photochrom.errors import (
 )
 
 if TYPE_CHECKING:
-    from photochrom.colorizer import Colorizer, colorize
+    from photochrom.colorizer import Colorizer, Swatch, colorize
+    from photochrom.hints import Hint
 
 __version__ = "0.1.0"
 
@@ -35,15 +36,21 @@ __all__ = [
     "BadRun",
     "CannotWrite",
     "Colorizer",
+    "Hint",
     "MissingExtra",
     "PhotochromError",
+    "Swatch",
     "__version__",
     "colorize",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"Colorizer", "colorize"}:
+    if name == "Hint":
+        from photochrom.hints import Hint
+
+        return Hint
+    if name in {"Colorizer", "Swatch", "colorize"}:
         from photochrom import colorizer
 
         return getattr(colorizer, name)

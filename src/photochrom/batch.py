@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def _refuse_clashes(found: list[tuple[Path, Path | None]]) -> None:
             taken[target] = photo
 
 
+def numbered(target: Path, versions: int | None) -> list[Path]:
+    """The files for so many versions, ``name-1.jpg`` and on; for None, the target itself."""
+    if versions is None:
+        return [target]
+    return [target.with_stem(f"{target.stem}-{i}") for i in range(1, versions + 1)]
+
+
 def make_room(target: Path) -> None:
     """Make the folder that ``target`` goes to.
 
@@ -64,7 +72,7 @@ def inside(given: Path, out: Path | None = None) -> list[Path]:
     """The photo itself, or every photo in the folder and its sub-folders, in a fixed order.
 
     Results are not photos: what lies below ``out``, and what is called ``<name>.color.<suffix>``
-    beside a ``<name>.<suffix>``, is passed over.
+    or ``<name>.color-1.<suffix>`` beside a ``<name>.<suffix>``, is passed over.
 
     Raises:
         BadData: the folder holds none.
@@ -87,5 +95,5 @@ def _is_result(path: Path, given: Path, out: Path | None) -> bool:
         inside_given = results != top and results.is_relative_to(top)
         if inside_given and path.resolve().is_relative_to(results):
             return True
-    stem = path.stem.removesuffix(".color")
+    stem = re.sub(r"\.color(-\d+)?$", "", path.stem)
     return stem != path.stem and any(path.with_name(stem + kind).exists() for kind in SUFFIXES)

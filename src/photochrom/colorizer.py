@@ -1,24 +1,14 @@
-"""The engine: a colorizer in ONNX, and photographs coloured by it at their full size.
+"""The engine: photographs coloured at their full size, by a model and by hints.
 
-A colorizer is any ONNX file that keeps this contract; nothing else about it is known or asked:
-
-=============  ======================  =========================================================
-input          L                       (N, 1, H, W) float32, 0..100
-input          hints, optional         (N, 3, H, W) float32: a, b, and a mask of 0 or 1
-input          any others              float32 numbers (), or (1,), such as vivid; metadata
-                                       ``default_<name>`` holds what is used when none is asked for
-output         ab                      (N, 2, H, W) float32, -128..127
-outputs        logits, rgb, optional   not used here
-metadata       name, version           words about the model
-metadata       multiple                H and W must be multiples of it; 32 unless it says so
-metadata       size                    the short side it likes best; 256 unless it says so
-=============  ======================  =========================================================
+One network answers what colours are likely, given lightness and hints. Every way of using it is a
+set of hints: none, a person's, drawn ones for other versions, or those of a reference photo.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,25 +16,44 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 from PIL import Image
 
+from photochrom import color, distribution, upsample
+from photochrom import hints as hint_files
 from photochrom import photo as photos
-from photochrom import upsample
-from photochrom.errors import BadModel, BadOption
+from photochrom.errors import BadOption
+from photochrom.hints import Hint
+from photochrom.honour import honour
+from photochrom.model import DEFAULT_MODEL, Model
 from photochrom.photo import Photo, Source
+from photochrom.reference import match
 
 Array = npt.NDArray[Any]
-
-WEIGHTS = Path(__file__).with_name("weights")
-DEFAULT_MODEL = "hintnet"
+Hints = Sequence[Hint] | str | os.PathLike[str]
+"""Hints, or the path of a file of them."""
 
 MAX_STRENGTH = 1.5
 """Beyond it most strong colours stand at the edge of sRGB, and are all the same."""
 SIZES = 32, 2048
 """Short sides for the network: one cell of its coarsest features, to what memory bears."""
+SAMPLES = 64
+"""Versions at a time at most: they are held in memory together."""
 _LONGEST = 4
 """The long side for the network, in short sides: a wider panorama is seen smaller."""
+_ANCHORS = 3
+"""Colours drawn for a version; with more of them its parts come apart."""
+_APART = 0.25
+"""Of the short side, that anchors keep between them."""
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """A colour that a point may have."""
+
+    color: str
+    """``"#rrggbb"`` at the point's own lightness: ready for a :class:`Hint`."""
+    ab: tuple[float, float]
+    probability: float
 
 
 class Colorizer:
@@ -61,13 +70,9 @@ class Colorizer:
     def __init__(
         self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None
     ) -> None:
-        self.path = _find(DEFAULT_MODEL if model is None else model)
-        self._session = _load(self.path, threads)
-        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-        """What the model says of itself: name, version, licence and the like."""
-        self.multiple = int(_number(self.path, self.metadata, "multiple", 32))
-        self.size = int(_number(self.path, self.metadata, "size", 256))
-        self.takes_hints, self.defaults = _contract(self.path, self._session, self.metadata)
+        self.model = Model(DEFAULT_MODEL if model is None else model, threads)
+
+    # --- from lightness to ab -----------------------------------------------------------------
 
     def predict(
         self,
@@ -92,22 +97,33 @@ class Colorizer:
             BadOption: the shapes are wrong, or the model has no such input.
             BadModel: what it answers is not ab for L.
         """
-        if L.ndim != 4 or L.shape[1] != 1 or L.size == 0:
-            raise BadOption(f"L has shape {L.shape}: give (N, 1, H, W).")
-        inputs = {"L": _pad(L, self.multiple, "symmetric")}
-        inputs |= self._numbers(vivid=vivid, temperature=temperature)
-        if hints is not None:
-            self._check_hints(hints, L)
-        if self.takes_hints:
-            known = np.zeros((len(L), 3, *L.shape[2:])) if hints is None else hints
-            inputs["hints"] = _pad(known, self.multiple, "constant")
-        (ab,) = self._session.run(["ab"], inputs)
-        if ab.shape != (len(L), 2, *inputs["L"].shape[2:]) or not np.isfinite(ab).all():
-            raise BadModel(
-                f"{self.path} answered ab of shape {ab.shape}, or not numbers, to L of shape "
-                f"{inputs['L'].shape}: export it again, with sizes that may vary."
-            )
-        return np.asarray(np.clip(ab[..., : L.shape[2], : L.shape[3]], -128, 127))
+        (ab,) = self.model.run(L, hints, ["ab"], vivid=vivid, temperature=temperature)
+        return np.asarray(np.clip(ab, -128, 127))
+
+    def paint(self, L: Array, spots: Array, *, vivid: float | None = None) -> Array:
+        """Colours for lightness that meet what is known at some spots.
+
+        Args:
+            L: (H, W) in 0..100.
+            spots: (n, 4): y and x in pixels, the middle of the first at 0.5, and a, b.
+            vivid: as for :meth:`predict`.
+
+        Returns:
+            ab, (2, H, W) float32. A model that takes no hints is corrected towards them all the
+            same.
+        """
+        if not len(spots):
+            return np.asarray(self.predict(L[None, None], vivid=vivid)[0])
+        asked = ["ab", "logits"] if self.model.has_distribution else ["ab"]
+        planes = self._planes(L, [spots])
+        ab, *logits = self.model.run(L[None, None], planes, asked, vivid=vivid)
+        unsure = None
+        if logits:
+            p = distribution.probabilities(logits[0])
+            unsure = distribution.spread(p, self.model.centres())[0]
+        return honour(ab[0], L, spots, unsure)
+
+    # --- from photo to photo ------------------------------------------------------------------
 
     def render(
         self,
@@ -116,21 +132,21 @@ class Colorizer:
         size: int | None = None,
         strength: float = 1.0,
         vivid: float | None = None,
+        hints: Hints = (),
     ) -> Photo:
         """A photo in colour, its lightness kept; the options are those of :meth:`colorize`."""
         _check_range("strength", strength, 0, MAX_STRENGTH)
-        size = self.size if size is None else size
-        _check_range("size", size, *SIZES)
-        self._numbers(vivid=vivid)  # so that an option is refused whatever the strength
+        self._check_size(size)
+        self.model.numbers(vivid=vivid)  # so that an option is refused whatever the strength
+        depth = photo.pixels.dtype.type
         if strength == 0 and photo.pixels.ndim == 2:
             return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))
-        L, depth = photo.lightness(), photo.pixels.dtype.type
+        L = photo.lightness()
         if strength == 0:
             return replace(photo, pixels=upsample.grey(L, depth))
-        height, width = _network_size(L.shape[0], L.shape[1], size)
-        small = cv2.resize(L, (width, height), interpolation=cv2.INTER_AREA)
-        ab = self.predict(small[None, None], vivid=vivid)[0]
-        chroma = upsample.fit(ab, small, (L.shape[0], L.shape[1]))
+        view = self._view(L, size)
+        ab = self.paint(view.small, view.spots(hints), vivid=vivid)
+        chroma = upsample.fit(ab, view.small, view.size)
         rgb = upsample.recombine(L, chroma, strength=strength, dtype=depth)
         return replace(photo, pixels=rgb)
 
@@ -141,6 +157,8 @@ class Colorizer:
         size: int | None = None,
         strength: float = 1.0,
         vivid: float | None = None,
+        hints: Hints = (),
+        reference: Source | None = None,
         output: str | os.PathLike[str] | None = None,
         force: bool = False,
     ) -> Any:
@@ -154,6 +172,8 @@ class Colorizer:
                 By default what the model likes best.
             strength: how much of the colour, 0..1.5: 0 is grey, 1 is what the network says.
             vivid: for models that have it.
+            hints: colours at points of the photo, or the path of a hint file.
+            reference: a colour photo; what is seen in both takes its colour.
             output: for a path: the file to write, by default ``<stem>.color.<suffix>`` beside it.
             force: for a path: replace the output if it exists.
 
@@ -171,7 +191,10 @@ class Colorizer:
             photos.check_target(target, Path(photo), force=force)  # before the work, not after it
         elif output is not None or force:
             raise BadOption("output and force go with a path: save the result that is returned.")
-        coloured = self.render(photos.read(photo), size=size, strength=strength, vivid=vivid)
+        opened = photos.read(photo)
+        if reference is not None:
+            hints = (*_listed(hints, opened), *self.borrow(opened, reference, size=size))
+        coloured = self.render(opened, size=size, strength=strength, vivid=vivid, hints=hints)
         if isinstance(photo, (str, os.PathLike)):
             return photos.write(coloured, target, force=force)
         if isinstance(photo, bytes):
@@ -180,28 +203,191 @@ class Colorizer:
             return photos.to_image(coloured)
         return photos.to_array(coloured, photo.dtype)
 
-    def _numbers(self, **asked: float | None) -> dict[str, Array]:
-        """The network's inputs that are numbers: what was asked for over what the model says."""
-        for name, value in asked.items():
-            if value is None:
-                continue
-            if name not in self.defaults:
-                raise BadOption(f"{self.path.stem} has no {name}: leave the option out.")
-            if not np.isfinite(value):
-                raise BadOption(f"{name} is {value}: give a finite number.")
-            if name == "vivid":
-                _check_range(name, value, 0, 1)
-        wanted = {name: value for name, value in asked.items() if value is not None}
-        return {
-            name: np.full_like(default, wanted.get(name, default))
-            for name, default in self.defaults.items()
-        }
+    # --- what else the distribution tells -----------------------------------------------------
 
-    def _check_hints(self, hints: Array, L: Array) -> None:
-        if not self.takes_hints:
-            raise BadOption(f"{self.path.stem} takes no hints: leave them out.")
-        if hints.shape != (len(L), 3, *L.shape[2:]):
-            raise BadOption(f"hints have shape {hints.shape}: give (N, 3, H, W) for L {L.shape}.")
+    def palette(
+        self,
+        photo: Source | Photo,
+        x: float,
+        y: float,
+        *,
+        hints: Hints = (),
+        most: int = 9,
+        size: int | None = None,
+    ) -> tuple[Swatch, ...]:
+        """The likeliest distinct colours at a point, the likeliest first.
+
+        Args:
+            photo: as for :meth:`colorize`, or an opened one.
+            x: pixels from the left.
+            y: pixels from the top.
+            hints: that are given already.
+            most: how many colours.
+            size: as for :meth:`colorize`.
+
+        Raises:
+            BadOption: the point lies outside, or the model tells no distribution.
+        """
+        _check_range("most", most, 1, 64)
+        centres = self.model.centres()
+        view = self._view(_opened(photo).lightness(), size)
+        here = view.spots([Hint(x, y, (0.0, 0.0))])
+        logits = self._logits(view.small, [view.spots(hints)])
+        row, column = _cell(here, view.small, logits)
+        p = distribution.probabilities(logits)[0, :, row, column]
+        (L,) = view.small[tuple(hint_files.pixel(here, view.small.shape).T)]
+        ab, shares = distribution.distinct(p, centres, most)
+        lab = color.fit_gamut(np.column_stack([np.full(len(ab), L), ab]).astype(np.float32), axis=1)
+        rgb = np.rint(np.clip(color.lab_to_rgb(lab, axis=1), 0, 1) * 255).astype(int)
+        return tuple(
+            Swatch("#{:02x}{:02x}{:02x}".format(*c), (float(a), float(b)), float(share))
+            for c, (_, a, b), share in zip(rgb, lab, shares, strict=True)
+        )
+
+    def versions(
+        self,
+        photo: Source | Photo,
+        k: int,
+        seed: int = 0,
+        *,
+        hints: Hints = (),
+        size: int | None = None,
+    ) -> list[tuple[Hint, ...]]:
+        """K coherent versions of a photo, each a set of hints to be coloured with.
+
+        For each, colours are drawn one after another from the network's distribution, where it is
+        most unsure, each as a hint for the next.
+
+        Args:
+            photo: as for :meth:`palette`.
+            k: how many.
+            seed: the same gives the same.
+            hints: that all of them begin with.
+            size: as for :meth:`colorize`.
+        """
+        _check_range("k", k, 1, SAMPLES)
+        centres = self.model.centres()
+        opened = _opened(photo)
+        view = self._view(opened.lightness(), size)
+        given = _listed(hints, opened)
+        versions = [list(given) for _ in range(k)]
+        dice = [np.random.default_rng([seed, i]) for i in range(k)]
+        for step in range(_ANCHORS):
+            # Before the first draw all are one.
+            spots = [view.spots(version) for version in (versions if step else versions[:1])]
+            p = distribution.probabilities(self._logits(view.small, spots))
+            cells = p.shape[2:]
+            for i, version in enumerate(versions):
+                taken = np.array([_cell(s[None], view.small, p) for s in view.spots(version)])
+                mine = p[i if step else 0]
+                apart = _APART * min(cells)
+                row, column, ab = distribution.draw(mine, centres, taken, apart, dice[i])
+                version.append(view.hint(row, column, ab, cells))
+        return [tuple(version) for version in versions]
+
+    def samples(
+        self,
+        photo: Source,
+        k: int,
+        seed: int = 0,
+        *,
+        hints: Hints = (),
+        size: int | None = None,
+        strength: float = 1.0,
+        vivid: float | None = None,
+    ) -> list[Any]:
+        """K coherent versions of a photo, coloured; for a path, PIL images.
+
+        The options are those of :meth:`versions` and :meth:`colorize`.
+        """
+        opened = photos.read(photo)
+        if isinstance(photo, (str, os.PathLike)):
+            photo = photos.to_image(opened)
+        return [
+            self.colorize(photo, size=size, strength=strength, vivid=vivid, hints=version)
+            for version in self.versions(opened, k, seed, hints=hints, size=size)
+        ]
+
+    def uncertainty(
+        self, photo: Source | Photo, *, hints: Hints = (), size: int | None = None
+    ) -> Array:
+        """Where the network guesses: entropy of its distribution in bits, (H, W) float32."""
+        self.model.centres()  # or there is no distribution
+        view = self._view(_opened(photo).lightness(), size)
+        logits = self._logits(view.small, [view.spots(hints)])
+        bits = distribution.entropy(distribution.probabilities(logits))[0]
+        full = cv2.resize(bits, view.size[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(full, np.float32)
+
+    def borrow(
+        self, photo: Source | Photo, reference: Source | Photo, *, size: int | None = None
+    ) -> tuple[Hint, ...]:
+        """Hints for a photo from a reference in colour: where the same thing is seen in both.
+
+        Raises:
+            BadOption: the reference has no colour, or the model tells no features.
+        """
+        source = _opened(reference)
+        if source.pixels.ndim == 2:
+            raise BadOption("The reference has no colour: give a photo that has.")
+        mine = self._view(_opened(photo).lightness(), size)
+        theirs = self._view(source.lightness(), size)
+        (features,), (others,) = (
+            self.model.run(v.small[None, None], None, ["features"])[0] for v in (mine, theirs)
+        )
+        here, there, _ = match(features, others)
+        cells = others.shape[1:]
+        rgb = cv2.resize(source.pixels, cells[::-1], interpolation=cv2.INTER_AREA)
+        top = np.float32(np.iinfo(source.pixels.dtype).max)
+        ab = color.rgb_to_lab(rgb.astype(np.float32) / top, axis=-1)[..., 1:]
+        return tuple(
+            mine.hint(row, column, ab[tuple(other)], features.shape[1:])
+            for (row, column), other in zip(here, there, strict=True)
+        )
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _logits(self, L: Array, spots: Sequence[Array]) -> Array:
+        """(N, Q, h, w) for N sets of spots on the same L."""
+        lightness = np.broadcast_to(L, (len(spots), 1, *L.shape))
+        (logits,) = self.model.run(lightness, self._planes(L, spots), ["logits"])
+        return logits
+
+    def _planes(self, L: Array, spots: Sequence[Array]) -> Array | None:
+        if not self.model.takes_hints or not any(map(len, spots)):
+            return None
+        return np.stack([hint_files.planes(some, (L.shape[0], L.shape[1])) for some in spots])
+
+    def _view(self, L: Array, size: int | None) -> _View:
+        self._check_size(size)
+        height, width = _network_size(L.shape[0], L.shape[1], size or self.model.size)
+        small = cv2.resize(L, (width, height), interpolation=cv2.INTER_AREA)
+        return _View((L.shape[0], L.shape[1]), small)
+
+    def _check_size(self, size: int | None) -> None:
+        if size is not None:
+            _check_range("size", size, *SIZES)
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A photo as the network sees it."""
+
+    size: tuple[int, int]
+    """Height and width of the photo."""
+    small: Array
+    """L, (h, w)."""
+
+    def spots(self, hints: Hints) -> Array:
+        if isinstance(hints, (str, os.PathLike)):
+            hints = hint_files.read(hints, self.size[::-1])
+        return hint_files.spots(hints, self.size, (self.small.shape[0], self.small.shape[1]))
+
+    def hint(self, row: int, column: int, ab: Array, cells: Sequence[int]) -> Hint:
+        """A hint on the photo, in the middle of one of ``cells`` rows and columns."""
+        height, width = self.size
+        y, x = (row + 0.5) * height / cells[0], (column + 0.5) * width / cells[1]
+        return Hint(round(x, 2), round(y, 2), (round(float(ab[0]), 2), round(float(ab[1]), 2)))
 
 
 def colorize(photo: Source, **options: Any) -> Any:
@@ -214,73 +400,23 @@ def _default() -> Colorizer:
     return Colorizer()
 
 
-def available() -> list[str]:
-    """The names of the models that come with the package."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
+def _opened(photo: Source | Photo) -> Photo:
+    return photo if isinstance(photo, Photo) else photos.read(photo)
 
 
-# --- models -----------------------------------------------------------------------------------
+def _listed(hints: Hints, photo: Photo) -> tuple[Hint, ...]:
+    if isinstance(hints, (str, os.PathLike)):
+        height, width = photo.pixels.shape[:2]
+        return hint_files.read(hints, (width, height))
+    return tuple(hints)
 
 
-def _find(model: str | os.PathLike[str]) -> Path:
-    path = Path(model)
-    if path.suffix != ".onnx" and not path.exists():
-        path = WEIGHTS / f"{model}.onnx"
-        if not path.is_file():
-            names = ", ".join(available()) or "none is installed"
-            raise BadModel(f"There is no model {model}: give a path, or one of: {names}.")
-    if not path.is_file():
-        raise BadModel(f"{path} is not a file: check the path of the model.")
-    return path
-
-
-def _load(path: Path, threads: int | None) -> ort.InferenceSession:
-    if threads is not None and threads < 1:
-        raise BadOption(f"threads is {threads}: give 1 or more.")
-    ort.disable_telemetry_events()
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or 0  # 0: one per core
-    options.log_severity_level = 3  # errors
-    try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime has an exception of its own for every cause
-        reason = str(error).splitlines()[0]
-        raise BadModel(
-            f"{path} cannot be loaded as an ONNX model ({reason}): export or fetch it again."
-        ) from error
-
-
-def _contract(
-    path: Path, session: ort.InferenceSession, metadata: dict[str, str]
-) -> tuple[bool, dict[str, Array]]:
-    """Whether the model takes hints, and the default of each input that is a number."""
-    inputs = {value.name: value for value in session.get_inputs()}
-    if "L" not in inputs or "ab" not in {value.name for value in session.get_outputs()}:
-        raise BadModel(f"{path} is not a colorizer: it needs an input L and an output ab.")
-    defaults = {}
-    for name, value in inputs.items():
-        is_number = value.shape in ([], [1])
-        if value.type != "tensor(float)" or not (is_number or name in ("L", "hints")):
-            raise BadModel(
-                f"{path} asks for {name}, {value.type} of shape {value.shape}, which is not part "
-                "of the contract: export it with L, hints and float32 numbers only."
-            )
-        if is_number:
-            default = _number(path, metadata, f"default_{name}", None)
-            defaults[name] = np.full(value.shape, default, np.float32)
-    return "hints" in inputs, defaults
-
-
-def _number(path: Path, metadata: dict[str, str], key: str, default: float | None) -> float:
-    try:
-        return float(metadata[key] if default is None else metadata.get(key, default))
-    except (KeyError, ValueError) as error:
-        raise BadModel(
-            f"{path} needs a number as metadata {key}, not {metadata.get(key)}: export it with one."
-        ) from error
-
-
-# --- sizes ------------------------------------------------------------------------------------
+def _cell(spot: Array, small: Array, answer: Array) -> tuple[int, int]:
+    """The cell of an answer ``(N, Q, h, w)`` in which a spot on ``small`` lies."""
+    cells = answer.shape[2:]
+    scaled = spot[:, :2] * (np.array(cells) / small.shape)
+    row, column = hint_files.pixel(scaled, (cells[0], cells[1]))[0]
+    return int(row), int(column)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
@@ -293,12 +429,3 @@ def _network_size(height: int, width: int, size: int) -> tuple[int, int]:
     short, long = sorted((height, width))
     scale = min(1.0, size / short, _LONGEST * size / long)
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _pad(planes: Array, multiple: int, mode: Any) -> Array:
-    """(N, C, H, W) as float32, grown below and to the right to multiples of ``multiple``.
-
-    "symmetric" mirrors, however small the picture; "constant" adds zeros.
-    """
-    bottom, right = (-length % multiple for length in planes.shape[2:])
-    return np.pad(planes.astype(np.float32), ((0, 0), (0, 0), (0, bottom), (0, right)), mode)

@@ -235,6 +235,9 @@ def describe(run: Path, network: Network, name: str, figures: dict[str, Any]) ->
         "figures": json.dumps(figures),
         "commit": _commit(),
     }
+    centres = getattr(network.head, "centres", None)  # of heads that answer a distribution
+    if centres is not None:
+        facts["centres"] = json.dumps(centres.tolist())
     return facts | {f"default_{k}": str(v) for k, v in network.head.scalars.items()}
 
 

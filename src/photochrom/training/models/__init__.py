@@ -36,15 +36,24 @@ class Network(nn.Module):
         """The backbone's raw channels, for ``head.loss``."""
         if not self.takes_hints:
             return self.backbone(lightness)  # type: ignore[no-any-return]
-        if hints is None:
-            hints = lightness.new_zeros(1).expand(lightness.shape[0], 3, *lightness.shape[2:])
-        return self.backbone(lightness, hints)  # type: ignore[no-any-return]
+        return self.backbone(lightness, _or_none(hints, lightness))  # type: ignore[no-any-return]
 
     def answer(
         self, lightness: Tensor, hints: Tensor | None = None, **scalars: Tensor
     ) -> dict[str, Tensor]:
         """``ab`` ``(N, 2, H, W)``, and what else the head can tell, by name."""
-        return self.head.answer(self(lightness, hints).float(), lightness, **scalars)
+        if not self.takes_hints:
+            return self.head.answer(self(lightness).float(), lightness, **scalars)
+        raw, features = self.backbone.look(lightness, _or_none(hints, lightness))
+        answer = self.head.answer(raw.float(), lightness, **scalars)
+        return answer | {"features": features.float()}
+
+
+def _or_none(hints: Tensor | None, lightness: Tensor) -> Tensor:
+    """The hints, or the planes that stand for none."""
+    if hints is not None:
+        return hints
+    return lightness.new_zeros(1).expand(lightness.shape[0], 3, *lightness.shape[2:])
 
 
 MODELS: dict[str, Callable[[float, str], Network]] = {

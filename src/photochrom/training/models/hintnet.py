@@ -60,8 +60,13 @@ class HintNet(nn.Module):
         self.encoder.pretrain()
 
     def forward(self, lightness: Tensor, hints: Tensor) -> Tensor:
+        return self.look(lightness, hints)[0]
+
+    def look(self, lightness: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+        """The answer, and the encoder's features at stride 16, which tell what is where."""
         scaled = torch.cat([hints[:, :2] / AB_REACH, hints[:, 2:]], 1)
         features = self.encoder.of_lightness(lightness, self.hints(scaled))
+        seen = features[-2]
         x = features.pop()
         tint = (scaled[:, :2] * (1 - scaled[:, 2:])).mean((2, 3))
         x = x + (self.context(x.mean((2, 3))) + self.tint(tint))[:, :, None, None]
@@ -71,7 +76,7 @@ class HintNet(nn.Module):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = x + way_in(pool_hints(scaled, stride))
             x = up(torch.cat([x, features.pop()], 1))
-        return self.last(x)  # type: ignore[no-any-return]
+        return self.last(x), seen
 
 
 def _encoder(name: str) -> Encoder | TimmEncoder:

@@ -1,0 +1,50 @@
+"""Training: train and export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional
+
+from photochrom.commands.shared import needs
+from photochrom.training.presets import PRESETS, Session
+
+
+def export(
+    run: Positional[Path],
+    /,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the .onnx file to write")],
+    name: Annotated[str, tyro.conf.arg(help="what the model calls itself")] = "",
+    fp16: Annotated[bool, tyro.conf.arg(help="store weights in 16 bits: half the file")] = False,
+) -> int:
+    """Make one ONNX file of a trained run, and check that it answers as the network does.
+
+    Example: photochrom export runs/mine -o mine.onnx --fp16
+    """
+    with needs("train"):
+        from photochrom.training.export import export as make
+    difference = make(run, out, name=name, fp16=fp16)
+    print(f"{out} (at most {difference:.2g} in ab from the network)")  # noqa: T201
+    return 0
+
+
+_Preset = tyro.extras.subcommand_type_from_defaults(
+    {name: experiment for name, (_, experiment) in PRESETS.items()},
+    {name: description for name, (description, _) in PRESETS.items()},
+)
+
+
+def train(
+    experiment: OmitArgPrefixes[OmitSubcommandPrefixes[_Preset]],  # type: ignore[valid-type]
+    session: OmitArgPrefixes[Session],
+) -> int:
+    """Train a colorizer; every setting of the preset is a flag.
+
+    Example: photochrom train hintnet --data photos/ --out runs/mine --minutes 60
+    """
+    with needs("train"):
+        from photochrom.training.train import train as fit
+    fit(experiment, session)
+    return 0

@@ -1,0 +1,98 @@
+"""What can be asked of a distribution over colours: how sure it is, what else it would be.
+
+``p`` is ``(N, Q, h, w)``, the probability of each of Q colours at each place; ``centres`` is
+``(Q, 2)``, their ab.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+_APART = 14.0  # ab, under which two colours of a palette are one to the eye
+_MOST_BITS = 6.0  # a fixed scale, so that maps of two photos compare; few places reach it
+_AROUND = 3  # cells: side of the square over which a colour is drawn for a region, not a cell
+
+
+def probabilities(logits: Array, temperature: float = 1.0) -> Array:
+    """p of logits ``(N, Q, h, w)``; a temperature under 1 sharpens, over 1 flattens."""
+    scaled = logits / np.float32(temperature)
+    p = np.exp(scaled - scaled.max(1, keepdims=True))
+    return np.asarray(p / p.sum(1, keepdims=True))
+
+
+def entropy(p: Array) -> Array:
+    """How unsure p is, in bits: 0 for certain to log2(Q), ``(N, h, w)``."""
+    return np.asarray(-(p * np.log2(np.maximum(p, 1e-12))).sum(1))
+
+
+def spread(p: Array, centres: Array) -> Array:
+    """How far the likely colours lie apart: standard deviation in ab, ``(N, h, w)``."""
+    moments = np.column_stack([centres, (centres**2).sum(1)])  # (Q, 3): ab, and its length squared
+    a, b, squares = np.einsum("qc,nqhw->cnhw", moments, p, optimize=True)
+    return np.asarray(np.sqrt(np.maximum(squares - a * a - b * b, 0)))
+
+
+def distinct(p: Array, centres: Array, most: int) -> tuple[Array, Array]:
+    """The likeliest colours that the eye tells apart.
+
+    Args:
+        p: ``(Q,)``, at one place.
+        centres: ``(Q, 2)``.
+        most: how many.
+
+    Returns:
+        ab ``(m, 2)`` and probabilities ``(m,)``, the likeliest first. Each of the Q counts towards
+        the nearest of the m, which stands at the mean of what it stands for; so they sum to 1.
+    """
+    chosen: list[int] = []
+    for q in np.argsort(-p, kind="stable"):
+        if all(np.hypot(*(centres[q] - centres[c])) >= _APART for c in chosen):
+            chosen.append(q)
+        if len(chosen) == most:
+            break
+    distance = np.linalg.norm(centres[:, None] - centres[chosen], axis=-1)  # (Q, m)
+    belongs = np.eye(len(chosen))[distance.argmin(1)] * p[:, None]  # (Q, m)
+    shares = belongs.sum(0)
+    ab = belongs.T @ centres / np.maximum(shares, 1e-12)[:, None]
+    order = np.argsort(-shares, kind="stable")
+    return ab[order].astype(np.float32), shares[order].astype(np.float32)
+
+
+def draw(
+    p: Array, centres: Array, taken: Array, apart: float, dice: np.random.Generator
+) -> tuple[int, int, Array]:
+    """A place where p is unsure, and a colour drawn for it.
+
+    Args:
+        p: ``(Q, h, w)``, of one photo.
+        centres: ``(Q, 2)``.
+        taken: ``(n, 2)``, rows and columns of places that are settled already.
+        apart: cells that the new place keeps from them, where there is such a place.
+        dice: decides the colour.
+
+    Returns:
+        Row, column and ab ``(2,)``.
+    """
+    side = (_AROUND, _AROUND)
+    unsure = cv2.blur(spread(p[None], centres)[0], side, borderType=cv2.BORDER_REPLICATE)
+    if len(taken):
+        rows, columns = np.indices(unsure.shape)
+        gap = np.min([np.hypot(rows - y, columns - x) for y, x in taken], axis=0)
+        unsure = unsure * np.clip(gap / apart, 1e-6, 1)
+    row, column = np.unravel_index(unsure.argmax(), unsure.shape)
+    reach = _AROUND // 2
+    near = p[:, max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
+    share = near.mean((1, 2), dtype=float)
+    return int(row), int(column), centres[dice.choice(len(share), p=share / share.sum())]
+
+
+def picture(bits: Array) -> Array:
+    """A map of entropy ``(H, W)`` to be looked at, ``(H, W, 3)`` uint8: black 0, yellow 6 bits."""
+    level = np.rint(np.clip(bits / _MOST_BITS, 0, 1) * 255).astype(np.uint8)
+    return cv2.cvtColor(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)

@@ -1,0 +1,194 @@
+"""Hints: colours known at points of a photo, in files and in the planes a network takes.
+
+A hint file is JSON, with positions in pixels of a photo of that size, upright as one sees it:
+
+    {"size": [1200, 800], "hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}
+
+Of a colour only the ab counts: the lightness is that of the photo. ``"color": [a, b]`` gives it
+directly. Where the photo is larger or smaller than ``size``, positions move with it; without
+``size`` they are taken as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ImageColor
+
+from photochrom import atomic
+from photochrom.color import rgb_to_lab
+from photochrom.errors import BadOption
+
+Array = npt.NDArray[Any]
+
+PATCH = 5
+"""Side of the square that stands for a hint in the network's planes; it trained with 1..9."""
+MOST = 1000
+"""Hints a photo may have: each is weighed against all others."""
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A colour at a point of a photo.
+
+    Raises:
+        BadOption: the position is not a number, or the colour is none.
+    """
+
+    x: float
+    """Pixels from the left; the middle of the first pixel is 0.5."""
+    y: float
+    """Pixels from the top."""
+    color: str | tuple[float, float]
+    """``"#7a8b4f"``, a CSS name such as ``"olive"``, or a and b."""
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(c, int | float) and math.isfinite(c) for c in (self.x, self.y)):
+            raise BadOption(f"A hint is at ({self.x}, {self.y}): give numbers of pixels.")
+        _ = self.ab
+
+    @property
+    def ab(self) -> tuple[float, float]:
+        """The colour apart from its lightness, -128..127."""
+        if isinstance(self.color, str):
+            try:
+                rgb = ImageColor.getrgb(self.color)[:3]
+            except ValueError as error:
+                raise BadOption(
+                    f"{self.color!r} is no colour: write it as '#7a8b4f' or a name such as 'olive'."
+                ) from error
+            _, a, b = rgb_to_lab(np.array(rgb, float) / 255, axis=0).tolist()
+            return a, b
+        try:
+            a, b = (float(c) for c in self.color)
+        except (TypeError, ValueError):
+            a = b = math.nan
+        if not (abs(a) <= 128 and abs(b) <= 128):
+            raise BadOption(f"{self.color} is no colour: give a and b, from -128 to 127.")
+        return a, b
+
+
+def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
+    """The hints of a file.
+
+    Args:
+        path: JSON, see the module.
+        size: width and height of the photo they are for, to which positions are brought.
+
+    Raises:
+        BadOption: no such file, or it holds no hints.
+    """
+    try:
+        content = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadOption(f"{path} cannot be read as hints ({error}): give a JSON file.") from error
+    try:
+        return parse(content, size)
+    except BadOption as error:
+        raise BadOption(f"{path}: {error}") from error
+
+
+def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
+    """The hints of a file's content; the same errors."""
+    try:
+        across, down = (1.0, 1.0)
+        if content.get("size") is not None and size is not None:
+            width, height = (float(side) for side in content["size"])
+            across, down = size[0] / width, size[1] / height
+        entries = [(e["x"], e["y"], e["color"]) for e in content["hints"]]
+        hints = [Hint(x, y, c if isinstance(c, str) else (c[0], c[1])) for x, y, c in entries]
+    except BadOption:
+        raise
+    except (
+        AttributeError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+    ) as error:
+        raise BadOption(
+            'these are no hints: write {"hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}.'
+        ) from error
+    return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in hints)
+
+
+def write(
+    hints: Iterable[Hint], path: str | os.PathLike[str], size: tuple[int, int] | None = None
+) -> None:
+    """Write a hint file: the whole file, or none and CannotWrite.
+
+    Args:
+        hints: to be written.
+        path: the file, replaced if it exists.
+        size: width and height of their photo, so that they fit it when it is scaled.
+    """
+    entries = [{"x": hint.x, "y": hint.y, "color": hint.color} for hint in hints]
+    content = ({} if size is None else {"size": list(size)}) | {"hints": entries}
+    text = json.dumps(content, indent=1) + "\n"
+    atomic.write(Path(path), lambda part: part.write_text(text, "utf-8"))
+
+
+def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> Array:
+    """Where hints on a photo lie in a smaller picture of it.
+
+    Args:
+        hints: on the photo.
+        photo: its height and width.
+        small: height and width of the smaller picture.
+
+    Returns:
+        ``(n, 4)`` float32: y and x in pixels of the smaller picture, a, b.
+
+    Raises:
+        BadOption: a hint lies outside the photo, or there are too many.
+    """
+    height, width = photo
+    if len(hints) > MOST:
+        raise BadOption(f"{len(hints)} hints are more than {MOST}: leave some out.")
+    for hint in hints:
+        if not (0 <= hint.x <= width and 0 <= hint.y <= height):
+            raise BadOption(
+                f"A hint at x = {hint.x:g}, y = {hint.y:g} lies outside the photo, which is "
+                f"{width} pixels wide and {height} high: move it."
+            )
+    down, across = small[0] / height, small[1] / width
+    rows = [(hint.y * down, hint.x * across, *hint.ab) for hint in hints]
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
+    """The planes a network takes, ``(3, H, W)`` float32: a, b and a mask of 0 or 1.
+
+    Args:
+        spots: ``(n, 4)``, as of :func:`spots`. Where patches overlap each pixel shows the nearest.
+        size: H and W.
+        patch: side of the square that each spot fills, odd.
+    """
+    shown = np.zeros((3, *size), np.float32)
+    nearest = np.full(size, np.inf, np.float32)
+    for spot in spots:
+        (y, x), reach = pixel(spot[None], size)[0], patch // 2
+        square = np.s_[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+        rows, columns = (np.arange(length)[part] for length, part in zip(size, square, strict=True))
+        distance = np.hypot(rows[:, None] - y, columns - x)
+        closer = distance < nearest[square]
+        nearest[square][closer] = distance[closer]
+        shown[:, *square][:, closer] = np.array([*spot[2:], 1], np.float32)[:, None]
+    return shown
+
+
+def pixel(spots: Array, size: tuple[int, int]) -> Array:
+    """Row and column of the pixel that each spot lies in, ``(n, 2)`` int64; the edge belongs to
+    the last.
+    """
+    last = np.array(size) - 1
+    return np.asarray(np.minimum(np.floor(spots[:, :2]).astype(np.int64), last))

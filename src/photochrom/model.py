@@ -1,0 +1,217 @@
+"""Models: an ONNX file that keeps the contract, and nothing else known or asked about it.
+
+=============  ======================  =========================================================
+input          L                       (N, 1, H, W) float32, 0..100
+input          hints, optional         (N, 3, H, W) float32: a, b, and a mask of 0 or 1
+input          any others              float32 numbers (), or (1,), such as vivid; metadata
+                                       ``default_<name>`` holds what is used when none is asked for
+output         ab                      (N, 2, H, W) float32, -128..127
+output         logits, optional        (N, Q, H/s, W/s): log of the probability of Q colours, up to
+                                       a number for each place; metadata ``centres`` holds their ab
+output         features, optional      (N, F, H/s, W/s): what is where, to find it elsewhere
+metadata       name, version           words about the model
+metadata       multiple                H and W must be multiples of it; 32 unless it says so
+metadata       size                    the short side it likes best; 256 unless it says so
+=============  ======================  =========================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from photochrom.errors import BadModel, BadOption
+
+Array = npt.NDArray[Any]
+
+WEIGHTS = Path(__file__).with_name("weights")
+DEFAULT_MODEL = "hintnet"
+
+
+def available() -> list[str]:
+    """The names of the models that come with the package."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
+
+
+class Model:
+    """A model, loaded once; threads may share it.
+
+    Args:
+        model: a path to an ONNX file, or the name of one that comes with the package.
+        threads: CPU threads for the network; by default one per core.
+
+    Raises:
+        BadModel: there is no such model, or it does not keep the contract.
+        BadOption: no such number of threads.
+    """
+
+    def __init__(self, model: str | os.PathLike[str], threads: int | None = None) -> None:
+        self.path = _find(model)
+        self._session = _load(self.path, threads)
+        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+        """What the model says of itself: name, version, licence and the like."""
+        self.multiple = int(self._number("multiple", 32))
+        self.size = int(self._number("size", 256))
+        self.outputs = {value.name for value in self._session.get_outputs()}
+        inputs = {value.name: value for value in self._session.get_inputs()}
+        if "L" not in inputs or "ab" not in self.outputs:
+            raise BadModel(f"{self.path} is not a colorizer: it needs an input L and an output ab.")
+        self.takes_hints = "hints" in inputs
+        self.defaults = {
+            name: default
+            for name, value in inputs.items()
+            if (default := self._default(value)) is not None
+        }
+        """The inputs that are numbers, and what they are unless asked for."""
+        self.has_distribution = "logits" in self.outputs and "centres" in self.metadata
+
+    def run(
+        self, L: Array, hints: Array | None, outputs: Sequence[str], **asked: float | None
+    ) -> list[Array]:
+        """Some of the model's outputs for lightness of any size.
+
+        Args:
+            L: ``(N, 1, H, W)`` in 0..100.
+            hints: ``(N, 3, H, W)``, or none.
+            outputs: their names.
+            **asked: numbers that the model has for inputs; None for its own default.
+
+        Returns:
+            Each output cut to what belongs to H and W.
+
+        Raises:
+            BadOption: the shapes are wrong, or the model has no such input or output.
+            BadModel: what it answers breaks the contract.
+        """
+        if L.ndim != 4 or L.shape[1] != 1 or L.size == 0:
+            raise BadOption(f"L has shape {L.shape}: give (N, 1, H, W).")
+        if absent := sorted(set(outputs) - self.outputs):
+            raise BadOption(f"{self.path.stem} tells no {absent[0]}: use a model that does.")
+        n, height, width = len(L), L.shape[2], L.shape[3]
+        inputs = {"L": _pad(L, self.multiple, "symmetric")} | self.numbers(**asked)
+        if hints is not None:
+            if not self.takes_hints:
+                raise BadOption(f"{self.path.stem} takes no hints: leave them out.")
+            if hints.shape != (n, 3, height, width):
+                raise BadOption(
+                    f"hints have shape {hints.shape}: give (N, 3, H, W) for L {L.shape}."
+                )
+        if self.takes_hints:
+            known = np.zeros((n, 3, height, width)) if hints is None else hints
+            inputs["hints"] = _pad(known, self.multiple, "constant")
+        answers = self._session.run(list(outputs), inputs)
+        padded = inputs["L"].shape
+        for name, answer in zip(outputs, answers, strict=True):
+            fits = name != "ab" or answer.shape == (n, 2, *padded[2:])
+            if answer.ndim != 4 or len(answer) != n or not fits or not np.isfinite(answer).all():
+                raise BadModel(
+                    f"{self.path} answered {name} of shape {answer.shape}, or not numbers, to L of "
+                    f"shape {padded}: export it again, with sizes that may vary."
+                )
+        return [_crop(answer, (height, width), padded) for answer in answers]
+
+    def centres(self) -> Array:
+        """ab of the colours that ``logits`` speaks of, ``(Q, 2)`` float32.
+
+        Raises:
+            BadOption: the model tells no distribution.
+        """
+        if not self.has_distribution:
+            raise BadOption(
+                f"{self.path.stem} tells no distribution over colours: use a model that does, "
+                f"such as {DEFAULT_MODEL}."
+            )
+        return np.array(json.loads(self.metadata["centres"]), np.float32).reshape(-1, 2)
+
+    def numbers(self, **asked: float | None) -> dict[str, Array]:
+        """The inputs that are numbers: what was asked for over what the model says.
+
+        Raises:
+            BadOption: the model has no such input, or the number is out of range.
+        """
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        for name, value in wanted.items():
+            if name not in self.defaults:
+                raise BadOption(f"{self.path.stem} has no {name}: leave the option out.")
+            if not np.isfinite(value):
+                raise BadOption(f"{name} is {value}: give a finite number.")
+            if name == "vivid" and not 0 <= value <= 1:
+                raise BadOption(f"vivid is {value}: give a number from 0 to 1.")
+        return {
+            name: np.full_like(default, wanted.get(name, default))
+            for name, default in self.defaults.items()
+        }
+
+    def _default(self, value: Any) -> Array | None:
+        """What an input that is a number holds when none is asked for; None for a picture."""
+        is_number = value.shape in ([], [1])
+        if value.type != "tensor(float)" or not (is_number or value.name in ("L", "hints")):
+            raise BadModel(
+                f"{self.path} asks for {value.name}, {value.type} of shape {value.shape}, which is "
+                "not part of the contract: export it with L, hints and float32 numbers only."
+            )
+        if not is_number:
+            return None
+        return np.full(value.shape, self._number(f"default_{value.name}", None), np.float32)
+
+    def _number(self, key: str, default: float | None) -> float:
+        told = self.metadata.get(key, default)
+        try:
+            return float(told)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise BadModel(
+                f"{self.path} needs a number as metadata {key}, not {told}: export it with one."
+            ) from error
+
+
+def _find(model: str | os.PathLike[str]) -> Path:
+    path = Path(model)
+    if path.suffix != ".onnx" and not path.exists():
+        path = WEIGHTS / f"{model}.onnx"
+        if not path.is_file():
+            names = ", ".join(available()) or "none is installed"
+            raise BadModel(f"There is no model {model}: give a path, or one of: {names}.")
+    if not path.is_file():
+        raise BadModel(f"{path} is not a file: check the path of the model.")
+    return path
+
+
+def _load(path: Path, threads: int | None) -> ort.InferenceSession:
+    if threads is not None and threads < 1:
+        raise BadOption(f"threads is {threads}: give 1 or more.")
+    ort.disable_telemetry_events()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0  # 0: one per core
+    options.log_severity_level = 3  # errors
+    try:
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime has an exception of its own for every cause
+        reason = str(error).splitlines()[0]
+        raise BadModel(
+            f"{path} cannot be loaded as an ONNX model ({reason}): export or fetch it again."
+        ) from error
+
+
+def _pad(planes: Array, multiple: int, mode: Any) -> Array:
+    """(N, C, H, W) as float32, grown below and to the right to multiples of ``multiple``.
+
+    "symmetric" mirrors, however small the picture; "constant" adds zeros.
+    """
+    bottom, right = (-length % multiple for length in planes.shape[2:])
+    return np.pad(planes.astype(np.float32), ((0, 0), (0, 0), (0, bottom), (0, right)), mode)
+
+
+def _crop(answer: Array, size: tuple[int, int], padded: tuple[int, ...]) -> Array:
+    """What of an answer, at any stride, belongs to the picture before it was padded."""
+    height, width = (
+        -(-side * told // grown)
+        for side, told, grown in zip(size, answer.shape[2:], padded[2:], strict=True)
+    )
+    return answer[:, :, :height, :width]

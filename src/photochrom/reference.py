@@ -1,0 +1,54 @@
+"""Colours from a reference photo: where the same thing is seen in both, its colour is a hint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+MOST = 40
+"""Places at most, the surest first: more add no new region, only contradictions."""
+LIKENESS = 0.6
+"""Cosine between features from which two places show the same thing. Halves of one photo match at\n0.7 and more in the median, photos of different things at 0.3 to 0.45, 5 in 100 of them over 0.55."""
+
+
+def match(
+    features: Array, others: Array, *, likeness: float = LIKENESS, most: int = MOST
+) -> tuple[Array, Array, Array]:
+    """Places of a photo and of a reference that show the same thing.
+
+    Two places match if each is the one most like the other (mutual nearest neighbours) and they
+    are like enough. Features count as they differ from what is everywhere in the two photos.
+
+    Args:
+        features: ``(F, h, w)``, of the photo.
+        others: ``(F, h', w')``, of the reference.
+        likeness: the least cosine.
+        most: how many, the surest first.
+
+    Returns:
+        Cells of the photo ``(n, 2)``, cells of the reference ``(n, 2)``, as row and column, and
+        their likeness ``(n,)``.
+    """
+    mine, theirs = (f.reshape(len(f), -1).T.astype(np.float32) for f in (features, others))
+    usual = np.concatenate([mine, theirs]).mean(0)
+    mine, theirs = (_unit(f - usual) for f in (mine, theirs))
+    like = mine @ theirs.T
+    best = like.argmax(1)
+    found = np.flatnonzero(like.argmax(0)[best] == np.arange(len(mine)))
+    sure = like[found, best[found]]
+    order = np.argsort(-sure, kind="stable")[:most]
+    order = order[sure[order] >= likeness]
+    here, there = found[order], best[found[order]]
+    return (
+        np.stack(np.unravel_index(here, features.shape[1:]), 1),
+        np.stack(np.unravel_index(there, others.shape[1:]), 1),
+        sure[order],
+    )
+
+
+def _unit(vectors: Array) -> Array:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6))
