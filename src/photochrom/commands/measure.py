@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -14,6 +14,10 @@ from tyro.conf import Positional
 
 from photochrom.commands.shared import Most, load, needs, say
 from photochrom.errors import BadOption, PhotochromError
+
+if TYPE_CHECKING:
+    from photochrom.colorizer import Colorizer
+    from photochrom.study.results import Results
 
 
 def evaluate(
@@ -30,6 +34,13 @@ def evaluate(
     vivid: Annotated[
         tuple[float, ...], tyro.conf.arg(help="a row of each model for each of these settings")
     ] = (),
+    hints: Annotated[
+        tuple[int, ...],
+        tyro.conf.arg(help="a row of each model, at the first --vivid, for so many true hints"),
+    ] = (),
+    figures: Annotated[
+        Path | None, tyro.conf.arg(help="a folder for pictures of the trade-off and the hints")
+    ] = None,
     held_out: Annotated[
         float | None, tyro.conf.arg(help="only this share: what training with it held out")
     ] = None,
@@ -43,15 +54,19 @@ def evaluate(
     from photochrom.study import evaluate as study
 
     rows: dict[str, Callable[[Any], Any]] = {}
+    hinted: dict[str, Callable[[Any, Any], Any]] = {}
     for model in models:
-        predict = load(_exported(model)).predict
+        colorizer = load(_exported(model))
         name = Path(model).name.removesuffix(".onnx")
-        if name in rows:
+        settings: dict[str, float | None] = {f"{name}, vivid {value:g}": value for value in vivid}
+        settings = settings or {name: None}
+        if settings.keys() & rows.keys():
             raise BadOption(f"Two models are called {name}: rename one of the files.")
-        for value in vivid:
-            rows[f"{name}, vivid {value:g}"] = partial(predict, vivid=value)
-        if not vivid:
-            rows[name] = predict
+        for row, value in settings.items():
+            rows[row] = partial(colorizer.predict, vivid=value)
+        if hints:
+            row, value = next(iter(settings.items()))
+            hinted[row] = partial(_painted, colorizer, value)
     sources = shards.find(data)
     if held_out is not None:
         sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
@@ -62,6 +77,8 @@ def evaluate(
         results = study.evaluate(
             _decoded(sources[:most], unreadable),
             rows,
+            hinted=hinted,
+            hint_counts=hints,
             protocol=protocol,
             total=len(sources[:most]),
         )
@@ -70,11 +87,28 @@ def evaluate(
             say(reason)
     if json is not None:
         results.write(json)
+    if figures is not None:
+        _draw(results, figures, bool(hints))
     if sys.stdout.isatty():
         Console().print(results.table())
     else:
         print(results.markdown())  # noqa: T201 - whole, however narrow the terminal
     return 1 if unreadable else 0
+
+
+def _painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any) -> Any:
+    """What the study asks, ``(1, 1, H, W)`` and spots to ``(1, 2, H, W)``, of a colorizer."""
+    return colorizer.paint(L[0, 0], spots, vivid=vivid)[None]
+
+
+def _draw(results: Results, folder: Path, hints: bool) -> None:
+    from photochrom.batch import make_room
+    from photochrom.study import curves
+
+    make_room(folder / "any")
+    curves.tradeoff(results, folder / "tradeoff.svg")
+    if hints:
+        curves.hint_curve(results, folder / "hints.svg")
 
 
 def _decoded(sources: Sequence[Any], unreadable: list[str]) -> Iterator[tuple[str, Any]]:

@@ -34,6 +34,8 @@ def sheet(
     size: Size = None,
     strength: Strength = 1.0,
     vivid: Vivid = None,
+    samples: Annotated[int, tyro.conf.arg(help="so many other versions of each")] = 0,
+    seed: Annotated[int, tyro.conf.arg(help="of the versions")] = 0,
     height: Annotated[int, tyro.conf.arg(help="of each row, pixels")] = 320,
     across: Annotated[int, tyro.conf.arg(help="photos side by side")] = 1,
     most: Most = None,
@@ -59,17 +61,23 @@ def sheet(
         except BadPhoto as error:
             failed.append(str(error))
             continue
-        after = colorizer.render(before, size=size, strength=strength, vivid=vivid)
+        versions: list[Any] = [()]
+        if samples:
+            versions += colorizer.versions(before, samples, seed, size=size)
+        coloured = [
+            colorizer.render(before, size=size, strength=strength, vivid=vivid, hints=version)
+            for version in versions
+        ]
         grey = colorizer.render(before, strength=0)
         original = _eight_bit(before) if _has_colour(before.pixels) else None
-        rows.append((_eight_bit(grey), _eight_bit(after), original))
+        rows.append([_eight_bit(grey), *map(_eight_bit, coloured), original])
     for reason in failed:
         say(reason)
     if not rows:
         raise BadData("None of the photos can be shown: name others.")
-    columns = ["grey", "coloured", "original"]
-    if all(row[2] is None for row in rows):
-        rows, columns = [row[:2] for row in rows], columns[:2]  # type: ignore[misc]
+    columns = ["grey", "coloured", *(f"version {i + 1}" for i in range(samples)), "original"]
+    if all(row[-1] is None for row in rows):
+        rows, columns = [row[:-1] for row in rows], columns[:-1]
     picture = make(rows, columns, height=height, across=across)
     batch.make_room(out)
     photographs.write(photographs.read(picture), out, force=force)
