@@ -100,28 +100,31 @@ class Colorizer:
         (ab,) = self.model.run(L, hints, ["ab"], vivid=vivid, temperature=temperature)
         return np.asarray(np.clip(ab, -128, 127))
 
-    def paint(self, L: Array, spots: Array, *, vivid: float | None = None) -> Array:
-        """Colours for lightness that meet what is known at some spots.
+    def paint(
+        self,
+        L: Array,
+        spots: Array | None = None,
+        *,
+        size: int | None = None,
+        vivid: float | None = None,
+    ) -> Array:
+        """Colours for lightness of any size that meet what is known at some spots.
 
         Args:
             L: (H, W) in 0..100.
-            spots: (n, 4): y and x in pixels, the middle of the first at 0.5, and a, b.
+            spots: (n, 4): y and x in pixels, the middle of the first at 0.5, and a, b; or none.
+            size: short side for the network, which sees L no larger; as for :meth:`colorize`.
             vivid: as for :meth:`predict`.
 
         Returns:
             ab, (2, H, W) float32. A model that takes no hints is corrected towards them all the
             same.
         """
-        if not len(spots):
-            return np.asarray(self.predict(L[None, None], vivid=vivid)[0])
-        asked = ["ab", "logits"] if self.model.has_distribution else ["ab"]
-        planes = self._planes(L, [spots])
-        ab, *logits = self.model.run(L[None, None], planes, asked, vivid=vivid)
-        unsure = None
-        if logits:
-            p = distribution.probabilities(logits[0])
-            unsure = distribution.spread(p, self.model.centres())[0]
-        return honour(ab[0], L, spots, unsure)
+        view = self._view(L, size)
+        down = np.array([*(np.array(view.small.shape) / L.shape), 1, 1], np.float32)
+        known = np.zeros((0, 4), np.float32) if spots is None else spots * down
+        chroma = self._chroma(view, known, vivid)
+        return chroma.rows(0, L.shape[0], L)
 
     # --- from photo to photo ------------------------------------------------------------------
 
@@ -145,8 +148,7 @@ class Colorizer:
         if strength == 0:
             return replace(photo, pixels=upsample.grey(L, depth))
         view = self._view(L, size)
-        ab = self.paint(view.small, view.spots(hints), vivid=vivid)
-        chroma = upsample.fit(ab, view.small, view.size)
+        chroma = self._chroma(view, view.spots(hints), vivid)
         rgb = upsample.recombine(L, chroma, strength=strength, dtype=depth)
         return replace(photo, pixels=rgb)
 
@@ -346,6 +348,20 @@ class Colorizer:
         )
 
     # --- inside -------------------------------------------------------------------------------
+
+    def _chroma(self, view: _View, spots: Array, vivid: float | None) -> upsample.Chroma:
+        """The colours of a view, for its photo's full size; spots are on the small one."""
+        L, asked = view.small, ["ab"]
+        if len(spots) and self.model.has_distribution:
+            asked.append("logits")
+        planes = self._planes(L, [spots])
+        ab, *logits = self.model.run(L[None, None], planes, asked, vivid=vivid)
+        unsure = None
+        if logits:
+            p = distribution.probabilities(logits[0])
+            unsure = distribution.spread(p, self.model.centres())[0]
+        ab = honour(np.clip(ab[0], -128, 127), L, spots, unsure)
+        return upsample.fit(ab, L, view.size)
 
     def _logits(self, L: Array, spots: Sequence[Array]) -> Array:
         """(N, Q, h, w) for N sets of spots on the same L."""

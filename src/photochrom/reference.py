@@ -12,7 +12,8 @@ Array = npt.NDArray[Any]
 MOST = 40
 """Places at most, the surest first: more add no new region, only contradictions."""
 LIKENESS = 0.6
-"""Cosine between features from which two places show the same thing. Halves of one photo match at\n0.7 and more in the median, photos of different things at 0.3 to 0.45, 5 in 100 of them over 0.55."""
+"""Cosine between features from which two places show the same thing. Halves of one photo match at
+0.7 and more in the median, photos of different things at 0.3 to 0.45."""
 
 
 def match(

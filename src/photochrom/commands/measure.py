@@ -63,7 +63,7 @@ def evaluate(
         if settings.keys() & rows.keys():
             raise BadOption(f"Two models are called {name}: rename one of the files.")
         for row, value in settings.items():
-            rows[row] = partial(colorizer.predict, vivid=value)
+            rows[row] = partial(_painted, colorizer, value)
         if hints:
             row, value = next(iter(settings.items()))
             hinted[row] = partial(_painted, colorizer, value)
@@ -96,8 +96,8 @@ def evaluate(
     return 1 if unreadable else 0
 
 
-def _painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any) -> Any:
-    """What the study asks, ``(1, 1, H, W)`` and spots to ``(1, 2, H, W)``, of a colorizer."""
+def _painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any = None) -> Any:
+    """What the study asks, ``(1, 1, H, W)`` and spots to ``(1, 2, H, W)``, as the tool does it."""
     return colorizer.paint(L[0, 0], spots, vivid=vivid)[None]
 
 
