@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 MakeModel = Callable[..., Path]
 
+CENTRES = [(0, 0), (25, 20), (-20, 20), (5, -30), (25, -15), (-15, -10)]
+"""ab of the colours that a toy's ``logits`` speak of; sRGB has them all at middle lightness."""
+
 
 def _constant(name: str, value: Any) -> onnx.NodeProto:
     tensor = numpy_helper.from_array(np.asarray(value, np.float32), f"{name}_value")
@@ -23,9 +27,41 @@ def _input(name: str, shape: list[Any], kind: int = TensorProto.FLOAT) -> onnx.V
     return helper.make_tensor_value_info(name, kind, shape)
 
 
+def _logits(hints: bool) -> list[onnx.NodeProto]:
+    """``logits_fine``: each colour has its own slope over L, and counts more near its own hint."""
+    centres = np.array(CENTRES, np.float32)
+    slopes = np.linspace(-0.02, 0.02, len(centres))[:, None, None, None]  # (Q, 1, 1, 1)
+    nodes = [
+        _constant("slopes", slopes),
+        helper.make_node("Conv", ["L", "slopes"], ["by_lightness" if hints else "logits_fine"]),
+    ]
+    if hints:
+        nodes += [
+            _constant("towards", centres[..., None, None] / 100),  # (Q, 2, 1, 1)
+            helper.make_node("Conv", ["known", "towards"], ["by_hints"]),
+            helper.make_node("Add", ["by_lightness", "by_hints"], ["logits_fine"]),
+        ]
+    return nodes
+
+
+def _features() -> list[onnx.NodeProto]:
+    """``features_fine``: sines of L of several wavelengths, and their cosines."""
+    waves = np.repeat([0.05, 0.11, 0.23, 0.47], 2)
+    return [
+        _constant("waves", waves[:, None, None, None]),
+        _constant("phases", np.tile([0, np.pi / 2], 4)),
+        helper.make_node("Conv", ["L", "waves", "phases"], ["turned"]),
+        helper.make_node("Sin", ["turned"], ["features_fine"]),
+    ]
+
+
 @pytest.fixture
 def make_model(tmp_path: Path) -> MakeModel:
-    """Writes a pixelwise colorizer: ab = slope * L + offset, plus hints, plus vivid on both."""
+    """Writes a pixelwise colorizer: ab = slope * L + offset, plus hints, plus vivid on both.
+
+    ``tells`` names what else it answers, in cells of ``stride`` pixels: "logits" over CENTRES, by
+    a line over L for each and for the likeness to a hint; "features" that tell any two L apart.
+    """
 
     def make(
         name: str = "toy",
@@ -34,6 +70,8 @@ def make_model(tmp_path: Path) -> MakeModel:
         offset: tuple[float, float] = (20.0, -30.0),
         hints: bool = False,
         vivid: list[int] | None = None,
+        tells: tuple[str, ...] = (),
+        stride: int = 4,
         metadata: dict[str, str] | None = None,
         rename: dict[str, str] | None = None,
     ) -> Path:
@@ -58,9 +96,16 @@ def make_model(tmp_path: Path) -> MakeModel:
             nodes.append(helper.make_node("Add", [last, "vivid"], ["lively"]))
             last = "lively"
         nodes.append(helper.make_node("Identity", [last], [names["ab"]]))
-        graph = helper.make_graph(nodes, name, inputs, [_input(names["ab"], ["N", 2, "H", "W"])])
+        outputs = [_input(names["ab"], ["N", 2, "H", "W"])]
+        for told in tells:
+            nodes += _logits(hints) if told == "logits" else _features()
+            cells = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+            nodes.append(helper.make_node("AveragePool", [f"{told}_fine"], [told], **cells))
+            outputs.append(_input(told, ["N", "C", "h", "w"]))
+        known = {"centres": json.dumps(CENTRES)} if "logits" in tells else {}
+        graph = helper.make_graph(nodes, name, inputs, outputs)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-        helper.set_model_props(model, metadata or {})
+        helper.set_model_props(model, known | (metadata or {}))
         onnx.checker.check_model(model)
         path = tmp_path / f"{name}.onnx"
         onnx.save(model, path)

@@ -5,16 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 from PIL import Image
 
-from photochrom import color, colorizer
+from photochrom import color, colorizer, model
 from photochrom.colorizer import Colorizer
-from photochrom.errors import BadModel, BadOption, BadPhoto, CannotWrite
+from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.photo import Photo
 
 MakeModel = Callable[..., Path]
@@ -60,20 +58,12 @@ def test_padding_changes_nothing(make_model: MakeModel, height: int, width: int,
 @pytest.mark.parametrize(("shape", "padded"), [((1, 1), (32, 32)), ((33, 64), (64, 64))])
 def test_the_network_sees_multiples_mirrored(make_model: MakeModel, shape, padded):
     colour = Colorizer(make_model())
-    colour._session = spy = Spy(colour._session)
+    colour.model._session = spy = Spy(colour.model._session)
     L = np.random.default_rng(0).uniform(0, 100, (1, 1, *shape)).astype(np.float32)
     colour.predict(L)
     seen = spy.seen[0]["L"]
     assert seen.shape[2:] == padded
     assert set(np.unique(seen)) == set(np.unique(L))  # nothing but the photo's own lightness
-
-
-def test_multiple_is_read_from_the_model(make_model: MakeModel):
-    colour = Colorizer(make_model(metadata={"multiple": "7", "name": "toy"}))
-    colour._session = spy = Spy(colour._session)
-    colour.predict(np.zeros((1, 1, 8, 7), np.float32))
-    assert spy.seen[0]["L"].shape == (1, 1, 14, 7)
-    assert colour.metadata["name"] == "toy"
 
 
 def test_ab_is_held_to_its_range(make_model: MakeModel):
@@ -118,62 +108,6 @@ def test_what_predict_refuses(make_model: MakeModel):
     hinted = Colorizer(make_model("hinted", hints=True))
     with pytest.raises(BadOption, match="hints have shape"):
         hinted.predict(L, np.zeros((1, 3, 5, 4)))
-
-
-def test_numbers_that_are_none_are_a_fault_of_the_model(make_model: MakeModel):
-    with pytest.raises(BadModel, match="or not numbers"):
-        Colorizer(make_model(offset=(float("nan"), 0))).predict(np.zeros((1, 1, 4, 4)))
-
-
-# --- models -----------------------------------------------------------------------------------
-
-
-def test_models_by_name(make_model: MakeModel, monkeypatch, tmp_path: Path):
-    make_model("other")
-    monkeypatch.setattr(colorizer, "WEIGHTS", tmp_path)
-    assert colorizer.available() == ["other"]
-    assert Colorizer("other").path == tmp_path / "other.onnx"
-    with pytest.raises(BadModel, match=r"no model missing: give a path, or one of: other\."):
-        Colorizer("missing")
-    with pytest.raises(BadModel, match="no model hintnet"):
-        Colorizer()
-    (tmp_path / "other.onnx").unlink()
-    with pytest.raises(BadModel, match="none is installed"):
-        Colorizer("other")
-
-
-def test_files_that_are_no_colorizers(make_model: MakeModel, tmp_path: Path):
-    text = tmp_path / "text.onnx"
-    text.write_text("not a model")
-    with pytest.raises(BadModel, match="cannot be loaded as an ONNX model"):
-        Colorizer(text)
-    with pytest.raises(BadModel, match="is not a file"):
-        Colorizer(tmp_path / "nothing.onnx")
-    for swap in ({"L": "image"}, {"ab": "rgb"}):
-        with pytest.raises(BadModel, match="needs an input L and an output ab"):
-            Colorizer(make_model(rename=swap))
-    with pytest.raises(BadModel, match="metadata default_vivid"):
-        Colorizer(make_model(vivid=[1]))
-    with pytest.raises(BadModel, match="metadata multiple, not many"):
-        Colorizer(make_model(metadata={"multiple": "many"}))
-    with pytest.raises(BadModel, match="asks for vivid"):
-        Colorizer(make_model(vivid=[2]))
-    with pytest.raises(BadOption, match="threads is 0"):
-        Colorizer(make_model(), threads=0)
-
-
-def test_a_network_of_one_fixed_output_is_found_out(tmp_path: Path):
-    value = helper.make_tensor("v", TensorProto.FLOAT, [1, 2, 1, 1], [1.0, 2.0])
-    graph = helper.make_graph(
-        [helper.make_node("Constant", [], ["ab"], value=value)],
-        "frozen",
-        [helper.make_tensor_value_info("L", TensorProto.FLOAT, ["N", 1, "H", "W"])],
-        [helper.make_tensor_value_info("ab", TensorProto.FLOAT, ["N", 2, "H", "W"])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(model, tmp_path / "frozen.onnx")
-    with pytest.raises(BadModel, match=r"shape \(1, 2, 1, 1\)"):
-        Colorizer(tmp_path / "frozen.onnx").predict(np.zeros((1, 1, 32, 32)))
 
 
 # --- colorize: the same kind comes back -------------------------------------------------------
@@ -275,20 +209,17 @@ def test_vivid_of_a_model_without_it(make_model: MakeModel, scene: np.ndarray):
         ((1, 1), 256, (1, 1)),
     ],
 )
-def test_aspect_ratio_is_kept(make_model: MakeModel, monkeypatch, shape, size, seen):
-    colour, asked = Colorizer(make_model()), []
-    predict = colour.predict
-    monkeypatch.setattr(
-        colour, "predict", lambda L, **options: (asked.append(L.shape), predict(L, **options))[1]
-    )
+def test_aspect_ratio_is_kept(make_model: MakeModel, shape, size, seen):
+    colour = Colorizer(make_model(metadata={"multiple": "1"}))
+    colour.model._session = spy = Spy(colour.model._session)
     out = colour.colorize(np.full(shape, 99, np.uint8), size=size)
     assert out.shape == (*shape, 3)
-    assert asked == [(1, 1, *seen)]
+    assert [inputs["L"].shape for inputs in spy.seen] == [(1, 1, *seen)]
 
 
 def test_the_size_is_the_models_unless_asked(make_model: MakeModel):
     colour = Colorizer(make_model(metadata={"size": "64"}))
-    colour._session = spy = Spy(colour._session)
+    colour.model._session = spy = Spy(colour.model._session)
     colour.colorize(np.zeros((128, 200), np.uint8))
     assert spy.seen[0]["L"].shape == (1, 1, 64, 128)
     with pytest.raises(BadOption, match="size is 16: give a number from 32 to 2048"):
@@ -315,7 +246,7 @@ def test_photos_larger_than_the_network(make_model: MakeModel):
 
 def test_module_function_loads_the_default_once(make_model: MakeModel, monkeypatch, tmp_path):
     make_model("hintnet")
-    monkeypatch.setattr(colorizer, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model, "WEIGHTS", tmp_path)
     colorizer._default.cache_clear()
     try:
         out = colorizer.colorize(np.full((8, 9), 70, np.uint8), strength=0.5)

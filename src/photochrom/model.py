@@ -18,6 +18,7 @@ metadata       size                    the short side it likes best; 256 unless 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,8 +58,8 @@ class Model:
         self._session = _load(self.path, threads)
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         """What the model says of itself: name, version, licence and the like."""
-        self.multiple = int(self._number("multiple", 32))
-        self.size = int(self._number("size", 256))
+        self.multiple = self._pixels("multiple", 32)
+        self.size = self._pixels("size", 256)
         self.outputs = {value.name for value in self._session.get_outputs()}
         inputs = {value.name: value for value in self._session.get_inputs()}
         if "L" not in inputs or "ab" not in self.outputs:
@@ -110,6 +111,8 @@ class Model:
         padded = inputs["L"].shape
         for name, answer in zip(outputs, answers, strict=True):
             fits = name != "ab" or answer.shape == (n, 2, *padded[2:])
+            if name == "logits" and self.has_distribution:
+                fits = answer.shape[1:2] == (len(self.centres()),)
             if answer.ndim != 4 or len(answer) != n or not fits or not np.isfinite(answer).all():
                 raise BadModel(
                     f"{self.path} answered {name} of shape {answer.shape}, or not numbers, to L of "
@@ -122,13 +125,20 @@ class Model:
 
         Raises:
             BadOption: the model tells no distribution.
+            BadModel: they are not pairs of numbers.
         """
         if not self.has_distribution:
             raise BadOption(
                 f"{self.path.stem} tells no distribution over colours: use a model that does, "
                 f"such as {DEFAULT_MODEL}."
             )
-        return np.array(json.loads(self.metadata["centres"]), np.float32).reshape(-1, 2)
+        try:
+            centres = np.array(json.loads(self.metadata["centres"]), np.float32).reshape(-1, 2)
+        except (TypeError, ValueError) as error:
+            raise BadModel(
+                f"{self.path} needs pairs of numbers as metadata centres: export it with them."
+            ) from error
+        return centres
 
     def numbers(self, **asked: float | None) -> dict[str, Array]:
         """The inputs that are numbers: what was asked for over what the model says.
@@ -160,6 +170,15 @@ class Model:
         if not is_number:
             return None
         return np.full(value.shape, self._number(f"default_{value.name}", None), np.float32)
+
+    def _pixels(self, key: str, default: int) -> int:
+        number = self._number(key, default)
+        if not 1 <= number < math.inf:
+            raise BadModel(
+                f"{self.path} needs 1 or more as metadata {key}, not {self.metadata[key]}: "
+                "export it with that."
+            )
+        return int(number)
 
     def _number(self, key: str, default: float | None) -> float:
         told = self.metadata.get(key, default)

@@ -1,0 +1,178 @@
+"""The contract that an ONNX file keeps, and what is said of one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from photochrom import model as models
+from photochrom.colorizer import Colorizer
+from photochrom.errors import BadModel, BadOption
+from photochrom.model import Model
+
+MakeModel = Callable[..., Path]
+
+
+def lightness(height: int, width: int, count: int = 1) -> np.ndarray:
+    ramp = np.linspace(0, 100, count * height * width, dtype=np.float32)
+    return ramp.reshape(count, 1, height, width)
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def test_models_by_name(make_model: MakeModel, monkeypatch, tmp_path: Path):
+    make_model("other")
+    monkeypatch.setattr(models, "WEIGHTS", tmp_path)
+    assert models.available() == ["other"]
+    assert Model("other").path == tmp_path / "other.onnx"
+    with pytest.raises(BadModel, match=r"no model missing: give a path, or one of: other\."):
+        Model("missing")
+    with pytest.raises(BadModel, match="no model hintnet"):
+        Colorizer()
+    (tmp_path / "other.onnx").unlink()
+    with pytest.raises(BadModel, match="none is installed"):
+        Model("other")
+
+
+def test_files_that_are_no_colorizers(make_model: MakeModel, tmp_path: Path):
+    text = tmp_path / "text.onnx"
+    text.write_text("not a model")
+    with pytest.raises(BadModel, match="cannot be loaded as an ONNX model"):
+        Model(text)
+    with pytest.raises(BadModel, match="is not a file"):
+        Model(tmp_path / "nothing.onnx")
+    for swap in ({"L": "image"}, {"ab": "rgb"}):
+        with pytest.raises(BadModel, match="needs an input L and an output ab"):
+            Model(make_model(rename=swap))
+    with pytest.raises(BadModel, match="metadata default_vivid"):
+        Model(make_model(vivid=[1]))
+    with pytest.raises(BadModel, match="asks for vivid"):
+        Model(make_model(vivid=[2]))
+    with pytest.raises(BadOption, match="threads is 0"):
+        Model(make_model(), threads=0)
+
+
+@pytest.mark.parametrize("key", ["multiple", "size"])
+@pytest.mark.parametrize("told", ["many", "nan", "inf", "0", "-32"])
+def test_metadata_that_is_no_number_of_pixels(make_model: MakeModel, key, told):
+    with pytest.raises(BadModel, match=f"metadata {key}, not {told}"):
+        Model(make_model(metadata={key: told}))
+
+
+@pytest.mark.parametrize("told", ["red", "[[1, 2], [3]]", '{"a": 1}', "[[1, 2, 3]]"])
+def test_centres_that_are_no_colours(make_model: MakeModel, told):
+    with pytest.raises(BadModel, match="metadata centres"):
+        Model(make_model(tells=("logits",), metadata={"centres": told})).centres()
+
+
+def test_metadata_is_what_the_model_says_of_itself(make_model: MakeModel):
+    model = Model(make_model(metadata={"name": "toy", "multiple": "7", "size": "64"}))
+    assert model.metadata["name"] == "toy"
+    assert (model.multiple, model.size) == (7, 64)
+
+
+# --- what it can do ---------------------------------------------------------------------------
+
+
+def test_a_model_can_what_its_names_say(make_model: MakeModel):
+    plain = Model(make_model("plain"))
+    assert not plain.takes_hints
+    assert not plain.has_distribution
+    able = Model(make_model("able", hints=True, tells=("logits", "features")))
+    assert able.takes_hints
+    assert able.has_distribution
+    assert able.outputs == {"ab", "logits", "features"}
+
+
+@pytest.mark.parametrize("told", ["[[10, -20], [0.5, 0]]", "[10, -20, 0.5, 0]"])
+def test_centres_are_pairs_of_a_and_b(make_model: MakeModel, told):
+    centres = Model(make_model(tells=("logits",), metadata={"centres": told})).centres()
+    assert centres.dtype == np.float32
+    assert centres.tolist() == [[10, -20], [0.5, 0]]
+
+
+def test_without_centres_there_is_no_distribution(make_model: MakeModel):
+    with pytest.raises(BadOption, match="toy tells no distribution over colours: use a model that"):
+        Model(make_model()).centres()
+
+
+def test_an_output_that_is_missing_is_named(make_model: MakeModel):
+    with pytest.raises(BadOption, match="toy tells no features: use a model that does"):
+        Model(make_model()).run(lightness(4, 4), None, ["ab", "features"])
+
+
+def test_numbers_are_those_asked_for_over_the_models_own(make_model: MakeModel):
+    model = Model(make_model(vivid=[1], metadata={"default_vivid": "0.25"}))
+    assert {name: value.tolist() for name, value in model.numbers().items()} == {"vivid": [0.25]}
+    assert model.numbers(vivid=None)["vivid"] == 0.25
+    asked = model.numbers(vivid=0.75, temperature=None)["vivid"]
+    assert (asked.tolist(), asked.dtype, asked.shape) == ([0.75], np.float32, (1,))
+    assert Model(make_model("plain")).numbers(vivid=None) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"vivid": 1.5}, "vivid is 1.5: give a number from 0 to 1"),
+        ({"vivid": float("inf")}, "give a finite number"),
+        ({"temperature": 0.4}, "toy has no temperature: leave the option out"),
+    ],
+)
+def test_numbers_that_are_refused(make_model: MakeModel, asked, words):
+    model = Model(make_model(vivid=[], metadata={"default_vivid": "0"}))
+    with pytest.raises(BadOption, match=words):
+        model.numbers(**asked)
+
+
+# --- what it answers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stride", [1, 4, 8])
+@pytest.mark.parametrize("size", [(1, 1), (32, 64), (33, 47), (40, 31)])
+def test_each_output_is_cut_to_what_belongs_to_the_photo(make_model: MakeModel, size, stride):
+    model = Model(make_model(hints=True, tells=("logits", "features"), stride=stride))
+    L = lightness(*size, count=2)
+    ab, logits, features = model.run(L, None, ["ab", "logits", "features"])
+    cells = tuple(-(-side // stride) for side in size)
+    assert ab.shape == (2, 2, *size)
+    assert logits.shape == (2, len(model.centres()), *cells)
+    assert features.shape == (2, 8, *cells)
+
+
+def test_outputs_come_in_the_order_asked_for(make_model: MakeModel):
+    model = Model(make_model(tells=("logits", "features"), stride=1))
+    L = lightness(5, 6)
+    features, ab = model.run(L, None, ["features", "ab"])
+    assert (features.shape, ab.shape) == ((1, 8, 5, 6), (1, 2, 5, 6))
+    np.testing.assert_allclose(features[:, :1], np.sin(0.05 * L), atol=1e-5)
+
+
+def test_a_network_of_one_fixed_output_is_found_out(tmp_path: Path):
+    value = helper.make_tensor("v", TensorProto.FLOAT, [1, 2, 1, 1], [1.0, 2.0])
+    graph = helper.make_graph(
+        [helper.make_node("Constant", [], ["ab"], value=value)],
+        "frozen",
+        [helper.make_tensor_value_info("L", TensorProto.FLOAT, ["N", 1, "H", "W"])],
+        [helper.make_tensor_value_info("ab", TensorProto.FLOAT, ["N", 2, "H", "W"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(model, tmp_path / "frozen.onnx")
+    with pytest.raises(BadModel, match=r"answered ab of shape \(1, 2, 1, 1\)"):
+        Model(tmp_path / "frozen.onnx").run(lightness(32, 32), None, ["ab"])
+
+
+def test_logits_of_other_colours_than_the_centres_are_found_out(make_model: MakeModel):
+    model = Model(make_model(tells=("logits",), metadata={"centres": "[[0, 0], [10, 10]]"}))
+    with pytest.raises(BadModel, match="answered logits of shape"):
+        model.run(lightness(8, 8), None, ["logits"])
+
+
+def test_numbers_that_are_none_are_a_fault_of_the_model(make_model: MakeModel):
+    with pytest.raises(BadModel, match="or not numbers"):
+        Model(make_model(offset=(float("nan"), 0))).run(lightness(4, 4), None, ["ab"])
