@@ -33,6 +33,7 @@ def milliseconds(colorizer: Colorizer, spots: NDArray[np.float32], repeat: int) 
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="hintnet")
     parser.add_argument("--repeat", type=int, default=20)
@@ -41,11 +42,11 @@ def main() -> None:
     dice = np.random.default_rng(1)
     all_spots = dice.uniform([0, 0, -60, -60], [SIDE, SIDE, 60, 60], (max(COUNTS), 4))
     without = None
-    print("| hints | ms | ÷ none |\n| ---: | ---: | ---: |")  # noqa: T201
+    print("| hints | ms | ÷ none |\n| ---: | ---: | ---: |")
     for count in COUNTS:
         took = milliseconds(colorizer, all_spots[:count].astype(np.float32), given.repeat)
         without = without or took
-        print(f"| {count} | {took:.1f} | {took / without:.2f} |", flush=True)  # noqa: T201
+        print(f"| {count} | {took:.1f} | {took / without:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
