@@ -51,7 +51,7 @@ class Hint:
     """``"#7a8b4f"``, a CSS name such as ``"olive"``, or a and b."""
 
     def __post_init__(self) -> None:
-        if not all(isinstance(c, int | float) and math.isfinite(c) for c in (self.x, self.y)):
+        if not all(isinstance(c, int | float) and abs(c) < math.inf for c in (self.x, self.y)):
             raise BadOption(f"A hint is at ({self.x}, {self.y}): give numbers of pixels.")
         _ = self.ab
 
@@ -60,16 +60,16 @@ class Hint:
         """The colour apart from its lightness, -128..127."""
         if isinstance(self.color, str):
             try:
-                rgb = ImageColor.getrgb(self.color)[:3]
-            except ValueError as error:
+                rgb = np.array(ImageColor.getrgb(self.color)[:3], np.uint8)
+            except (ValueError, OverflowError) as error:
                 raise BadOption(
                     f"{self.color!r} is no colour: write it as '#7a8b4f' or a name such as 'olive'."
                 ) from error
-            _, a, b = rgb_to_lab(np.array(rgb, float) / 255, axis=0).tolist()
+            _, a, b = rgb_to_lab(rgb / 255, axis=0).tolist()
             return a, b
         try:
             a, b = (float(c) for c in self.color)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             a = b = math.nan
         if not (abs(a) <= 128 and abs(b) <= 128):
             raise BadOption(f"{self.color} is no colour: give a and b, from -128 to 127.")
@@ -88,7 +88,7 @@ def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> t
     """
     try:
         content = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadOption(f"{path} cannot be read as hints ({error}): give a JSON file.") from error
     try:
         return parse(content, size)
@@ -100,21 +100,17 @@ def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]
     """The hints of a file's content; the same errors."""
     try:
         across, down = (1.0, 1.0)
-        if content.get("size") is not None and size is not None:
+        if content.get("size") is not None:
             width, height = (float(side) for side in content["size"])
-            across, down = size[0] / width, size[1] / height
+            if not (0 < width < math.inf and 0 < height < math.inf):
+                raise BadOption(f"the size is {width:g} by {height:g}: give that of the photo.")
+            if size is not None:
+                across, down = size[0] / width, size[1] / height
         entries = [(e["x"], e["y"], e["color"]) for e in content["hints"]]
-        hints = [Hint(x, y, c if isinstance(c, str) else (c[0], c[1])) for x, y, c in entries]
+        hints = [Hint(x, y, c if isinstance(c, str) else tuple(c)) for x, y, c in entries]
     except BadOption:
         raise
-    except (
-        AttributeError,
-        KeyError,
-        IndexError,
-        TypeError,
-        ValueError,
-        ZeroDivisionError,
-    ) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadOption(
             'these are no hints: write {"hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}.'
         ) from error
@@ -174,7 +170,7 @@ def planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
         patch: side of the square that each spot fills, odd.
     """
     shown = np.zeros((3, *size), np.float32)
-    nearest = np.full(size, np.inf, np.float32)
+    nearest = np.full(size, np.inf)
     for spot in spots:
         (y, x), reach = pixel(spot[None], size)[0], patch // 2
         square = np.s_[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]

@@ -1,0 +1,245 @@
+"""Hints: what is one, their files, and the planes that a network takes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from photochrom import hints
+from photochrom.color import rgb_to_lab
+from photochrom.errors import BadOption, CannotWrite
+from photochrom.hints import Hint
+
+ab_values = st.floats(-127, 127, allow_nan=False)
+colours = st.one_of(
+    st.tuples(ab_values, ab_values),
+    st.sampled_from(["olive", "#7a8b4f", "#abc", "rgb(10, 200, 30)", "hsl(120, 50%, 50%)"]),
+)
+positions = st.floats(0, 1e5)
+any_hints = st.lists(st.builds(Hint, positions, positions, colours), max_size=5).map(tuple)
+
+
+# --- a hint -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "rgb"),
+    [
+        ("olive", (128, 128, 0)),
+        ("OLIVE", (128, 128, 0)),
+        ("#7a8b4f", (122, 139, 79)),
+        ("#abc", (170, 187, 204)),
+        ("#7a8b4f80", (122, 139, 79)),  # of what can be seen through, the colour
+        ("rgb(122, 139, 79)", (122, 139, 79)),
+    ],
+)
+def test_a_colour_is_written_as_in_css(written, rgb):
+    _, a, b = rgb_to_lab(np.array(rgb) / 255, axis=0)
+    assert Hint(1, 2, written).ab == pytest.approx((a, b))
+
+
+def test_a_colour_may_be_a_and_b():
+    assert Hint(1, 2, (12.5, -30)).ab == (12.5, -30)
+    assert Hint(1, 2, (-128, 127)).ab == (-128, 127)
+
+
+@pytest.mark.parametrize("colour", ["", "no colour", "#12", "#gggggg", "rgb(300, 0, 0)"])
+def test_what_is_no_colour_is_said(colour):
+    with pytest.raises(BadOption, match=r"is no colour: write it as '#7a8b4f' or a name"):
+        Hint(1, 2, colour)
+
+
+@pytest.mark.parametrize(
+    "colour",
+    [
+        *[(129, 0), (0, -128.5), (math.nan, 0), (0, math.inf), (10**400, 0)],
+        *[(1,), (1, 2, 3), ("a", "b"), None, 7, [[1], [2]]],
+    ],
+)
+def test_what_is_no_a_and_b_is_said(colour):
+    with pytest.raises(BadOption, match=r"is no colour: give a and b, from -128 to 127"):
+        Hint(1, 2, colour)
+
+
+@pytest.mark.parametrize("position", [math.nan, math.inf, -math.inf, "5", None, [1]])
+def test_a_position_is_a_number(position):
+    for x, y in ((position, 1), (1, position)):
+        with pytest.raises(BadOption, match=r"A hint is at .*: give numbers of pixels"):
+            Hint(x, y, "red")
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(given=any_hints, size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)))
+def test_a_file_gives_back_what_was_written(tmp_path: Path, given, size):
+    hints.write(given, tmp_path / "hints.json", size)
+    assert hints.read(tmp_path / "hints.json") == given
+    assert hints.read(tmp_path / "hints.json", size) == given
+
+
+def test_a_file_is_plain_json(tmp_path: Path):
+    hints.write([Hint(640, 210.5, "olive")], tmp_path / "hints.json", (1200, 800))
+    assert json.loads((tmp_path / "hints.json").read_text()) == {
+        "size": [1200, 800],
+        "hints": [{"x": 640, "y": 210.5, "color": "olive"}],
+    }
+
+
+def test_hints_move_with_the_size_of_their_photo(tmp_path: Path):
+    file = tmp_path / "hints.json"
+    hints.write([Hint(600, 200, "red")], file, (1200, 800))
+    assert hints.read(file, (2400, 400)) == (Hint(1200, 100, "red"),)
+    assert hints.read(file) == (Hint(600, 200, "red"),)
+    hints.write([Hint(600, 200, "red")], file)  # without its size, as it is
+    assert hints.read(file, (2400, 400)) == (Hint(600, 200, "red"),)
+
+
+def one(**changed: object) -> str:
+    return json.dumps({"hints": [{"x": 1, "y": 2, "color": "red"} | changed]})
+
+
+MALFORMED = {
+    "nothing": "",
+    "not JSON": "a hint",
+    "nested too deeply": "[" * 100_000,
+    "a list": '[{"x": 1, "y": 2, "color": "red"}]',
+    "a number": "7",
+    "no hints": '{"size": [4, 4]}',
+    "hints that are none": '{"hints": null}',
+    "hints that are numbers": '{"hints": [1, 2]}',
+    "hints that are a hint": '{"hints": {"x": 1, "y": 2, "color": "red"}}',
+    "no x": '{"hints": [{"y": 2, "color": "red"}]}',
+    "no colour": '{"hints": [{"x": 1, "y": 2}]}',
+    "x as a word": one(x="left"),
+    "x as nothing": one(x=None),
+    "x not a number": one(x=math.nan),
+    "x infinite": one(x=math.inf),
+    "an unknown colour": one(color="reddish"),
+    "a colour that is a number": one(color=7),
+    "a colour of one number": one(color=[7]),
+    "a colour of three": one(color=[7, 8, 9]),
+    "a colour out of range": one(color=[200, 0]),
+    "a colour beyond floats": one(color=[10**400, 0]),
+    "a size of zero": '{"size": [0, 4], "hints": []}',
+    "a size below zero": '{"size": [4, -4], "hints": []}',
+    "an infinite size": '{"size": [Infinity, 4], "hints": []}',
+    "a size beyond floats": f'{{"size": [{10**400}, 4], "hints": []}}',
+    "a size of one side": '{"size": [4], "hints": []}',
+    "a size that is a number": '{"size": 4, "hints": []}',
+}
+
+
+@pytest.mark.parametrize("size", [None, (40, 30)])
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED)
+def test_a_file_that_holds_no_hints_is_named_in_one_sentence(tmp_path: Path, text, size):
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    with pytest.raises(BadOption) as caught:
+        hints.read(file, size)
+    said = str(caught.value)
+    assert said.startswith(str(file))
+    assert said.endswith(".")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_file_that_is_missing_or_no_text(tmp_path: Path):
+    (tmp_path / "photo.json").write_bytes(b"\xff\xd8\xff")
+    for name in ("missing.json", "photo.json", ""):
+        with pytest.raises(BadOption, match=r"cannot be read as hints .*: give a JSON file"):
+            hints.read(tmp_path / name)
+
+
+def test_a_file_beyond_every_photo_scales_to_no_number(tmp_path: Path):
+    (tmp_path / "far.json").write_text('{"size": [1e-300, 1], "hints": ' + one(x=1e300)[10:])
+    with pytest.raises(BadOption, match=r"far\.json: A hint is at"):
+        hints.read(tmp_path / "far.json", (40, 30))
+
+
+def test_hints_are_written_whole_or_not_at_all(tmp_path: Path):
+    with pytest.raises(CannotWrite, match="choose a folder that exists"):
+        hints.write([], tmp_path / "missing" / "hints.json")
+
+
+# --- spots on the network's picture -----------------------------------------------------------
+
+
+def test_spots_lie_where_the_hints_do():
+    found = hints.spots([Hint(30, 5, (1, 2)), Hint(0, 20, (3, 4))], (20, 60), (10, 20))
+    assert found.dtype == np.float32
+    assert found.tolist() == [[2.5, 10, 1, 2], [10, 0, 3, 4]]
+    assert hints.spots([], (20, 60), (10, 20)).shape == (0, 4)
+
+
+@pytest.mark.parametrize(("x", "y"), [(-0.1, 5), (60.1, 5), (30, -1), (30, 20.5)])
+def test_a_hint_outside_the_photo_is_told_how_large_that_is(x, y):
+    with pytest.raises(BadOption, match="outside the photo, which is 60 pixels wide and 20 high"):
+        hints.spots([Hint(5, 5, "red"), Hint(x, y, "red")], (20, 60), (10, 20))
+
+
+def test_the_edge_of_the_photo_is_inside():
+    corners = [Hint(x, y, "red") for x in (0, 60) for y in (0, 20)]
+    found = hints.spots(corners, (20, 60), (10, 20))
+    assert hints.pixel(found, (10, 20)).tolist() == [[0, 0], [9, 0], [0, 19], [9, 19]]
+
+
+def test_more_hints_than_can_be_weighed_are_refused():
+    many = [Hint(1, 1, "red")] * (hints.MOST + 1)
+    assert len(hints.spots(many[1:], (4, 4), (4, 4))) == hints.MOST
+    with pytest.raises(BadOption, match="1001 hints are more than 1000: leave some out"):
+        hints.spots(many, (4, 4), (4, 4))
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.floats(0, 1), st.floats(0, 1))
+def test_every_position_lies_in_a_pixel(height, width, down, across):
+    spot = np.array([[height * down, width * across, 0, 0]], np.float32)
+    ((row, column),) = hints.pixel(spot, (height, width))
+    assert 0 <= row < height
+    assert 0 <= column < width
+    assert row <= spot[0, 0] <= row + 1
+    assert column <= spot[0, 1] <= column + 1
+
+
+# --- planes -----------------------------------------------------------------------------------
+
+
+def by_hand(spots: np.ndarray, size: tuple[int, int], patch: int) -> np.ndarray:
+    """Each pixel asks all spots."""
+    shown, where = np.zeros((3, *size), np.float32), hints.pixel(spots, size)
+    for place in np.ndindex(*size):
+        gaps = where - place
+        reached = np.flatnonzero(np.abs(gaps).max(1, initial=0) <= patch // 2)
+        if len(reached):
+            nearest = reached[np.hypot(*gaps[reached].T).argmin()]
+            shown[:, *place] = *spots[nearest, 2:], 1
+    return shown
+
+
+@given(st.data(), st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 3, 5, 9]))
+def test_planes_agree_with_asking_every_pixel(data, height, width, patch):
+    spot = st.tuples(st.floats(0, height, width=32), st.floats(0, width, width=32), ab_values)
+    rows = data.draw(st.lists(spot, max_size=6))
+    spots = np.array([(*row, -row[-1]) for row in rows], np.float32).reshape(-1, 4)
+    shown = hints.planes(spots, (height, width), patch)
+    assert shown.dtype == np.float32
+    np.testing.assert_array_equal(shown, by_hand(spots, (height, width), patch))
+
+
+def test_a_spot_fills_a_square_that_the_edges_cut():
+    shown = hints.planes(np.array([[0.5, 6.5, 10, -20]]), (4, 8))
+    assert (shown[2, :3, 4:] == 1).all()
+    assert shown[2].sum() == 3 * 4
+    assert set(np.unique(shown[2])) == {0, 1}
+    assert (shown[:2, :3, 4:] == np.reshape([10, -20], (2, 1, 1))).all()
+
+
+def test_where_squares_overlap_the_nearest_is_seen():
+    shown = hints.planes(np.array([[2.5, 2.5, 10, 0], [2.5, 5.5, 20, 0]]), (5, 8))
+    assert (shown[0] == [10, 10, 10, 10, 20, 20, 20, 20]).all()
