@@ -72,6 +72,9 @@ def evaluate(
         sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
     if json is not None and json.suffix != ".json":
         raise BadOption(f"{json} is no name for figures: end it in .json.")
+    if figures is not None:  # before the work, not after it
+        with needs("study"):
+            import matplotlib  # noqa: F401
     unreadable: list[str] = []
     try:
         results = study.evaluate(
