@@ -29,6 +29,7 @@ _EVERYWHERE = 0.15  # what all of a photo has in common, as the colour of its li
 _DOUBT = 0.03  # how much of a hint may be noise: contradicting neighbours are averaged
 _LEAST = 2.0  # ab: nothing is surer than this
 _STRIDE = 4  # pixels of a cell; of 8, 4, 2 and 1 none was better or worse by over 0.1 dB
+_CELLS = 64  # on the short side, or as many as there are pixels: in fewer a hint is smeared out
 
 
 def honour(ab: Array, L: Array, spots: Array, unsure: Array | None = None) -> Array:
@@ -46,8 +47,9 @@ def honour(ab: Array, L: Array, spots: Array, unsure: Array | None = None) -> Ar
     """
     if not len(spots):
         return ab
-    size = L.shape
-    cells = tuple(-(-side // _STRIDE) for side in size)
+    size, spots = L.shape, spots.astype(np.float32)
+    stride = max(1, min(_STRIDE, min(size) // _CELLS))
+    cells = tuple(-(-side // stride) for side in size)
     planes = [cv2.resize(p, cells[::-1], interpolation=cv2.INTER_AREA) for p in (L, *ab)]
     y, x = np.meshgrid(*((np.arange(n) + 0.5) / min(cells) / _REACH for n in cells), indexing="ij")
     scales = (_LIGHTNESS, _COLOUR, _COLOUR)
