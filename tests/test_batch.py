@@ -36,6 +36,20 @@ def test_results_are_not_photos(album):
     assert names(batch.inside(album, album / "out"), album) == expected
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".Jpg"])
+def test_results_of_a_photo_are_known_by_its_name(tmp_path, suffix):
+    for stem in ("a", "a.color", "a.color-2", "a.color-12", "a.color-b", "b.color-1"):
+        (tmp_path / f"{stem}{suffix}").touch()
+    found = {path.stem for path in batch.inside(tmp_path)}
+    assert found == {"a", "a.color-b", "b.color-1"}
+
+
+def test_a_result_may_have_another_format_than_its_photo(tmp_path):
+    for name in ("a.GIF", "a.color.png"):
+        (tmp_path / name).touch()
+    assert names(batch.inside(tmp_path), tmp_path) == ["a.GIF"]
+
+
 def test_folders_are_mirrored(album, tmp_path):
     out = tmp_path / "out"
     targets = [target for _, target in batch.jobs([album, album / "b.jpg"], out)]
@@ -63,6 +77,12 @@ def test_one_photo_may_name_its_file(album, tmp_path):
     ]
     with pytest.raises(BadOption, match="name a folder"):
         batch.jobs([album], tmp_path / "x.png")
+
+
+def test_versions_are_numbered_from_one():
+    target = Path("out") / "a.color.jpg"
+    assert batch.numbered(target, None) == [target]
+    assert [path.name for path in batch.numbered(target, 2)] == ["a.color-1.jpg", "a.color-2.jpg"]
 
 
 def test_nothing_to_do_is_said(tmp_path):

@@ -96,4 +96,5 @@ def _is_result(path: Path, given: Path, out: Path | None) -> bool:
         if inside_given and path.resolve().is_relative_to(results):
             return True
     stem = re.sub(r"\.color(-\d+)?$", "", path.stem)
-    return stem != path.stem and any(path.with_name(stem + kind).exists() for kind in SUFFIXES)
+    kinds = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
+    return stem != path.stem and any(path.with_name(stem + kind).exists() for kind in kinds)

@@ -1,0 +1,197 @@
+"""What a distribution over colours tells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from photochrom import distribution
+
+GRID = np.stack(np.meshgrid(np.arange(-60, 61, 12), np.arange(-60, 61, 12)), -1)
+CENTRES = GRID.reshape(-1, 2).astype(np.float32)  # (121, 2)
+logits = arrays.arrays(np.float32, (2, 9, 3, 4), elements=st.floats(-200, 200, width=32))
+
+
+def peaked(seed: int, *shape: int) -> np.ndarray:
+    """Distributions over CENTRES with a few likely colours each, ``(Q, *shape)``."""
+    p = np.random.default_rng(seed).gamma(0.1, size=(len(CENTRES), *shape)) + 1e-9
+    return (p / p.sum(0)).astype(np.float32)
+
+
+# --- probabilities ----------------------------------------------------------------------------
+
+
+@given(logits, st.floats(0.05, 20))
+def test_probabilities_sum_to_one(given, temperature):
+    p = distribution.probabilities(given, temperature)
+    assert p.dtype == np.float32
+    assert (p >= 0).all()
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
+
+
+def test_probabilities_forget_a_number_for_each_place():
+    given = np.random.default_rng(0).normal(size=(1, 5, 2, 2)).astype(np.float32)
+    p = distribution.probabilities(given)
+    np.testing.assert_allclose(p[0, 1] / p[0, 0], np.exp(given[0, 1] - given[0, 0]), rtol=1e-5)
+    np.testing.assert_allclose(distribution.probabilities(given + 1e3), p, rtol=1e-3)
+
+
+def test_temperature_sharpens_and_flattens():
+    given = np.log([[0.6, 0.3, 0.1]]).reshape(1, 3, 1, 1)
+    cold, warm = (distribution.probabilities(given, t).ravel() for t in (0.5, 2))
+    np.testing.assert_allclose(cold, np.array([36, 9, 1]) / 46, rtol=1e-6)
+    np.testing.assert_allclose(warm, np.sqrt([6, 3, 1]) / np.sqrt([6, 3, 1]).sum(), rtol=1e-6)
+
+
+# --- how sure ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("colours", [1, 2, 7, 313])
+def test_entropy_goes_from_certain_to_uniform(colours):
+    certain = np.zeros((1, colours, 2, 3), np.float32)
+    certain[:, -1] = 1
+    uniform = np.full_like(certain, 1 / colours)
+    assert distribution.entropy(certain).tolist() == np.zeros((1, 2, 3)).tolist()
+    np.testing.assert_allclose(distribution.entropy(uniform), np.log2(colours), atol=1e-4)
+
+
+def test_entropy_of_two_coins():
+    p = np.array([0.25, 0.25, 0.5]).reshape(1, 3, 1, 1)
+    assert distribution.entropy(p).item() == pytest.approx(1.5)
+
+
+def test_spread_is_the_standard_deviation():
+    p = peaked(0, 3, 4)
+    found = distribution.spread(p[None], CENTRES)
+    assert found.shape == (1, 3, 4)
+    for row, column in np.ndindex(3, 4):
+        here = p[:, row, column].astype(float)
+        variance = sum(np.cov(CENTRES[:, axis], aweights=here, ddof=0) for axis in (0, 1))
+        assert found[0, row, column] == pytest.approx(np.sqrt(variance), abs=1e-2)
+
+
+def test_spread_of_what_is_certain_is_none():
+    p = np.zeros((1, len(CENTRES), 1, 1), np.float32)
+    p[0, 7] = 1
+    assert distribution.spread(p, CENTRES).item() == pytest.approx(0, abs=0.05)
+
+
+# --- a palette --------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 10_000), st.integers(1, 12))
+def test_a_palette_is_short_and_stands_for_all(seed, most):
+    ab, shares = distribution.distinct(peaked(seed), CENTRES, most)
+    assert 1 <= len(ab) == len(shares) <= most
+    assert shares.sum() == pytest.approx(1, abs=1e-4)
+    assert (np.diff(shares) <= 0).all()
+    assert (np.abs(ab) <= 60.01).all()
+
+
+@given(st.integers(0, 10_000))
+def test_no_two_colours_of_a_palette_are_one_to_the_eye(seed):
+    ab, _ = distribution.distinct(peaked(seed), CENTRES, 9)
+    gaps = np.linalg.norm(ab[:, None] - ab, axis=-1)[~np.eye(len(ab), dtype=bool)]
+    assert gaps.min() > 10
+
+
+def test_a_palette_of_plain_colours_is_those():
+    p = np.array([0.2, 0, 0.5, 0.3])
+    centres = np.array([[50, 0], [0, 50], [-50, 0], [0, -50]], np.float32)
+    ab, shares = distribution.distinct(p, centres, 3)
+    assert ab.tolist() == [[-50, 0], [0, -50], [50, 0]]
+    np.testing.assert_allclose(shares, [0.5, 0.3, 0.2], rtol=1e-6)
+
+
+def test_colours_that_look_alike_are_one():
+    p = np.array([0.3, 0.3, 0.4])
+    centres = np.array([[10, 0], [14, 0], [-40, 0]], np.float32)
+    ab, shares = distribution.distinct(p, centres, 9)
+    np.testing.assert_allclose(ab, [[12, 0], [-40, 0]])
+    np.testing.assert_allclose(shares, [0.6, 0.4])
+
+
+# --- drawing ----------------------------------------------------------------------------------
+
+NONE = np.zeros((0, 2))
+
+
+def unsure_at(*places: tuple[int, int], cells: tuple[int, int] = (12, 16)) -> np.ndarray:
+    """Certain of the first of four colours but around some places, the first the least sure."""
+    p = np.zeros((4, *cells), np.float32)
+    p[0] = 1
+    for rank, (row, column) in enumerate(places):
+        other = 0.25 / (1 + rank)
+        square = np.s_[:, row - 1 : row + 2, column - 1 : column + 2]
+        p[square] = np.reshape([1 - 3 * other, other, other, other], (4, 1, 1))
+    return p
+
+
+FOUR = np.array([[0, 0], [40, 0], [0, 40], [-40, -40]], np.float32)
+
+
+def test_a_colour_is_drawn_where_the_network_is_most_unsure():
+    row, column, ab = distribution.draw(
+        unsure_at((3, 12), (8, 4)), FOUR, NONE, 3.0, np.random.default_rng(0)
+    )
+    assert (row, column) == (3, 12)
+    assert ab.tolist() in FOUR.tolist()
+
+
+def test_a_draw_keeps_apart_from_what_is_settled():
+    p, dice = unsure_at((3, 12), (8, 4)), np.random.default_rng(0)
+    row, column, _ = distribution.draw(p, FOUR, np.array([(3, 12), (0, 0)]), 4.0, dice)
+    assert (row, column) == (8, 4)
+
+
+def test_a_draw_finds_a_place_however_many_are_settled():
+    p, dice = unsure_at((3, 12)), np.random.default_rng(0)
+    row, column, _ = distribution.draw(p, FOUR, np.argwhere(np.ones((12, 16))), 4.0, dice)
+    assert 0 <= row < 12
+    assert 0 <= column < 16
+    row, column, _ = distribution.draw(np.ones((1, 1, 1)), FOUR[:1], NONE, 1.0, dice)
+    assert (row, column) == (0, 0)
+
+
+def test_a_draw_is_decided_by_the_dice():
+    p = peaked(0, 8, 8)
+    drawn = [
+        [tuple(distribution.draw(p, CENTRES, NONE, 2.0, dice)[2]) for _ in range(8)]
+        for dice in map(np.random.default_rng, (5, 5, 6))
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_draws_follow_the_distribution_around_the_place():
+    p = np.empty((4, 9, 9), np.float32)
+    p[:, :, :] = np.reshape([0.1, 0.2, 0.3, 0.4], (4, 1, 1))
+    dice, count = np.random.default_rng(0), 4000
+    drawn = np.array([distribution.draw(p, FOUR, NONE, 2.0, dice)[2] for _ in range(count)])
+    found = [(drawn == centre).all(1).sum() for centre in FOUR]
+    expected = count * np.array([0.1, 0.2, 0.3, 0.4])
+    assert ((found - expected) ** 2 / expected).sum() < 16.3  # chi-square of 3, one in a thousand
+
+
+def test_a_colour_without_probability_is_never_drawn():
+    p = np.zeros((4, 5, 5), np.float32)
+    p[1:3] = 0.5
+    dice = np.random.default_rng(0)
+    drawn = {tuple(distribution.draw(p, FOUR, NONE, 2.0, dice)[2]) for _ in range(50)}
+    assert drawn == {(40, 0), (0, 40)}
+
+
+# --- a map ------------------------------------------------------------------------------------
+
+
+def test_a_map_goes_from_black_to_yellow():
+    shown = distribution.picture(np.array([[0, 1, 2, 3, 4, 5, 6, 9]], np.float32))
+    assert (shown.shape, shown.dtype) == ((1, 8, 3), np.uint8)
+    brightness = shown[0].astype(int).sum(1)
+    assert (np.diff(brightness[:7]) > 0).all()
+    assert shown[0, 0].max() < 10
+    red, green, blue = shown[0, 6].astype(int)
+    assert min(red, green) > 200 > blue
+    assert (shown[0, 6] == shown[0, 7]).all()
