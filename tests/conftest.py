@@ -27,7 +27,7 @@ def _input(name: str, shape: list[Any], kind: int = TensorProto.FLOAT) -> onnx.V
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def _logits(hints: bool) -> list[onnx.NodeProto]:
+def _logits(hints: float) -> list[onnx.NodeProto]:
     """``logits_fine``: each colour has its own slope over L, and counts more near its own hint."""
     centres = np.array(CENTRES, np.float32)
     slopes = np.linspace(-0.02, 0.02, len(centres))[:, None, None, None]  # (Q, 1, 1, 1)
@@ -57,7 +57,8 @@ def _features() -> list[onnx.NodeProto]:
 
 @pytest.fixture
 def make_model(tmp_path: Path) -> MakeModel:
-    """Writes a pixelwise colorizer: ab = slope * L + offset, plus hints, plus vivid on both.
+    """Writes a pixelwise colorizer: ab = slope * L + offset, plus hints (or such a share
+    of them), plus vivid on both.
 
     ``tells`` names what else it answers, in cells of ``stride`` pixels: "logits" over CENTRES, by
     a line over L for each and for the likeness to a hint; "features" that tell any two L apart.
@@ -68,7 +69,7 @@ def make_model(tmp_path: Path) -> MakeModel:
         *,
         slope: tuple[float, float] = (0.0, 0.0),
         offset: tuple[float, float] = (20.0, -30.0),
-        hints: bool = False,
+        hints: float = 0,
         vivid: list[int] | None = None,
         tells: tuple[str, ...] = (),
         stride: int = 4,
@@ -89,7 +90,9 @@ def make_model(tmp_path: Path) -> MakeModel:
             nodes.append(helper.make_node("Split", ["hints"], ["known", "mask"], axis=1))
             nodes[-1].input.append("parts")
             nodes.insert(0, helper.make_node("Constant", [], ["parts"], value_ints=[2, 1]))
-            nodes.append(helper.make_node("Add", [last, "known"], ["hinted"]))
+            nodes.append(_constant("share", float(hints)))
+            nodes.append(helper.make_node("Mul", ["known", "share"], ["heard"]))
+            nodes.append(helper.make_node("Add", [last, "heard"], ["hinted"]))
             last = "hinted"
         if vivid is not None:
             inputs.append(_input("vivid", vivid))

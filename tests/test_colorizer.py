@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from photochrom import color, colorizer, model
+from photochrom import hints as hint_files
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
+from photochrom.hints import Hint
 from photochrom.photo import Photo
 
 MakeModel = Callable[..., Path]
@@ -261,3 +263,261 @@ def test_render_keeps_the_metadata(make_model: MakeModel, scene: np.ndarray):
     out = Colorizer(make_model()).render(photo)
     assert (out.xmp, out.dpi, out.profiled, out.format) == (b"<x/>", (300, 300), True, "PNG")
     assert out.alpha is scene
+
+
+# --- hints ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[0.1, 0], ids=["takes hints", "takes none"])
+def painter(make_model: MakeModel, request) -> Colorizer:
+    """Made to tell everything, with hints for an input or without."""
+    return Colorizer(make_model(hints=request.param, tells=("logits", "features")))
+
+
+def ab_at(rgb: np.ndarray, x: float, y: float) -> np.ndarray:
+    return color.rgb_to_lab(rgb[int(y), int(x)] / 255.0, axis=-1)[1:]
+
+
+def tones(height: int, width: int) -> np.ndarray:
+    """Two tones, of which sRGB has colours enough, side by side."""
+    grey = np.full((height, width), 110, np.uint8)
+    grey[:, width // 2 :] = 170
+    return grey
+
+
+@pytest.mark.parametrize("size", [(40, 60), (301, 403), (900, 1200)])
+def test_a_hint_is_met_in_the_photo(painter: Colorizer, size):
+    grey = tones(*size)
+    given = [
+        Hint(0.2 * size[1], 0.3 * size[0], (30.0, 25.0)),
+        Hint(0.8 * size[1], 0.7 * size[0], (-25.0, 20.0)),
+    ]
+    coloured = painter.colorize(grey, hints=given)
+    for hint in given:
+        np.testing.assert_allclose(ab_at(coloured, hint.x, hint.y), hint.ab, atol=5)
+    assert np.abs(levels(coloured) - grey).max() <= 1
+
+
+def test_a_hint_is_met_by_a_model_that_tells_only_ab(make_model: MakeModel):
+    coloured = Colorizer(make_model()).colorize(tones(300, 400), hints=[Hint(50, 60, (-20, 15))])
+    np.testing.assert_allclose(ab_at(coloured, 50, 60), [-20, 15], atol=5)
+
+
+def test_hints_reach_a_model_as_planes(make_model: MakeModel):
+    colour = Colorizer(make_model(hints=True))
+    colour.model._session = spy = Spy(colour.model._session)
+    colour.colorize(np.full((64, 96), 128, np.uint8), hints=[Hint(10, 20, (30, -20))])
+    assert spy.seen[0]["hints"][0, :, 20, 10].tolist() == [30, -20, 1]
+    assert spy.seen[0]["hints"][0, 2].sum() == 25
+
+
+def test_hints_come_from_a_file_of_a_photo_of_any_size(painter: Colorizer, tmp_path: Path):
+    given = [Hint(30, 40, "olive"), Hint(10.5, 50, (5.0, 6.0))]
+    hint_files.write(given, tmp_path / "hints.json", (60, 80))
+    grey = tones(160, 120)
+    twice = [Hint(2 * hint.x, 2 * hint.y, hint.color) for hint in given]
+    expected = painter.colorize(grey, hints=twice)
+    for path in (tmp_path / "hints.json", str(tmp_path / "hints.json")):
+        assert (painter.colorize(grey, hints=path) == expected).all()
+    assert (painter.colorize(grey) != expected).any()
+
+
+def test_hints_outside_the_photo_are_refused(painter: Colorizer):
+    grey = np.full((40, 60), 128, np.uint8)
+    for call in (
+        lambda **given: painter.colorize(grey, **given),
+        lambda **given: painter.palette(grey, 1, 1, **given),
+        lambda **given: painter.versions(grey, 1, **given),
+        lambda **given: painter.uncertainty(grey, **given),
+    ):
+        with pytest.raises(BadOption, match="outside the photo, which is 60 pixels wide and 40"):
+            call(hints=[Hint(70, 20, "red")])
+
+
+def test_paint_brings_spots_to_the_networks_size(painter: Colorizer):
+    L = np.full((300, 400), 50, np.float32)
+    ab = painter.paint(L, np.array([[150.5, 100.5, 30, 20]]), size=64)
+    assert ab.shape == (2, 300, 400)
+    np.testing.assert_allclose(ab[:, 150, 100], [30, 20], atol=5)
+    np.testing.assert_allclose(painter.paint(L)[:, 0, 0], [20, -30], atol=1e-3)
+
+
+# --- palette ----------------------------------------------------------------------------------
+
+
+def test_a_palette_holds_the_likely_colours_of_a_point(painter: Colorizer):
+    swatches = painter.palette(tones(60, 90), 20, 30)
+    assert 2 <= len(swatches) <= 6
+    shares = [swatch.probability for swatch in swatches]
+    assert shares == sorted(shares, reverse=True)
+    assert sum(shares) == pytest.approx(1, abs=1e-4)
+    L = color.grey_to_lightness(np.array(110 / 255.0))
+    for swatch in swatches:
+        rgb = np.array([int(swatch.color[i : i + 2], 16) for i in (1, 3, 5)])
+        np.testing.assert_allclose(color.rgb_to_lab(rgb / 255, axis=0), [L, *swatch.ab], atol=1.5)
+        assert Hint(20, 30, swatch.color).ab == pytest.approx(swatch.ab, abs=1.5)
+
+
+def test_a_palette_is_that_of_its_point(make_model: MakeModel):
+    colour = Colorizer(make_model(tells=("logits",)))
+    grey = np.full((64, 64), 20, np.uint8)
+    grey[32:, 32:] = 230
+    dark, light = colour.palette(grey, 0, 0), colour.palette(grey, 64, 64)
+    assert dark[0].probability < light[0].probability  # the toy is the surer the lighter
+    assert colour.palette(grey, 31.9, 31.9) == dark
+    assert colour.palette(grey, 32.1, 32.1) == light
+
+
+def test_hints_change_a_palette(make_model: MakeModel):
+    colour, grey = Colorizer(make_model(hints=True, tells=("logits",))), tones(60, 90)
+    before = colour.palette(grey, 20, 30)
+    after = colour.palette(grey, 20, 30, hints=[Hint(20, 30, (25, 20))])
+    assert before[0].probability < 0.5 < after[0].probability
+    np.testing.assert_allclose(after[0].ab, [25, 20], atol=3)
+
+
+def test_a_palette_has_at_most_so_many(painter: Colorizer):
+    grey = tones(60, 90)
+    assert len(painter.palette(grey, 20, 30, most=1)) == 1
+    for most in (0, 65):
+        with pytest.raises(BadOption, match=f"most is {most}: give a number from 1 to 64"):
+            painter.palette(grey, 20, 30, most=most)
+    with pytest.raises(BadOption, match="outside the photo"):
+        painter.palette(grey, 91, 30)
+
+
+# --- versions ---------------------------------------------------------------------------------
+
+
+def test_versions_are_the_seeds(painter: Colorizer):
+    grey = tones(120, 160)
+    first = painter.versions(grey, 4, seed=1)
+    assert len(set(first)) > 1
+    assert painter.versions(grey, 4, seed=1) == first
+    assert painter.versions(grey, 2, seed=1) == first[:2]
+    assert painter.versions(grey, 4, seed=2) != first
+
+
+def test_versions_begin_with_what_is_given(painter: Colorizer, tmp_path: Path):
+    given = (Hint(20, 30, "olive"), Hint(100, 90, (10.0, 5.0)))
+    hint_files.write(given, tmp_path / "hints.json")
+    grey = tones(120, 160)
+    versions = painter.versions(grey, 3, hints=given)
+    for version in versions:
+        assert version[:2] == given
+        assert len(version) > 2
+        for hint in version:
+            assert 0 <= hint.x <= 160
+            assert 0 <= hint.y <= 120
+    assert painter.versions(grey, 3, hints=tmp_path / "hints.json") == versions
+
+
+def test_samples_are_their_versions_coloured(painter: Colorizer, tmp_path: Path):
+    grey = tones(60, 80)
+    samples = painter.samples(grey, 3, seed=7, strength=0.5)
+    versions = painter.versions(grey, 3, seed=7)
+    for sample, version in zip(samples, versions, strict=True):
+        assert (sample == painter.colorize(grey, hints=version, strength=0.5)).all()
+    (tmp_path / "photo.png").write_bytes(png(grey))
+    images = painter.samples(tmp_path / "photo.png", 3, seed=7, strength=0.5)
+    for image, sample in zip(images, samples, strict=True):
+        assert (np.asarray(image) == sample).all()
+
+
+def test_how_many_versions_there_may_be(painter: Colorizer):
+    for k in (0, -1, 65):
+        with pytest.raises(BadOption, match=f"k is {k}: give a number from 1 to 64"):
+            painter.versions(tones(40, 40), k)
+    with pytest.raises(BadOption, match="seed is -1: give a number from 0"):
+        painter.versions(tones(40, 40), 1, seed=-1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 70), (33, 31)])
+def test_small_photos_have_versions_and_palettes_too(painter: Colorizer, size):
+    grey = np.full(size, 128, np.uint8)
+    (version,) = painter.versions(grey, 1)
+    assert painter.colorize(grey, hints=version).shape == (*size, 3)
+    assert painter.palette(grey, size[1], size[0], hints=version)
+    assert painter.uncertainty(grey).shape == size
+
+
+# --- uncertainty ------------------------------------------------------------------------------
+
+
+def test_uncertainty_is_in_bits_at_the_photos_size(make_model: MakeModel):
+    colour, grey = Colorizer(make_model(hints=True, tells=("logits",))), tones(300, 500)
+    bits = colour.uncertainty(grey)
+    assert (bits.shape, bits.dtype) == ((300, 500), np.float32)
+    assert 0 < bits.min() <= bits.max() <= np.log2(6) + 1e-3
+    hinted = colour.uncertainty(grey, hints=[Hint(100, 100, (25, 20))])
+    assert hinted[100, 100] < bits[100, 100] - 0.3
+    assert hinted[290, 490] == bits[290, 490]
+
+
+# --- a reference ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reference() -> np.ndarray:
+    """Green below, blue above, of every lightness between."""
+    L = np.linspace(30, 75, 64 * 96).reshape(96, 64).T[::-1]
+    ab = np.where(np.arange(64)[:, None, None] < 32, (0, -20), (-20, 20))  # (64, 1, 2)
+    lab = np.concatenate([L[..., None], np.broadcast_to(ab, (64, 96, 2))], -1)
+    return np.rint(np.clip(color.lab_to_rgb(lab, axis=-1), 0, 1) * 255).astype(np.uint8)
+
+
+def grey_of(rgb: np.ndarray) -> np.ndarray:
+    return np.rint(levels(rgb)).astype(np.uint8)
+
+
+def test_what_is_seen_in_both_takes_its_colour(painter: Colorizer, reference: np.ndarray):
+    borrowed = painter.borrow(grey_of(reference), reference)
+    assert len(borrowed) > 10
+    off = []
+    for hint in borrowed:
+        assert 0 <= hint.x <= 96
+        assert 0 <= hint.y <= 64
+        off.append(np.abs(ab_at(reference, hint.x, hint.y) - hint.ab).max())
+    assert np.median(off) < 3
+
+
+def test_colours_of_a_reference_and_hints_go_together(
+    painter: Colorizer, reference: np.ndarray, tmp_path: Path
+):
+    grey, hint = grey_of(reference), Hint(48, 16, (25.0, 0.0))
+    truth = color.rgb_to_lab(reference / 255.0, axis=-1)
+    off = [
+        np.abs(color.rgb_to_lab(coloured / 255.0, axis=-1) - truth).mean()
+        for coloured in (painter.colorize(grey, reference=reference), painter.colorize(grey))
+    ]
+    assert off[0] < off[1] / 2
+    borrowed = painter.borrow(grey, reference)
+    hint_files.write([hint], tmp_path / "hints.json")
+    both = painter.colorize(grey, reference=png(reference), hints=tmp_path / "hints.json")
+    assert (both == painter.colorize(grey, hints=[hint, *borrowed])).all()
+
+
+def test_a_reference_without_colour_is_refused(painter: Colorizer):
+    grey = tones(40, 60)
+    with pytest.raises(BadOption, match="The reference has no colour: give a photo that has"):
+        painter.borrow(grey, grey)
+
+
+# --- what a model does not tell ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda toy, photo: toy.palette(photo, 1, 1), "toy tells no distribution over colours"),
+        (lambda toy, photo: toy.versions(photo, 2), "toy tells no distribution over colours"),
+        (lambda toy, photo: toy.samples(photo, 2), "toy tells no distribution over colours"),
+        (lambda toy, photo: toy.uncertainty(photo), "toy tells no distribution over colours"),
+        (lambda toy, photo: toy.borrow(photo, photo), "toy tells no features"),
+    ],
+    ids=["palette", "versions", "samples", "uncertainty", "borrow"],
+)
+def test_what_a_model_does_not_tell_is_said(make_model: MakeModel, ask, words):
+    photo = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+    with pytest.raises(BadOption, match=words + ".*: use a model that does"):
+        ask(Colorizer(make_model()), photo)

@@ -102,6 +102,17 @@ def test_where_the_network_is_sure_a_spot_moves_less():
     assert moved[44] < moved[4] / 3
 
 
+def test_what_is_less_sure_than_the_hint_goes_to_no_extremes():
+    ab, L = flat(64, 64)
+    unsure = np.full((16, 16), 30.0)
+    unsure[8, 8] = 0
+    moved = honour(ab, L, spot(34, 34, 65, -25), unsure) - ab
+    assert (moved[0] >= 0).all()
+    assert moved[0].max() <= 60
+    assert (moved[1] <= 0).all()
+    assert moved[1].min() >= -20
+
+
 def test_nothing_is_quite_sure():
     ab, L = flat(32, 32)
     met = honour(ab, L, spot(16, 16, 65, -5), np.zeros((4, 4)))

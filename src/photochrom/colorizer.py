@@ -263,11 +263,12 @@ class Colorizer:
         Args:
             photo: as for :meth:`palette`.
             k: how many.
-            seed: the same gives the same.
+            seed: the same gives the same; 0 or more.
             hints: that all of them begin with.
             size: as for :meth:`colorize`.
         """
         _check_range("k", k, 1, SAMPLES)
+        _check_range("seed", seed, 0, 2**32 - 1)
         centres = self.model.centres()
         opened = _opened(photo)
         view = self._view(opened.lightness(), size)

@@ -63,11 +63,13 @@ def honour(ab: Array, L: Array, spots: Array, unsure: Array | None = None) -> Ar
         may_err = cv2.resize(unsure.astype(np.float32), cells[::-1])
         may_err = np.maximum(may_err, _LEAST)
     lacking = spots[:, 2:] - np.stack([planes[1][row, column], planes[2][row, column]], -1)
+    least, most = lacking.min(0, initial=0), lacking.max(0, initial=0)
     lacking /= may_err[row, column, None]  # from here on in units of what may be missing
     among = _alike(hinted, hinted) + np.float32(_DOUBT) * np.eye(len(spots), dtype=np.float32)
     _, weights = cv2.solve(among, lacking, flags=cv2.DECOMP_CHOLESKY)  # BLAS would start threads
     missing = (_alike(place.reshape(-1, 5), hinted) @ weights).reshape(*cells, 2)
-    missing *= may_err[..., None]
+    # Where the network is less sure than at a hint that it got wrong, this would go to extremes.
+    missing = np.clip(missing * may_err[..., None], least, most)
     missing = cv2.resize(missing, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(ab + missing.transpose(2, 0, 1), -128, 127), np.float32)
 
