@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -13,7 +14,8 @@ import pytest
 from PIL import Image
 
 import photochrom
-from photochrom import cli
+from photochrom import Colorizer, cli
+from photochrom.color import grey_to_lightness, lab_to_rgb, rgb_to_lab
 
 
 def run(*arguments: object) -> int:
@@ -179,6 +181,259 @@ def test_a_sheet_never_replaces_a_photo_and_survives_a_bad_one(album, model, tmp
     assert run("sheet", album, "-o", tmp_path / "s.png", "--model", model, "--height", 50) == 1
     assert "bad.png" in capsys.readouterr().err
     assert (tmp_path / "s.png").exists()
+
+
+# --- hints, versions, references --------------------------------------------------------------
+
+
+@pytest.fixture
+def able(make_model) -> Path:
+    """A model that tells everything and takes hints."""
+    return make_model("able", hints=0.1, tells=("logits", "features"))
+
+
+@pytest.fixture
+def photo(album, scene) -> Path:
+    return album / "one.png"
+
+
+def written(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+
+
+def hint_file(folder: Path, *hints: dict[str, object], **more: object) -> Path:
+    file = folder / "hints.json"
+    file.write_text(json.dumps({"hints": hints} | more))
+    return file
+
+
+def ab_at(path: Path, x: int, y: int) -> np.ndarray:
+    return rgb_to_lab(np.asarray(Image.open(path))[y, x] / 255, axis=-1)[1:]
+
+
+def test_hints_are_honoured(photo, able, tmp_path):
+    given = hint_file(tmp_path, {"x": 20, "y": 50, "color": [-20, 15]}, size=[128, 96])
+    assert run("colorize", photo, "--model", able, "--hints", given) == 0
+    np.testing.assert_allclose(ab_at(photo.with_name("one.color.png"), 10, 25), [-20, 15], atol=5)
+
+
+def test_hints_are_for_one_photo(album, photo, able, tmp_path, capsys):
+    given = hint_file(tmp_path, {"x": 1, "y": 1, "color": "red"})
+    before = written(album)
+    for photos in ([album], [photo, album / "summer" / "two.jpg"]):
+        assert run("colorize", *photos, "--model", able, "--hints", given) == 2
+        assert "is for one photo, but there are 2: name that one" in capsys.readouterr().err
+    assert written(album) == before
+    (album / "summer" / "two.jpg").unlink()
+    assert run("colorize", album, "--model", able, "--hints", given) == 0  # a folder of one
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read as hints"),
+        ("{", "cannot be read as hints"),
+        ("[]", "these are no hints"),
+        ('{"hints": [{"x": 1, "y": 1, "color": "reddish"}]}', "'reddish' is no colour"),
+        ('{"hints": [{"x": 99, "y": 1, "color": "red"}]}', "lies outside the photo"),
+    ],
+)
+@pytest.mark.parametrize("command", ["colorize", "uncertainty", "palette"])
+def test_hints_that_are_wrong_write_nothing(photo, able, tmp_path, capsys, command, text, words):
+    given, out = tmp_path / "hints.json", tmp_path / "new.png"
+    if text is not None:
+        given.write_text(text)
+    place = (10, 10) if command == "palette" else ("-o", out)
+    assert run(command, photo, *place, "--model", able, "--hints", given) == 2
+    said = capsys.readouterr()
+    assert words in said.err
+    assert len(said.err.splitlines()) == 1
+    assert not said.out
+    assert not out.exists()
+
+
+def test_samples_are_numbered_files_that_differ(photo, able, capsys):
+    before = set(written(photo.parent))
+    assert run("colorize", photo, "--model", able, "--samples", 3, "--seed", 4) == 0
+    files = [photo.with_name(f"one.color-{i}.png") for i in (1, 2, 3)]
+    assert capsys.readouterr().out.split() == [str(file) for file in files]
+    assert set(written(photo.parent)) - before == {file.name for file in files}
+    assert len({file.read_bytes() for file in files}) > 1
+
+
+def test_samples_are_those_of_the_seed(photo, able, tmp_path):
+    for out, seed in (("a", 4), ("b", 4), ("c", 5)):
+        target = tmp_path / out / "new.jpg"
+        assert (
+            run("colorize", photo, "-o", target, "--model", able, "--samples", 2, "--seed", seed)
+            == 0
+        )
+    a, b, c = ([(tmp_path / n / f"new-{i}.jpg").read_bytes() for i in (1, 2)] for n in "abc")
+    assert a == b != c
+
+
+def test_samples_overwrite_nothing_unless_forced(photo, able, capsys):
+    taken = photo.with_name("one.color-3.png")
+    taken.write_bytes(b"mine")
+    command = ("colorize", photo, "--model", able, "--samples", 3)
+    assert run(*command) == 1
+    assert "one.color-3.png exists already" in capsys.readouterr().err
+    assert taken.read_bytes() == b"mine"
+    assert not photo.with_name("one.color-1.png").exists()  # found out before the work
+    assert run(*command, "--force") == 0
+    assert Image.open(taken).size == (64, 48)
+
+
+@pytest.mark.parametrize(
+    "asked", [("--samples", 0), ("--samples", 65), ("--samples", 1, "--seed", -1)]
+)
+def test_samples_that_cannot_be(photo, able, asked, capsys):
+    before = written(photo.parent)
+    assert run("colorize", photo, "--model", able, *asked) == 2
+    said = capsys.readouterr().err
+    assert "give a number from" in said
+    assert len(said.splitlines()) == 1
+    assert written(photo.parent) == before
+
+
+def test_earlier_samples_are_no_photos(album, able, tmp_path):
+    assert run("colorize", album, "--model", able, "--samples", 2) == 0
+    assert run("colorize", album, "--model", able, "-o", tmp_path / "out") == 0
+    assert written(tmp_path / "out") == ["one.png", "summer/two.jpg"]
+
+
+def test_a_reference_lends_its_colours(photo, scene, able, tmp_path, capsys):
+    grey = scene / 255.0
+    L = 0.3 * grey_to_lightness(grey) + 45
+    lab = np.dstack([L, np.full_like(L, -20), np.full_like(L, 20)])
+    rgb = np.rint(np.clip(lab_to_rgb(lab, axis=-1), 0, 1) * 255).astype(np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "green.png")
+    Image.fromarray(rgb).convert("L").save(photo)
+    out = tmp_path / "new.png"
+    assert (
+        run("colorize", photo, "-o", out, "--model", able, "--reference", tmp_path / "green.png")
+        == 0
+    )
+    assert capsys.readouterr().err == ""
+    coloured = rgb_to_lab(np.asarray(Image.open(out)) / 255, axis=-1)[..., 1:]
+    assert np.abs(coloured - [-20, 20]).mean() < 6
+
+
+def test_a_reference_that_shows_something_else_is_said(photo, able, tmp_path, capsys):
+    Image.new("RGB", (40, 40), "red").save(photo)
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
+    assert run("colorize", photo, "--model", able, "--reference", tmp_path / "red.png") == 0
+    assert "shows nothing that" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("reference", "code", "words"),
+    [("missing.png", 1, "does not exist"), ("grey.png", 2, "The reference has no colour")],
+)
+def test_references_that_lend_nothing(photo, able, tmp_path, capsys, reference, code, words):
+    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
+    before = written(photo.parent)
+    assert run("colorize", photo, "--model", able, "--reference", tmp_path / reference) == code
+    assert words in capsys.readouterr().err
+    assert written(photo.parent) == before
+
+
+def test_a_reference_is_never_written_over(photo, able, tmp_path, capsys):
+    colours = tmp_path / "colours.png"
+    Image.new("RGB", (40, 40), "red").save(colours)
+    before = colours.read_bytes()
+    asked = ("--model", able, "--reference", colours, "-o", colours, "--force")
+    assert run("colorize", photo, *asked) == 1
+    assert "is the photo itself" in capsys.readouterr().err
+    assert colours.read_bytes() == before
+
+
+def test_a_palette_is_a_colour_and_a_share_on_each_line(photo, able, tmp_path, capsys):
+    assert run("palette", photo, 20, 30.5, "--model", able) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) > 1
+    assert sum(float(share) for _, share in lines) == pytest.approx(1, abs=0.01)
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour, _ in lines)
+    given = hint_file(tmp_path, {"x": 20, "y": 30.5, "color": lines[0][0]})
+    assert run("palette", photo, 20, 30.5, "--model", able, "--hints", given, "--most", 1) == 0
+    assert capsys.readouterr().out.endswith(" 1.000\n")
+
+
+def test_a_palette_on_a_terminal_shows_its_colours(photo, able, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    assert run("palette", photo, 20, 30, "--model", able) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(re.search("#[0-9a-f]{6} [01][.][0-9]{3}$", line) for line in lines)
+
+
+@pytest.mark.parametrize(("x", "y"), [(65, 10), (10, 49), (-1, 10), (10, -0.5), ("nan", 1)])
+def test_a_palette_is_of_a_point_of_the_photo(photo, able, x, y, capsys):
+    assert run("palette", photo, x, y, "--model", able) == 2
+    said = capsys.readouterr()
+    assert "outside the photo" in said.err or "give numbers of pixels" in said.err
+    assert not said.out
+
+
+def test_what_a_model_does_not_tell_is_a_request_that_is_wrong(photo, model, tmp_path, capsys):
+    out = tmp_path / "new.png"
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "red.png")
+    for command in (
+        ("palette", photo, 1, 1),
+        ("uncertainty", photo, "-o", out),
+        ("colorize", photo, "-o", out, "--samples", 2),
+        ("colorize", photo, "-o", out, "--reference", tmp_path / "red.png"),
+    ):
+        assert run(*command, "--model", model) == 2
+        assert "use a model that does" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_uncertainty_is_a_picture_of_the_photos_size(photo, able, tmp_path, capsys):
+    out = tmp_path / "maps" / "guesses.png"
+    assert run("uncertainty", photo, "-o", out, "--model", able) == 0
+    assert Image.open(out).size == (64, 48)
+    path, figures = capsys.readouterr().out.splitlines()
+    assert path == str(out)
+    assert re.fullmatch(r"\d[.]\d\d bits on average, at most \d[.]\d\d", figures)
+    assert run("uncertainty", photo, "-o", out, "--model", able) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert run("uncertainty", photo, "-o", out, "--model", able, "--force") == 0
+
+
+def test_uncertainty_never_replaces_the_photo(photo, able, capsys):
+    before = photo.read_bytes()
+    assert run("uncertainty", photo, "-o", photo, "--model", able, "--force") == 1
+    assert "is the photo itself" in capsys.readouterr().err
+    assert photo.read_bytes() == before
+
+
+def test_a_photo_too_large_for_memory_does_not_stop_the_others(
+    album, able, tmp_path, capsys, monkeypatch
+):
+    render = Colorizer.render
+
+    def narrow(self, photo, **options):
+        if photo.source.name == "one.png":
+            raise MemoryError
+        return render(self, photo, **options)
+
+    monkeypatch.setattr(Colorizer, "render", narrow)
+    assert run("colorize", album, "-o", tmp_path / "out", "--model", able) == 1
+    assert "one.png needs more memory than there is" in capsys.readouterr().err
+    assert written(tmp_path / "out") == ["summer/two.jpg"]
+
+
+def test_an_interrupt_is_no_traceback(photo, able, capsys, monkeypatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Colorizer, "render", interrupt)
+    assert run("colorize", photo, "--model", able) == 130
+    assert capsys.readouterr().err == "photochrom: Interrupted.\n"
+
+
+# --- measuring and training -------------------------------------------------------------------
 
 
 def test_evaluate_measures_models_beside_the_baselines(model, tmp_path, capsys):

@@ -497,6 +497,16 @@ def test_colours_of_a_reference_and_hints_go_together(
     assert (both == painter.colorize(grey, hints=[hint, *borrowed])).all()
 
 
+def test_a_reference_is_never_written_over(painter: Colorizer, reference, tmp_path: Path):
+    photo, colours = tmp_path / "photo.png", tmp_path / "colours.png"
+    photo.write_bytes(png(grey_of(reference)))
+    colours.write_bytes(png(reference))
+    with pytest.raises(CannotWrite, match=r"colours\.png is the photo itself"):
+        painter.colorize(photo, reference=colours, output=colours, force=True)
+    assert colours.read_bytes() == png(reference)
+    assert painter.colorize(photo, reference=colours) == tmp_path / "photo.color.png"
+
+
 def test_a_reference_without_colour_is_refused(painter: Colorizer):
     grey = tones(40, 60)
     with pytest.raises(BadOption, match="The reference has no colour: give a photo that has"):

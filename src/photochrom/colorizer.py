@@ -191,6 +191,8 @@ class Colorizer:
         if isinstance(photo, (str, os.PathLike)):
             target = photos.default_output(photo) if output is None else Path(output)
             photos.check_target(target, Path(photo), force=force)  # before the work, not after it
+            if isinstance(reference, (str, os.PathLike)):
+                photos.check_target(target, Path(reference), force=force)
         elif output is not None or force:
             raise BadOption("output and force go with a path: save the result that is returned.")
         opened = photos.read(photo)

@@ -72,7 +72,8 @@ def colorize(
             if place is not None:
                 batch.make_room(target)
             for one in targets:  # before the work, not after it
-                photographs.check_target(one, photo, force=force)
+                for source in (photo, reference):
+                    photographs.check_target(one, source, force=force)
             given: tuple[hint_files.Hint, ...] = ()
             grey = photographs.read(photo)
             height, width = grey.pixels.shape[:2]
