@@ -36,13 +36,16 @@ SMALL = 256
 """Tensors with fewer elements stay in 32 bits: they weigh nothing and may be constants."""
 
 
-def export(run: Path, target: Path, *, name: str = "", fp16: bool = False) -> float:
+def export(
+    run: Path, target: Path, *, name: str = "", release: str = "1", fp16: bool = False
+) -> float:
     """Write the trained network of ``run`` to ``target``; returns the largest difference in ab.
 
     Args:
         run: a run folder.
         target: the .onnx file to write, replaced atomically.
         name: what the model calls itself; default the file's stem.
+        release: and which version of it this is.
         fp16: store the weights in 16 bits (half the file; arithmetic stays in 32).
 
     Raises:
@@ -55,7 +58,7 @@ def export(run: Path, target: Path, *, name: str = "", fp16: bool = False) -> fl
     if target.suffix != ".onnx":
         raise BadOption(f"{target} is no name for a model: end it in .onnx.")
     model = to_onnx(network)
-    metadata = describe(run, network, name or target.stem, figures)
+    metadata = describe(run, network, name or target.stem, figures) | {"version": release}
     helper.set_model_props(model, metadata)
     photos = checkpoint.load_probe(run)
     differences = []
@@ -226,7 +229,6 @@ def describe(run: Path, network: Network, name: str, figures: dict[str, Any]) ->
     facts = {
         "name": name,
         "photochrom": version("photochrom"),
-        "version": "1",
         "multiple": str(network.multiple),
         "size": str(_usual_size(experiment, network.multiple)),
         "data": json.dumps(data),
