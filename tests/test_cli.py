@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import subprocess
@@ -88,6 +90,20 @@ def test_as_a_module(album, model):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(album / "one.color.png")
     assert np.ptp(np.asarray(Image.open(album / "one.color.png")), axis=2).max() > 10
+
+
+def test_a_name_that_the_terminal_cannot_spell_is_no_reason_to_stop(album, model, monkeypatch):
+    photo = (album / "one.png").rename(album / "größe.png")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = process("-m", "photochrom", "colorize", str(photo), "--model", str(model))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("gr\\xf6\\xdfe.color.png")
+
+
+def test_output_may_go_anywhere(album, model):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert run("colorize", album / "one.png", "--model", model) == 0
+    assert out.getvalue().strip() == str(album / "one.color.png")
 
 
 def test_a_folder_is_mirrored(album, model, tmp_path):
@@ -434,6 +450,23 @@ def test_an_interrupt_is_no_traceback(photo, able, capsys, monkeypatch):
 
 
 # --- measuring and training -------------------------------------------------------------------
+
+
+def test_a_sheet_shows_versions_too(photo, able, tmp_path):
+    widths = []
+    for name, versions in (("plain.png", ()), ("versions.png", ("--samples", 2))):
+        out = tmp_path / name
+        assert run("sheet", photo, "-o", out, "--model", able, "--height", 50, *versions) == 0
+        widths.append(Image.open(out).width)
+    assert widths[1] > 1.8 * widths[0]  # four pictures beside two
+
+
+def test_a_sheet_of_nothing_is_said(tmp_path, model, capsys):
+    bad, out = tmp_path / "bad.png", tmp_path / "sheet.jpg"
+    bad.write_bytes(b"bad")
+    assert run("sheet", bad, "-o", out, "--model", model) == 1
+    assert "None of the photos can be shown" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_evaluate_measures_models_beside_the_baselines(model, tmp_path, capsys):
