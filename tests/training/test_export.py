@@ -285,3 +285,9 @@ def test_the_exporter_is_heard_again_afterwards():
     with pytest.raises(KeyError), module._quiet():
         raise KeyError
     assert exporter.level == before
+
+
+def test_the_release_is_told(run, tmp_path):
+    module.export(run, tmp_path / "third.onnx", release="3")
+    properties = onnx.load(tmp_path / "third.onnx").metadata_props
+    assert ("version", "3") in [(prop.key, prop.value) for prop in properties]

@@ -42,9 +42,10 @@ class Network(nn.Module):
         self, lightness: Tensor, hints: Tensor | None = None, **scalars: Tensor
     ) -> dict[str, Tensor]:
         """``ab`` ``(N, 2, H, W)``, and what else the head can tell, by name."""
-        if not self.takes_hints:
-            return self.head.answer(self(lightness).float(), lightness, **scalars)
-        raw, features = self.backbone.look(lightness, _or_none(hints, lightness))
+        look = getattr(self.backbone, "look", None)  # of backbones that also tell what is where
+        if look is None:
+            return self.head.answer(self(lightness, hints).float(), lightness, **scalars)
+        raw, features = look(lightness, _or_none(hints, lightness))
         answer = self.head.answer(raw.float(), lightness, **scalars)
         return answer | {"features": features.float()}
 
