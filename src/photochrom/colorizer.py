@@ -197,7 +197,7 @@ class Colorizer:
             raise BadOption("output and force go with a path: save the result that is returned.")
         opened = photos.read(photo)
         if reference is not None:
-            hints = (*_listed(hints, opened), *self.borrow(opened, reference, size=size))
+            hints = (*_listed(hints, opened), *self.borrow(opened, reference))
         coloured = self.render(opened, size=size, strength=strength, vivid=vivid, hints=hints)
         if isinstance(photo, (str, os.PathLike)):
             return photos.write(coloured, target, force=force)
@@ -324,10 +324,11 @@ class Colorizer:
         full = cv2.resize(bits, view.size[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(full, np.float32)
 
-    def borrow(
-        self, photo: Source | Photo, reference: Source | Photo, *, size: int | None = None
-    ) -> tuple[Hint, ...]:
+    def borrow(self, photo: Source | Photo, reference: Source | Photo) -> tuple[Hint, ...]:
         """Hints for a photo from a reference in colour: where the same thing is seen in both.
+
+        Both are looked at in the size the model likes best, as every place of one is held against
+        every place of the other.
 
         Raises:
             BadOption: the reference has no colour, or the model tells no features.
@@ -335,8 +336,8 @@ class Colorizer:
         source = _opened(reference)
         if source.pixels.ndim == 2:
             raise BadOption("The reference has no colour: give a photo that has.")
-        mine = self._view(_opened(photo).lightness(), size)
-        theirs = self._view(source.lightness(), size)
+        mine = self._view(_opened(photo).lightness(), None)
+        theirs = self._view(source.lightness(), None)
         (features,), (others,) = (
             self.model.run(v.small[None, None], None, ["features"])[0] for v in (mine, theirs)
         )

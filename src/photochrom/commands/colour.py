@@ -80,7 +80,7 @@ def colorize(
             if hints is not None:
                 given = hint_files.read(hints, (width, height))
             if opened is not None:
-                borrowed = colorizer.borrow(grey, opened, size=size)
+                borrowed = colorizer.borrow(grey, opened)
                 given += borrowed
                 if not borrowed:
                     say(f"{reference} shows nothing that {photo} does: coloured without it.")
