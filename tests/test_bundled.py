@@ -171,6 +171,6 @@ def test_a_reference_of_the_same_gives_back_its_colours(colorizer):
         np.hypot(*np.moveaxis(lab(colorizer.colorize(photo, hints=h)) - lab(left), -1, 0)[1:])
         for h in ((), hints)
     ]
-    assert error[1].mean() < 0.8 * error[0].mean()
+    assert error[1].mean() < 0.9 * error[0].mean()
     unlike = colorizer.borrow(SAMPLES / "chelsea.jpg", SAMPLES / "rocket.jpg")
     assert len(unlike) < len(hints)
