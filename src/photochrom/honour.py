@@ -66,8 +66,10 @@ def honour(ab: Array, L: Array, spots: Array, unsure: Array | None = None) -> Ar
     least, most = lacking.min(0, initial=0), lacking.max(0, initial=0)
     lacking /= may_err[row, column, None]  # from here on in units of what may be missing
     among = _alike(hinted, hinted) + np.float32(_DOUBT) * np.eye(len(spots), dtype=np.float32)
-    _, weights = cv2.solve(among, lacking, flags=cv2.DECOMP_CHOLESKY)  # BLAS would start threads
-    missing = (_alike(place.reshape(-1, 5), hinted) @ weights).reshape(*cells, 2)
+    # OpenCV and einsum, as BLAS would start threads that cost more than they save.
+    _, weights = cv2.solve(among, lacking, flags=cv2.DECOMP_CHOLESKY)
+    missing = np.einsum("mn,nc->mc", _alike(place.reshape(-1, 5), hinted), weights)
+    missing = missing.reshape(*cells, 2)
     # Where the network is less sure than at a hint that it got wrong, this would go to extremes.
     missing = np.clip(missing * may_err[..., None], least, most)
     missing = cv2.resize(missing, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)

@@ -209,6 +209,8 @@ def _load(path: Path, threads: int | None) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0  # 0: one per core
     options.log_severity_level = 3  # errors
+    # Its threads would go on spinning for work, and slow whatever numpy does with their answer.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime has an exception of its own for every cause
