@@ -40,6 +40,8 @@ SAMPLES = 64
 """Versions at a time at most: they are held in memory together."""
 _LONGEST = 4
 """The long side for the network, in short sides: a wider panorama is seen smaller."""
+_ENOUGH = 1024
+"""Cells that tell well enough how unsure the network is where; more only take time."""
 _ANCHORS = 3
 """Colours drawn for a version; with more of them its parts come apart."""
 _APART = 0.25
@@ -362,7 +364,8 @@ class Colorizer:
         ab, *logits = self.model.run(L[None, None], planes, asked, vivid=vivid)
         unsure = None
         if logits:
-            p = distribution.probabilities(logits[0][..., ::2, ::2])  # a quarter will do
+            every = 2 if logits[0][0, 0].size > _ENOUGH else 1
+            p = distribution.probabilities(logits[0][..., ::every, ::every])
             unsure = distribution.spread(p, self.model.centres())[0]
         ab = honour(np.clip(ab[0], -128, 127), L, spots, unsure)
         return upsample.fit(ab, L, view.size)

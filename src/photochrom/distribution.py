@@ -21,9 +21,10 @@ _AROUND = 3  # cells: side of the square over which a colour is drawn for a regi
 
 def probabilities(logits: Array, temperature: float = 1.0) -> Array:
     """p of logits ``(N, Q, h, w)``; a temperature under 1 sharpens, over 1 flattens."""
-    scaled = logits / np.float32(temperature)
-    p = np.exp(scaled - scaled.max(1, keepdims=True))
-    return np.asarray(p / p.sum(1, keepdims=True))
+    p = (logits - logits.max(1, keepdims=True)) / np.float32(temperature)
+    np.exp(p, out=p)
+    p /= p.sum(1, keepdims=True)
+    return np.asarray(p)
 
 
 def entropy(p: Array) -> Array:
