@@ -105,7 +105,8 @@ def make_model(tmp_path: Path) -> MakeModel:
             cells = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
             nodes.append(helper.make_node("AveragePool", [f"{told}_fine"], [told], **cells))
             outputs.append(_input(told, ["N", "C", "h", "w"]))
-        known = {"centres": json.dumps(CENTRES)} if "logits" in tells else {}
+        known = {"size": "48"}  # that of the scene, which is seen as it is
+        known |= {"centres": json.dumps(CENTRES)} if "logits" in tells else {}
         graph = helper.make_graph(nodes, name, inputs, outputs)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
         helper.set_model_props(model, known | (metadata or {}))

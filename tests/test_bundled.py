@@ -174,3 +174,14 @@ def test_a_reference_of_the_same_gives_back_its_colours(colorizer):
     assert error[1].mean() < 0.9 * error[0].mean()
     unlike = colorizer.borrow(SAMPLES / "chelsea.jpg", SAMPLES / "rocket.jpg")
     assert len(unlike) < len(hints)
+
+
+def test_a_small_photo_is_coloured_as_a_large_one(colorizer):
+    """The network sees things as large as in training, however small the file."""
+    large = Image.open(SAMPLES / "rocket.jpg").convert("L")
+    small = large.resize((96, 64), Image.Resampling.BOX)
+    chroma = [
+        np.hypot(*np.moveaxis(lab(colorizer.colorize(np.asarray(photo))), -1, 0)[1:]).mean()
+        for photo in (large, small)
+    ]
+    assert chroma[1] == pytest.approx(chroma[0], rel=0.35)

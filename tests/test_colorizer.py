@@ -205,10 +205,10 @@ def test_vivid_of_a_model_without_it(make_model: MakeModel, scene: np.ndarray):
     [
         ((400, 600), 100, (100, 150)),
         ((600, 400), 100, (150, 100)),
-        ((50, 70), 100, (50, 70)),  # not enlarged
+        ((50, 70), 100, (100, 140)),  # enlarged, to what the network knows
         ((100, 1000), 100, (40, 400)),  # the long side is capped
         ((10, 6000), 256, (2, 1024)),
-        ((1, 1), 256, (1, 1)),
+        ((1, 1), 256, (256, 256)),
     ],
 )
 def test_aspect_ratio_is_kept(make_model: MakeModel, shape, size, seen):
@@ -292,7 +292,7 @@ def test_a_hint_is_met_in_the_photo(painter: Colorizer, size):
         Hint(0.2 * size[1], 0.3 * size[0], (30.0, 25.0)),
         Hint(0.8 * size[1], 0.7 * size[0], (-25.0, 20.0)),
     ]
-    coloured = painter.colorize(grey, hints=given)
+    coloured = painter.colorize(grey, hints=given, size=256)
     for hint in given:
         np.testing.assert_allclose(ab_at(coloured, hint.x, hint.y), hint.ab, atol=5)
     assert np.abs(levels(coloured) - grey).max() <= 1
@@ -306,7 +306,7 @@ def test_a_hint_is_met_by_a_model_that_tells_only_ab(make_model: MakeModel):
 def test_hints_reach_a_model_as_planes(make_model: MakeModel):
     colour = Colorizer(make_model(hints=True))
     colour.model._session = spy = Spy(colour.model._session)
-    colour.colorize(np.full((64, 96), 128, np.uint8), hints=[Hint(10, 20, (30, -20))])
+    colour.colorize(np.full((64, 96), 128, np.uint8), hints=[Hint(10, 20, (30, -20))], size=64)
     assert spy.seen[0]["hints"][0, :, 20, 10].tolist() == [30, -20, 1]
     assert spy.seen[0]["hints"][0, 2].sum() == 25
 

@@ -36,7 +36,8 @@ def match(
     """
     mine, theirs = (f.reshape(len(f), -1).T.astype(np.float32) for f in (features, others))
     usual = np.concatenate([mine, theirs]).mean(0)
-    mine, theirs = (_unit(f - usual) for f in (mine, theirs))
+    least = 1e-3 * float(np.linalg.norm(usual)) + 1e-6  # nearer to it there is only rounding
+    mine, theirs = (_unit(f - usual, least) for f in (mine, theirs))
     like = mine @ theirs.T
     best = like.argmax(1)
     found = np.flatnonzero(like.argmax(0)[best] == np.arange(len(mine)))
@@ -51,5 +52,5 @@ def match(
     )
 
 
-def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6))
+def _unit(vectors: Array, least: float) -> Array:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), least))
