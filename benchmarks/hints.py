@@ -2,7 +2,8 @@
 
     python benchmarks/hints.py [--model hintnet] [--repeat 20]
 
-Prints milliseconds at 256 pixels, from lightness to ab, and their ratio to those without hints.
+Prints milliseconds at 256 pixels: the network alone, then from lightness to ab with so many hints,
+and the ratio to those without.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +22,27 @@ COUNTS = (0, 1, 10, 50, 200, 1000)
 SIDE = 256
 
 
-def milliseconds(colorizer: Colorizer, spots: NDArray[np.float32], repeat: int) -> float:
-    """Median time of some calls, after one that warms up."""
-    L = np.random.default_rng(0).uniform(0, 100, (SIDE, SIDE)).astype(np.float32)
-    colorizer.paint(L, spots, size=SIDE)
+def median_milliseconds(function: Callable[[], object], repeat: int) -> float:
+    """Of some calls, after one that warms up."""
+    function()
     times = []
     for _ in range(repeat):
         began = time.perf_counter()
-        colorizer.paint(L, spots, size=SIDE)
+        function()
         times.append(time.perf_counter() - began)
     return 1000 * statistics.median(times)
+
+
+def milliseconds(colorizer: Colorizer, spots: NDArray[np.float32], repeat: int) -> float:
+    """Of colouring with these spots."""
+    L = np.random.default_rng(0).uniform(0, 100, (SIDE, SIDE)).astype(np.float32)
+    return median_milliseconds(lambda: colorizer.paint(L, spots, size=SIDE), repeat)
+
+
+def network(colorizer: Colorizer, repeat: int) -> float:
+    """Median time of the network's answer to L, after one call that warms up."""
+    L = np.random.default_rng(0).uniform(0, 100, (1, 1, SIDE, SIDE)).astype(np.float32)
+    return median_milliseconds(lambda: colorizer.predict(L), repeat)
 
 
 def main() -> None:
@@ -42,6 +55,7 @@ def main() -> None:
     dice = np.random.default_rng(1)
     all_spots = dice.uniform([0, 0, -60, -60], [SIDE, SIDE, 60, 60], (max(COUNTS), 4))
     without = None
+    print(f"network alone: {network(colorizer, given.repeat):.1f} ms\n")
     print("| hints | ms | ÷ none |\n| ---: | ---: | ---: |")
     for count in COUNTS:
         took = milliseconds(colorizer, all_spots[:count].astype(np.float32), given.repeat)

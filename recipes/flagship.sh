@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The bundled model, as it was trained: two stages, each as long as there is time for.
+# The bundled model: two stages, each as long as there is time for. Its card names what else it had.
 #   recipes/flagship.sh OUT MINUTES DATA...
 # INIT=model.onnx (or a run) goes on from weights that exist instead of from ImageNet's.
 # On a CPU, two processes of one thread; with a GPU set DEVICE=cuda (and PROCESSES to how many).

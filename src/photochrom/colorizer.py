@@ -177,7 +177,8 @@ class Colorizer:
             strength: how much of the colour, 0..1.5: 0 is grey, 1 is what the network says.
             vivid: for models that have it.
             hints: colours at points of the photo, or the path of a hint file.
-            reference: a colour photo; what is seen in both takes its colour.
+            reference: a colour photo; what is seen in both takes its colour, and if nothing is
+                (:meth:`borrow` tells), the photo is coloured without it.
             output: for a path: the file to write, by default ``<stem>.color.<suffix>`` beside it.
             force: for a path: replace the output if it exists.
 
@@ -199,7 +200,7 @@ class Colorizer:
             raise BadOption("output and force go with a path: save the result that is returned.")
         opened = photos.read(photo)
         if reference is not None:
-            hints = (*_listed(hints, opened), *self.borrow(opened, reference))
+            hints = (*_listed(hints, opened.pixels.shape), *self.borrow(opened, reference))
         coloured = self.render(opened, size=size, strength=strength, vivid=vivid, hints=hints)
         if isinstance(photo, (str, os.PathLike)):
             return photos.write(coloured, target, force=force)
@@ -274,9 +275,8 @@ class Colorizer:
         _check_range("k", k, 1, SAMPLES)
         _check_range("seed", seed, 0, 2**32 - 1)
         centres = self.model.centres()
-        opened = _opened(photo)
-        view = self._view(opened.lightness(), size)
-        given = _listed(hints, opened)
+        view = self._view(_opened(photo).lightness(), size)
+        given = _listed(hints, view.size)
         versions = [list(given) for _ in range(k)]
         dice = [np.random.default_rng([seed, i]) for i in range(k)]
         for step in range(_ANCHORS):
@@ -404,9 +404,8 @@ class _View:
     """L, (h, w)."""
 
     def spots(self, hints: Hints) -> Array:
-        if isinstance(hints, (str, os.PathLike)):
-            hints = hint_files.read(hints, self.size[::-1])
-        return hint_files.spots(hints, self.size, (self.small.shape[0], self.small.shape[1]))
+        small = (self.small.shape[0], self.small.shape[1])
+        return hint_files.spots(_listed(hints, self.size), self.size, small)
 
     def hint(self, row: int, column: int, ab: Array, cells: Sequence[int]) -> Hint:
         """A hint on the photo, in the middle of one of ``cells`` rows and columns."""
@@ -429,10 +428,10 @@ def _opened(photo: Source | Photo) -> Photo:
     return photo if isinstance(photo, Photo) else photos.read(photo)
 
 
-def _listed(hints: Hints, photo: Photo) -> tuple[Hint, ...]:
+def _listed(hints: Hints, size: Sequence[int]) -> tuple[Hint, ...]:
+    """The hints, read from their file if that is what they are, for a photo of height and width."""
     if isinstance(hints, (str, os.PathLike)):
-        height, width = photo.pixels.shape[:2]
-        return hint_files.read(hints, (width, height))
+        return hint_files.read(hints, (size[1], size[0]))
     return tuple(hints)
 
 
