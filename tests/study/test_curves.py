@@ -6,7 +6,7 @@ from PIL import Image
 
 from photochrom.errors import BadData, BadOption, CannotWrite, MissingExtra
 from photochrom.study import curves
-from photochrom.study.results import Results, Score, hinted_name
+from photochrom.study.results import Results, Score, Tally, hinted_name
 
 DRAWINGS = [curves.tradeoff, curves.hint_curve]
 
@@ -19,7 +19,9 @@ def made_up(rows, photos=8):
         for i, offset in enumerate(offsets)
         for name, (psnr, ratio, *hints) in rows.items()
     ]
-    return Results("crop256", (1.0, 7.0), tuple(scores))
+    counts = (1,) * 676
+    tally = Tally(counts, counts, (1,) * 4096)
+    return Results("crop256", (1.0, 7.0), tuple(scores), dict.fromkeys(["truth", *rows], tally))
 
 
 BASELINES = {"grey": (22.5, 0.0), "constant": (22.8, 0.2)}

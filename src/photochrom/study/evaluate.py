@@ -1,8 +1,9 @@
 """Measure colorizers on colour photographs: take their colour away, give it back, compare.
 
 A colorizer is any function from L ``(1, 1, H, W)`` float32, 0..100, to ab ``(1, 2, H, W)``
-float32, -128..127. Every table begins with two that look at nothing, ``grey`` and ``constant``:
-grey alone scores about 22 dB, so that a figure without them misleads.
+float32, -128..127. One that paints lightness too answers RGB ``(1, 3, H, W)``, 0..1, instead.
+Every table begins with two that look at nothing, ``grey`` and ``constant``: grey alone scores
+about 22 dB, so that a figure without them misleads.
 
 A hinted colorizer is also told the true colour of some spots, ``(n, 4)`` float32: y and x in
 pixels of that L, the middle of the first pixel at 0.5, and a, b. Each spot is the middle of a
@@ -18,39 +19,49 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
+from photochrom.color import STUDY_GRID, Grid, fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto
 from photochrom.study import metrics
-from photochrom.study.results import Results, Score, hinted_name
+from photochrom.study.protocol import (
+    HINT_COUNTS,
+    MEAN_AB,
+    SIDES,
+    Pixels,
+    Plane,
+    Protocol,
+    cut,
+    reveal,
+)
+from photochrom.study.results import HISTOGRAM, TRUTH, Results, Score, Tally, hinted_name
 
-Plane = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 Colorizer = Callable[[Plane], Plane]
 HintedColorizer = Callable[[Plane, Plane], Plane]
-Protocol = Literal["crop256", "crop512", "native"]
 Answer = TypeVar("Answer")
 
-SIDES: dict[str, int | None] = {"crop256": 256, "crop512": 512, "native": None}
-"""Each protocol's square in pixels; ``native`` leaves the photo as it is."""
 
-MEAN_AB = (1.06, 7.37)
-"""Mean ab of the 5,800 photos of the study's training set, each photo counting the same."""
+class Verdict(NamedTuple):
+    """What a judge says of one photo."""
 
-HINT_COUNTS = (0, 1, 2, 5, 10, 20, 50, 100)
-HINT_PATCH = 6
-"""Side in pixels of the patch that a hint tells the colour of."""
+    figures: Sequence[Mapping[str, float]]
+    """Of each output, by name."""
+    features: Mapping[str, npt.NDArray[Any]]
+    """Pooled features of the truth and each output, ``(1 + n, D)``, by the name of the Fréchet
+    distance that is made of them."""
+
+
+Judge = Callable[[Plane], Verdict]
+"""A pretrained network's eye: RGB ``(1 + n, 3, H, W)`` in 0..1, the truth and n outputs of it."""
 
 
 def evaluate(
@@ -62,6 +73,9 @@ def evaluate(
     hinted: Mapping[str, HintedColorizer] = {},
     hint_counts: Sequence[int] = HINT_COUNTS,
     seed: int = 0,
+    judges: Sequence[Judge] = (),
+    models: Mapping[str, Mapping[str, str]] = {},
+    sources: Sequence[str] = (),
     total: int | None = None,
     progress: bool = True,
 ) -> Results:
@@ -73,11 +87,14 @@ def evaluate(
     Args:
         photos: name and ``(H, W, 3)`` uint8 sRGB of each; read once, a few held at a time.
         colorizers: by the name they have in the table.
-        protocol: how photos are cut, see :func:`cut`.
+        protocol: how photos are cut, see :func:`photochrom.study.protocol.cut`.
         constant_ab: what the baseline ``constant`` answers everywhere.
         hinted: colorizers that have a row for each of ``hint_counts``, see :func:`hinted_name`.
         hint_counts: how many hints they are given.
         seed: 0 or more; of the hints' positions.
+        judges: pretrained networks that compare outputs with the truth.
+        models: what each model says of itself, kept with the figures.
+        sources: where the photos came from, likewise.
         total: how many photos there are, where known, for the progress bar.
         progress: show one, on standard error.
 
@@ -97,51 +114,18 @@ def evaluate(
     bar = track(photos, "measuring", total, console=console, disable=not progress)
     queue = ((name, photo, (seed, number)) for number, (name, photo) in enumerate(bar))
     scores: list[Score] = []
+    counts = {name: _Counts() for name in (TRUTH, *(row.name for row in rows))}
     with ThreadPoolExecutor(cores) as pool:
         while batch := list(islice(queue, cores)):
             truths = _spread(pool, partial(_truth, protocol, most), batch)
             asked = [(t, row, *_ask(t, row)) for t in truths for row in rows]
-            scores += _spread(pool, _score, asked)
+            outputs = iter(_spread(pool, _score, asked))
+            for truth in truths:
+                scores += _count(truth, list(islice(outputs, len(rows))), judges, counts)
     if not any(score.truth_colourfulness for score in scores):
         raise BadData("Nothing to compare with: name some photos that have colour.")
-    return Results(protocol, constant_ab, tuple(scores), seed)
-
-
-def cut(photo: Pixels, protocol: Protocol) -> Pixels:
-    """The part of a photo that is measured, ``(H, W, 3)`` uint8.
-
-    ``crop256`` and ``crop512``: the short side is brought to that many pixels (Pillow's bicubic),
-    also where that is enlarging, and the square in the middle is kept. ``native``: all of it.
-    """
-    side = SIDES[protocol]
-    if side is None:
-        return photo
-    scale = side / min(photo.shape[:2])
-    tall, wide = (round(length * scale) for length in photo.shape[:2])
-    image = Image.fromarray(photo).resize((wide, tall), Image.Resampling.BICUBIC)
-    left, top = (wide - side) // 2, (tall - side) // 2
-    return np.asarray(image.crop((left, top, left + side, top + side)))
-
-
-def reveal(lab: Plane, n: int, seed: int | Sequence[int]) -> Plane:
-    """The true colours of ``n`` patches at random places of a photo.
-
-    Args:
-        lab: ``(3, H, W)``, at least 6 x 6 pixels.
-        n: how many; fewer of the same seed are the first of these.
-        seed: of the places, which may overlap.
-
-    Returns:
-        ``(n, 4)`` float32: y and x of each patch's middle in pixels, and its mean a and b.
-    """
-    side = HINT_PATCH
-    free = np.array(lab.shape[1:]) - side + 1  # places along each axis that lie wholly inside
-    corners = (np.random.default_rng(seed).random((n, 2)) * free).astype(int)
-    spots = [
-        (y + side / 2, x + side / 2, *lab[1:, y : y + side, x : x + side].mean((1, 2)))
-        for y, x in corners
-    ]
-    return np.array(spots, np.float32).reshape(n, 4)
+    tallies = {name: count.tally(counts[TRUTH]) for name, count in counts.items()}
+    return Results(protocol, constant_ab, tuple(scores), tallies, seed, models, tuple(sources))
 
 
 @dataclass(frozen=True)
@@ -180,6 +164,20 @@ class _Truth:
     moments: metrics.Moments
     colourfulness: float
     spots: Plane  # (most hints, 4)
+    smooth: npt.NDArray[np.bool_]  # (H, W)
+    steps: metrics.Steps | None
+    bins: npt.NDArray[np.int64]  # (H, W), of the study's 676
+
+
+@dataclass(frozen=True)
+class _Output:
+    """What became of a photo, and how it compares."""
+
+    score: Score
+    rgb: Plane  # (3, H, W), 0..1, in 8-bit steps
+    lab: Plane  # (3, H, W)
+    within_10: npt.NDArray[np.int64]  # (676,)
+    within_20: npt.NDArray[np.int64]
 
 
 def _truth(protocol: Protocol, hints: int, name: str, photo: Pixels, seed: Sequence[int]) -> _Truth:
@@ -197,42 +195,108 @@ def _truth(protocol: Protocol, hints: int, name: str, photo: Pixels, seed: Seque
         moments=metrics.ssim_moments(rgb),
         colourfulness=metrics.colourfulness(rgb),
         spots=reveal(lab, hints, seed),
+        smooth=(where := metrics.smooth(lab)),
+        steps=metrics.steps(lab, where),
+        bins=STUDY_GRID.index(lab[1], lab[2]).astype(np.int64),
     )
 
 
 def _ask(truth: _Truth, row: _Row) -> tuple[Plane, float]:
-    """The colorizer's ab, ``(2, H, W)``, and the milliseconds it took."""
+    """The colorizer's ab ``(2, H, W)``, or its RGB ``(3, H, W)``, and the milliseconds it took."""
     given = [truth.lab[None, :1]]
     if row.hints is not None:
         given.append(truth.spots[: row.hints])
-    given = [
-        array.copy() for array in given
-    ]  # its own, lest a colorizer that writes there spoil it
+    # Its own copies, lest a colorizer that writes there spoil the truth.
+    given = [array.copy() for array in given]
     began = time.perf_counter()
     try:
-        ab = np.asarray(row.ask(*given), np.float32)
+        answer = np.asarray(row.ask(*given), np.float32)
     except Exception as error:
         raise BadModel(f"{row.name} failed on {truth.name}: {error}") from error
     milliseconds = 1000 * (time.perf_counter() - began)
-    if ab.shape != (1, 2, *truth.lab.shape[1:]) or not np.isfinite(ab).all():
-        raise BadModel(f"{row.name} on {truth.name}: answer finite numbers, ab (1, 2, H, W) for L.")
-    return ab[0], milliseconds
+    shapes = [(1, channels, *truth.lab.shape[1:]) for channels in (2, 3)]
+    if answer.shape not in shapes or not np.isfinite(answer).all():
+        raise BadModel(
+            f"{row.name} on {truth.name}: answer finite numbers for L, ab (1, 2, H, W) or RGB "
+            "(1, 3, H, W)."
+        )
+    return answer[0], milliseconds
 
 
-def _score(truth: _Truth, row: _Row, ab: Plane, milliseconds: float) -> Score:
-    coloured = lab_to_rgb(fit_gamut(np.concatenate([truth.lab[:1], ab])))
-    output = np.round(np.clip(coloured, 0, 1) * 255) / np.float32(255)
-    return Score(
+def _score(truth: _Truth, row: _Row, answer: Plane, milliseconds: float) -> _Output:
+    if len(answer) == 2:
+        answer = lab_to_rgb(fit_gamut(np.concatenate([truth.lab[:1], answer])))
+    rgb = np.round(np.clip(answer, 0, 1) * 255) / np.float32(255)
+    lab = rgb_to_lab(rgb)
+    score = Score(
         photo=truth.name,
         name=row.name,
-        psnr=metrics.psnr(truth.rgb, output),
-        ssim=metrics.ssim(truth.rgb, output, truth.moments),
-        delta_e=metrics.ciede2000(truth.lab, rgb_to_lab(output)),
-        colourfulness=metrics.colourfulness(output),
+        psnr=metrics.psnr(truth.rgb, rgb),
+        ssim=metrics.ssim(truth.rgb, rgb, truth.moments),
+        delta_e=metrics.ciede2000(truth.lab, lab),
+        colourfulness=metrics.colourfulness(rgb),
         truth_colourfulness=truth.colourfulness,
         milliseconds=milliseconds,
         hints=row.hints,
+        steps=metrics.steps(lab, truth.smooth),
+        truth_steps=truth.steps,
     )
+    met = (truth.bins[metrics.hits(truth.lab, lab, within)] for within in (10, 20))
+    return _Output(score, rgb, lab, *(_histogram(bins, STUDY_GRID) for bins in met))
+
+
+class _Counts:
+    """What one row's pixels add up to, photo after photo."""
+
+    def __init__(self) -> None:
+        self.within_10 = np.zeros(STUDY_GRID.side**2, np.int64)
+        self.within_20 = np.zeros(STUDY_GRID.side**2, np.int64)
+        self.histogram = np.zeros(HISTOGRAM.side**2, np.int64)
+        self.features: dict[str, list[npt.NDArray[Any]]] = {}
+
+    def add(self, lab: Plane, within_10: Any, within_20: Any, features: Mapping[str, Any]) -> None:
+        self.within_10 += within_10
+        self.within_20 += within_20
+        self.histogram += _histogram(HISTOGRAM.index(lab[1], lab[2]), HISTOGRAM)
+        for name, values in features.items():
+            self.features.setdefault(name, []).append(values)
+
+    def tally(self, truth: _Counts) -> Tally:
+        return Tally(
+            within_10=tuple(self.within_10.tolist()),
+            within_20=tuple(self.within_20.tolist()),
+            histogram=tuple(self.histogram.tolist()),
+            frechet={
+                name: metrics.frechet(np.stack(truth.features[name]), np.stack(values))
+                for name, values in self.features.items()
+                if self is not truth and len(values) > 1
+            },
+        )
+
+
+def _count(
+    truth: _Truth, outputs: Sequence[_Output], judges: Sequence[Judge], counts: dict[str, _Counts]
+) -> list[Score]:
+    """Add one photo to the counts of every row; its scores, with what the judges say."""
+    figures: list[dict[str, float]] = [{} for _ in outputs]
+    features: dict[str, npt.NDArray[Any]] = {}
+    for judge in judges:
+        verdict = judge(np.stack([truth.rgb, *(output.rgb for output in outputs)]))
+        features |= verdict.features
+        for known, said in zip(figures, verdict.figures, strict=True):
+            known.update(said)
+    every = _histogram(truth.bins, STUDY_GRID)
+    counts[TRUTH].add(truth.lab, every, every, {k: v[0] for k, v in features.items()})
+    for i, output in enumerate(outputs, 1):
+        mine = {k: v[i] for k, v in features.items()}
+        counts[output.score.name].add(output.lab, output.within_10, output.within_20, mine)
+    return [
+        replace(output.score, judged=said) for output, said in zip(outputs, figures, strict=True)
+    ]
+
+
+def _histogram(cells: npt.NDArray[Any], grid: Grid) -> npt.NDArray[np.int64]:
+    return np.bincount(cells.ravel().astype(np.int64), minlength=grid.side**2)
 
 
 def _flat(a: float, b: float) -> Colorizer:

@@ -1,13 +1,14 @@
 """How close an output comes to the original photograph, and how colourful it is.
 
 Pure functions on one photo: RGB is ``(3, H, W)`` in 0..1, Lab is ``(3, H, W)`` with L in 0..100,
-both float32 or float64. Arithmetic stays in the type given; every answer is a Python float.
+both float32 or float64. Arithmetic stays in the type given; every answer is a Python float. Figures
+of a whole set of photos come last.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +22,20 @@ PSNR_CAP = 100.0  # dB; two equal photos would be infinitely alike
 # Wang et al. 2004, "Image quality assessment", sections III.B and III.C.
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
+
+SLOPE = 1.0
+"""Lab units a pixel: a smooth region changes no faster."""
+LEAST = 0.01
+"""The share of a photo that has to be smooth for :func:`steps` to be told."""
+
+
+class Steps(NamedTuple):
+    """How colour moves across smooth regions: see :func:`steps`."""
+
+    colours: int
+    """Distinct ab values, rounded to whole units."""
+    jump: float
+    """The largest ab distance between two neighbouring pixels."""
 
 
 def psnr(truth: Float, output: Float) -> float:
@@ -154,6 +169,84 @@ def colourfulness(rgb: Float) -> float:
     spread = math.hypot(*(plane.std(dtype=np.float64) for plane in opponents))
     offset = math.hypot(*(plane.mean(dtype=np.float64) for plane in opponents))
     return 255 * (spread + 0.3 * offset)
+
+
+def smooth(lab: Float) -> npt.NDArray[np.bool_]:
+    """Where a photo changes slowly in lightness and in colour, as skies and walls do, ``(H, W)``.
+
+    Pixels around which, in a square of 9, the photo under a Gaussian of sigma 2 (which takes grain
+    and JPEG blocks for what they are) changes by at most :data:`SLOPE` Lab units a pixel.
+    """
+    slope = np.zeros(lab.shape[1:], np.float64)
+    for plane in np.asarray(lab, np.float32):
+        soft = cv2.GaussianBlur(plane, (0, 0), 2, borderType=cv2.BORDER_REFLECT_101)
+        slope += np.square(cv2.Scharr(soft, cv2.CV_32F, 1, 0, scale=1 / 32))
+        slope += np.square(cv2.Scharr(soft, cv2.CV_32F, 0, 1, scale=1 / 32))
+    gentle = (slope <= SLOPE**2).astype(np.uint8)
+    # Beyond the border nothing is known against a pixel: erode's default.
+    return cv2.erode(gentle, np.ones((9, 9), np.uint8)).astype(bool)
+
+
+def steps(lab: Float, where: npt.NDArray[np.bool_]) -> Steps | None:
+    """How visibly colour comes in steps inside ``where``, ``(H, W)``; see :func:`smooth`.
+
+    None where fewer than :data:`LEAST` of the pixels are inside: nothing to see there.
+    """
+    inside = np.asarray(where, bool)
+    if inside.mean() < LEAST:
+        return None
+    ab = np.asarray(lab, np.float64)[1:]
+    whole = np.rint(ab[:, inside]).astype(np.int64)
+    colours = len(np.unique(whole[0] * 1024 + whole[1]))
+    jump = 0.0
+    for here, there in (
+        (np.s_[..., :, :-1], np.s_[..., :, 1:]),
+        (np.s_[..., :-1, :], np.s_[..., 1:, :]),
+    ):
+        both = inside[here] & inside[there]
+        if both.any():
+            apart = np.hypot(*(ab[here] - ab[there])[:, both])
+            jump = max(jump, float(apart.max()))
+    return Steps(colours, jump)
+
+
+def hits(truth: Float, output: Float, within: float) -> npt.NDArray[np.bool_]:
+    """Which pixels of a Lab photo lie within that ab distance of the true colour, ``(H, W)``."""
+    return np.asarray(np.hypot(*(output - truth)[1:]) <= within)
+
+
+# --- of a whole set of photos ---------------------------------------------------------------
+
+
+def balanced_accuracy(pixels: npt.ArrayLike, right: npt.ArrayLike) -> float:
+    """The share of pixels that are right, each weighing one over the frequency of its true bin.
+
+    So every bin that occurs counts the same, however rare: the mean of the bins' own shares.
+    Zhang et al. 2016 (arXiv 1603.08511), section 3.1, call it class-balanced.
+
+    Args:
+        pixels: ``(Q,)``, how many pixels truly belong to each bin.
+        right: ``(Q,)``, how many of them were met.
+    """
+    n, met = np.asarray(pixels, np.float64), np.asarray(right, np.float64)
+    occurs = n > 0
+    return float((met[occurs] / n[occurs]).mean())
+
+
+def frechet(truths: Float, outputs: Float) -> float:
+    """The Fréchet distance between two sets of features, ``(N, D)`` each, taken for Gaussians.
+
+    Heusel et al. 2017 (arXiv 1706.08500), equation 6: ``|m - n|² + tr(A + B - 2 sqrt(A B))``.
+    0 for equal sets; it depends on how many photos there are, so compare equal numbers only.
+    """
+    a, b = np.asarray(truths, np.float64), np.asarray(outputs, np.float64)
+    # sqrt(A B) has the trace of sqrt(R B R) with R = sqrt(A), which is symmetric.
+    first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    values, vectors = np.linalg.eigh(first)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    both = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum()
+    apart = np.square(a.mean(0) - b.mean(0)).sum()
+    return max(0.0, float(apart + np.trace(first) + np.trace(second) - 2 * both))
 
 
 def bootstrap_interval(

@@ -1,20 +1,30 @@
-"""The figures of one evaluation: kept photo by photo, shown as tables, written as JSON."""
+"""The figures of one evaluation: kept photo by photo, shown as tables, written as JSON and CSV."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Column, Table
 
 from photochrom import atomic
+from photochrom.color import Grid
 from photochrom.errors import BadData
 from photochrom.study import metrics
+
+TRUTH = "truth"
+BASELINES = ("grey", "constant")
+"""The rows every table begins with."""
+
+HISTOGRAM = Grid(start=-128, side=64, cell=4)
+"""The cells in which pixels of each colour are counted, to be drawn."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,24 @@ class Score:
     """Of the colorizer's call alone."""
     hints: int | None = None
     """How many it was given; None for a colorizer that takes none."""
+    steps: tuple[int, float] | None = None
+    """Distinct ab values and largest ab jump in smooth regions; None where there are none."""
+    truth_steps: tuple[int, float] | None = None
+    judged: Mapping[str, float] = field(default_factory=dict)
+    """What pretrained networks say of it, by the name of the figure."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Where in the ab plane the pixels of all photos lie, as one colorizer paints them."""
+
+    within_10: tuple[int, ...]
+    """How many lie within ab distance 10 of the truth, for each of the study's 676 true bins."""
+    within_20: tuple[int, ...]
+    histogram: tuple[int, ...]
+    """How many are painted in each cell of :data:`HISTOGRAM`."""
+    frechet: Mapping[str, float] = field(default_factory=dict)
+    """Fréchet distances from the truth, by the name of the figure."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +79,20 @@ class Summary:
     delta_e: float
     colourfulness_ratio: float
     """Mean of the outputs divided by mean of the truths."""
+    balanced_10: float
+    """Share of pixels within ab distance 10 of the truth, every true bin counting the same."""
+    balanced_20: float
+    colours: float | None
+    """Distinct ab values in smooth regions: the outputs' mean divided by the truths'; None where
+    no photo has such regions."""
+    jump: float | None
+    """Largest ab jump between neighbours in smooth regions, likewise."""
     milliseconds: float
     """Median over photos, so that a slow first call does not count."""
     hints: int | None = None
     """As in :class:`Score`."""
+    judged: Mapping[str, float] = field(default_factory=dict)
+    """Means and Fréchet distances, by the name of the figure."""
 
 
 _COLUMNS: dict[str, Callable[[Summary], str]] = {
@@ -65,8 +103,10 @@ _COLUMNS: dict[str, Callable[[Summary], str]] = {
     "SSIM": lambda row: f"{row.ssim:.4f}",
     "ΔE00": lambda row: f"{row.delta_e:.2f}",
     "colourfulness": lambda row: f"{row.colourfulness_ratio:.2f}",
-    "ms": lambda row: f"{row.milliseconds:.1f}",
+    "accuracy 10 / 20": lambda row: f"{row.balanced_10:.3f} / {row.balanced_20:.3f}",
+    "colours, jump": lambda row: f"{_or_none(row.colours)}, {_or_none(row.jump)}",
 }
+_LAST: dict[str, Callable[[Summary], str]] = {"ms": lambda row: f"{row.milliseconds:.1f}"}
 
 
 def hinted_name(colorizer: str, hints: int) -> str:
@@ -83,8 +123,14 @@ class Results:
     """What the baseline ``constant`` answers everywhere."""
     scores: tuple[Score, ...]
     """Photo by photo, and within a photo in the table's order."""
+    tallies: Mapping[str, Tally]
+    """By the name of the row; of the truth under the name ``truth``."""
     seed: int = 0
     """Of the hints' positions."""
+    models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What each model says of itself, by the name of its first row."""
+    sources: tuple[str, ...] = ()
+    """Where the photos came from: folders and .tar files."""
 
     @cached_property
     def rows(self) -> dict[str, tuple[Score, ...]]:
@@ -97,25 +143,76 @@ class Results:
     @cached_property
     def summary(self) -> tuple[Summary, ...]:
         """A line for each row, in their order."""
-        return tuple(_summarise(name, scores) for name, scores in self.rows.items())
+        pixels = self.tallies[TRUTH].within_10
+        return tuple(
+            _summarise(name, scores, self.tallies[name], pixels)
+            for name, scores in self.rows.items()
+        )
 
     @property
     def caption(self) -> str:
         """What the table measured, in words."""
         return f"Protocol {self.protocol}, {self.summary[0].n:,} photos"
 
+    @property
+    def columns(self) -> dict[str, Callable[[Summary], str]]:
+        """How each column of the tables shows a row; the plain ones, then what was judged."""
+        judged = list(self.summary[-1].judged)
+        more = {name: partial(_judged, name) for name in judged}
+        return {**_COLUMNS, **more, **_LAST}
+
     def table(self) -> Table:
         """For the terminal."""
-        table = Table(*(Column(name, justify="right") for name in _COLUMNS), title=self.caption)
+        table = Table(*(Column(name, justify="right") for name in self.columns), title=self.caption)
         for row in self.summary:
-            table.add_row(*(show(row) for show in _COLUMNS.values()))
+            table.add_row(*(show(row) for show in self.columns.values()))
         return table
 
     def markdown(self) -> str:
         """For documents: the caption and a table."""
-        rows = [[show(row) for show in _COLUMNS.values()] for row in self.summary]
-        lines = [list(_COLUMNS), ["---", *["---:"] * (len(_COLUMNS) - 1)], *rows]
+        rows = [[show(row) for show in self.columns.values()] for row in self.summary]
+        lines = [list(self.columns), ["---", *["---:"] * (len(self.columns) - 1)], *rows]
         return f"{self.caption}:\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+    def only(self, names: Collection[str]) -> Results:
+        """The same with fewer rows: the baselines and those named."""
+        kept = {*BASELINES, *names}
+        return replace(
+            self,
+            scores=tuple(score for score in self.scores if score.name in kept),
+            tallies={name: t for name, t in self.tallies.items() if name in {TRUTH, *kept}},
+            models={name: facts for name, facts in self.models.items() if name in kept},
+        )
+
+    def joined(self, other: Results) -> Results:
+        """The rows of both; the baselines once.
+
+        Raises:
+            BadData: they were not measured alike, or have a row in common; the sentence says what
+                differs.
+        """
+        for what, ours, theirs in (
+            ("protocol", self.protocol, other.protocol),
+            ("constant colour", self.constant_ab, other.constant_ab),
+            ("seed", self.seed, other.seed),
+            ("photos", self._photos, other._photos),
+        ):
+            if ours != theirs:
+                told = f": {ours} and {theirs}" if isinstance(ours, str | int) else ""
+                raise BadData(f"they differ in their {what}{told}")
+        if both := (self.rows.keys() & other.rows.keys()) - {*BASELINES}:
+            raise BadData(f"both have a row {min(both)}")
+        new = tuple(score for score in other.scores if score.name not in BASELINES)
+        return replace(
+            self,
+            scores=self.scores + new,
+            tallies={**other.tallies, **self.tallies},
+            models={**self.models, **other.models},
+        )
+
+    @property
+    def _photos(self) -> list[str]:
+        return [score.photo for score in next(iter(self.rows.values()))]
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write everything as JSON: the whole file, or none and CannotWrite."""
@@ -124,23 +221,69 @@ class Results:
         text = json.dumps(content, indent=1, allow_nan=False)
         atomic.write(Path(path), lambda part: part.write_text(text, "utf-8"))
 
+    def write_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a line for each colorizer on each photo as CSV, or nothing and CannotWrite."""
+        judged = list(self.scores[-1].judged)
+        plain = [f.name for f in fields(Score) if f.name not in ("steps", "truth_steps", "judged")]
+        ends = ("colours", "jump", "truth_colours", "truth_jump")
+
+        def save(part: Path) -> None:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                lines = csv.writer(file)
+                lines.writerow([*plain, *ends, *judged])
+                for score in self.scores:
+                    steps = [*(score.steps or ("", "")), *(score.truth_steps or ("", ""))]
+                    told = [score.judged.get(name, "") for name in judged]
+                    lines.writerow([*(getattr(score, name) for name in plain), *steps, *told])
+
+        atomic.write(Path(path), save)
+
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Results:
         """What :meth:`write` wrote, or BadData; the summary is computed anew from the scores."""
         try:
             content = json.loads(Path(path).read_text("utf-8"))
             a, b = content["constant_ab"]
-            scores = tuple(Score(**score) for score in content["scores"])
-            return cls(content["protocol"], (a, b), scores, content.get("seed", 0))
+            results = cls(
+                content["protocol"],
+                (a, b),
+                tuple(_score(score) for score in content["scores"]),
+                {name: _tally(**tally) for name, tally in content["tallies"].items()},
+                content["seed"],
+                content["models"],
+                tuple(content["sources"]),
+            )
+            if not results.scores or not {*results.rows, TRUTH} <= results.tallies.keys():
+                raise ValueError("half of it is missing")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadData(f"{path} holds no results ({error}): evaluate anew.") from error
+        return results
 
 
-def _summarise(name: str, scores: Sequence[Score]) -> Summary:
+def _score(values: dict[str, Any]) -> Score:
+    steps = {k: tuple(values[k]) for k in ("steps", "truth_steps") if values[k] is not None}
+    return Score(**{**values, **steps})
+
+
+def _tally(frechet: dict[str, float], **counts: list[int]) -> Tally:
+    return Tally(**{name: tuple(values) for name, values in counts.items()}, frechet=frechet)
+
+
+def _or_none(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f}"
+
+
+def _judged(name: str, row: Summary) -> str:
+    return f"{row.judged[name]:.3f}" if name in row.judged else ""
+
+
+def _summarise(name: str, scores: Sequence[Score], tally: Tally, pixels: Sequence[int]) -> Summary:
     def mean(field: str) -> float:
         return float(np.mean([getattr(score, field) for score in scores]))
 
     psnr = [score.psnr for score in scores]
+    moved = [(s.steps, s.truth_steps) for s in scores if s.steps and s.truth_steps]
+    judged = {k: float(np.mean([s.judged[k] for s in scores])) for k in scores[0].judged}
     return Summary(
         name=name,
         n=len(scores),
@@ -150,6 +293,19 @@ def _summarise(name: str, scores: Sequence[Score]) -> Summary:
         ssim=mean("ssim"),
         delta_e=mean("delta_e"),
         colourfulness_ratio=mean("colourfulness") / mean("truth_colourfulness"),
+        balanced_10=metrics.balanced_accuracy(pixels, tally.within_10),
+        balanced_20=metrics.balanced_accuracy(pixels, tally.within_20),
+        colours=_share(moved, 0),
+        jump=_share(moved, 1),
         milliseconds=float(np.median([score.milliseconds for score in scores])),
         hints=scores[0].hints,
+        judged=judged | dict(tally.frechet),
     )
+
+
+def _share(
+    moved: Sequence[tuple[tuple[int, float], tuple[int, float]]], which: int
+) -> float | None:
+    """What outputs have of it, divided by what truths have."""
+    ours, true = (sum(pair[side][which] for pair in moved) for side in (0, 1))
+    return ours / true if true else None
