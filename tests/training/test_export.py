@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import subprocess
@@ -98,8 +99,44 @@ def test_the_file_says_what_it_is(run, exported):
     assert facts["size"] == "32"
     assert json.loads(facts["data"])["training_photos"] == 16
     assert json.loads(facts["figures"])["step"] == 2
+    assert facts["parameters"] == "4308675"
+    assert facts["gflop"] == "0.1663"  # a ninth of that at 96 pixels
+    assert facts["epochs"] == "0.5"
     assert not [key for key in facts if key.startswith("default_")]
     assert [put.name for put in model.graph.input] == ["L"]
+
+
+@pytest.mark.parametrize("side", [32, 96])
+def test_operations_are_counted_as_on_paper(side):
+    """cnn-rgb: Conv 3 × 3, then halved, four times; ConvTranspose 4 × 4, doubling, four times."""
+    widths = [1, 64, 128, 256, 512]
+    down = sum(
+        9 * i * o * (side >> level) ** 2 for level, (i, o) in enumerate(itertools.pairwise(widths))
+    )
+    widths = [512, 256, 128, 64, 3]
+    up = sum(
+        16 * i * o * (side >> (4 - level)) ** 2
+        for level, (i, o) in enumerate(itertools.pairwise(widths))
+    )
+    assert module.gflop(models.build("cnn-rgb"), side) == pytest.approx(2e-9 * (down + up))
+
+
+def test_counting_leaves_the_network_as_it_is():
+    network = models.build("hintnet").eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert module.gflop(network, 256) == pytest.approx(5.36, abs=0.01)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_run_that_reported_nothing_does_not_say_how_long_it_was_trained(run, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    network, figures = checkpoint.load_network(tmp_path)
+    assert "epochs" not in module.describe(tmp_path, network, "x", figures)
+    (tmp_path / "metrics.jsonl").write_text(
+        '{"step": 2, "epoch": 0.5}\n{"step": 3, "epoch": 0.75}\n{"step": 4, "ep'
+    )
+    assert module.describe(tmp_path, network, "x", figures)["epochs"] == "0.5"
 
 
 def test_the_file_tells_no_paths(exported):

@@ -20,6 +20,7 @@ from photochrom.errors import BadData, BadOption, BadRun, CannotWrite, Diverged
 from photochrom.training import checkpoint
 from photochrom.training import train as module
 from photochrom.training.presets import PRESETS, Experiment
+from photochrom.training.setup import set_up
 from photochrom.training.train import train
 
 # One run of 8 steps, whole: what resumed and divided runs are compared with.
@@ -80,6 +81,19 @@ def test_what_is_reported(whole):
         i / 4 for i in range(1, 9)
     ]
     assert all(line["photos_per_second"] > 0 for line in lines(whole) if "loss" in line)
+    peaks = [line["peak_bytes"] for line in validated]
+    assert peaks == sorted(peaks)
+    assert 50e6 < peaks[0] < 100e9
+
+
+def test_the_most_memory_is_that_of_the_device(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 7)
+    assert module.peak_memory(torch.device("cuda")) == {"peak_bytes": 7}
+    before = module.peak_memory(torch.device("cpu"))["peak_bytes"]
+    held = np.ones(before // 8 + 2**22)
+    assert module.peak_memory(torch.device("cpu"))["peak_bytes"] > max(before, held.nbytes)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert module.peak_memory(torch.device("cpu")) == {}
 
 
 def test_it_learns(tiny, tmp_path):
@@ -106,7 +120,8 @@ def test_a_resumed_run_ends_as_if_never_stopped(tiny, tmp_path, whole, schedule,
         train(*tiny(reference, **WHOLE, schedule="cosine"))
     experiment, session = tiny(out, **WHOLE, schedule=schedule)
     stop_after(monkeypatch, 5)
-    train(experiment, session)
+    with pytest.raises(KeyboardInterrupt):
+        train(experiment, session)
     assert list(losses(out)) == [1, 2, 3, 4, 5]
     monkeypatch.undo()
     figures = train(experiment, replace(session, resume=True))
@@ -219,33 +234,37 @@ def environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
+def in_two_processes(arguments: list[str]) -> None:
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run(
+        [sys.executable, *launch, *arguments], check=True, env=environment(), timeout=600
+    )
+
+
 def test_two_processes_make_the_weights_that_one_makes(tiny, tmp_path, command):
     """With frozen batch norms, whose statistics would be each process's own."""
     one, two = tmp_path / "one", tmp_path / "two"
     options = {"epochs": 1, "freeze": "norm", "ema": 0.9, "alpha": 0.5}
     train(*tiny(one, **options))
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run(
-        [sys.executable, *launch, *command(two, **options)],
-        check=True,
-        env=environment(),
-        timeout=120,
-    )
+    in_two_processes(command(two, **options))
     assert losses(two) == pytest.approx(losses(one), rel=1e-4)
     assert_equal(two, one, "model", rtol=1e-3, atol=2e-5)
     exact, summed = lines(one)[-1], lines(two)[-1]
     assert summed["val_psnr"] == pytest.approx(exact["val_psnr"], abs=1e-3)
 
 
-def test_ctrl_c_ends_the_step_and_saves(tmp_path, tiny, command):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_its_step_and_is_saved_but_not_done(
+    tmp_path, tiny, command, number
+):
     out = tmp_path / "run"
     process = subprocess.Popen([sys.executable, *command(out, epochs=100000)], env=environment())
     try:
         waited = time.monotonic()
-        while not (out / "metrics.jsonl").exists() and time.monotonic() - waited < 60:
+        while not (out / "metrics.jsonl").exists() and time.monotonic() - waited < 600:
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        process.send_signal(number)
+        assert process.wait(600) == 130
     finally:
         process.kill()
     done = list(losses(out))
@@ -256,6 +275,70 @@ def test_ctrl_c_ends_the_step_and_saves(tmp_path, tiny, command):
     assert list(losses(out)) == [*done, len(done) + 1]
 
 
+# --- a batch in parts -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["cnn-rgb", "unet-bins"])
+def test_parts_of_a_batch_make_the_weights_that_the_whole_makes(tiny, tmp_path, model):
+    """With frozen batch norms, which would see a part at a time; 4 photos in 2, 1 and 1."""
+    options = {"model": model, "epochs": 0.5, "freeze": "norm", "optimizer": "adamw"}
+    train(*tiny(tmp_path / "whole", **options))
+    train(*tiny(tmp_path / "parts", **options, accumulate=3))
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5)
+    assert_equal(tmp_path / "parts", tmp_path / "whole", "model", rtol=1e-3, atol=1e-5)
+
+
+def test_the_gradient_of_parts_is_that_of_the_whole(tiny, tmp_path):
+    """Which Adam's steps, all of one length, would hide."""
+    run = set_up(*tiny(tmp_path / "run", freeze="norm"))
+    run.network.eval()
+    gradients = []
+    for parts in (run.loader(0).parts(1), run.loader(0).parts(3)):
+        run.optimizer.zero_grad()
+        loss = sum(module._backward(run, part) for part in parts)
+        gradients.append([p.grad.clone() for p in run.network.parameters() if p.requires_grad])
+        assert loss == pytest.approx(run.network.head.loss(*_truth(run)).item(), rel=1e-5)
+    for whole, summed in zip(*gradients, strict=True):
+        torch.testing.assert_close(summed, whole, rtol=1e-4, atol=1e-7)
+
+
+def _truth(run):
+    batch = run.loader(0)
+    return run.network(batch.lightness), batch.lab
+
+
+def test_two_processes_make_the_same_weights_in_parts(tiny, tmp_path, command):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    options = {"epochs": 0.5, "freeze": "norm", "alpha": 0.5}
+    train(*tiny(whole, **options))
+    in_two_processes(command(parts, **options, accumulate=2))
+    assert losses(parts) == pytest.approx(losses(whole), rel=1e-4)
+    assert_equal(parts, whole, "model", rtol=1e-3, atol=2e-5)
+
+
+def test_a_part_at_a_time_is_held(tiny, tmp_path, monkeypatch):
+    run = set_up(*tiny(tmp_path / "run", accumulate=4))
+    assert [len(squares) for squares in run.validation] == [1, 1, 1, 1]
+    seen, forward = [], run.network.forward
+    monkeypatch.setattr(run.network, "forward", lambda L: seen.append(len(L)) or forward(L))
+    module._step(run)
+    assert seen == [1, 1, 1, 1]
+
+
+def test_more_parts_than_photos_are_refused(tiny, tmp_path):
+    with pytest.raises(BadOption, match=r"--accumulate 5 makes more parts than the 4 photos .*: "):
+        set_up(*tiny(tmp_path / "run", accumulate=5))
+
+
+def test_a_run_may_be_resumed_in_parts(tiny, tmp_path):
+    train(*tiny(tmp_path / "run", epochs=0.25))
+    train(*tiny(tmp_path / "run", epochs=0.5, accumulate=2, resume=True))
+    assert list(losses(tmp_path / "run")) == [1, 2]
+
+
+# --- runs that go on --------------------------------------------------------------------------
+
+
 def test_a_run_is_not_resumed_as_another(tiny, tmp_path):
     train(*tiny(tmp_path / "run"))
     before = (tmp_path / "run" / "config.json").read_text()
@@ -264,7 +347,9 @@ def test_a_run_is_not_resumed_as_another(tiny, tmp_path):
     assert (tmp_path / "run" / "config.json").read_text() == before
 
 
-@pytest.mark.parametrize("bad", [{"minutes": -1}, {"report_every": 0}, {"validate_every": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"minutes": -1}, {"report_every": 0}, {"validate_every": 0}, {"accumulate": 0}]
+)
 def test_a_session_that_cannot_be_is_refused(tiny, tmp_path, bad):
     with pytest.raises(BadOption, match="out of range"):
         tiny(tmp_path / "run", **bad)
@@ -272,7 +357,8 @@ def test_a_session_that_cannot_be_is_refused(tiny, tmp_path, bad):
 
 def test_a_scheduler_that_ends_a_run_does_not_kill_it(tiny, tmp_path, monkeypatch):
     stop_after(monkeypatch, 2, signal.SIGTERM)
-    train(*tiny(tmp_path / "run"))
+    with pytest.raises(KeyboardInterrupt):
+        train(*tiny(tmp_path / "run"))
     assert list(losses(tmp_path / "run")) == [1, 2]
     assert checkpoint.load_network(tmp_path / "run")[1]["step"] == 2
 
@@ -443,12 +529,30 @@ def test_what_is_frozen_stays(tiny, tmp_path, whole):
 
 def test_class_weights_are_of_these_photos_also_when_the_weights_are_of_others(tiny, tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
-    first = module._setup(*tiny(one, model="unet-bins", rebalance=0.2))
+    first = set_up(*tiny(one, model="unet-bins", rebalance=0.2))
     assert first.network.head.weights.max() > 2
     checkpoint.save_weights(one, first.network.state_dict(), {})
-    second = module._setup(*tiny(other, model="unet-bins", rebalance=1.0, init=one))
+    second = set_up(*tiny(other, model="unet-bins", rebalance=1.0, init=one))
     assert (second.network.head.weights == 1).all()
     assert torch.equal(second.network.backbone.last.weight, first.network.backbone.last.weight)
+
+
+def test_a_resumed_run_keeps_its_class_weights(tiny, tmp_path, folder):
+    """Also where the photos are no longer the same."""
+    out, fewer = tmp_path / "run", tmp_path / "fewer"
+    options = {"model": "unet-bins", "batch": 2, "ema": 0.5}
+    train(*tiny(out, **options, epochs=0.25))
+    before = weights(out)["head.weights"]
+    assert before.max() > before.min()
+    fewer.mkdir()
+    for name in ("00.png", "01.png", "02.png"):
+        (fewer / name).write_bytes((folder / name).read_bytes())
+    fresh = set_up(*tiny(tmp_path / "fresh", **options, data=[fewer]))
+    assert not torch.equal(fresh.network.head.weights, before)
+    train(*tiny(out, **options, epochs=3, data=[fewer], resume=True))
+    assert list(losses(out)) == [1, 2, 3]
+    for weights_of, name in (("model", "head.weights"), ("checkpoint", "model.head.weights")):
+        assert torch.equal(weights(out, weights_of)[name], before)
 
 
 def test_hintnet_starts_from_imagenet(tiny, tmp_path):

@@ -99,16 +99,23 @@ def append_metrics(run: Path, facts: Mapping[str, float]) -> None:
 
 
 def forget_metrics_after(run: Path, step: int) -> None:
-    """Drop what was reported after the checkpoint that a resumed run starts from.
-
-    A last line without its end was being written when the run was killed, and goes too.
-    """
+    """Drop what was reported after the checkpoint that a resumed run starts from."""
     path = run / "metrics.jsonl"
+    kept = "".join(line for line in _whole_lines(path) if json.loads(line)["step"] <= step)
     if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = (line for line in lines if line.endswith("\n"))
-        kept = "".join(line for line in whole if json.loads(line)["step"] <= step)
         atomic.write(path, lambda path: path.write_text(kept, encoding="utf-8"))
+
+
+def epochs_at(run: Path, step: int) -> float | None:
+    """Passes over the training photos after ``step`` steps, as was reported; None if it was not."""
+    lines = map(json.loads, _whole_lines(run / "metrics.jsonl"))
+    return next((line["epoch"] for line in lines if line["step"] == step), None)
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """A last line without its end was being written when the run was killed, and is left out."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from the network it was made of fails and leaves nothing behind.
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import subprocess
@@ -23,6 +24,7 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom import atomic
 from photochrom.errors import BadOption, ExportMismatch
@@ -226,11 +228,14 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
 def describe(run: Path, network: Network, name: str, figures: dict[str, Any]) -> dict[str, str]:
     """What the file says of itself; every value a string, as ONNX wants it."""
     experiment, data = checkpoint.load_config(run)
+    size = _usual_size(experiment, network.multiple)
     facts = {
         "name": name,
         "photochrom": version("photochrom"),
         "multiple": str(network.multiple),
-        "size": str(_usual_size(experiment, network.multiple)),
+        "size": str(size),
+        "parameters": str(sum(parameter.numel() for parameter in network.parameters())),
+        "gflop": f"{gflop(network, size):.4g}",
         "data": json.dumps(data),
         "experiment": experiment.model,
         "licence": "weights carry the terms of the photos they were trained on",
@@ -240,7 +245,22 @@ def describe(run: Path, network: Network, name: str, figures: dict[str, Any]) ->
     centres = getattr(network.head, "centres", None)  # of heads that answer a distribution
     if centres is not None:
         facts["centres"] = json.dumps(centres.tolist())
+    epochs = checkpoint.epochs_at(run, figures.get("step", 0))
+    if epochs is not None:
+        facts["epochs"] = f"{epochs:g}"
     return facts | {f"default_{k}": str(v) for k, v in network.head.scalars.items()}
+
+
+@torch.no_grad()
+def gflop(network: Network, side: int) -> float:
+    """10⁹ operations that one square photo takes, 2 for each multiply-add.
+
+    Counted are convolutions and matrix products of the network itself, not its head's decoding.
+    """
+    shapes = copy.deepcopy(network).to("meta")  # computes nothing and takes no memory
+    with FlopCounterMode(display=False) as counter:
+        shapes(torch.zeros(1, 1, side, side, device="meta"))
+    return float(counter.get_total_flops()) / 1e9
 
 
 def _usual_size(experiment: Experiment, multiple: int) -> int:

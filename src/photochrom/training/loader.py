@@ -41,6 +41,11 @@ class Batch:
     hints: Tensor
     """``(N, 3, size, size)``: a, b and mask; outside the mask the mean of the whole or 0."""
 
+    def parts(self, n: int) -> list[Batch]:
+        """The same photos in n batches, as equal as can be."""
+        planes = (self.lab, self.lightness, self.hints)
+        return [Batch(*part) for part in zip(*(p.tensor_split(n) for p in planes), strict=True)]
+
 
 class Loader:
     """Batches of random crops from a set of photos.
@@ -90,6 +95,11 @@ class Loader:
         self.pixels = pixels.to(self.device) if resident else pixels
         draw = torch.Generator().manual_seed(_mix(seed, 5, 0))
         self.noise = torch.randn(2 * size, 2 * size, generator=draw).to(self.device)
+
+    @property
+    def share(self) -> int:
+        """Photos of each batch that this rank gets."""
+        return self.batch // self.world
 
     @property
     def steps_per_epoch(self) -> int:

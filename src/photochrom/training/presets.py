@@ -123,6 +123,9 @@ class Session:
     """Start from the weights of this run, or of this exported .onnx file (same model)."""
     resident: bool = False
     """Hold all photos on the device."""
+    accumulate: int = 1
+    """Parts in which each process's share of a batch is computed, one after another, where memory
+    is short; batch norms then see a part at a time."""
     save_every: float = 2.0
     """Minutes between checkpoints."""
     validate_every: int = 500
@@ -137,7 +140,7 @@ class Session:
     """No progress on the terminal."""
 
     def __post_init__(self) -> None:
-        for name in ("minutes", "save_every", "validate_every", "report_every"):
+        for name in ("minutes", "accumulate", "save_every", "validate_every", "report_every"):
             value = getattr(self, name)
             if value is not None and not (value > 0 or (value == 0 and name == "save_every")):
                 raise BadOption(f"--{name.replace('_', '-')} {value} is out of range.")
@@ -155,11 +158,11 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
     ),
     "unet-lab": (
         "deeper U-Net, L to ab by regression",
-        Experiment("unet-lab", size=512, batch=16, epochs=15, alpha=0.5),
+        Experiment("unet-lab", size=512, side=512, batch=16, epochs=15, alpha=0.5),
     ),
     "unet-bins": (
         "the same U-Net, L to one of 676 ab bins",
-        Experiment("unet-bins", size=512, batch=16, epochs=20),
+        Experiment("unet-bins", size=512, side=512, batch=16, epochs=20),
     ),
     "hintnet": (
         "pretrained encoder, a distribution over ab, colour hints: the bundled model",

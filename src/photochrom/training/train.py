@@ -14,48 +14,35 @@ Two processes on one machine, and two machines of eight GPUs each (run on both):
     torchrun --nproc-per-node 2 -m photochrom train hintnet --data photos/ --out runs/hintnet
     torchrun --nnodes 2 --nproc-per-node 8 --rdzv-endpoint HOST:29500 -m photochrom train ...
 
-The file reads from top to bottom: set up, fit, validate, report.
+A batch that does not fit into memory, computed in four parts one after another:
+
+    photochrom train unet-bins --data study.tar --out runs/bins --accumulate 4
+
+The file reads from top to bottom: fit, validate, report; what it starts from is in setup.py.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from lightning_fabric import Fabric
-from rich.console import Console
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from photochrom.data import cache
-from photochrom.data.shards import read_index
-from photochrom.errors import BadOption, BadRun, Diverged
-from photochrom.training import checkpoint, restore
-from photochrom.training.heads import BinsHead, SoftBinsHead
-from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
-from photochrom.training.models import Network, build
-from photochrom.training.optimize import (
-    copy_of,
-    freeze,
-    make_optimizer,
-    set_rate,
-    update_average,
-)
+from photochrom.errors import Diverged
+from photochrom.training import checkpoint
+from photochrom.training.loader import Batch
+from photochrom.training.optimize import set_rate, update_average
 from photochrom.training.presets import Experiment, Session
+from photochrom.training.setup import Run, set_up
 from photochrom.training.validate import measure, save_sheet
 
 SAVE = "save"
-Numbers = npt.NDArray[np.int64]
+INTERRUPTED = "interrupted; --resume goes on from here"
 
 
 def train(experiment: Experiment, session: Session) -> dict[str, float]:
@@ -63,200 +50,26 @@ def train(experiment: Experiment, session: Session) -> dict[str, float]:
 
     Raises:
         BadData: no usable photos. BadRun: the folder holds a run and ``resume`` is not set, or
-        the other way round. Diverged: the loss is not finite; the last checkpoint stays.
+        the other way round. BadOption: settings that do not go together. Diverged: the loss is
+        not finite; the last checkpoint stays. KeyboardInterrupt: Ctrl-C or SIGTERM; what was
+        trained is saved and can be resumed.
     """
-    run = _setup(experiment, session)
+    run = set_up(experiment, session)
     with _interruptible() as interrupted:
-        _fit(run, interrupted)
+        reason = _fit(run, interrupted)
     if run.fabric.world_size > 1:  # left to the interpreter's end, gloo's threads may abort it
         run.fabric.barrier()
         torch.distributed.destroy_process_group()
+    if reason == INTERRUPTED:
+        raise KeyboardInterrupt
     return run.figures
-
-
-# --- set up ----------------------------------------------------------------------------------
-
-
-@dataclass
-class _Run:
-    """What set-up makes and the loop uses."""
-
-    experiment: Experiment
-    session: Session
-    fabric: Fabric
-    network: Network
-    """The plain network; ``wrapped`` is the same one for computing gradients."""
-    wrapped: Any
-    frozen: list[nn.Module]
-    """Batch norms that keep their statistics."""
-    optimizer: Optimizer
-    average: checkpoint.State
-    """Running mean of the weights; empty where the experiment wants none."""
-    loader: Loader
-    validation: list[np.ndarray[Any, Any]]
-    """This rank's share of the validation photos."""
-    console: Console
-    step: int = 0
-    seconds: float = 0.0
-    """Time trained so far, earlier sessions included."""
-    figures: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def steps(self) -> int:
-        return max(1, round(self.experiment.epochs * self.loader.steps_per_epoch))
-
-    @property
-    def progress(self) -> float:
-        """0 at the start, 1 when the epochs or the minutes are over."""
-        share = self.step / self.steps
-        if self.session.minutes:
-            share = max(share, self.seconds / (60 * self.session.minutes))
-        return min(1.0, share)
-
-
-def _setup(experiment: Experiment, session: Session) -> _Run:
-    torch.manual_seed(experiment.seed)
-    fabric = _fabric(experiment, session)
-    console = Console(quiet=session.quiet or fabric.global_rank > 0)
-    if fabric.global_rank == 0:
-        checkpoint.claim(session.out, experiment, session.resume)
-    fabric.barrier()
-    network = _network(experiment, session)
-    photos, chosen, held = _photos(experiment, session, fabric)
-    if photos.unreadable:
-        console.print(f"{len(photos.unreadable)} unreadable photos: {session.out}/unreadable.txt")
-    if isinstance(network.head, BinsHead | SoftBinsHead):
-        counts = bin_frequency(photos, chosen, network.head.grid)
-        network.head.set_frequency(counts, experiment.rebalance)
-    if session.init and session.init.suffix == ".onnx":
-        squares = validation_batches(photos, held[:64].tolist(), 64)[0]
-        restore.settle_norms(network, to_lab(torch.from_numpy(squares), experiment.size)[:, :1])
-    frozen = freeze(network, experiment.freeze)
-    wrapped, optimizer = fabric.setup(network, make_optimizer(network, experiment))
-    loader = Loader(
-        photos,
-        chosen,
-        size=experiment.size,
-        zoom=experiment.zoom,
-        batch=experiment.batch,
-        hints=experiment.hints if network.takes_hints else 0.0,
-        seed=experiment.seed,
-        degraded=experiment.degraded,
-        rank=fabric.global_rank,
-        world=fabric.world_size,
-        device=fabric.device,
-        resident=session.resident,
-    )
-    mine = held[: experiment.validate_on][fabric.global_rank :: fabric.world_size]
-    run = _Run(
-        experiment,
-        session,
-        fabric,
-        network,
-        wrapped,
-        frozen,
-        optimizer,
-        copy_of(network) if experiment.ema else {},
-        loader,
-        validation_batches(photos, mine.tolist(), 32),
-        console,
-    )
-    if session.resume:
-        _restore(run)
-    console.print(
-        f"{experiment.model}: {len(chosen)} photos, {run.steps} steps of {loader.batch}, "
-        f"{len(held)} held out, {fabric.world_size} x {fabric.device.type}"
-    )
-    return run
-
-
-def _fabric(experiment: Experiment, session: Session) -> Fabric:
-    accelerator = session.device
-    if accelerator == "auto":
-        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    if accelerator == "cuda" and not torch.cuda.is_available():
-        raise BadOption("--device cuda, but torch sees no CUDA device: use --device cpu.")
-    precision = experiment.precision
-    if precision == "auto":
-        precision = "bf16-mixed" if accelerator == "cuda" else "32-true"
-    world, local = (int(os.environ.get(k, 1)) for k in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    fabric = Fabric(
-        accelerator=accelerator,
-        devices=local,
-        num_nodes=world // local,
-        strategy="ddp" if world > 1 else "auto",
-        precision=precision,
-    )
-    fabric.launch()
-    return fabric
-
-
-def _photos(
-    experiment: Experiment, session: Session, fabric: Fabric
-) -> tuple[cache.Photos, Numbers, Numbers]:
-    """The decoded photos and the numbers of those to train and to validate on."""
-    if fabric.global_rank == 0:  # one process decodes, the others find it done
-        cache.load(session.data, experiment.side, session.cache, session.quiet)
-    fabric.barrier()
-    photos = cache.load(session.data, experiment.side, session.cache, quiet=True)
-    index = read_index(session.index) if session.index else None
-    chosen, held = photos.split(experiment.validation, index)
-    if not len(chosen) or not len(held):
-        raise BadOption(
-            f"{len(chosen)} photos to train on and {len(held)} to validate on: both are needed. "
-            "Give more photos, another --validation or an --index with train and val."
-        )
-    if fabric.global_rank == 0:
-        data = {
-            "sources": [Path(path).name for path in session.data],
-            "training_photos": len(chosen),
-            "validation_photos": len(held),
-            "unreadable_photos": len(photos.unreadable),
-        }
-        checkpoint.save_config(session.out, experiment, data)
-        checkpoint.save_unreadable(session.out, photos.unreadable)
-        checkpoint.save_probe(session.out, [photos[i] for i in held[:4]])
-    return photos, chosen, held
-
-
-def _network(experiment: Experiment, session: Session) -> Network:
-    """The network with the weights it starts from."""
-    network = build(experiment.model, experiment.alpha, experiment.encoder)
-    if experiment.size % network.multiple:
-        raise BadOption(
-            f"--size {experiment.size} does not suit {experiment.model}: "
-            f"take a multiple of {network.multiple}."
-        )
-    if experiment.pretrained:
-        if not hasattr(network.backbone, "pretrain"):
-            raise BadOption(f"There are no pretrained weights for {experiment.model}.")
-        network.backbone.pretrain()
-    if session.init and session.init.suffix == ".onnx":
-        restore.from_onnx(network, session.init)
-    elif session.init:
-        other = checkpoint.load_config(session.init)[0]
-        for name in ("model", "encoder"):
-            theirs, ours = getattr(other, name), getattr(experiment, name)
-            if theirs != ours:
-                raise BadRun(
-                    f"{session.init} is a run of {theirs}: --init takes one of the same {name}."
-                )
-        network.load_state_dict(checkpoint.load_network(session.init)[0].state_dict())
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def _restore(run: _Run) -> None:
-    facts = checkpoint.load_checkpoint(run.session.out, run.network, run.average, run.optimizer)
-    run.step, run.seconds = facts.pop("step"), facts.pop("seconds")
-    run.figures = facts
-    if run.fabric.global_rank == 0:
-        checkpoint.forget_metrics_after(run.session.out, run.step)
 
 
 # --- fit -------------------------------------------------------------------------------------
 
 
-def _fit(run: _Run, interrupted: list[bool]) -> None:
+def _fit(run: Run, interrupted: list[bool]) -> str:
+    """Train; returns why it stopped."""
     session, began, before = run.session, time.monotonic(), run.seconds
     saved = reported = began
     losses: list[Tensor] = []
@@ -282,25 +95,35 @@ def _fit(run: _Run, interrupted: list[bool]) -> None:
             _save(run)
             saved = time.monotonic()
     run.console.print(f"Stopped after step {run.step}: {reason}.")
+    return reason
 
 
-def _step(run: _Run) -> Tensor:
+def _step(run: Run) -> Tensor:
     run.network.train()
     for norm in run.frozen:
         norm.eval()
     batch = run.loader(run.step)
-    lightness = batch.lightness.contiguous(memory_format=torch.channels_last)
-    raw = run.wrapped(lightness, batch.hints) if run.network.takes_hints else run.wrapped(lightness)
-    loss = run.network.head.loss(raw.float(), batch.lab)
-    run.fabric.backward(loss)
+    *parts, last = batch.parts(run.session.accumulate)
+    with run.fabric.no_backward_sync(run.wrapped, enabled=bool(parts)):
+        losses = [_backward(run, part) for part in parts]
+    losses.append(_backward(run, last))
     run.optimizer.step()
     run.optimizer.zero_grad(set_to_none=True)
+    return torch.stack(losses).sum()
+
+
+def _backward(run: Run, part: Batch) -> Tensor:
+    """Add the gradient of one part of this process's share; returns what it adds to the loss."""
+    lightness = part.lightness.contiguous(memory_format=torch.channels_last)
+    raw = run.wrapped(lightness, part.hints) if run.network.takes_hints else run.wrapped(lightness)
+    loss = run.network.head.loss(raw.float(), part.lab) * (len(lightness) / run.loader.share)
+    run.fabric.backward(loss)
     return loss.detach()
 
 
-def _why_stop(run: _Run, interrupted: list[bool]) -> str:
+def _why_stop(run: Run, interrupted: list[bool]) -> str:
     if interrupted:
-        return "interrupted; --resume goes on from here"
+        return INTERRUPTED
     if run.step >= run.steps:
         return "all epochs are done"
     if run.session.minutes and run.seconds >= 60 * run.session.minutes:
@@ -308,7 +131,7 @@ def _why_stop(run: _Run, interrupted: list[bool]) -> str:
     return ""
 
 
-def _agreed(run: _Run, word: str) -> str:
+def _agreed(run: Run, word: str) -> str:
     """One word and one clock for all processes, so that they save, stop and anneal together.
 
     Stopping wins, and the first process has the clock.
@@ -342,13 +165,13 @@ def _interruptible() -> Iterator[list[bool]]:
 # --- validate and report ---------------------------------------------------------------------
 
 
-def _validate(run: _Run) -> None:
+def _validate(run: Run) -> None:
     figures, pictures = measure(
         run.network, run.average, run.validation, run.experiment.size, run.fabric
     )
     run.figures = figures
     if run.fabric.global_rank == 0:
-        _append(run, figures)
+        _append(run, figures | peak_memory(run.fabric.device))
         save_sheet(run.session.out / "samples" / f"step-{run.step:06d}.jpg", pictures[:12])
     run.console.print(
         f"step {run.step}: validation PSNR {figures['val_psnr']:.2f} dB, "
@@ -356,7 +179,23 @@ def _validate(run: _Run) -> None:
     )
 
 
-def _report(run: _Run, losses: list[Tensor], speed: float) -> None:
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """``peak_bytes``: the most memory this process has taken so far, on ``device``.
+
+    On a GPU what torch allocated there, elsewhere all that the process ever held at once, photos
+    that it reads from the mapped cache included. Empty where the system does not say (Windows).
+    """
+    if device.type == "cuda":
+        return {"peak_bytes": torch.cuda.max_memory_allocated(device)}
+    if sys.platform == "win32":
+        return {}
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) of each system
+    return {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+
+
+def _report(run: Run, losses: list[Tensor], speed: float) -> None:
     loss = run.fabric.all_reduce(torch.stack(losses).mean(), reduce_op="mean").item()  # type: ignore[union-attr]
     losses.clear()
     if not math.isfinite(loss):
@@ -376,13 +215,13 @@ def _report(run: _Run, losses: list[Tensor], speed: float) -> None:
     )
 
 
-def _append(run: _Run, values: dict[str, float]) -> None:
+def _append(run: Run, values: dict[str, float]) -> None:
     epoch = round(run.step / run.loader.steps_per_epoch, 4)
     facts = {"step": run.step, "epoch": epoch, "seconds": round(run.seconds, 1), **values}
     checkpoint.append_metrics(run.session.out, facts)
 
 
-def _save(run: _Run) -> None:
+def _save(run: Run) -> None:
     if run.fabric.global_rank == 0:
         facts = {"step": run.step, "seconds": run.seconds, **run.figures}
         checkpoint.save_checkpoint(run.session.out, run.network, run.average, run.optimizer, facts)

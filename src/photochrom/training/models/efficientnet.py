@@ -81,7 +81,11 @@ class Classifier(Encoder):
 
     def logits(self, x: Tensor) -> Tensor:
         """``(N, 1000)`` class scores before the softmax."""
-        return self.fc(self.head(self(x)[-1]).mean((2, 3)))  # type: ignore[no-any-return]
+        return self.classify(self(x)[-1])
+
+    def classify(self, deepest: Tensor) -> Tensor:
+        """The same from the features at stride 32."""
+        return self.fc(self.head(deepest).mean((2, 3)))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
