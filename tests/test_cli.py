@@ -479,6 +479,8 @@ def test_evaluate_measures_models_beside_the_baselines(model, tmp_path, capsys):
     assert run("evaluate", model, "--data", folder, "--json", target) == 0
     rows = json.loads(target.read_text())["summary"]
     assert [row["name"] for row in rows] == ["grey", "constant", "toy"]
+    assert run("evaluate", model, "--data", folder, "--csv", target) == 2
+    assert "figures.json is no name for figures: end it in .csv." in capsys.readouterr().err
     (folder / "bad.png").write_bytes(b"bad")
     assert run("evaluate", model, "--data", folder) == 1
     assert "bad.png" in capsys.readouterr().err
@@ -500,8 +502,16 @@ def test_train_export_evaluate_and_colour(tmp_path, album, capsys):
     model = tmp_path / "mine.onnx"
     assert run("export", out, "-o", model) == 0
     assert run("colorize", album / "one.png", "--model", model, "-o", tmp_path / "new.png") == 0
-    assert run("evaluate", out, "--data", folder) == 0
+    table = tmp_path / "figures.csv"
+    assert run("evaluate", out, "--data", folder, "--csv", table, "--perceptual", "lite2") == 0
     assert (out / "model.onnx").exists()
+    kept = json.loads((out / "evaluation.json").read_text())
+    names = [row["name"] for row in kept["summary"]]
+    assert names == ["grey", "constant", "run", "run, own RGB"]
+    assert kept["models"]["run"]["experiment"] == "cnn-rgb"
+    assert kept["sources"] == [str(folder)]
+    assert {"lite2", "top-1 kept", "FD-lite2"} <= kept["summary"][2]["judged"].keys()
+    assert len(table.read_text().splitlines()) == 1 + 4 * 12
     assert run("export", tmp_path, "-o", model) == 1
     assert "is no run" in capsys.readouterr().err
 

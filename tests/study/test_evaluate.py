@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 import math
@@ -14,7 +15,7 @@ from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrit
 from photochrom.study import metrics
 from photochrom.study.evaluate import evaluate
 from photochrom.study.protocol import HINT_COUNTS, HINT_PATCH, MEAN_AB, cut, reveal
-from photochrom.study.results import Results, hinted_name
+from photochrom.study.results import HISTOGRAM, Results, hinted_name
 
 
 def scene(seed=0, height=40, width=50):
@@ -436,3 +437,105 @@ def test_the_tables_show_the_same_figures():
     for row in results.summary:
         assert row.name in shown
         assert f"{row.ssim:.4f}" in shown
+
+
+# --- colours over the whole set, painters of RGB, rows of several evaluations ---------------
+
+
+def test_one_who_paints_lightness_too_is_measured_as_it_paints():
+    of = photos()
+    truths = iter([p.transpose(2, 0, 1)[None].astype(np.float32) / 255 for _, p in of])
+    results = measure({"perfect": lambda L: next(truths), "black": black}, of=of)
+    *_, perfect, dark = results.summary
+    assert perfect.psnr_mean == metrics.PSNR_CAP
+    assert perfect.balanced_10 == 1
+    assert dark.psnr_mean < results.summary[0].psnr_mean - 3
+
+
+def black(lightness):
+    return np.zeros((1, 3, *lightness.shape[2:]), np.float32)
+
+
+def test_the_tallies_count_every_pixel_once():
+    of = photos(4)
+    results = measure({"cheat": cheat(of), "pink": pink}, of=of)
+    pixels = 4 * 40 * 50
+    for name, tally in results.tallies.items():
+        assert sum(tally.histogram) == pixels
+        assert sum(tally.within_10) <= sum(tally.within_20) <= pixels
+        assert name == "truth" or tally.within_10 <= results.tallies["truth"].within_10
+    truth, pinks = results.tallies["truth"], results.tallies["pink"]
+    assert truth.within_10 == truth.within_20
+    assert results.tallies["cheat"].histogram == pytest.approx(truth.histogram, abs=pixels // 100)
+    near = [int(HISTOGRAM.index(np.float64(a), np.float64(b))) for a in (18, 21) for b in (18, 21)]
+    assert sum(pinks.histogram[cell] for cell in near) > 0.6 * pixels  # 20 is on the edge of all
+
+
+def test_accuracy_weighs_true_bins_alike():
+    photo = np.full((20, 20, 3), 128, np.uint8)
+    photo[:2, :10] = (200, 40, 40)  # 5 % of it red
+    grey, *_ = measure(of=[("one", photo)]).summary
+    assert grey.balanced_20 == pytest.approx(0.5)
+
+
+def test_steps_are_told_where_there_is_something_smooth():
+    sky = np.zeros((40, 60, 3), np.uint8)
+    sky[...] = np.linspace((90, 120, 160), (150, 180, 220), 60).round()
+    results = measure({"stairs": stairs}, of=[("sky", sky), ("noise", photos(1)[0][1])])
+    assert results.rows["grey"][0].truth_steps[1] < 5
+    stepping = results.summary[-1]
+    assert stepping.jump > 5
+    assert (
+        measure(of=[("noise", np.random.default_rng(0).integers(0, 255, (30, 30, 3), np.uint8))])
+        .summary[0]
+        .jump
+        is None
+    )
+
+
+def stairs(lightness):
+    return np.repeat(np.round(lightness / 5) % 2 * 20, 2, axis=1)
+
+
+def test_rows_can_be_left_out_and_put_together_again():
+    both = measure({"pink": pink, "stairs": stairs})
+    one, other = both.only(["pink"]), both.only(["stairs"])
+    assert [row.name for row in one.summary] == ["grey", "constant", "pink"]
+    joined = one.joined(other)
+    assert joined.summary == both.summary
+    assert joined.tallies == both.tallies
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"protocol": "crop96"}, "they differ in their protocol: native and crop96"),
+        ({"seed": 3}, "they differ in their seed: 0 and 3"),
+        ({"of": photos(2)}, "they differ in their photos"),
+        ({"constant_ab": (1, 1)}, "they differ in their constant colour"),
+        ({}, "both have a row pink"),
+    ],
+)
+def test_what_was_not_measured_alike_is_not_put_together(options, sentence):
+    with pytest.raises(BadData, match=sentence):
+        measure({"pink": pink}).joined(measure({"pink": pink}, **options))
+
+
+def test_facts_and_sources_are_kept(tmp_path):
+    path = tmp_path / "figures.json"
+    results = measure({"pink": pink}, models={"pink": {"parameters": "3"}}, sources=["album"])
+    results.write(path)
+    assert Results.read(path).models == {"pink": {"parameters": "3"}}
+    assert Results.read(path).sources == ("album",)
+
+
+def test_csv_has_a_line_for_each_row_of_each_photo(tmp_path):
+    results = measure({"pink": pink}, hinted={"p": patcher}, hint_counts=(2,))
+    results.write_csv(tmp_path / "figures.csv")
+    with (tmp_path / "figures.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 12
+    for line, score in zip(lines, results.scores, strict=True):
+        assert float(line["psnr"]) == score.psnr
+        assert line["name"] == score.name
+        assert line["jump"] == ("" if score.steps is None else str(score.steps[1]))

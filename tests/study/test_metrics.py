@@ -8,15 +8,20 @@ from hypothesis.extra import numpy as hnp
 from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from photochrom.color import rgb_to_lab
+from photochrom.color import ZHANG_GRID, rgb_to_lab
 from photochrom.study.metrics import (
     PSNR_CAP,
+    balanced_accuracy,
     bootstrap_interval,
     ciede2000,
     colourfulness,
+    frechet,
+    hits,
     psnr,
+    smooth,
     ssim,
     ssim_moments,
+    steps,
 )
 
 photos = hnp.arrays(np.float64, (3, 13, 17), elements=st.floats(0, 1, width=32))
@@ -224,3 +229,105 @@ def test_bootstrap_repeats_itself_and_stays_within_the_values(values):
     assert values.min() - 1e-9 <= low <= high <= values.max() + 1e-9
     narrow_low, narrow_high = bootstrap_interval(values, confidence=0.5)
     assert low <= narrow_low <= narrow_high <= high
+
+
+# --- steps in smooth regions ----------------------------------------------------------------
+
+
+def ramp(height=48, width=192):
+    """A sky: L and ab change slowly from left to right."""
+    along = np.linspace(0, 1, width)
+    lab = np.stack([40 + 30 * along, -20 + 40 * along, 10 - 40 * along])
+    return np.repeat(lab[:, None], height, axis=1)
+
+
+def decoded(lab, temperature):
+    """The colours a classifier that knows the truth answers: annealed mean, or argmax at None."""
+    centres = ZHANG_GRID.centres()[ZHANG_GRID.in_gamut()]
+    distance = ((lab[1:, None] - centres.T[:, :, None, None]) ** 2).sum(0)
+    if temperature is None:
+        ab = centres[distance.argmin(0)].transpose(2, 0, 1)
+    else:
+        shares = np.exp(-distance / 50) ** (1 / temperature)
+        ab = np.einsum("qhw,qc->chw", shares / shares.sum(0), centres)
+    return np.concatenate([lab[:1], ab])
+
+
+def test_a_ramp_is_smooth_and_noise_is_not():
+    assert smooth(ramp()).all()
+    noise = ramp() + 20 * np.random.default_rng(0).normal(size=(3, 48, 192))
+    assert not smooth(noise).any()
+
+
+def test_an_edge_is_not_smooth_and_keeps_its_distance():
+    lab = np.zeros((3, 40, 80))
+    lab[:, :, 40:] = 50
+    where = smooth(lab)
+    assert where[:, :30].all()
+    assert where[:, 50:].all()
+    assert not where[:, 35:45].any()
+
+
+def test_steps_by_hand():
+    lab = np.zeros((3, 10, 10))
+    lab[1, :, 4:] = 3
+    lab[2, 6:, 4:] = 4
+    assert steps(lab, np.ones((10, 10), bool)) == (3, 5.0)
+    left = np.zeros((10, 10), bool)
+    left[:, :4] = True
+    assert steps(lab, left) == (1, 0.0)
+
+
+def test_where_nothing_is_smooth_there_is_nothing_to_tell():
+    assert steps(ramp(), np.zeros((48, 192), bool)) is None
+
+
+def test_argmax_goes_in_steps_and_the_annealed_mean_does_not():
+    truth = ramp()
+    where = smooth(truth)
+    true, hard, soft = (
+        steps(lab, where) for lab in (truth, decoded(truth, None), decoded(truth, 1))
+    )
+    assert hard.jump >= 10  # from one bin's middle to the next
+    assert soft.jump < 3
+    assert true.jump < 1
+    assert hard.colours < soft.colours / 3
+    assert soft.colours > true.colours / 2
+
+
+# --- accuracy and distance of whole sets ----------------------------------------------------
+
+
+def test_hits_are_counted_within_a_distance_in_ab_alone():
+    truth, output = np.zeros((3, 1, 3)), np.zeros((3, 1, 3))
+    output[0], output[1, 0], output[2, 0] = 50, (0, 6, 6), (0, 8, 8.1)
+    assert hits(truth, output, 10).tolist() == [[True, True, False]]
+
+
+def test_balanced_accuracy_by_hand():
+    # A bin of 90 pixels all right, one of 10 with 5, one that never occurs: (1 + 0.5) / 2.
+    assert balanced_accuracy([90, 10, 0], [90, 5, 0]) == 0.75
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_a_set_is_at_distance_0_from_itself_and_distance_is_symmetric(seed):
+    draw = np.random.default_rng(seed)
+    a, b = draw.normal(size=(40, 6)), draw.normal(1, 2, size=(50, 6))
+    assert frechet(a, a) == pytest.approx(0, abs=1e-6)
+    assert frechet(a, b) == pytest.approx(frechet(b, a), rel=1e-6)
+    assert frechet(a, b) > 0
+
+
+def test_frechet_of_independent_features_by_hand():
+    # Diagonal covariances: |m - n|^2 plus the sum of (s - t)^2 over the axes.
+    draw = np.random.default_rng(0)
+    a = draw.normal(size=(200_000, 3)) * (1, 2, 3)
+    b = draw.normal(size=(200_000, 3)) * (2, 2, 5) + (1, 0, -2)
+    assert frechet(a, b) == pytest.approx(1 + 4 + 1 + 4, rel=0.02)
+
+
+def test_frechet_bears_fewer_photos_than_features():
+    few = np.random.default_rng(0).normal(size=(5, 30))
+    assert frechet(few, few) == pytest.approx(0, abs=1e-6)
+    assert frechet(few, few + 1) == pytest.approx(30, rel=1e-6)

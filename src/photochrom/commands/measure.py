@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +16,8 @@ from tyro.conf import Positional
 
 from photochrom.commands.shared import Most, load, needs, say
 from photochrom.errors import BadOption, PhotochromError
+
+Protocol = Literal["crop96", "crop256", "crop512", "native"]
 
 if TYPE_CHECKING:
     from photochrom.colorizer import Colorizer
@@ -27,16 +31,19 @@ def evaluate(
     ],
     /,
     data: Annotated[tuple[Path, ...], tyro.conf.arg(help="folders or .tar files of photos")],
-    protocol: Annotated[
-        Literal["crop256", "crop512", "native"], tyro.conf.arg(help="how photos are cut")
-    ] = "crop256",
+    protocol: Annotated[Protocol, tyro.conf.arg(help="how photos are cut")] = "crop256",
     json: Annotated[Path | None, tyro.conf.arg(help="write every figure here")] = None,
+    csv: Annotated[Path | None, tyro.conf.arg(help="write a line for each photo here")] = None,
     vivid: Annotated[
         tuple[float, ...], tyro.conf.arg(help="a row of each model for each of these settings")
     ] = (),
     hints: Annotated[
         tuple[int, ...],
         tyro.conf.arg(help="a row of each model, at the first --vivid, for so many true hints"),
+    ] = (),
+    perceptual: Annotated[
+        tuple[Literal["lite2", "lpips", "fid"], ...],
+        tyro.conf.arg(help="also compare by pretrained networks (needs the extras train, eval)"),
     ] = (),
     figures: Annotated[
         Path | None, tyro.conf.arg(help="a folder for pictures of the trade-off and the hints")
@@ -48,48 +55,46 @@ def evaluate(
 ) -> int:
     """Measure colorizers on colour photographs, beside doing nothing and one constant colour.
 
+    A model that paints lightness too has two rows: the picture it paints, and its colour on the
+    photo's own lightness. A run folder keeps its figures, in evaluation.json.
+
     Example: photochrom evaluate hintnet runs/mine --data test.tar --json figures.json
     """
     from photochrom.data import shards
     from photochrom.study import evaluate as study
 
-    rows: dict[str, Callable[[Any], Any]] = {}
-    hinted: dict[str, Callable[[Any, Any], Any]] = {}
-    for model in models:
-        colorizer = load(_exported(model))
-        name = Path(model).name.removesuffix(".onnx")
-        settings: dict[str, float | None] = {f"{name}, vivid {value:g}": value for value in vivid}
-        settings = settings or {name: None}
-        if settings.keys() & rows.keys():
-            raise BadOption(f"Two models are called {name}: rename one of the files.")
-        for row, value in settings.items():
-            rows[row] = partial(_painted, colorizer, value)
-        if hints:
-            row, value = next(iter(settings.items()))
-            hinted[row] = partial(_painted, colorizer, value)
+    _check_targets({".json": json, ".csv": csv}, figures)
+    if perceptual:
+        with needs("train"):
+            from photochrom.training import judges
     sources = shards.find(data)
     if held_out is not None:
         sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
-    if json is not None and json.suffix != ".json":
-        raise BadOption(f"{json} is no name for figures: end it in .json.")
-    if figures is not None:  # before the work, not after it
-        with needs("study"):
-            import matplotlib  # noqa: F401
+    asked = [_asked(model, vivid, hints) for model in models]
+    for one, other in combinations(asked, 2):
+        if one.rows.keys() & other.rows.keys():
+            raise BadOption(f"Two models are called {one.name}: rename one of the files.")
     unreadable: list[str] = []
     try:
         results = study.evaluate(
             _decoded(sources[:most], unreadable),
-            rows,
-            hinted=hinted,
+            {row: paint for one in asked for row, paint in one.rows.items()},
+            hinted={row: paint for one in asked for row, paint in one.hinted.items()},
             hint_counts=hints,
             protocol=protocol,
+            judges=judges.summon(perceptual) if perceptual else (),
+            models={next(iter(one.rows)): one.facts for one in asked},
+            sources=[str(path.resolve()) for path in data],
             total=len(sources[:most]),
         )
     finally:
         for reason in unreadable:
             say(reason)
+    _keep(results, asked, hints)
     if json is not None:
         results.write(json)
+    if csv is not None:
+        results.write_csv(csv)
     if figures is not None:
         _draw(results, figures, bool(hints))
     if sys.stdout.isatty():
@@ -99,9 +104,75 @@ def evaluate(
     return 1 if unreadable else 0
 
 
+def _check_targets(files: dict[str, Path | None], figures: Path | None) -> None:
+    """Refuse what cannot be written before the work, not after it."""
+    for suffix, path in files.items():
+        if path is not None and path.suffix != suffix:
+            raise BadOption(f"{path} is no name for figures: end it in {suffix}.")
+    if figures is not None:
+        with needs("study"):
+            import matplotlib  # noqa: F401
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One model that was named, and the rows it has in the table."""
+
+    name: str
+    rows: Mapping[str, Callable[[Any], Any]]
+    hinted: Mapping[str, Callable[[Any, Any], Any]]
+    facts: dict[str, str]
+    """What it says of itself."""
+    run: Path | None
+    """The run folder, if it is one."""
+
+
+def _asked(model: str, vivid: Sequence[float], hints: Sequence[int]) -> _Asked:
+    run = Path(model) if (Path(model) / "config.json").is_file() else None
+    colorizer = load(str(_exported(run)) if run else model)
+    name = Path(model).resolve().name if run else Path(model).name.removesuffix(".onnx")
+    settings: dict[str, float | None] = {f"{name}, vivid {value:g}": value for value in vivid}
+    settings = settings or {name: None}
+    rows: dict[str, Callable[[Any], Any]] = {
+        row: partial(_painted, colorizer, value) for row, value in settings.items()
+    }
+    first = next(iter(settings))
+    hinted = {first: partial(_painted, colorizer, settings[first])} if hints else {}
+    if "rgb" in colorizer.model.outputs:
+        rows[f"{name}, own RGB"] = partial(_repainted, colorizer)
+    facts = {k: v for k, v in colorizer.model.metadata.items() if k != "centres"}
+    return _Asked(name, rows, hinted, facts, run)
+
+
+def _keep(results: Results, asked: Sequence[_Asked], hints: Sequence[int]) -> None:
+    """Leave each run its own figures."""
+    from photochrom.study.results import hinted_name
+
+    for one in asked:
+        if one.run:
+            told = [hinted_name(row, n) for row in one.hinted for n in hints]
+            results.only([*one.rows, *told]).write(one.run / "evaluation.json")
+
+
 def _painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any = None) -> Any:
     """What the study asks, ``(1, 1, H, W)`` and spots to ``(1, 2, H, W)``, as the tool does it."""
     return colorizer.paint(L[0, 0], spots, vivid=vivid)[None]
+
+
+def _repainted(colorizer: Colorizer, L: Any) -> Any:
+    """The picture a model paints by itself, ``(1, 3, H, W)``: made at its size, scaled to L's."""
+    import cv2
+    import numpy as np
+
+    height, width = L.shape[2:]
+    scale = colorizer.model.size / min(height, width)
+    size = round(width * scale), round(height * scale)
+    small = cv2.resize(
+        L[0, 0], size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    )
+    (rgb,) = colorizer.model.run(np.clip(small, 0, 100)[None, None], None, ["rgb"])
+    full = cv2.resize(rgb[0].transpose(1, 2, 0), (width, height), interpolation=cv2.INTER_CUBIC)
+    return full.transpose(2, 0, 1)[None]
 
 
 def _draw(results: Results, folder: Path, hints: bool) -> None:
@@ -124,15 +195,12 @@ def _decoded(sources: Sequence[Any], unreadable: list[str]) -> Iterator[tuple[st
             yield name, pixels
 
 
-def _exported(model: str) -> str:
+def _exported(run: Path) -> Path:
     """A run folder's ONNX file, made when it is missing or older than the weights."""
-    run = Path(model)
-    if not (run / "config.json").is_file():
-        return model
     target, weights = run / "model.onnx", run / "model.safetensors"
     fresh = target.exists() and weights.exists()
     if not fresh or target.stat().st_mtime < weights.stat().st_mtime:
         with needs("train"):
             from photochrom.training.export import export as make
-        make(run, target, name=run.name)
-    return str(target)
+        make(run, target, name=run.resolve().name)
+    return target

@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -44,24 +44,11 @@ from photochrom.study.protocol import (
     reveal,
 )
 from photochrom.study.results import HISTOGRAM, TRUTH, Results, Score, Tally, hinted_name
+from photochrom.study.verdict import Judge
 
 Colorizer = Callable[[Plane], Plane]
 HintedColorizer = Callable[[Plane, Plane], Plane]
 Answer = TypeVar("Answer")
-
-
-class Verdict(NamedTuple):
-    """What a judge says of one photo."""
-
-    figures: Sequence[Mapping[str, float]]
-    """Of each output, by name."""
-    features: Mapping[str, npt.NDArray[Any]]
-    """Pooled features of the truth and each output, ``(1 + n, D)``, by the name of the Fréchet
-    distance that is made of them."""
-
-
-Judge = Callable[[Plane], Verdict]
-"""A pretrained network's eye: RGB ``(1 + n, 3, H, W)`` in 0..1, the truth and n outputs of it."""
 
 
 def evaluate(
