@@ -10,7 +10,7 @@ from PIL import Image
 
 from photochrom import Colorizer, Hint
 from photochrom.color import fit_gamut, rgb_to_lab
-from photochrom.model import WEIGHTS, available
+from photochrom.model import CLONE, WEIGHTS, available
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -26,9 +26,10 @@ def lab(pixels: np.ndarray) -> np.ndarray:
 
 def test_every_model_has_a_card_and_fits_the_wheel():
     assert "hintnet" in available()
-    for name in available():
-        assert (WEIGHTS / f"{name}.md").read_text(encoding="utf-8").startswith(f"# {name}")
-        assert (WEIGHTS / f"{name}.onnx").stat().st_size < 25e6
+    for path in [*WEIGHTS.glob("*.onnx"), *CLONE.glob("*.onnx")]:
+        assert path.with_suffix(".md").read_text(encoding="utf-8").startswith(f"# {path.stem}")
+        assert path.stat().st_size < 25e6
+        assert path.stem in available()
 
 
 def test_it_says_what_it_is(colorizer):

@@ -29,6 +29,7 @@ def lightness(height: int, width: int, count: int = 1) -> np.ndarray:
 def test_models_by_name(make_model: MakeModel, monkeypatch, tmp_path: Path):
     make_model("other")
     monkeypatch.setattr(models, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(models, "CLONE", tmp_path / "models")  # of no clone
     assert models.available() == ["other"]
     assert Model("other").path == tmp_path / "other.onnx"
     with pytest.raises(BadModel, match=r"no model missing: give a path, or one of: other\."):
@@ -38,6 +39,16 @@ def test_models_by_name(make_model: MakeModel, monkeypatch, tmp_path: Path):
     (tmp_path / "other.onnx").unlink()
     with pytest.raises(BadModel, match="none is installed"):
         Model("other")
+
+
+def test_a_clone_of_the_repository_has_more_models_by_name(make_model, monkeypatch, tmp_path):
+    (tmp_path / "models").mkdir()
+    study = make_model("study").rename(tmp_path / "models" / "study.onnx")
+    monkeypatch.setattr(models, "CLONE", tmp_path / "models")
+    assert "study" not in models.available()  # some other folder of that name
+    (tmp_path / "pyproject.toml").touch()
+    assert {"hintnet", "study"} <= set(models.available())
+    assert Model("study").path == study
 
 
 def test_files_that_are_no_colorizers(make_model: MakeModel, tmp_path: Path):

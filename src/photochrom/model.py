@@ -33,12 +33,20 @@ from photochrom.errors import BadModel, BadOption
 Array = npt.NDArray[Any]
 
 WEIGHTS = Path(__file__).with_name("weights")
+CLONE = Path(__file__).parents[2] / "models"
+"""Models that are kept in the repository and not in the package: the study's."""
 DEFAULT_MODEL = "hintnet"
 
 
 def available() -> list[str]:
-    """The names of the models that come with the package."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
+    """The names of the models that come with the package, and with a clone of the repository."""
+    return sorted(_named())
+
+
+def _named() -> dict[str, Path]:
+    """Their files."""
+    places = [CLONE, WEIGHTS] if CLONE.with_name("pyproject.toml").is_file() else [WEIGHTS]
+    return {path.stem: path for place in places for path in place.glob("*.onnx")}
 
 
 class Model:
@@ -193,10 +201,11 @@ class Model:
 def _find(model: str | os.PathLike[str]) -> Path:
     path = Path(model)
     if path.suffix != ".onnx" and not path.exists():
-        path = WEIGHTS / f"{model}.onnx"
-        if not path.is_file():
-            names = ", ".join(available()) or "none is installed"
+        named = _named()
+        if str(model) not in named:
+            names = ", ".join(sorted(named)) or "none is installed"
             raise BadModel(f"There is no model {model}: give a path, or one of: {names}.")
+        path = named[str(model)]
     if not path.is_file():
         raise BadModel(f"{path} is not a file: check the path of the model.")
     return path

@@ -44,7 +44,7 @@ from photochrom.study.protocol import (
     reveal,
 )
 from photochrom.study.results import HISTOGRAM, TRUTH, Results, Score, Tally, hinted_name
-from photochrom.study.verdict import Judge
+from photochrom.study.verdict import Judge, Verdict
 
 Colorizer = Callable[[Plane], Plane]
 HintedColorizer = Callable[[Plane, Plane], Plane]
@@ -106,9 +106,11 @@ def evaluate(
         while batch := list(islice(queue, cores)):
             truths = _spread(pool, partial(_truth, protocol, most), batch)
             asked = [(t, row, *_ask(t, row)) for t in truths for row in rows]
-            outputs = iter(_spread(pool, _score, asked))
-            for truth in truths:
-                scores += _count(truth, list(islice(outputs, len(rows))), judges, counts)
+            outputs = _spread(pool, _score, asked)
+            painted = [(t, outputs[i * len(rows) :][: len(rows)]) for i, t in enumerate(truths)]
+            verdicts = _spread(pool, partial(_judge, judges), painted)
+            for (truth, mine), verdict in zip(painted, verdicts, strict=True):
+                scores += _count(truth, mine, verdict, counts)
     if not any(score.truth_colourfulness for score in scores):
         raise BadData("Nothing to compare with: name some photos that have colour.")
     tallies = {name: count.tally(counts[TRUTH]) for name, count in counts.items()}
@@ -261,24 +263,35 @@ class _Counts:
         )
 
 
-def _count(
-    truth: _Truth, outputs: Sequence[_Output], judges: Sequence[Judge], counts: dict[str, _Counts]
-) -> list[Score]:
-    """Add one photo to the counts of every row; its scores, with what the judges say."""
+def _judge(judges: Sequence[Judge], truth: _Truth, outputs: Sequence[_Output]) -> Verdict:
+    """What all judges together say of one photo."""
+    rgb = np.stack([truth.rgb, *(output.rgb for output in outputs)])
     figures: list[dict[str, float]] = [{} for _ in outputs]
     features: dict[str, npt.NDArray[Any]] = {}
     for judge in judges:
-        verdict = judge(np.stack([truth.rgb, *(output.rgb for output in outputs)]))
+        verdict = judge(rgb)
         features |= verdict.features
         for known, said in zip(figures, verdict.figures, strict=True):
             known.update(said)
+    return Verdict(figures, features)
+
+
+def _count(
+    truth: _Truth, outputs: Sequence[_Output], verdict: Verdict, counts: dict[str, _Counts]
+) -> list[Score]:
+    """Add one photo to the counts of every row; its scores, with the verdict."""
+
+    def features(i: int) -> dict[str, npt.NDArray[Any]]:
+        return {name: values[i] for name, values in verdict.features.items()}
+
     every = _histogram(truth.bins, STUDY_GRID)
-    counts[TRUTH].add(truth.lab, every, every, {k: v[0] for k, v in features.items()})
+    counts[TRUTH].add(truth.lab, every, every, features(0))
     for i, output in enumerate(outputs, 1):
-        mine = {k: v[i] for k, v in features.items()}
-        counts[output.score.name].add(output.lab, output.within_10, output.within_20, mine)
+        met = output.within_10, output.within_20
+        counts[output.score.name].add(output.lab, *met, features(i))
     return [
-        replace(output.score, judged=said) for output, said in zip(outputs, figures, strict=True)
+        replace(output.score, judged=said)
+        for output, said in zip(outputs, verdict.figures, strict=True)
     ]
 
 

@@ -47,9 +47,11 @@ def lite2() -> Judge:
     """
     network = Classifier().eval()
     load_imagenet(network)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
     def judge(rgb: Plane) -> Verdict:
+        torch.set_num_threads(1)  # photos are judged side by side
         features = _in_parts(network, (_cut(rgb) * 255 - 127) / 128)
         classes = _in_parts(lambda deep: [network.classify(deep)], features[-1])[0].argmax(1)
         apart = torch.stack([_distance(values) for values in features]).mean(0)
