@@ -527,12 +527,15 @@ def test_what_is_frozen_stays(tiny, tmp_path, whole):
     assert "backbone.decoder.0.norm.running_var" in changed
 
 
-def test_class_weights_are_of_these_photos_also_when_the_weights_are_of_others(tiny, tmp_path):
+def test_class_weights_are_of_these_photos_also_when_the_weights_are_of_others(
+    tiny, tmp_path, capsys
+):
     one, other = tmp_path / "one", tmp_path / "other"
     first = set_up(*tiny(one, model="unet-bins", rebalance=0.2))
     assert first.network.head.weights.max() > 2
     checkpoint.save_weights(one, first.network.state_dict(), {})
-    second = set_up(*tiny(other, model="unet-bins", rebalance=1.0, init=one))
+    second = set_up(*tiny(other, model="unet-bins", rebalance=1.0, init=one, quiet=False))
+    assert "class weights 1 to 1: of these photos, --rebalance 1" in capsys.readouterr().out
     assert (second.network.head.weights == 1).all()
     assert torch.equal(second.network.backbone.last.weight, first.network.backbone.last.weight)
 

@@ -82,9 +82,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     if photos.unreadable:
         console.print(f"{len(photos.unreadable)} unreadable photos: {session.out}/unreadable.txt")
     if not session.resume:  # a run keeps the class weights it began with
-        _weigh_classes(network, photos, chosen, experiment)
-        if session.init:
-            console.print("Class weights, if any, are of these photos and of --rebalance.")
+        _weigh_classes(network, photos, chosen, experiment, console)
     if session.init and session.init.suffix == ".onnx":
         squares = validation_batches(photos, held[:64].tolist(), 64)[0]
         restore.settle_norms(network, to_lab(torch.from_numpy(squares), experiment.size)[:, :1])
@@ -204,12 +202,21 @@ def _network(experiment: Experiment, session: Session) -> Network:
 
 
 def _weigh_classes(
-    network: Network, photos: cache.Photos, chosen: Numbers, experiment: Experiment
+    network: Network,
+    photos: cache.Photos,
+    chosen: Numbers,
+    experiment: Experiment,
+    console: Console,
 ) -> None:
-    """Give a head that classifies the class weights of these photos, whatever it had."""
+    """Give a head that classifies the class weights of these photos, whatever --init gave it."""
     if isinstance(network.head, BinsHead | SoftBinsHead):
         counts = bin_frequency(photos, chosen, network.head.grid)
         network.head.set_frequency(counts, experiment.rebalance)
+        weights = network.head.weights
+        console.print(
+            f"class weights {weights.min():.2g} to {weights.max():.2g}: of these photos, "
+            f"--rebalance {experiment.rebalance:g}"
+        )
 
 
 def _largest_part(loader: Loader, accumulate: int) -> int:

@@ -1,0 +1,240 @@
+"""The recipes: what they ask of photochrom, by a stand-in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from photochrom.training.presets import PRESETS
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+STUDY = ["cnn-rgb", "unet-rgb", "unet-lab", "unet-bins"]
+
+pytestmark = pytest.mark.skipif(not shutil.which("bash"), reason="the recipes are for bash")
+
+STAND_IN = """\
+#!/usr/bin/env bash
+echo "${0##*/} $*" >> "$CALLS"
+[ "${0##*/}" = photochrom ] || exec photochrom "${@:6}"
+case $1 in
+  train)
+    while [ "$1" != --out ]; do shift; done
+    mkdir -p "$2" && touch "$2"/{checkpoint,model}.safetensors
+    [[ -z ${FAIL:-} || $2 != *"$FAIL" ]] || exit 130 ;;
+  evaluate)
+    [ -n "${BLIND:-}" ] || for run in "${@:2}"; do
+      [ "$run" != --data ] || break
+      touch "$run/evaluation.json"
+    done
+    exit "${UNREADABLE:-0}" ;;
+esac
+"""
+
+Recipe = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """Runs a recipe with stand-ins that note in ``calls`` what they were asked for."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("photochrom", "torchrun"):
+        (programs / name).write_text(STAND_IN)
+        (programs / name).chmod(0o755)
+
+    def run(name: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            [RECIPES / name, *map(str, arguments)],
+            env={"PATH": path, "CALLS": str(tmp_path / "calls"), **variables},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Callable[[], list[str]]:
+    """What the stand-ins were asked for since the last time, the folder's own path left out."""
+
+    def since() -> list[str]:
+        path = tmp_path / "calls"
+        lines = path.read_text().replace(f"{tmp_path}/", "").splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+    return since
+
+
+# --- what is asked of photochrom --------------------------------------------------------------
+
+
+def test_seeds_trains_the_four_as_their_presets_say(recipe, photos, calls):
+    done = recipe("seeds.sh", "--data", photos, photos, ACCUMULATE="4")
+    assert done.returncode == 0, done.stderr
+    given = "--data my photos my photos --out runs/study"
+    assert calls() == [
+        f"photochrom train cnn-rgb {given}/cnn-rgb --device auto",
+        f"photochrom train unet-rgb {given}/unet-rgb --device auto",
+        f"photochrom train unet-lab {given}/unet-lab --device auto --accumulate 4",
+        f"photochrom train unet-bins {given}/unet-bins --device auto --accumulate 4",
+    ]
+    assert "Not measured: no --test." in done.stdout
+
+
+def test_what_is_too_large_is_made_smaller_for_some_minutes(recipe, photos, calls):
+    flags = ("--data", photos, "--size", 96, "--minutes", 30)
+    done = recipe("seeds.sh", *flags, "--", "--seed", 3, DEVICE="cuda", PROCESSES="2")
+    assert "runs/study/cnn-rgb: as the preset says." in done.stdout
+    assert "runs/study/unet-lab: 96 instead of 512 pixels, at most 30 minutes." in done.stdout
+    asked = [line for line in calls() if line.startswith("torchrun")]
+    start = "torchrun --standalone --nproc-per-node 2 -m photochrom train"
+    given = "--data my photos --out runs/study"
+    smaller = "--size 96 --minutes 30 --side 256"
+    assert asked[1:3] == [
+        f"{start} unet-rgb {given}/unet-rgb --device cuda --seed 3",
+        f"{start} unet-lab {given}/unet-lab --device cuda {smaller} --seed 3",
+    ]
+    recipe("ablation.sh", *flags[:2], "--size", 384)
+    assert "--size 384" in calls()[0]  # and of as many pixels as the photos are kept with
+
+
+def test_ablation_goes_from_one_loss_to_the_other(recipe, photos, calls):
+    recipe("ablation.sh", "--data", photos, "--out", "here", "--model", "unet-rgb")
+    assert calls() == [
+        f"photochrom train unet-rgb --alpha {alpha} --data my photos "
+        f"--out here/unet-rgb-alpha-{alpha} --device auto"
+        for alpha in ("1", "0.7", "0.5", "0.3", "0")
+    ]
+
+
+@pytest.mark.parametrize("preset", STUDY)
+def test_the_recipes_know_the_sides_of_the_presets(preset):
+    script = f'. "{RECIPES}/runs.sh"; side_of {preset}'
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert int(said.stdout) == PRESETS[preset][1].size
+
+
+# --- what stopped goes on, what is done is left alone -----------------------------------------
+
+
+def test_a_run_that_stopped_goes_on_and_those_done_do_not(recipe, photos, calls, tmp_path):
+    flags = ("seeds.sh", "--data", photos, "--test", photos)
+    stopped = recipe(*flags, FAIL="unet-rgb")
+    assert stopped.returncode == 130
+    assert len(calls()) == 2  # nothing after it
+    done = tmp_path / "runs" / "study"
+    assert [(done / name / "done").exists() for name in STUDY] == [True, False, False, False]
+
+    assert recipe(*flags).returncode == 0
+    asked = calls()
+    assert [line.split()[2] for line in asked[:3]] == STUDY[1:]
+    assert [line.endswith("--resume") for line in asked[:3]] == [True, False, False]
+    runs = " ".join(f"runs/study/{name}" for name in STUDY)
+    assert asked[3:] == [
+        f"photochrom evaluate {runs} --data my photos --perceptual lite2",
+        f"photochrom report {runs} -o runs/study/report.html",
+    ]
+
+    again = recipe(*flags)
+    assert again.stdout.count("is done.") == 4
+    assert calls() == asked[4:]  # no more than the page is made again
+
+
+def test_what_was_trained_on_is_measured_again(recipe, photos, calls, tmp_path):
+    flags = ("ablation.sh", "--data", photos, "--test", photos)
+    recipe(*flags)
+    calls()
+    older = tmp_path / "runs" / "ablation" / "unet-lab-alpha-0.5" / "evaluation.json"
+    os.utime(older, (1e9, 1e9))
+    recipe(*flags)
+    assert [line.split()[1] for line in calls()] == ["evaluate", "report"]
+
+
+def test_photos_that_cannot_be_read_are_told_and_the_others_shown(recipe, photos, calls):
+    flags = ("seeds.sh", "--data", photos, "--test", photos)
+    assert recipe(*flags, UNREADABLE="1").returncode == 1
+    assert calls()[-1].startswith("photochrom report")
+    assert recipe(*flags).returncode == 0
+
+
+def test_nothing_is_shown_that_was_not_measured(recipe, photos, calls):
+    failed = recipe("seeds.sh", "--data", photos, "--test", photos, UNREADABLE="2", BLIND="1")
+    assert failed.returncode == 2
+    assert calls()[-1].startswith("photochrom evaluate")
+
+
+def test_smoke_is_both_in_small(recipe, calls):
+    assert recipe("smoke.sh", "--out", "small").returncode == 0
+    asked = calls()
+    trained = [line.split()[2] for line in asked if line.startswith("photochrom train")]
+    assert trained == [*STUDY, *["cnn-rgb"] * 5]
+    assert all("/samples --out small/" in line for line in asked if " train " in line)
+    assert [line.split()[1] for line in asked].count("report") == 2
+
+
+# --- what goes wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("", "name the photos to train on with --data."),
+        ("--data", "--data needs a value."),
+        ("--data --size 96", "--data needs a value."),
+        ("--data none", "none does not exist: name a folder or a .tar of photos."),
+        ("--data . --test none", "none does not exist: name a folder or a .tar of photos."),
+        ("--data . --out one two", "--out takes one value, not one two."),
+        ("--data . --size 100", "--size 100 is no side the networks can see: take a multiple of"),
+        ("--data . --size 16", "--size 16 is no side the networks can see: take a multiple of"),
+        ("--data . --size wide", "--size wide is no side the networks can see: take a multiple of"),
+        ("--data . --minutes 5", "--minutes is for models that --size makes smaller: give --size"),
+        ("--data . --size 96 --minutes 0.0", "--minutes 0.0 is no time: give a number above 0."),
+        ("--data . --size 96 --minutes 1h", "--minutes 1h is no time: give a number above 0."),
+        ("--data . --epochs 3", "there is no --epochs here, only --data --test --out --size --min"),
+        ("photos", "there is no photos here, only --data --test --out --size --minutes --."),
+        ("--data . --model unet-lab", "there is no --model here, only --data --test --out"),
+    ],
+)
+def test_a_wrong_request_is_one_sentence(recipe, calls, flags, said):
+    refused = recipe("seeds.sh", *flags.split())
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"seeds.sh: {said}")
+    assert refused.stderr.count("\n") == 1
+    assert calls() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "said"),
+    [
+        ("ablation.sh", "--data . --model unet-bins", "--model unet-bins has no alpha: take cnn-"),
+        ("smoke.sh", "--size 32", "there is no --size here, only --data --out."),
+        ("smoke.sh", "-- --epochs 2", "there is no -- here, only --data --out."),
+    ],
+)
+def test_so_it_is_elsewhere(recipe, calls, name, flags, said):
+    refused = recipe(name, *flags.split())
+    assert (refused.returncode, calls()) == (2, [])
+    assert refused.stderr.startswith(f"{name}: {said}")
+
+
+def test_without_photochrom_the_recipes_say_so(recipe, photos, tmp_path):
+    (tmp_path / "bin" / "photochrom").unlink()
+    refused = recipe("seeds.sh", "--data", photos, PATH=os.defpath)
+    assert refused.returncode == 2
+    assert "photochrom is not installed here: activate its environment first." in refused.stderr
