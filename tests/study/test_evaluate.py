@@ -1,5 +1,4 @@
 import csv
-import io
 import json
 import math
 from dataclasses import asdict
@@ -8,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 
 from photochrom.color import rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
@@ -420,23 +418,6 @@ def test_what_are_no_results_is_refused(tmp_path, text):
         path.write_text(text)
     with pytest.raises(BadData, match=r"figures.json holds no results"):
         Results.read(path)
-
-
-def test_the_tables_show_the_same_figures():
-    results = measure({"pink": pink})
-    lines = results.markdown().splitlines()
-    assert lines[0] == "Protocol native, 3 photos:"
-    assert lines[2].startswith("| colorizer | PSNR, dB |")
-    assert len({line.count("|") for line in lines[2:]}) == 1
-    assert [line.split()[1] for line in lines[4:]] == ["grey", "constant", "pink"]
-    assert f"{results.summary[0].psnr_mean:.2f}" in lines[4]
-    console = Console(width=120, file=io.StringIO())
-    console.print(results.table())
-    shown = console.file.getvalue()
-    assert results.caption in shown
-    for row in results.summary:
-        assert row.name in shown
-        assert f"{row.ssim:.4f}" in shown
 
 
 # --- colours over the whole set, painters of RGB, rows of several evaluations ---------------

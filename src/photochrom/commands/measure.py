@@ -97,11 +97,19 @@ def evaluate(
         results.write_csv(csv)
     if figures is not None:
         _draw(results, figures, bool(hints))
-    if sys.stdout.isatty():
-        Console().print(results.table())
-    else:
-        print(results.markdown())  # noqa: T201 - whole, however narrow the terminal
+    _show(results)
     return 1 if unreadable else 0
+
+
+def _show(results: Results) -> None:
+    from photochrom.study import tables
+
+    if sys.stdout.isatty():
+        Console().print(tables.terminal(results))
+    else:  # whole, however narrow the terminal
+        shown = {**tables.columns(results.summary), **tables.MILLISECONDS}
+        table = tables.markdown(results.summary, shown)
+        print(f"{results.caption}:\n\n{table}")  # noqa: T201
 
 
 def _check_targets(files: dict[str, Path | None], figures: Path | None) -> None:

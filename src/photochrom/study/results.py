@@ -1,18 +1,17 @@
-"""The figures of one evaluation: kept photo by photo, shown as tables, written as JSON and CSV."""
+"""The figures of one evaluation: kept photo by photo, summed up, written as JSON and CSV."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Column, Table
 
 from photochrom import atomic
 from photochrom.color import Grid
@@ -95,20 +94,6 @@ class Summary:
     """Means and Fréchet distances, by the name of the figure."""
 
 
-_COLUMNS: dict[str, Callable[[Summary], str]] = {
-    "colorizer": lambda row: row.name,
-    "PSNR, dB": lambda row: f"{row.psnr_mean:.2f}",
-    "95 % interval": lambda row: "{:.2f}–{:.2f}".format(*row.psnr_interval),
-    "median": lambda row: f"{row.psnr_median:.2f}",
-    "SSIM": lambda row: f"{row.ssim:.4f}",
-    "ΔE00": lambda row: f"{row.delta_e:.2f}",
-    "colourfulness": lambda row: f"{row.colourfulness_ratio:.2f}",
-    "accuracy 10 / 20": lambda row: f"{row.balanced_10:.3f} / {row.balanced_20:.3f}",
-    "colours, jump": lambda row: f"{_or_none(row.colours)}, {_or_none(row.jump)}",
-}
-_LAST: dict[str, Callable[[Summary], str]] = {"ms": lambda row: f"{row.milliseconds:.1f}"}
-
-
 def hinted_name(colorizer: str, hints: int) -> str:
     """What the row of a colorizer is called that was given so many hints."""
     return f"{colorizer}, {hints} hint{'' if hints == 1 else 's'}"
@@ -153,26 +138,6 @@ class Results:
     def caption(self) -> str:
         """What the table measured, in words."""
         return f"Protocol {self.protocol}, {self.summary[0].n:,} photos"
-
-    @property
-    def columns(self) -> dict[str, Callable[[Summary], str]]:
-        """How each column of the tables shows a row; the plain ones, then what was judged."""
-        judged = list(self.summary[-1].judged)
-        more = {name: partial(_judged, name) for name in judged}
-        return {**_COLUMNS, **more, **_LAST}
-
-    def table(self) -> Table:
-        """For the terminal."""
-        table = Table(*(Column(name, justify="right") for name in self.columns), title=self.caption)
-        for row in self.summary:
-            table.add_row(*(show(row) for show in self.columns.values()))
-        return table
-
-    def markdown(self) -> str:
-        """For documents: the caption and a table."""
-        rows = [[show(row) for show in self.columns.values()] for row in self.summary]
-        lines = [list(self.columns), ["---", *["---:"] * (len(self.columns) - 1)], *rows]
-        return f"{self.caption}:\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def only(self, names: Collection[str]) -> Results:
         """The same with fewer rows: the baselines and those named."""
@@ -267,14 +232,6 @@ def _score(values: dict[str, Any]) -> Score:
 
 def _tally(frechet: dict[str, float], **counts: list[int]) -> Tally:
     return Tally(**{name: tuple(values) for name, values in counts.items()}, frechet=frechet)
-
-
-def _or_none(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:.2f}"
-
-
-def _judged(name: str, row: Summary) -> str:
-    return f"{row.judged[name]:.3f}" if name in row.judged else ""
 
 
 def _summarise(name: str, scores: Sequence[Score], tally: Tally, pixels: Sequence[int]) -> Summary:

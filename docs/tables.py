@@ -1,0 +1,89 @@
+"""Fill the tables of README.md, docs/ and the models' cards from the figures of evaluations.
+
+    photochrom evaluate hintnet --data test.tar --json figures.json
+    python docs/tables.py keep figures.json hintnet    # the rows' figures to docs/figures/
+    python docs/tables.py                              # fill all tables anew
+
+A table stands between ``<!-- table hintnet scores -->`` and ``<!-- table end -->``; headings may be
+picked: ``<!-- table hintnet scores: colorizer; PSNR, dB -->``. In place of ``scores``, ``hints``
+tells what hints gain.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from photochrom.study import tables
+from photochrom.study.results import Results, Summary
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs" / "figures"
+TABLE = re.compile(
+    r"(<!-- table (\S+) (scores|hints)(?:: (.+?))? -->\n).*?(<!-- table end -->)", re.S
+)
+
+
+def keep(source: Path, name: str) -> None:
+    """Keep the rows of an evaluation, without its photos, for the documents."""
+    results = Results.read(source)
+    rows = [asdict(row) for row in results.summary]
+    content = {"caption": results.caption, "rows": rows}
+    FIGURES.mkdir(exist_ok=True)
+    (FIGURES / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def rows(name: str) -> list[Summary]:
+    """What :func:`keep` kept."""
+    content = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))
+    return [Summary(**row) for row in content["rows"]]
+
+
+def scores(name: str, picked: list[str]) -> str:
+    """The rows without hints."""
+    plain = [row for row in rows(name) if row.hints is None]
+    columns = tables.columns(plain)
+    return tables.markdown(plain, {key: columns[key] for key in picked or columns})
+
+
+def hints(name: str, picked: list[str]) -> str:
+    """The rows with hints, and what each gains over the first."""
+    hinted = [row for row in rows(name) if row.hints is not None]
+    without = hinted[0].psnr_mean
+    columns = {
+        "hints": lambda row: f"{row.hints}",
+        **tables.columns(hinted),
+        "gain": lambda row: f"{row.psnr_mean - without:+.2f}",
+    }
+    return tables.markdown(hinted, {key: columns[key] for key in picked or columns})
+
+
+def fill(text: str) -> str:
+    """The text with every table as its figures have it."""
+
+    def table(found: re.Match[str]) -> str:
+        head, name, kind, picked, end = found.groups()
+        make = {"scores": scores, "hints": hints}[kind]
+        return f"{head}\n{make(name, picked.split('; ') if picked else [])}\n{end}"
+
+    return TABLE.sub(table, text)
+
+
+def documents() -> list[Path]:
+    """All that may hold a table."""
+    places = (ROOT, ROOT / "docs", ROOT / "models", ROOT / "src/photochrom/weights")
+    return [path for place in places for path in sorted(place.glob("*.md"))]
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["keep", source, name]:
+            keep(Path(source), name)
+        case []:
+            for path in documents():
+                path.write_text(fill(path.read_text("utf-8")), "utf-8")
+        case _:
+            sys.exit(__doc__)

@@ -1,0 +1,44 @@
+import io
+
+import numpy as np
+from rich.console import Console
+
+from photochrom.study import tables
+from photochrom.study.evaluate import evaluate
+from photochrom.study.verdict import Verdict
+
+
+def judge(rgb):
+    return Verdict([{"taste": float(i)} for i, _ in enumerate(rgb[1:])], {})
+
+
+def measured(**options):
+    photos = [
+        (f"{i}", np.random.default_rng(i).integers(0, 255, (20, 30, 3), np.uint8)) for i in (0, 1)
+    ]
+    return evaluate(photos, {}, protocol="native", progress=False, **options)
+
+
+def test_the_tables_show_the_same_figures():
+    results = measured(judges=[judge])
+    grey, constant = results.summary
+    lines = tables.markdown(results.summary, tables.columns(results.summary)).splitlines()
+    assert lines[0].startswith("| colorizer | PSNR, dB |")
+    assert lines[0].endswith("| taste |")
+    assert len({line.count("|") for line in lines}) == 1
+    assert [line.split()[1] for line in lines[2:]] == ["grey", "constant"]
+    assert f"{grey.psnr_mean:.2f}" in lines[2]
+    assert lines[3].endswith("| 1.000 |")
+    console = Console(width=160, file=io.StringIO())
+    console.print(tables.terminal(results))
+    shown = console.file.getvalue()
+    assert results.caption in shown
+    assert f"{constant.ssim:.4f}" in shown
+    assert "taste" in shown
+
+
+def test_what_was_not_measured_is_a_dash():
+    (grey, _), (judged, _) = measured().summary, measured(judges=[judge]).summary
+    lines = tables.markdown([grey, judged], tables.columns([grey, judged])).splitlines()
+    assert lines[2].endswith("| –, – | – |")  # no smooth region in noise, no judge
+    assert lines[3].endswith("| 0.000 |")
