@@ -12,6 +12,7 @@ from tyro.conf import CascadeSubcommandArgs
 from photochrom import __version__
 from photochrom.commands.colour import colorize, palette, uncertainty
 from photochrom.commands.measure import evaluate
+from photochrom.commands.report import report
 from photochrom.commands.shared import say
 from photochrom.commands.sheet import sheet
 from photochrom.commands.train import export, train
@@ -26,6 +27,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "uncertainty": uncertainty,
     "sheet": sheet,
     "evaluate": evaluate,
+    "report": report,
     "train": train,
     "export": export,
 }

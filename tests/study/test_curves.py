@@ -121,7 +121,7 @@ def test_without_matplotlib_the_extra_is_named(draw, results, tmp_path, monkeypa
 
 
 def test_the_tradeoff_joins_a_models_rows_in_order_of_vivid(results):
-    grey, constant, ours, single = lines(curves._draw_tradeoff(results))
+    grey, constant, ours, single = lines(curves.draw_tradeoff(results))
     np.testing.assert_allclose(grey, [[0, 22.5]])
     np.testing.assert_allclose(constant, [[0.2, 22.8]])
     expected = [[0.5 + v / 2, 24 - 2 * v * v] for v in (0, 0.05, 0.5, 1)]
@@ -130,7 +130,7 @@ def test_the_tradeoff_joins_a_models_rows_in_order_of_vivid(results):
 
 
 def test_the_tradeoff_names_what_it_shows(results):
-    figure = curves._draw_tradeoff(results)
+    figure = curves.draw_tradeoff(results)
     labels = ["grey", "constant", "ours, vivid 0", "0.05", "0.5", "1", "single"]
     assert sorted(words(figure)) == sorted(labels)
     axes = figure.axes[0]
@@ -141,14 +141,14 @@ def test_the_tradeoff_names_what_it_shows(results):
 
 
 def test_the_tradeoff_draws_greys_psnr_across(results):
-    axes = curves._draw_tradeoff(results).axes[0]
+    axes = curves.draw_tradeoff(results).axes[0]
     level = [line.get_ydata() for line in axes.lines if list(line.get_xdata()) == [0, 1]]
     np.testing.assert_allclose(level, [[22.5, 22.5]])
 
 
 def test_a_row_without_vivid_is_no_part_of_the_models_line():
     results = made_up(BASELINES | {"ours": (23.9, 0.6)} | VIVID | {"ours, vivid best": (23, 0.9)})
-    assert [len(line) for line in lines(curves._draw_tradeoff(results))] == [1, 1, 1, 4, 1]
+    assert [len(line) for line in lines(curves.draw_tradeoff(results))] == [1, 1, 1, 4, 1]
 
 
 def test_the_baselines_alone_can_be_drawn(tmp_path):
@@ -159,13 +159,13 @@ def test_the_baselines_alone_can_be_drawn(tmp_path):
 
 
 def test_the_hint_curve_is_the_gain_over_the_same_model_without(results):
-    ours, theirs = lines(curves._draw_hint_curve(results))
+    ours, theirs = lines(curves.draw_hint_curve(results))
     np.testing.assert_allclose(ours, [[n, 2 * np.log1p(n)] for n in (0, 1, 2, 10, 100)], atol=1e-9)
     np.testing.assert_allclose(theirs, [[n, np.log1p(n)] for n in (0, 1, 50)], atol=1e-9)
 
 
 def test_the_hint_curve_names_its_lines_and_counts(results):
-    figure = curves._draw_hint_curve(results)
+    figure = curves.draw_hint_curve(results)
     assert sorted(words(figure)) == ["ours", "theirs, or so"]
     (axes,) = figure.axes
     assert axes.get_xscale() == "symlog"
@@ -176,7 +176,7 @@ def test_the_hint_curve_names_its_lines_and_counts(results):
 
 def test_the_interval_is_of_the_gains_photo_by_photo(results):
     # Every photo gains the same, however much photos differ: an interval of width 0.
-    (axes,) = curves._draw_hint_curve(results).axes
+    (axes,) = curves.draw_hint_curve(results).axes
     (outline,) = axes.collections[0].get_paths()
     heights = {}
     for count, gain in outline.vertices:
@@ -186,11 +186,11 @@ def test_the_interval_is_of_the_gains_photo_by_photo(results):
 
 def test_models_without_a_row_to_compare_with_are_left_out():
     some = {name: row for name, row in HINTED.items() if row[2]}
-    drawn = curves._draw_hint_curve(made_up(BASELINES | some | OTHER))
+    drawn = curves.draw_hint_curve(made_up(BASELINES | some | OTHER))
     assert words(drawn) == ["theirs, or so"]
     for rows in (BASELINES, BASELINES | VIVID, BASELINES | some):
         with pytest.raises(BadData, match="measure a hinted colorizer, also with 0 hints"):
-            curves._draw_hint_curve(made_up(rows))
+            curves.draw_hint_curve(made_up(rows))
 
 
 # --- labels ---------------------------------------------------------------------------------
@@ -208,9 +208,9 @@ def test_labels_keep_apart_and_on_the_page(models):
         name = f"a model called number {i}"
         rows |= {f"{name}, vivid {v:g}": (24 - v - i / 20, 0.5 + v / 2) for v in (0, 1)}
         rows |= {hinted_name(name, n): (24 + n / 10, 0.6, n) for n in (0, 10)}
-    for draw in (curves._draw_tradeoff, curves._draw_hint_curve):
+    for draw in (curves.draw_tradeoff, curves.draw_hint_curve):
         placed, page = boxes(draw(made_up(rows)))
-        assert len(placed) == (2 + 2 * models if draw is curves._draw_tradeoff else models)
+        assert len(placed) == (2 + 2 * models if draw is curves.draw_tradeoff else models)
         assert not any(a.count_overlaps(placed[:i]) for i, a in enumerate(placed))
         assert all(page.contains(*box.min) and page.contains(*box.max) for box in placed)
 
@@ -219,7 +219,7 @@ def test_equal_lines_are_named_from_the_top():
     rows = dict(BASELINES)
     for i, name in enumerate("abcd"):
         rows |= {hinted_name(name, n): (24 + (1 - i / 100) * n, 0.6, n) for n in (0, 10)}
-    figure = curves._draw_hint_curve(made_up(rows))
+    figure = curves.draw_hint_curve(made_up(rows))
     placed, _ = boxes(figure)
     heights = dict(zip(words(figure), (box.y0 for box in placed), strict=True))
     assert sorted(heights, key=lambda name: -heights[name]) == list("abcd")

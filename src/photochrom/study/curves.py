@@ -1,68 +1,28 @@
-"""Two figures of a study's results: colour against accuracy, and what hints gain.
-
-Readable in grey and by the colour-blind: lines differ in marker too, and bear their names.
-"""
+"""The charts of a study: colour against accuracy, what hints gain, gains over grey, training."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from photochrom import atomic
-from photochrom.errors import BadData, BadOption, MissingExtra
-from photochrom.study import metrics
+from photochrom.errors import BadData
+from photochrom.study import chart, metrics
+from photochrom.study.chart import BESIDE, FAINT, LEFT, LOOKS, MUTED, PAPER, RIGHT, Label, Spot
+from photochrom.study.claims import Difference
 from photochrom.study.results import Results, Summary
+from photochrom.study.runs import Run
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import Bbox
-
-Spot = tuple[float, float]
-Offsets = Sequence[tuple[float, float]]  # points to the right and up
-Label = tuple[Spot, str, str, Offsets]  # where in data units, text, colour, places to try
-
-SUFFIXES = (".png", ".svg")
-SIZE, DPI = (7.2, 4.5), 200  # inches, dots an inch
-
-# Okabe and Ito 2008, "Color universal design": six of its eight colours, the strong ones first;
-# black would pass for a frame, and yellow is lost on white. The markers tell them apart in grey.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_LOOKS = tuple(zip(_COLOURS, ("o", "s", "^", "D", "v", "P"), strict=True))
-_MUTED, _FAINT = "#555555", "#BBBBBB"
-_STYLE = {
-    "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _MUTED,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": _MUTED,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 9,
-    "font.size": 9,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 5,
-    "svg.hashsalt": "photochrom",  # names within the file, random without it
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-}
 
 # A row's name, taken apart into the line it belongs to and its place there.
 _VIVID = re.compile(r"(.+, vivid) (\d+(?:\.\d+)?(?:e-\d+)?)")
 _HINTS = re.compile(r"(.+), (\d+) hints?")
-
-# Where a label may stand, the best places first: right or left of a spot, or beside a line's end.
-_COMPASS = ((0.7, 0.7), (1, 0), (0, 1), (-0.7, 0.7), (0.7, -0.7), (0, -1), (-1, 0), (-0.7, -0.7))
-_RIGHT: Offsets = tuple((reach * x, reach * y) for reach in (6, 10, 16) for x, y in _COMPASS)
-_LEFT: Offsets = tuple((-x, y) for x, y in _RIGHT)
-_BESIDE: Offsets = tuple((8, -down) for down in range(0, 120, 3))
 
 
 def tradeoff(results: Results, target: str | os.PathLike[str]) -> None:
@@ -80,7 +40,7 @@ def tradeoff(results: Results, target: str | os.PathLike[str]) -> None:
         MissingExtra: matplotlib is not installed.
         CannotWrite: the folder does not take it; nothing is left behind.
     """
-    _write(_draw_tradeoff, results, target)
+    chart.write(lambda: draw_tradeoff(results), target)
 
 
 def hint_curve(results: Results, target: str | os.PathLike[str]) -> None:
@@ -94,51 +54,34 @@ def hint_curve(results: Results, target: str | os.PathLike[str]) -> None:
         BadData: no such rows.
         BadOption, MissingExtra, CannotWrite: as for :func:`tradeoff`.
     """
-    _write(_draw_hint_curve, results, target)
+    chart.write(lambda: draw_hint_curve(results), target)
 
 
-def _write(
-    draw: Callable[[Results], Figure], results: Results, target: str | os.PathLike[str]
-) -> None:
-    path = Path(target)
-    kind = path.suffix.lower()
-    if kind not in SUFFIXES:
-        raise BadOption(f"{path} is no name for a figure: end it in {' or '.join(SUFFIXES)}.")
-    try:
-        from matplotlib import style
-    except ImportError as error:
-        raise MissingExtra("matplotlib", "study") from error
-    undated = {"Date": None} if kind == ".svg" else {}  # the same figure is the same file
-    with style.context(["default", _STYLE]):  # whatever the user's own settings
-        figure = draw(results)
-        atomic.write(path, lambda part: figure.savefig(part, format=kind[1:], metadata=undated))
-
-
-def _draw_tradeoff(results: Results) -> Figure:
-    figure, axes = _page(results.caption)
+def draw_tradeoff(results: Results) -> Figure:
+    """What :func:`tradeoff` writes."""
+    figure, axes = chart.page(results.caption)
     axes.set_xlabel("colourfulness of the output ÷ that of the truth")
     axes.set_ylabel("PSNR, dB")
-    axes.axvline(1, color=_FAINT, linewidth=0.8, zorder=0)
+    axes.axvline(1, color=FAINT, linewidth=0.8, zorder=0)
     baselines = [row for row in results.summary if row.name in ("grey", "constant")]
     labels: list[Label] = []
     for row in baselines:
         if row.name == "grey":
-            axes.axhline(row.psnr_mean, color=_FAINT, linewidth=0.8, zorder=0)
-        axes.plot(*_spot(row), "o", color=_MUTED, markerfacecolor="white")
-        labels.append((_spot(row), row.name, _MUTED, _RIGHT))
+            axes.axhline(row.psnr_mean, color=FAINT, linewidth=0.8, zorder=0)
+        axes.plot(*_spot(row), "o", color=MUTED, markerfacecolor=PAPER)
+        labels.append((_spot(row), row.name, MUTED, RIGHT))
     others = [row for row in results.summary if row not in baselines and row.hints is None]
-    for line, (colour, marker) in zip(_lines(others, _VIVID).values(), cycle(_LOOKS), strict=False):
+    for line, (colour, marker) in zip(_lines(others, _VIVID).values(), cycle(LOOKS), strict=False):
         spots = [_spot(row) for row in line.values()]
         axes.plot(*zip(*spots, strict=True), color=colour, marker=marker)
         first, *rest = line
-        labels.append((spots[0], line[first].name, colour, _LEFT if rest else _RIGHT))
+        labels.append((spots[0], line[first].name, colour, LEFT if rest else RIGHT))
         labels += [
-            (spot, f"{vivid:g}", colour, _RIGHT)
-            for spot, vivid in zip(spots[1:], rest, strict=True)
+            (spot, f"{vivid:g}", colour, RIGHT) for spot, vivid in zip(spots[1:], rest, strict=True)
         ]
     axes.margins(0.08, 0.12)
     labels.sort(key=lambda label: -len(label[1]))  # long ones are hard to place
-    _label(figure, axes, labels)
+    chart.label(figure, axes, labels)
     return figure
 
 
@@ -146,30 +89,98 @@ def _spot(row: Summary) -> Spot:
     return row.colourfulness_ratio, row.psnr_mean
 
 
-def _draw_hint_curve(results: Results) -> Figure:
+def draw_hint_curve(results: Results) -> Figure:
+    """What :func:`hint_curve` writes."""
     hinted = _lines((row for row in results.summary if row.hints is not None), _HINTS)
     lines = {model: line for model, line in hinted.items() if 0 in line}
     if not lines:
         raise BadData("No gain by hints to draw: measure a hinted colorizer, also with 0 hints.")
-    figure, axes = _page(f"{results.caption}; shaded: 95 % interval")
+    figure, axes = chart.page(f"{results.caption}; shaded: 95 % interval")
     axes.set_xlabel("hints: patches at random places whose true colour is told")
     axes.set_ylabel("gain in PSNR over no hints, dB")
     labels: list[Label] = []
-    for (model, line), (colour, marker) in zip(lines.items(), cycle(_LOOKS), strict=False):
+    for (model, line), (colour, marker) in zip(lines.items(), cycle(LOOKS), strict=False):
         without = _psnr(results, line[0])
         gains = [_psnr(results, row) - without for row in line.values()]  # photo by photo
         means = [float(gain.mean()) for gain in gains]
         low, high = zip(*map(metrics.bootstrap_interval, gains), strict=True)
         axes.fill_between(list(line), low, high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(list(line), means, color=colour, marker=marker)
-        labels.append(((max(line), means[-1]), model, colour, _BESIDE))
+        labels.append(((max(line), means[-1]), model, colour, BESIDE))
     counts = sorted({count for line in lines.values() for count in line})
     axes.set_xscale("symlog", linthresh=1, linscale=0.3)  # 0 as far from 1 as 1 from 2
     axes.set_xticks(counts, [f"{count:g}" for count in counts])
     axes.set_xticks([], minor=True)
-    axes.axhline(0, color=_FAINT, linewidth=0.8, zorder=0)
+    axes.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
     labels.sort(key=lambda label: -label[0][1])  # from the top, each below the last
-    _label(figure, axes, labels)
+    chart.label(figure, axes, labels)
+    return figure
+
+
+def draw_gains(gains: Mapping[str, Difference]) -> Figure:
+    """How many dB each row has over grey, with its 95 % interval; what loses lies left of 0."""
+    figure, axes = chart.page("", (6, 0.7 + 0.27 * len(gains)))
+    axes.set_xlabel("PSNR over doing nothing, dB")
+    axes.axvline(0, color=MUTED, linewidth=0.8, zorder=0)
+    for place, gain in enumerate(gains.values()):
+        colour = chart.COLOURS[1] if gain.high < 0 else MUTED if gain.low <= 0 else chart.COLOURS[2]
+        axes.plot([gain.low, gain.high], [place, place], color=colour, linewidth=4, alpha=0.35)
+        axes.plot(gain.mean, place, "s" if gain.high < 0 else "o", color=colour)
+    axes.set_yticks(range(len(gains)), list(gains), parse_math=False)
+    axes.set_ylim(len(gains) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    return figure
+
+
+def draw_training(runs: Sequence[Run], figure_of: str, words: str, log: bool = False) -> Figure:
+    """One figure of ``metrics.jsonl`` over epochs, a line for each run that reported it."""
+    figure, axes = chart.page("", (6, 3.4))
+    axes.set_xlabel("epochs")
+    axes.set_ylabel(words)
+    labels: list[Label] = []
+    for run, (colour, marker) in zip(runs, cycle(LOOKS), strict=False):
+        spots = np.array(history(run, figure_of)).reshape(-1, 2)
+        if len(spots):
+            every = max(1, len(spots) // 8)
+            axes.plot(*spots.T, color=colour, marker=marker, markevery=(every - 1, every))
+            labels.append(((spots[-1, 0], spots[-1, 1]), run.name, colour, BESIDE))
+    if log:
+        axes.set_yscale("log")
+    axes.margins(0.03, 0.08)
+    labels.sort(key=lambda label: -label[0][1])
+    chart.label(figure, axes, labels)
+    return figure
+
+
+def history(run: Run, figure_of: str) -> list[Spot]:
+    """Epoch and value of each line of a run's log that has a number for it."""
+    return [
+        (line["epoch"], line[figure_of])
+        for line in run.log
+        if np.isfinite(line.get(figure_of, np.nan)) and "epoch" in line
+    ]
+
+
+def draw_mixes(runs: Mapping[float, Summary]) -> Figure:
+    """PSNR, colourfulness and the largest jump of the same model over alpha."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((7.2, 2.4), chart.DPI, layout="constrained")
+    values: tuple[tuple[str, list[float | None]], ...] = (
+        ("PSNR, dB", [row.psnr_mean for row in runs.values()]),
+        ("colourfulness ÷ truth's", [row.colourfulness_ratio for row in runs.values()]),
+        ("largest jump ÷ truth's", [row.jump for row in runs.values()]),
+    )
+    for axes, (words, line), (colour, marker) in zip(
+        figure.subplots(1, 3), values, LOOKS[:3], strict=True
+    ):
+        known = [(alpha, v) for alpha, v in zip(runs, line, strict=True) if v is not None]
+        axes.set_title(words)
+        axes.plot(*(zip(*known, strict=True) if known else ([], [])), color=colour, marker=marker)
+        axes.set_xticks(list(runs), [f"{alpha:g}" for alpha in runs])
+        axes.set_xlabel("α: share of MSE, the rest L1")
+        axes.margins(0.08, 0.2)
     return figure
 
 
@@ -185,50 +196,3 @@ def _lines(rows: Iterable[Summary], pattern: re.Pattern[str]) -> dict[str, dict[
         name, place = (match[1], float(match[2])) if match else (row.name, 0.0)
         lines.setdefault(name, {})[place] = row
     return {name: dict(sorted(line.items())) for name, line in lines.items()}
-
-
-def _page(title: str) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure  # not pyplot, which keeps figures and opens displays
-
-    figure = Figure(SIZE, DPI, layout="constrained")
-    axes = figure.add_subplot(title=title)
-    return figure, axes
-
-
-def _label(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
-    """Write each label in turn where it covers least: no other, and little of lines and marks."""
-    notes = [
-        axes.annotate(
-            text, spot, offsets[0], textcoords="offset points", color=colour, parse_math=False
-        )
-        for spot, text, colour, offsets in labels
-    ]
-    figure.draw_without_rendering()  # lays the page out, with room for labels beside the axes
-    figure.set_layout_engine("none")
-    ink = np.concatenate([_dots(line) for line in axes.lines])
-    placed: list[Bbox] = []
-    for note, (*_, offsets) in zip(notes, labels, strict=True):
-        best = min(offsets, key=lambda offset: _cost(figure, _stand(note, offset), placed, ink))
-        placed.append(_stand(note, best))
-
-
-def _stand(note: Annotation, offset: tuple[float, float]) -> Bbox:
-    """Put a label at an offset from its spot, beginning or ending there; its box in dots."""
-    x, y = offset
-    note.set_position(offset)
-    note.set_horizontalalignment("left" if x > 0 else "right" if x < 0 else "center")
-    note.set_verticalalignment("bottom" if y > 0 else "top" if y < 0 else "center_baseline")
-    return note.get_window_extent().padded(DPI / 72)  # by a point
-
-
-def _cost(figure: Figure, box: Bbox, placed: Sequence[Bbox], ink: Any) -> float:
-    inside = figure.bbox.contains(*box.min) and figure.bbox.contains(*box.max)
-    return 1000 * (box.count_overlaps(placed) + (not inside)) + box.count_contains(ink)
-
-
-def _dots(line: Line2D) -> Any:
-    """Points along a line, ``(n, 2)`` in dots of the page."""
-    from matplotlib.path import Path as Curve
-
-    corners = line.get_transform().transform(line.get_xydata())
-    return Curve(corners).interpolated(40).vertices
