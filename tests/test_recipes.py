@@ -1,10 +1,12 @@
-"""The recipes: what they ask of photochrom, by a stand-in."""
+"""The recipes: what they ask of photochrom, by a stand-in; and all of it for once."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,9 +185,11 @@ def test_smoke_is_both_in_small(recipe, calls):
     assert recipe("smoke.sh", "--out", "small").returncode == 0
     asked = calls()
     trained = [line.split()[2] for line in asked if line.startswith("photochrom train")]
-    assert trained == [*STUDY, *["cnn-rgb"] * 5]
+    assert sorted(trained) == sorted([*STUDY, *["cnn-rgb"] * 5])
     assert all("/samples --out small/" in line for line in asked if " train " in line)
     assert [line.split()[1] for line in asked].count("report") == 2
+    assert recipe("smoke.sh", "--out", "new", FAIL="unet-lab").returncode == 130
+    assert recipe("smoke.sh", "--out", "other", FAIL="alpha-0.3").returncode == 130
 
 
 # --- what goes wrong --------------------------------------------------------------------------
@@ -238,3 +242,35 @@ def test_without_photochrom_the_recipes_say_so(recipe, photos, tmp_path):
     refused = recipe("seeds.sh", "--data", photos, PATH=os.defpath)
     assert refused.returncode == 2
     assert "photochrom is not installed here: activate its environment first." in refused.stderr
+
+
+# --- for once without stand-ins ---------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_smoke(tmp_path):
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PHOTOCHROM_CACHE": str(tmp_path / "cache"),
+        "OMP_NUM_THREADS": "1",
+        "DEVICE": "cpu",
+    }
+    command = [RECIPES / "smoke.sh", "--out", tmp_path / "out"]
+    subprocess.run(command, env=environment, check=True, timeout=1200)
+    seeds, ablation = tmp_path / "out" / "seeds", tmp_path / "out" / "ablation"
+    alphas = [f"cnn-rgb-alpha-{alpha}" for alpha in ("1", "0.7", "0.5", "0.3", "0")]
+    runs = [*(seeds / name for name in STUDY), *(ablation / name for name in alphas)]
+    for run in runs:
+        lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        assert lines[-1]["epoch"] == 1
+        assert lines[-1].keys() >= {"val_psnr", "peak_bytes"}
+        assert json.loads((run / "evaluation.json").read_text())
+    told = [json.loads((run / "config.json").read_text())["experiment"]["alpha"] for run in runs]
+    assert told[4:] == [1, 0.7, 0.5, 0.3, 0]
+    for folder in (seeds, ablation):
+        assert "<html" in (folder / "report.html").read_text()
+
+    kept = [run / name for run in runs for name in ("model.safetensors", "evaluation.json")]
+    before = [path.stat().st_mtime_ns for path in kept]
+    subprocess.run(command, env=environment, check=True, timeout=1200)
+    assert [path.stat().st_mtime_ns for path in kept] == before

@@ -43,6 +43,8 @@ def train(
 ) -> int:
     """Train a colorizer; every setting of the preset is a flag.
 
+    Ctrl-C or SIGTERM ends it, saved, with exit code 130: --resume goes on from there.
+
     Example: photochrom train hintnet --data photos/ --out runs/mine --minutes 60
     """
     with needs("train"):
