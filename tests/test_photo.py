@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from photochrom import color, decode, icc, photo
+from photochrom import color, decode, deep, icc, photo, tiff
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.photo import Photo
 
@@ -171,8 +171,8 @@ def test_mode_that_cannot_be_read(monkeypatch):
         raise ValueError("conversion not supported")
 
     monkeypatch.setattr(Image.Image, "convert", fail)  # what is not supported depends on Pillow
-    with pytest.raises(BadPhoto, match="colour mode LAB, which cannot be read: convert it to RGB"):
-        photo.read(Image.new("LAB", (3, 3)))
+    with pytest.raises(BadPhoto, match="colour mode HSV, which cannot be read: convert it to RGB"):
+        photo.read(Image.new("HSV", (3, 3)))
 
 
 def test_transparent_colours_become_alpha():
@@ -357,9 +357,11 @@ def test_profiles_are_applied(format, dtype, channels):  # noqa: A002
 
 def photo_with_profile(pixels: np.ndarray, format: str, data: bytes) -> bytes:  # noqa: A002
     if pixels.dtype == np.uint16 and pixels.ndim == 3:
-        from photochrom import deep
-
-        return deep.encode(pixels, format, {"icc_profile": data})
+        if format == "PNG":
+            return deep.encode(pixels, format, {"icc_profile": data})
+        file = io.BytesIO()
+        tiff.write(file, [(pixels, tiff.tags(profile=data))], big=False)
+        return file.getvalue()
     return file_of(pixels, format, icc_profile=data)
 
 

@@ -6,6 +6,7 @@ set of hints: none, a person's, drawn ones for other versions, or those of a ref
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import color, distribution, upsample
+from photochrom import color, distribution, provenance, upsample
 from photochrom import hints as hint_files
 from photochrom import photo as photos
 from photochrom.errors import BadOption
@@ -73,6 +74,12 @@ class Colorizer:
         self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None
     ) -> None:
         self.model = Model(DEFAULT_MODEL if model is None else model, threads)
+
+    @property
+    def name(self) -> str:
+        """The model's name and version, such as "hintnet 2"."""
+        told = self.model.metadata
+        return f"{told.get('name', self.model.path.stem)} {told.get('version', '')}".strip()
 
     # --- from lightness to ab -----------------------------------------------------------------
 
@@ -165,13 +172,16 @@ class Colorizer:
         reference: Source | None = None,
         output: str | os.PathLike[str] | None = None,
         force: bool = False,
+        strip: bool = False,
+        mark: bool = True,
     ) -> Any:
         """Colour a photograph; what comes back is of the kind that went in.
 
         Args:
             photo: a path; the bytes of a file; a PIL image; or an array (H, W), (H, W, 1),
                 (H, W, 3) or (H, W, 4), uint8, uint16, or floating-point in 0..1. Of a photo that
-                is in colour already, the lightness is kept and the colour replaced.
+                is in colour already, the lightness is kept and the colour replaced. Every page
+                of a TIFF is coloured; of an animation, the first picture.
             size: short side in pixels at which the network sees the photo, 32..2048.
                 By default what the model likes best.
             strength: how much of the colour, 0..1.5: 0 is grey, 1 is what the network says.
@@ -181,6 +191,9 @@ class Colorizer:
                 (:meth:`borrow` tells), the photo is coloured without it.
             output: for a path: the file to write, by default ``<stem>.color.<suffix>`` beside it.
             force: for a path: replace the output if it exists.
+            strip: leave out what the file says of the photo, such as who is on it and where it
+                was taken; orientation and colour profile are applied all the same.
+            mark: note in the result's metadata that it was colorized, and by which model.
 
         Returns:
             For a path, the path that was written; for bytes, a file in the same format; for a PIL
@@ -198,17 +211,27 @@ class Colorizer:
                 photos.check_target(target, Path(reference), force=force)
         elif output is not None or force:
             raise BadOption("output and force go with a path: save the result that is returned.")
-        opened = photos.read(photo)
-        if reference is not None:
-            hints = (*_listed(hints, opened.pixels.shape), *self.borrow(opened, reference))
-        coloured = self.render(opened, size=size, strength=strength, vivid=vivid, hints=hints)
+        pages = photos.pages(photo)
+        first = next(pages)
+        if hints and first.paged:
+            raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
+        guide = None if reference is None else _opened(reference)
+
+        def colour(page: Photo) -> Photo:
+            given = _listed(hints, page.pixels.shape)
+            if guide is not None:
+                given += self.borrow(page, guide)
+            done = self.render(page, size=size, strength=strength, vivid=vivid, hints=given)
+            return provenance.finished(done, self.name, strip=strip, mark=mark and strength > 0)
+
+        coloured = map(colour, itertools.chain([first], pages))
         if isinstance(photo, (str, os.PathLike)):
             return photos.write(coloured, target, force=force)
         if isinstance(photo, bytes):
             return photos.encode(coloured)
         if isinstance(photo, Image.Image):
-            return photos.to_image(coloured)
-        return photos.to_array(coloured, photo.dtype)
+            return photos.to_image(next(coloured))
+        return photos.to_array(next(coloured), photo.dtype)
 
     # --- what else the distribution tells -----------------------------------------------------
 

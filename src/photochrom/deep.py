@@ -1,50 +1,106 @@
-"""16-bit colour, which Pillow does not have: read through OpenCV, written as PNG and TIFF."""
+"""16-bit colour, which Pillow does not have: read by way of OpenCV, written as PNG and PPM.
+
+TIFF is written by :mod:`photochrom.tiff`.
+"""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin
+from PIL import Image
 
-FORMATS = ("PNG", "TIFF")
+Deep = npt.NDArray[np.uint16]
+
+FORMATS = ("PNG", "PPM", "TIFF")
+"""Those that keep 16 bits."""
 
 _PNG_HEAD = 8 + 25  # signature and IHDR, after which metadata may come: PNG specification, 5.6
-_PNG_METADATA = (b"iCCP", b"eXIf", b"pHYs", b"iTXt")
+_PNG_METADATA = (b"iCCP", b"eXIf", b"pHYs", b"iTXt", b"tEXt", b"zTXt")
 
 
-def is_deep(image: Image.Image) -> bool:
-    """Whether the file behind a picture, not yet loaded, has 16 bits that Pillow will not keep."""
-    raw_modes = [str(tile.args) for tile in getattr(image, "tile", ())]
-    return image.mode in ("RGB", "RGBA", "LA") and any(";16" in mode for mode in raw_modes)
+def reader(image: Image.Image) -> Callable[[bytes], Deep | None] | None:
+    """How to get at 16 bits that Pillow will not keep, or None if a picture has no such.
+
+    Args:
+        image: opened, but not yet loaded.
+
+    Returns:
+        A function from the file's bytes to pixels (H, W, 3) or (H, W, 4) in RGB order, or to None
+        when they are not to be had; it raises cv2.error at a file that is damaged or too large.
+    """
+    if image.mode not in ("RGB", "RGBA", "LA"):
+        return None
+    tiles = getattr(image, "tile", ())
+    if image.format == "PPM" and tiles and tiles[0].codec_name == "ppm":
+        _, highest = tiles[0].args
+        size = image.size
+        return partial(_ppm, size, tiles[0].offset, highest) if highest > 255 else None
+    if any(";16" in str(tile.args) for tile in tiles):
+        return partial(_opencv, image.tell() if image.format == "TIFF" else None)
+    return None
 
 
-def decode(data: bytes) -> npt.NDArray[np.uint16] | None:
-    """The pixels (H, W, 3) or (H, W, 4) in RGB order, or None when OpenCV does not read them."""
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+def _opencv(page: int | None, data: bytes) -> Deep | None:
+    buffer = np.frombuffer(data, np.uint8)
+    with _quiet():
+        if page is None:
+            pixels = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+        else:
+            span = (page, page + 1)
+            found = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=span)[1]
+            pixels = found[0] if found else None
     if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
         return None
     order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
     return np.asarray(cv2.cvtColor(pixels, order))
 
 
-def encode(pixels: npt.NDArray[np.uint16], format: str, metadata: dict[str, Any]) -> bytes:  # noqa: A002
-    """Pixels (H, W, 3) or (H, W, 4) as a PNG or TIFF file.
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """OpenCV would print warnings about every tag that it does not know."""
+    logging = cv2.utils.logging
+    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(before)
+
+
+def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep | None:
+    """Raw PPM: big-endian numbers up to a highest one, after a head that Pillow has read."""
+    width, height = size
+    if len(data) - start < 6 * width * height:
+        return None
+    stored: Deep = np.frombuffer(data, ">u2", 3 * width * height, start)
+    levels = np.minimum(stored, highest).astype(np.uint32)
+    scaled = (levels * 65535 + highest // 2) // highest
+    return np.asarray(scaled.astype(np.uint16).reshape(height, width, 3))
+
+
+def encode(pixels: Deep, format: str, metadata: dict[str, Any]) -> bytes:  # noqa: A002
+    """Pixels as a file.
 
     Args:
-        pixels: RGB or RGBA.
-        format: one of :data:`FORMATS`.
+        pixels: (H, W, 3) or, for PNG, (H, W, 4).
+        format: "PNG" or "PPM".
         metadata: what Pillow's ``save`` would take for that format.
     """
+    if format == "PPM":
+        height, width = pixels.shape[:2]
+        return b"P6\n%d %d\n65535\n" % (width, height) + pixels[..., :3].astype(">u2").tobytes()
     carrier = io.BytesIO()  # Pillow writes the metadata around one pixel; it is moved from there
     Image.new("RGB", (1, 1)).save(carrier, format, **metadata)
-    return (_png if format == "PNG" else _tiff)(pixels, carrier)
+    return _png(pixels, carrier)
 
 
-def _png(pixels: npt.NDArray[np.uint16], carrier: io.BytesIO) -> bytes:
+def _png(pixels: Deep, carrier: io.BytesIO) -> bytes:
     order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     done, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, order))
     if not done:
@@ -57,26 +113,3 @@ def _png(pixels: npt.NDArray[np.uint16], carrier: io.BytesIO) -> bytes:
             chunks.append(rest[:length])
         rest = rest[length:]
     return file[:_PNG_HEAD] + b"".join(chunks) + file[_PNG_HEAD:]
-
-
-def _tiff(pixels: npt.NDArray[np.uint16], carrier: io.BytesIO) -> bytes:
-    height, width, channels = pixels.shape
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    with Image.open(carrier) as image:
-        tags.update(image.getexif())
-        for pointer in (0x8769, 0x8825):  # the EXIF and GPS directories
-            if pointer in tags:
-                tags[pointer] = image.getexif().get_ifd(pointer)
-    tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH] = width, height
-    tags[TiffImagePlugin.BITSPERSAMPLE] = (16,) * channels
-    tags[TiffImagePlugin.SAMPLESPERPIXEL] = channels
-    tags[TiffImagePlugin.COMPRESSION] = 1  # none
-    if channels == 4:
-        tags[TiffImagePlugin.EXTRASAMPLES] = 2  # alpha, not multiplied in
-    tags[TiffImagePlugin.ROWSPERSTRIP] = height
-    tags[TiffImagePlugin.STRIPBYTECOUNTS] = pixels.nbytes
-    tags[TiffImagePlugin.STRIPOFFSETS] = 0  # counted from the end of the tags when they are saved
-    file = io.BytesIO()
-    tags.save(file)
-    file.write(pixels.astype("<u2").tobytes())
-    return file.getvalue()

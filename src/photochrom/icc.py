@@ -36,6 +36,11 @@ def cmyk_to_srgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
 
 
+def lab_to_srgb(image: Image.Image) -> Image.Image:
+    """A Lab picture, whose white is that of profiles (D50), as RGB."""
+    return _transform(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+
+
 def to_srgb(pixels: Pixels, profile: bytes) -> Pixels:
     """Pixels (H, W) or (H, W, 3) of a grey or RGB profile as sRGB, same shape and dtype.
 

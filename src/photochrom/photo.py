@@ -1,17 +1,20 @@
 """Photographs: opened with what must survive, written so that nothing is ever half written.
 
-What survives a round trip: 8 or 16 bits, alpha, EXIF, XMP, resolution and the file format. The
-EXIF orientation is applied to the pixels and its tag removed; a colour profile is applied, so that
-pixels are always sRGB, and an sRGB profile is embedded where there was one.
+What survives a round trip: 8 or 16 bits, alpha, EXIF, XMP, IPTC, remarks, resolution, the pages of
+a TIFF and the file format, as far as the format can hold them. The EXIF orientation is applied to
+the pixels and its tag removed; a colour profile is applied, so that pixels are always sRGB, and an
+sRGB profile is embedded where there was one.
 
-Limits: of an animation or a file of many pages the first picture is read; a profile on 16-bit
-colour is exact for greys only; PNG and TIFF keep 16 bits, other formats get 8; JPEG has no alpha.
+Limits: of an animation the first picture is read; a profile on 16-bit colour is exact for greys
+only; PNG, TIFF and PPM keep 16 bits, other formats get 8; JPEG, BMP and PPM have no alpha.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,15 +23,19 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image
 
-from photochrom import atomic, color, decode, deep, icc
+from photochrom import atomic, color, decode, heif, icc, metadata
+from photochrom import encode as encoders
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.icc import Pixels
 
 SUFFIXES = frozenset(
     f".{kind}"
-    for kind in ("jpg", "jpeg", "png", "tif", "tiff", "webp", "bmp", "avif", "gif", "jp2", "ppm")
+    for kind in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "avif", "bmp", "gif"),
+        *("jp2", "j2k", "pnm", "ppm", "pgm", "pbm", *heif.SUFFIXES),
+    )
 )
 """What is taken for a photo when a folder is searched."""
 
@@ -49,6 +56,10 @@ class Photo:
     """As Pillow writes it, without what describes how the old pixels were stored."""
     xmp: bytes = b""
     """The XMP packet."""
+    iptc: bytes = b""
+    """The IPTC records (IIM)."""
+    text: metadata.Text = ()
+    """Remarks, each with its keyword."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch, across and down."""
     profiled: bool = False
@@ -57,6 +68,13 @@ class Photo:
     """Pillow's name, such as "JPEG"; None for an array."""
     source: Path | None = None
     """The file it came from, which is never written to."""
+    pictures: int = 1
+    """How many its file holds: pages of a TIFF, or what an animation moves through."""
+
+    @property
+    def paged(self) -> bool:
+        """Whether it is one of the pages of a TIFF."""
+        return self.format == "TIFF" and self.pictures > 1
 
     def lightness(self) -> npt.NDArray[np.float32]:
         """L of CIE Lab, (H, W) in 0..100. Colour and alpha, if any, are left out."""
@@ -90,7 +108,7 @@ def _linear_table(top: int) -> npt.NDArray[np.float32]:
 
 
 def read(source: Source) -> Photo:
-    """Open a photograph.
+    """Open a photograph; of several pages or pictures, the first.
 
     Args:
         source: a path; the bytes of a file; a PIL image; or an array (H, W), (H, W, 1), (H, W, 2)
@@ -99,41 +117,48 @@ def read(source: Source) -> Photo:
 
     Raises:
         BadPhoto: it is missing, empty, cut short, too large, or not a picture.
+        MissingExtra: it is in a format that needs one.
+    """
+    return next(pages(source))
+
+
+def pages(source: Source) -> Iterator[Photo]:
+    """The pages of a TIFF, one at a time; of anything else the one picture that :func:`read` gives.
+
+    Smaller copies of a page and masks, as some scanners add, are no pages.
+
+    Raises:
+        BadPhoto, MissingExtra: as :func:`read`; of a page when its turn comes.
     """
     if isinstance(source, np.ndarray):
         if np.issubdtype(source.dtype, np.integer) and source.dtype.type not in DEPTHS:
             # 0..255 and 0..65535 look alike there, and a wrong guess would be a black photo.
             raise BadPhoto(f"The array holds {source.dtype}: convert it to uint8 or uint16 first.")
-        return Photo(*decode.array_planes(source, "the array"))
+        yield Photo(*decode.array_planes(source, "the array"))
+        return
     if isinstance(source, Image.Image):
-        return _from_image(source, "the image", None)
-    if isinstance(source, bytes):
-        return _from_image(decode.open_image(source, "the photo"), "the photo", source)
-    path = Path(source)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise BadPhoto(f"{path} does not exist: check the path.") from error
-    except IsADirectoryError as error:
-        raise BadPhoto(f"{path} is a folder: give the path of one photo.") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadPhoto(
-            f"{path} cannot be opened ({reason}): check path and permissions."
-        ) from error
-    image = decode.open_image(data, str(path))
-    return replace(_from_image(image, str(path), data), source=path)
+        yield _from_image(source, "the image")
+        return
+    path = None if isinstance(source, bytes) else Path(source)
+    with decode.opened(source if isinstance(source, bytes) else Path(source)) as file:
+        for page in file.pages:
+            decode.turn_to(file, page)
+            name = file.name if len(file.pages) == 1 else f"Page {page + 1} of {file.name}"
+            photo = _from_image(file.image, name, file)
+            yield replace(photo, source=path, pictures=file.pictures)
 
 
-def _from_image(image: Image.Image, name: str, data: bytes | None) -> Photo:
-    pixels, alpha = decode.image_planes(image, name, data)
-    exif, orientation = decode.exif_of(image)
+def _from_image(image: Image.Image, name: str, file: decode.File | None = None) -> Photo:
+    pixels, alpha = decode.image_planes(image, name, file)
+    exif, orientation = metadata.exif_of(image)
     return Photo(
         pixels=decode.upright(pixels, orientation),
         alpha=None if alpha is None else decode.upright(alpha, orientation),
         exif=exif,
-        xmp=decode.xmp_of(image),
-        dpi=decode.dpi_of(image),
+        xmp=metadata.xmp_of(image),
+        iptc=metadata.iptc_of(image),
+        text=metadata.text_of(image),
+        dpi=metadata.dpi_of(image),
         profiled=bool(image.info.get("icc_profile")),
         format="JPEG" if image.format == "MPO" else image.format,  # MPO: a JPEG and its previews
     )
@@ -141,11 +166,7 @@ def _from_image(image: Image.Image, name: str, data: bytes | None) -> Photo:
 
 # --- writing ----------------------------------------------------------------------------------
 
-_QUALITY: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": "4:4:4"},  # colour is what we add: keep all of it
-    "AVIF": {"quality": 90, "subsampling": "4:4:4"},
-    "WEBP": {"quality": 95},
-}  # TIFF stays without compression, with which Pillow cannot write an EXIF directory
+_GREY_SUFFIXES = (".pbm", ".pgm")  # which say that there is no colour
 
 
 def default_output(source: str | os.PathLike[str]) -> Path:
@@ -158,11 +179,13 @@ def default_output(source: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{path.stem}.color{suffix}")
 
 
-def write(photo: Photo, target: str | os.PathLike[str], *, force: bool = False) -> Path:
+def write(
+    photo: Photo | Iterable[Photo], target: str | os.PathLike[str], *, force: bool = False
+) -> Path:
     """Write a photo in the format of the target's suffix: the whole file, or none.
 
     Args:
-        photo: what to write.
+        photo: what to write; several are the pages of a TIFF, and taken one at a time.
         target: the file to make.
         force: replace a file that exists; even so never the file the photo was read from.
 
@@ -172,10 +195,20 @@ def write(photo: Photo, target: str | os.PathLike[str], *, force: bool = False) 
     Raises:
         CannotWrite: it exists, its suffix names no format, or the folder does not take it.
     """
-    path = Path(target)
-    data = encode(photo, check_target(path, photo.source, force=force))
-    atomic.write(path, lambda part: part.write_bytes(data))
+    path, photos = Path(target), _each(photo)
+    first = next(photos)
+    name = check_target(path, first.source, force=force)
+
+    def make(part: Path) -> None:
+        with part.open("w+b") as file:
+            encoders.write(itertools.chain([first], photos), name, file)
+
+    atomic.write(path, make)
     return path
+
+
+def _each(photo: Photo | Iterable[Photo]) -> Iterator[Photo]:
+    return iter([photo] if isinstance(photo, Photo) else photo)
 
 
 def check_target(target: Path, source: Path | None, *, force: bool) -> str:
@@ -196,40 +229,28 @@ def check_target(target: Path, source: Path | None, *, force: bool) -> str:
     return name
 
 
-def encode(photo: Photo, format: str | None = None) -> bytes:  # noqa: A002  (Pillow's word)
+def encode(photo: Photo | Iterable[Photo], format: str | None = None) -> bytes:  # noqa: A002
     """The photo as the bytes of a file.
 
     Args:
-        photo: what to write.
+        photo: what to write; several are the pages of a TIFF.
         format: Pillow's name of a format; by default the one it came in, else PNG.
 
     Raises:
         CannotWrite: the format does not exist, or does not take such a photo.
     """
-    name = (format or (photo.format if photo.format in _writable() else None) or "PNG").upper()
-    if name == "JPEG":
-        photo = replace(photo, alpha=None)
-    planes, options = _stack(photo), _save_options(photo, name)
-    is_deep = planes.dtype == np.uint16 and name in deep.FORMATS
+    photos = _each(photo)
+    first = next(photos)
+    usual = first.format if first.format in encoders.writable() else None
     file = io.BytesIO()
-    try:
-        if is_deep and planes.ndim == 3:
-            return deep.encode(planes, name, options)
-        image = Image.fromarray(planes) if is_deep else to_image(photo)
-        image.save(file, name, **options)
-    except Exception as error:  # encoders raise whatever the pixels provoke
-        raise CannotWrite(
-            f"The photo cannot be written as {name} ({error}): choose .png or .tif instead."
-        ) from error
+    name = (format or usual or "PNG").upper()
+    encoders.write(itertools.chain([first], photos), name, file)
     return file.getvalue()
 
 
 def to_image(photo: Photo) -> Image.Image:
     """The photo as a PIL image of 8 bits a channel, which is all that Pillow has for colour."""
-    planes = _stack(photo)
-    if planes.dtype == np.uint16:
-        planes = cv2.convertScaleAbs(planes, alpha=1 / 257)  # rounds; 65535 / 257 = 255
-    image = Image.fromarray(planes)
+    image = Image.fromarray(encoders.shallow(encoders.planes(photo)))
     known = {"exif": photo.exif, "xmp": photo.xmp, "dpi": photo.dpi}
     image.info |= {key: value for key, value in known.items() if value}
     if photo.profiled:
@@ -239,52 +260,15 @@ def to_image(photo: Photo) -> Image.Image:
 
 def to_array(photo: Photo, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Pixels, and alpha as a fourth channel, in an array's own dtype; floating-point in 0..1."""
-    planes = _stack(photo)
+    planes = encoders.planes(photo)
     if np.issubdtype(dtype, np.floating):
         return (planes / np.iinfo(planes.dtype).max).astype(dtype)
     return planes.astype(dtype)
 
 
-def _stack(photo: Photo) -> npt.NDArray[Any]:
-    """Pixels and alpha in one array: (H, W), (H, W, 3) or (H, W, 4)."""
-    if photo.alpha is None:
-        return photo.pixels
-    if photo.pixels.ndim == 2:
-        return np.dstack([photo.pixels] * 3 + [photo.alpha])
-    return np.dstack([photo.pixels, photo.alpha])
-
-
-def _save_options(photo: Photo, format: str) -> dict[str, Any]:  # noqa: A002
-    """What Pillow's ``save`` takes, beside pixels, for a format."""
-    options = dict(_QUALITY.get(format, {}))
-    options["icc_profile"] = icc.srgb() if photo.profiled else None
-    if photo.dpi:
-        options["dpi"] = photo.dpi
-    if format == "TIFF":
-        exif = Image.Exif()
-        exif.load(photo.exif)
-        if photo.xmp:
-            exif[TiffImagePlugin.XMP] = photo.xmp
-        options["exif"] = exif
-    elif photo.exif:
-        options["exif"] = photo.exif
-    if format == "PNG":
-        text = PngImagePlugin.PngInfo()
-        if photo.xmp:
-            text.add_itxt("XML:com.adobe.xmp", photo.xmp.decode(errors="replace"))
-        options["pnginfo"] = text
-    elif photo.xmp:
-        options["xmp"] = photo.xmp
-    return options
-
-
 def _format_of(path: Path) -> str | None:
     """The format that can be written under a file's suffix, or None."""
-    name = Image.registered_extensions().get(path.suffix.lower())
-    return name if name in _writable() else None
-
-
-@cache
-def _writable() -> frozenset[str]:
-    Image.init()
-    return frozenset(Image.SAVE) - {"GIF"}  # 256 colours would not keep lightness
+    suffix = path.suffix.lower()
+    writable = encoders.writable()  # asked first, as it learns of formats
+    name = None if suffix in _GREY_SUFFIXES else Image.registered_extensions().get(suffix)
+    return name if name in writable else None

@@ -1,0 +1,60 @@
+"""Where a picture comes from: a note in the places where programs look for one.
+
+The colours of a coloured photo were never in front of the camera. Its source type is therefore
+IPTC's ``compositeWithTrainedAlgorithmicMedia``, which stands for media edited by a model that was
+trained; ``algorithmicallyEnhanced`` is for corrections that leave the content as it was.
+(IPTC NewsCodes, Digital Source Type, 2024-09-17: http://cv.iptc.org/newscodes/digitalsourcetype/)
+
+========================  =====================================================================
+EXIF ProcessingSoftware   photochrom and its version: "the name and version of the software used
+                          to post-process the picture" (Exiv2's table of tags, 0x000b)
+EXIF Software             the same, where there is none: it names the scanner or camera
+PNG text "Software"       the whole note
+XMP                       the source type, an event of the history with the whole note, and the
+                          creator tool where there is none
+========================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PIL import ExifTags
+
+from photochrom import __version__, metadata, xmp
+
+if TYPE_CHECKING:
+    from photochrom.photo import Photo
+
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+TOOL = f"photochrom {__version__}"
+
+
+def finished(photo: Photo, model: str, *, strip: bool = False, mark: bool = True) -> Photo:
+    """A coloured photo as it is to be written: stripped of what its file said, then marked."""
+    photo = stripped(photo) if strip else photo
+    return marked(photo, model) if mark else photo
+
+
+def marked(photo: Photo, model: str) -> Photo:
+    """The photo with the note that it was colorized by a model, such as "hintnet 2".
+
+    An XMP packet that is broken stays as it is, without a note: who repairs it finds it whole.
+    """
+    note = f"colorized by {TOOL}, model {model}"
+    exif = metadata.load(photo.exif)
+    exif[ExifTags.Base.ProcessingSoftware] = TOOL
+    exif.setdefault(ExifTags.Base.Software, TOOL)
+    try:
+        packet = xmp.with_note(photo.xmp, tool=TOOL, note=note, source_type=SOURCE_TYPE)
+    except xmp.Broken:
+        packet = photo.xmp
+    said = ("Software", note)
+    text = (*(pair for pair in photo.text if pair != said), said)
+    return replace(photo, exif=metadata.dump(exif), xmp=packet, text=text)
+
+
+def stripped(photo: Photo) -> Photo:
+    """The photo without what its file said of it, except how its pixels are to be shown."""
+    return replace(photo, exif=b"", xmp=b"", iptc=b"", text=())

@@ -1,0 +1,1 @@
+"""Grey, toned or in colour."""
