@@ -90,10 +90,10 @@ def _fit(run: Run, interrupted: list[bool]) -> str:
             reported = now
         if reason or run.step % session.validate_every == 0:
             _validate(run)
-            reported = time.monotonic()
         if word:
             _save(run)
             saved = time.monotonic()
+        reported += time.monotonic() - now  # neither of the two is training
     run.console.print(f"Stopped after step {run.step}: {reason}.")
     return reason
 
