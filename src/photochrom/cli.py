@@ -34,7 +34,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 something failed, 2 the request was wrong."""
+    """Run one command and exit: 0 done, 1 something failed, 2 a wrong request, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if list(arguments) in (["--version"], ["-V"]):
         print(f"photochrom {__version__}")  # noqa: T201
