@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from photochrom.commands.shared import load, needs, say
+from photochrom.commands.shared import console, load, needs, say
 from photochrom.errors import BadData, BadModel, BadPhoto
 from photochrom.training.presets import PRESETS
 
@@ -53,7 +53,8 @@ def report(
     absent += missing
     for sentence in absent:
         say(sentence)
-    page.write(study, out, Gallery(study.results, painters, find), absent)
+    with console().status(f"painting {out}"):
+        page.write(study, out, Gallery(study.results, painters, find), absent)
     print(out)  # noqa: T201
     return 0
 
@@ -81,11 +82,11 @@ def _rows_of(run: Run, colorizer: Any) -> Mapping[str, Painter]:
 
     painters = {}
     for row in run.rows:
-        _, _, vivid = row.name.partition(", vivid ")
-        if row.name == run.own_rgb:
-            painters[row.name] = partial(_repainted, colorizer)
+        _, _, vivid = row.partition(", vivid ")
+        if row == run.own_rgb:
+            painters[row] = partial(_repainted, colorizer)
         else:
-            painters[row.name] = partial(_painted, colorizer, float(vivid) if vivid else None)
+            painters[row] = partial(_painted, colorizer, float(vivid) if vivid else None)
     return painters
 
 

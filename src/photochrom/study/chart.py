@@ -61,6 +61,7 @@ _COMPASS = ((0.7, 0.7), (1, 0), (0, 1), (-0.7, 0.7), (0.7, -0.7), (0, -1), (-1, 
 RIGHT: Offsets = tuple((reach * x, reach * y) for reach in (6, 10, 16) for x, y in _COMPASS)
 LEFT: Offsets = tuple((-x, y) for x, y in RIGHT)
 BESIDE: Offsets = tuple((8, -down) for down in range(0, 120, 3))
+AROUND: Offsets = tuple((8, up) for up in sorted(range(-90, 91, 3), key=abs))
 
 
 def style() -> AbstractContextManager[None]:
@@ -117,6 +118,7 @@ def inline(draw: Callable[[], Figure], name: str) -> str:
     svg = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r'<svg \1 role="img">', svg, count=1)
     svg = re.sub(r"\b(?:xlink:)?href=\"#", f'href="#{name}-', svg)
     svg = svg.replace('id="', f'id="{name}-').replace("url(#", f"url(#{name}-")
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
     svg = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 var(--sans)", svg)
     for i, colour in enumerate(COLOURS, 1):
         svg = svg.replace(colour.lower(), f"var(--c{i})")
@@ -147,8 +149,13 @@ def label(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
     ink = np.concatenate([_dots(line) for line in axes.lines])
     placed: list[Bbox] = []
     for note, (*_, offsets) in zip(notes, labels, strict=True):
-        best = min(offsets, key=lambda offset: _cost(figure, _stand(note, offset), placed, ink))
-        placed.append(_stand(note, best))
+        costs: dict[float, tuple[float, float]] = {}
+        for offset in offsets:
+            cost = _cost(figure, _stand(note, offset), placed, ink)
+            costs.setdefault(cost, offset)
+            if not cost:  # the first that covers nothing
+                break
+        placed.append(_stand(note, costs[min(costs)]))
 
 
 def _stand(note: Annotation, offset: tuple[float, float]) -> Bbox:

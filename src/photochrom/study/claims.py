@@ -42,8 +42,10 @@ class Difference:
 
     def show(self, unit: str = "", digits: int = 2) -> str:
         """Such as "+2.31 dB (95 %: 2.20 to 2.41)"."""
-        numbers = f"{self.low:+.{digits}f} to {self.high:+.{digits}f}"
-        return f"{self.mean:+.{digits}f}{unit} (95 %: {numbers})"
+        mean, low, high = (
+            f"{value:+.{digits}f}".replace("-", "−") for value in (self.mean, self.low, self.high)
+        )
+        return f"{mean}{unit} (95 %: {low} to {high})"
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,15 @@ def _pair(study: Study, *models: str) -> tuple[tuple[Run, ...], tuple[Finding, .
 
 
 def _marks(study: Study, runs: Sequence[Run]) -> str:
-    told = [f"{run.name} is {mark}" for run in runs if (mark := study.mark(run))]
-    told += [f"{run.name} was evaluated before its last training" for run in runs if run.stale]
-    told += [f"{run.name} diverged" for run in runs if run.diverged is not None]
-    return f"{'. '.join(told)}." if told else ""
+    """What has to be known of runs that are compared, those with the same mark in one sentence."""
+    alike: dict[str, list[str]] = {}
+    for run in runs:
+        for mark in study.marks(run):
+            alike.setdefault(mark, []).append(run.name)
+    told = [
+        f"{names(who)} {'is' if len(who) == 1 else 'are'} {mark}." for mark, who in alike.items()
+    ]
+    return " ".join(told)
 
 
 def _told(study: Study, more: str, less: str, of: Of, what: str, unit: str) -> Finding:
@@ -176,7 +183,6 @@ def _classes(study: Study) -> Claim:
         _told(study, bins.name, lab.name, colour, "More saturated, in colourfulness", ""),
         _told(study, bins.name, lab.name, jump, "Larger jumps in smooth regions, in ab", ""),
         _memory(bins, lab),
-        _told(study, bins.name, lab.name, psnr, "And in PSNR", " dB"),
     )
     return Claim(title, findings, _marks(study, runs))
 
@@ -288,10 +294,19 @@ def gains(study: Study) -> dict[str, Difference]:
 
 
 def _grey(study: Study) -> Claim:
-    title = "The known trap: a colorizer may lose to doing nothing."
+    title = "Not a claim but a trap: a colorizer has to beat doing nothing."
     told = gains(study)
-    findings = tuple(
-        Finding(apart.verdict, f"{row} beats grey: {apart.show(' dB')}.")
-        for row, apart in told.items()
+    findings = []
+    for verdict, words in _AGAINST_GREY.items():
+        if rows := [f"{row} by {d.show(' dB')}" for row, d in told.items() if d.verdict == verdict]:
+            findings.append(Finding(verdict, f"{words}: {'; '.join(rows)}."))
+    return Claim(
+        title, tuple(findings) or (Finding("not measured", "There is no row to compare."),)
     )
-    return Claim(title, findings or (Finding("not measured", "There is no row to compare."),))
+
+
+_AGAINST_GREY: dict[Verdict, str] = {
+    "holds": "Closer to the truth than grey",
+    "not decided": "Not told apart from grey",
+    "does not hold": "Further from the truth than grey",
+}

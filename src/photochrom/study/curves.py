@@ -12,7 +12,18 @@ import numpy as np
 
 from photochrom.errors import BadData
 from photochrom.study import chart, metrics
-from photochrom.study.chart import BESIDE, FAINT, LEFT, LOOKS, MUTED, PAPER, RIGHT, Label, Spot
+from photochrom.study.chart import (
+    AROUND,
+    BESIDE,
+    FAINT,
+    LEFT,
+    LOOKS,
+    MUTED,
+    PAPER,
+    RIGHT,
+    Label,
+    Spot,
+)
 from photochrom.study.claims import Difference
 from photochrom.study.results import Results, Summary
 from photochrom.study.runs import Run
@@ -119,7 +130,7 @@ def draw_hint_curve(results: Results) -> Figure:
 
 def draw_gains(gains: Mapping[str, Difference]) -> Figure:
     """How many dB each row has over grey, with its 95 % interval; what loses lies left of 0."""
-    figure, axes = chart.page("", (6, 0.7 + 0.27 * len(gains)))
+    figure, axes = chart.page("", (5, 0.7 + 0.27 * len(gains)))
     axes.set_xlabel("PSNR over doing nothing, dB")
     axes.axvline(0, color=MUTED, linewidth=0.8, zorder=0)
     for place, gain in enumerate(gains.values()):
@@ -135,7 +146,7 @@ def draw_gains(gains: Mapping[str, Difference]) -> Figure:
 
 def draw_training(runs: Sequence[Run], figure_of: str, words: str, log: bool = False) -> Figure:
     """One figure of ``metrics.jsonl`` over epochs, a line for each run that reported it."""
-    figure, axes = chart.page("", (6, 3.4))
+    figure, axes = chart.page("", (5, 3.2))
     axes.set_xlabel("epochs")
     axes.set_ylabel(words)
     labels: list[Label] = []
@@ -144,7 +155,7 @@ def draw_training(runs: Sequence[Run], figure_of: str, words: str, log: bool = F
         if len(spots):
             every = max(1, len(spots) // 8)
             axes.plot(*spots.T, color=colour, marker=marker, markevery=(every - 1, every))
-            labels.append(((spots[-1, 0], spots[-1, 1]), run.name, colour, BESIDE))
+            labels.append(((spots[-1, 0], spots[-1, 1]), run.name, colour, AROUND))
     if log:
         axes.set_yscale("log")
     axes.margins(0.03, 0.08)

@@ -19,9 +19,9 @@ GREY = 10.0
 """Chroma under which a colour passes for grey."""
 SECTORS = 12
 """Hues are told apart by this many, 30 degrees each, the first centred on +a."""
-_FAINTEST = 1e-6
-"""The share of pixels that is drawn black; the logarithm of shares up to the truth's largest is
-brightness."""
+_FAINTEST, _GAMMA = 1e-6, 0.7
+"""The share of pixels that is drawn black; from there to the truth's largest share, brightness is
+this power of the logarithm, which lifts the faint."""
 
 
 # --- where pixels lie -----------------------------------------------------------------------
@@ -54,7 +54,7 @@ def clouds(results: Results, names: Sequence[str]) -> tuple[Cloud, ...]:
     stack = np.stack([share.reshape(side, side) for share in shares.values()])  # (n, a, b)
     cut = _window(np.asarray((stack > _FAINTEST).any(0)))
     brightest = math.log(max(float(stack[0].max()), 10 * _FAINTEST) / _FAINTEST)
-    light = np.clip(np.log(np.maximum(stack, _FAINTEST) / _FAINTEST) / brightest, 0, 1)
+    light = np.clip(np.log(np.maximum(stack, _FAINTEST) / _FAINTEST) / brightest, 0, 1) ** _GAMMA
     colours = _cell_colours().reshape(side, side, 3)
     return tuple(
         Cloud(name, _upright((colours * glow[..., None])[cut]), float(share[near].sum()))

@@ -21,8 +21,8 @@ from photochrom.study import chart, claims, curves, plane, toy
 from photochrom.study.original import ORIGINAL
 from photochrom.study.results import BASELINES, Summary
 from photochrom.study.runs import OWN_RGB, Run, Study
-from photochrom.study.settings import MIXED, loss_of, plain
-from photochrom.study.showcase import CLOSE_UPS, LARGE, Gallery, Plate, Shot, embed
+from photochrom.study.settings import MIXED, loss_of, mix, plain
+from photochrom.study.showcase import LARGE, CloseUp, Gallery, Plate, embed
 
 UNKNOWN = "–"
 COLUMNS_SHOWN = 10
@@ -48,7 +48,7 @@ class Pictures:
     plates: tuple[Plate, ...] = ()
     mixes: tuple[Plate, ...] = ()
     extremes: Mapping[str, tuple[Plate, ...]] = field(default_factory=dict)
-    close_ups: tuple[tuple[Plate, Plate], ...] = ()
+    close_ups: tuple[CloseUp, ...] = ()
 
 
 def check_target(target: str | os.PathLike[str]) -> Path:
@@ -102,6 +102,7 @@ def render(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> str:
     return environment.get_template("report.html").render(
         study=study,
         n=study.results.summary[0].n,
+        n_hinted=sum(row.hints is not None for row in study.results.summary),
         columns=columns(study),
         lines=lines(study),
         original=original(study),
@@ -115,15 +116,16 @@ def render(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> str:
             (cloud, embed(Image.fromarray(cloud.picture), "PNG"))
             for cloud in plane.clouds(study.results, models)
         ],
-        roses=[(name, found, plane.balanced_recall(found)) for name, found in _hues(study, models)],
+        roses=[(name, found, plane.balanced_recall(found)) for name, found in _hues(study)],
         wedge=plane.wedge,
         pictures=shown,
         absent=absent,
     )
 
 
-def _hues(study: Study, names: Sequence[str]) -> list[tuple[str, tuple[plane.Hue, ...]]]:
-    return [(name, plane.hues(study.results, name)) for name in names]
+def _hues(study: Study) -> list[tuple[str, tuple[plane.Hue, ...]]]:
+    rows = [r.name for r in study.results.summary if r.hints is None and r.name != "constant"]
+    return [(name, plane.hues(study.results, name)) for name in rows]
 
 
 # --- the tables -----------------------------------------------------------------------------
@@ -172,7 +174,8 @@ def lines(study: Study) -> tuple[Line, ...]:
         if row.hints is None:
             run = study.run_of(row.name)
             cells = tuple(show(row) for show in shown.values())
-            told.append(Line(row.name, _settings(run, row.name), marks(study, run), cells))
+            marks = study.marks(run) if run else ()
+            told.append(Line(row.name, _settings(run, row.name), marks, cells))
     return tuple(told)
 
 
@@ -193,18 +196,6 @@ def _settings(run: Run | None, row: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def marks(study: Study, run: Run | None) -> tuple[str, ...]:
-    """What has to be known of a run before its figures are compared with another's."""
-    if run is None:
-        return ()
-    told = [study.mark(run)]
-    if run.diverged is not None:
-        told.append(f"diverged at step {run.diverged:,}")
-    if run.stale:
-        told.append("evaluated before its last training")
-    return tuple(mark for mark in told if mark)
-
-
 def original(study: Study) -> list[dict[str, Any]]:
     """The original study's four rows, each beside the run that stands for it here."""
     summary = {row.name: row for row in study.results.summary}
@@ -212,7 +203,8 @@ def original(study: Study) -> list[dict[str, Any]]:
     for model, row in ORIGINAL.items():
         run = study.of_model(model)
         ours = summary.get(run.own_rgb or run.name) if run else None
-        told.append({"model": model, "row": row, "ours": ours, "marks": marks(study, run)})
+        marks = study.marks(run) if run else ()
+        told.append({"model": model, "row": row, "ours": ours, "marks": marks})
     return told
 
 
@@ -252,17 +244,22 @@ def _training(runs: Sequence[Run], name: str, words: str) -> Callable[[], Any]:
 def pictures(study: Study, gallery: Gallery) -> Pictures:
     """Everything that is shown of photographs, by the rows that can paint."""
     rows = shown(study, list(gallery.painters))
+    bare = dict.fromkeys(rows, "")
     sheet = gallery.sheet
     if not sheet or not rows:
-        return Pictures(plates=tuple(gallery.plate(view, ()) for view in sheet))
+        return Pictures(plates=tuple(gallery.plate(view, bare) for view in sheet))
     summary = {row.name: row for row in study.results.summary}
     best = max(rows, key=lambda row: summary[row].psnr_mean)
     colour = {score.photo: score.truth_colourfulness for score in study.results.rows["grey"]}
     liveliest = max(sheet, key=lambda view: colour[view.name])
-    alphas = [r.name for r in claims.ablation(study).values() if r.name in gallery.painters]
+    alphas = {
+        run.name: mix(alpha)
+        for alpha, run in claims.ablation(study).items()
+        if run.name in gallery.painters
+    }
     return Pictures(
-        hero=gallery.plate(liveliest, [best], LARGE),
-        plates=tuple(gallery.plate(view, rows) for view in sheet),
+        hero=gallery.plate(liveliest, {best: ""}, LARGE),
+        plates=tuple(gallery.plate(view, bare) for view in sheet),
         mixes=tuple(gallery.plate(view, alphas) for view in sheet[:2]) if alphas else (),
         extremes={row: gallery.extremes(row) for row in rows},
         close_ups=gallery.close_ups(_steppers(study, rows)),
@@ -276,7 +273,7 @@ def shown(study: Study, painted: Sequence[str]) -> list[str]:
         usual = study.presets.get(run.model, {}).get("alpha")
         if run.trained and run.model in MIXED and run.experiment.get("alpha") != usual:
             continue
-        rows = [row.name for row in run.rows if row.name in painted]
+        rows = [row for row in run.rows if row in painted]
         chosen += rows if len(rows) <= 3 else [rows[0], rows[len(rows) // 2], rows[-1]]
     return chosen[:COLUMNS_SHOWN]
 
@@ -291,6 +288,3 @@ def _steppers(study: Study, rows: Sequence[str]) -> list[str]:
         return order.index(model) if model in order else len(order)
 
     return sorted(rows, key=rank)[:4]
-
-
-__all__ = ["CLOSE_UPS", "Line", "Pictures", "Shot", "check_target", "render", "write"]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from photochrom.color import STUDY_GRID
 from photochrom.errors import BadData, BadRun
-from photochrom.study.results import BASELINES, HISTOGRAM, Results, Summary, Tally
+from photochrom.study.results import BASELINES, HISTOGRAM, Results, Tally
 from photochrom.study.settings import Settings, differences
 
 OWN_RGB = ", own RGB"
@@ -50,10 +50,12 @@ class Run:
         return str(self.experiment.get("model") or facts.get("experiment") or self.name)
 
     @cached_property
-    def rows(self) -> tuple[Summary, ...]:
-        """Its lines of the table that were given no hints."""
+    def rows(self) -> tuple[str, ...]:
+        """The names of its rows that were given no hints."""
         return tuple(
-            row for row in self.results.summary if row.name not in BASELINES and row.hints is None
+            name
+            for name, scores in self.results.rows.items()
+            if name not in BASELINES and scores[0].hints is None
         )
 
     @property
@@ -101,6 +103,15 @@ class Study:
         usual = [r for r in found if r.experiment.get("alpha") == alpha] or found
         return min(usual, key=lambda run: (bool(self.mark(run)), run.name != model), default=None)
 
+    def marks(self, run: Run) -> tuple[str, ...]:
+        """What has to be known of a run before its figures are compared with another's."""
+        told = [self.mark(run)]
+        if run.diverged is not None:
+            told.append(f"diverged at step {run.diverged:,}")
+        if run.stale:
+            told.append("evaluated before its last training")
+        return tuple(mark for mark in told if mark)
+
     def mark(self, run: Run) -> str:
         """In what a run falls short of its model's preset or differs from it; empty for neither."""
         preset = self.presets.get(run.model)
@@ -113,6 +124,8 @@ class Study:
 
 def gather(paths: Sequence[Path], presets: Mapping[str, Settings]) -> Study:
     """Read runs that belong into one report.
+
+    They come in the order of the presets; those of one model, as they were named.
 
     Args:
         paths: run folders, or files of figures.
@@ -129,6 +142,8 @@ def gather(paths: Sequence[Path], presets: Mapping[str, Settings]) -> Study:
         runs.append(run)
     if not runs:
         raise BadRun("There is nothing to report: name run folders.")
+    order = {model: i for i, model in enumerate(presets)}
+    runs.sort(key=lambda run: (not run.trained, order.get(run.model, len(order))))
     return Study(tuple(runs), reduce(Results.joined, (run.results for run in runs)), presets)
 
 
@@ -197,13 +212,17 @@ def _figures(path: Path) -> Results:
     """Figures that are whole: every row of the same photos, every count of its grid."""
     try:
         results = Results.read(path)
-        sound = all(map(_is_whole, results.tallies.values())) and all(
-            math.isfinite(row.psnr_mean + row.delta_e + row.colourfulness_ratio)
-            and [score.photo for score in results.rows[row.name]]
-            == [score.photo for score in results.rows[results.summary[0].name]]
-            for row in results.summary
+        photos = {tuple(score.photo for score in scores) for scores in results.rows.values()}
+        sound = (
+            {*BASELINES} <= results.rows.keys()
+            and len(photos) == 1
+            and all(map(_is_whole, results.tallies.values()))
+            and all(
+                math.isfinite(s.psnr + s.ssim + s.delta_e + s.colourfulness + s.milliseconds)
+                for s in results.scores
+            )
         )
-        if not sound or not {*BASELINES} <= results.rows.keys():
+        if not sound:
             raise BadData(f"{path} holds only a part of its figures: evaluate anew.")
     except (AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
         raise BadData(f"{path} holds no results ({error}): evaluate anew.") from error

@@ -22,7 +22,7 @@ from PIL import Image
 from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.study import metrics
 from photochrom.study.protocol import Pixels, Plane, Protocol, cut
-from photochrom.study.results import Results, Score
+from photochrom.study.results import TRUTH, Results, Score
 
 Painter = Callable[[Plane], Plane]
 """L ``(1, 1, H, W)`` to ab ``(1, 2, H, W)`` or RGB ``(1, 3, H, W)``, as evaluate asks them."""
@@ -63,6 +63,18 @@ class Plate:
 
 
 @dataclass(frozen=True)
+class CloseUp:
+    """A smooth and coloured place of a photo, by several rows."""
+
+    whole: Shot
+    """The photo, with the place framed."""
+    plain: tuple[Shot, ...]
+    """The place as it is, the truth first."""
+    loud: tuple[Shot, ...]
+    """The same, its chroma alone and amplified."""
+
+
+@dataclass(frozen=True)
 class View:
     """A photo as it was measured."""
 
@@ -98,11 +110,11 @@ class Gallery:
             return None
         return View(score.photo, rgb_to_lab(rgb), pixels)
 
-    def plate(self, view: View, rows: Sequence[str], side: int = THUMB) -> Plate:
-        """Grey, each row, and the truth."""
+    def plate(self, view: View, rows: Mapping[str, str], side: int = THUMB) -> Plate:
+        """Grey, each row with what there is to note of it, and the truth."""
         shots = [shot("grey", grey(view), side)]
-        shots += [shot(row, self.paint(view, row), side) for row in rows]
-        return Plate(_title(view.name), (*shots, shot("truth", view.pixels, side)))
+        shots += [shot(row, self.paint(view, row), side, note) for row, note in rows.items()]
+        return Plate(_title(view.name), (*shots, shot(TRUTH, view.pixels, LARGE)))
 
     def paint(self, view: View, row: str) -> Pixels:
         """The photo as a row paints it, ``(H, W, 3)``."""
@@ -122,11 +134,11 @@ class Gallery:
         ):
             if view := self.view(score):
                 note = f"ΔE00 {score.delta_e:.1f}"
-                shots = shot(row, self.paint(view, row)), shot("truth", view.pixels)
+                shots = shot(row, self.paint(view, row)), shot(TRUTH, view.pixels)
                 plates.append(Plate(f"{word}, {note}", shots))
         return tuple(plates)
 
-    def close_ups(self, rows: Sequence[str]) -> tuple[tuple[Plate, Plate], ...]:
+    def close_ups(self, rows: Sequence[str]) -> tuple[CloseUp, ...]:
         """Smooth regions as they are, and their chroma alone, amplified; each with its jump."""
         scores = [score for score in self.results.rows["grey"] if score.truth_steps]
         every = max(1, -(-len(scores) // _LOOKED_THROUGH))
@@ -137,22 +149,20 @@ class Gallery:
         found.sort(key=lambda pair: -float(pair[1].mean()))
         return tuple(self._close_up(view, even, rows) for view, even in found[:CLOSE_UPS])
 
-    def _close_up(
-        self, view: View, even: npt.NDArray[np.bool_], rows: Sequence[str]
-    ) -> tuple[Plate, Plate]:
+    def _close_up(self, view: View, even: npt.NDArray[np.bool_], rows: Sequence[str]) -> CloseUp:
         where = _evenest(even)
         jumps = {row: self._score(row, view.name).steps for row in rows}
         truth = self._score("grey", view.name).truth_steps
-        told = {"truth": truth, **jumps}
+        told = {TRUTH: truth, **jumps}
         plain, loud = [], []
         for row, steps in told.items():
-            pixels = view.pixels if row == "truth" else self.paint(view, row)
+            pixels = view.pixels if row == TRUTH else self.paint(view, row)
             piece = pixels[where]
             note = f"jump {steps[1]:.1f}" if steps else "jump unknown"
             plain.append(shot(row, piece, LARGE, note, lossless=True))
             loud.append(shot(row, amplified(piece), LARGE, note, lossless=True))
-        title = _title(view.name)
-        return Plate(title, tuple(plain)), Plate(title, tuple(loud))
+        whole = shot(_title(view.name), _framed(view.pixels, where), LARGE)
+        return CloseUp(whole, tuple(plain), tuple(loud))
 
     def _score(self, row: str, photo: str) -> Score:
         return next(score for score in self.results.rows[row] if score.photo == photo)
@@ -184,6 +194,17 @@ def _evenest(even: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
     inside = share[: even.shape[0] - side + 1, : even.shape[1] - side + 1]
     top, left = np.unravel_index(int(inside.argmax()), inside.shape)
     return slice(int(top), int(top) + side), slice(int(left), int(left) + side)
+
+
+def _framed(pixels: Pixels, where: tuple[slice, slice]) -> Pixels:
+    """With a white frame, black inside, around a place."""
+    rows, columns = where
+    framed = pixels.copy()
+    for inset, grey in ((0, 255), (1, 255), (2, 0)):
+        top, left = rows.start + inset, columns.start + inset
+        bottom, right = rows.stop - 1 - inset, columns.stop - 1 - inset
+        cv2.rectangle(framed, (left, top), (right, bottom), (grey, grey, grey))
+    return framed
 
 
 def shot(

@@ -49,7 +49,7 @@ def answers(frequency: Sequence[float], draws: int = 12, seed: int = 0) -> tuple
     return (
         *regressed,
         Answer("classes: the likeliest", tuple(map(_eight_bit, likeliest))),
-        Answer("classes: their annealed mean", (_eight_bit(annealed_mean(p)),)),
+        Answer("classes: annealed mean", (_eight_bit(annealed_mean(p)),)),
         Answer("classes: drawn", tuple(map(_eight_bit, drawn))),
     )
 

@@ -1,0 +1,199 @@
+import json
+import math
+import os
+import shutil
+
+import pytest
+
+from photochrom.errors import BadData, BadRun
+from photochrom.study.runs import gather, read
+
+
+def study_of(*runs, presets):
+    return gather(list(runs), presets)
+
+
+# --- one run --------------------------------------------------------------------------------
+
+
+def test_a_run_knows_what_it_was_asked_and_how_far_it_came(make_run, paints, training):
+    run = read(make_run("unet-lab", log=training(6.4, peak_bytes=3e9), alpha=0.7))
+    assert (run.name, run.model, run.trained, run.stale) == ("unet-lab", "unet-lab", True, False)
+    assert run.experiment["alpha"] == 0.7
+    assert (run.epochs, run.peak_bytes, run.training_photos) == (6.4, 3e9, 5626)
+    assert run.diverged is None
+    assert run.rows == ("unet-lab",)
+    assert run.own_rgb is None
+    assert read(make_run("cnn-rgb", rgb=paints.own_rgb)).own_rgb == "cnn-rgb, own RGB"
+
+
+def test_figures_alone_are_a_run_that_was_not_trained_here(measured, tmp_path, paints):
+    rows = {"hintnet, vivid 0": paints.flat(0, 5), "hintnet, vivid 1": paints.flat(0, 20)}
+    hinted = {"hintnet, vivid 0": lambda L, spots: paints.flat(0, 6)(L)}
+    facts = {"hintnet, vivid 0": {"experiment": "hintnet"}}
+    measured(rows, hinted=hinted, hint_counts=(0, 5), models=facts).write(tmp_path / "h.json")
+    run = read(tmp_path / "h.json")
+    assert (run.name, run.model, run.trained) == ("h", "hintnet", False)
+    assert run.rows == tuple(rows)
+    assert run.epochs is run.peak_bytes is run.diverged is None
+
+
+def test_a_last_line_cut_short_is_ignored(make_run):
+    path = make_run("unet-lab")
+    whole = read(path).log
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 110, "epo')
+    assert read(path).log == whole
+    (path / "metrics.jsonl").unlink()
+    assert read(path).log == ()
+
+
+@pytest.mark.parametrize("bad", ["{", "[1]", "{}", '{"step": "x"}', '{"step": NaN}', "\udcff"])
+def test_any_other_damage_to_the_log_is_named(make_run, bad):
+    path = make_run("unet-lab")
+    lines = (path / "metrics.jsonl").read_text().splitlines()
+    lines[3] = bad
+    text = "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
+    (path / "metrics.jsonl").write_bytes(text)
+    with pytest.raises(BadRun, match=r"metrics\.jsonl is damaged"):
+        read(path)
+    if bad == "{":
+        with pytest.raises(BadRun, match=r"in line 4 .*delete that line"):
+            read(path)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_told(make_run, presets, loss, training):
+    log = [*training(20), {"step": 110, "epoch": 21, "loss": loss}]
+    study = study_of(make_run("unet-bins", log=log), presets=presets)
+    assert study.runs[0].diverged == 110
+    assert study.marks(study.runs[0]) == ("diverged at step 110",)
+
+
+def test_figures_older_than_the_weights_are_told(make_run, presets):
+    path = make_run("unet-lab")
+    later = (path / "evaluation.json").stat().st_mtime + 10
+    os.utime(path / "model.safetensors", (later, later))
+    study = study_of(path, presets=presets)
+    assert study.marks(study.runs[0]) == ("evaluated before its last training",)
+
+
+# --- what is no run -------------------------------------------------------------------------
+
+
+def test_what_is_not_there_is_said_with_the_next_step(make_run, tmp_path):
+    with pytest.raises(BadRun, match=r"none does not exist: name a run folder, or a \.json"):
+        read(tmp_path / "none")
+    path = make_run("unet-lab")
+    (path / "evaluation.json").unlink()
+    with pytest.raises(BadRun, match=r"has no evaluation\.json: photochrom evaluate .*unet-lab"):
+        read(path)
+    (path / "config.json").unlink()
+    with pytest.raises(BadRun, match=r"is no run: it has no config\.json"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"experiment": {}, "data": {}}'])
+def test_a_damaged_configuration_is_named(make_run, text):
+    path = make_run("unet-lab")
+    (path / "config.json").write_text(text)
+    with pytest.raises(BadRun, match=r"config\.json is damaged"):
+        read(path)
+
+
+def broken(content, how):
+    if how == "a row stops":
+        content["scores"] = content["scores"][:-1]
+    elif how == "a count stops":
+        content["tallies"]["unet-lab"]["histogram"] = [1, 2]
+    elif how == "not a number":
+        content["scores"][-1]["psnr"] = math.nan
+    elif how == "no baselines":
+        content["scores"] = [s for s in content["scores"] if s["name"] == "unet-lab"]
+    elif how == "no tallies":
+        content["tallies"] = []
+    elif how == "a word":
+        content["scores"][0]["psnr"] = "high"
+    return content
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["a row stops", "a count stops", "not a number", "no baselines", "no tallies", "a word"],
+)
+def test_figures_that_are_not_whole_are_refused(make_run, how):
+    path = make_run("unet-lab") / "evaluation.json"
+    path.write_text(json.dumps(broken(json.loads(path.read_text()), how)))
+    with pytest.raises(BadData, match=r"evaluation\.json holds .*evaluate anew"):
+        read(path.parent)
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.999])
+def test_half_written_figures_are_refused(make_run, share):
+    path = make_run("unet-lab") / "evaluation.json"
+    text = path.read_text()
+    path.write_text(text[: int(len(text) * share)])
+    with pytest.raises(BadData, match=r"evaluation\.json holds no results"):
+        read(path.parent)
+
+
+def test_a_folder_that_was_renamed_is_evaluated_again(make_run, tmp_path):
+    make_run("unet-lab").rename(tmp_path / "other")
+    with pytest.raises(BadRun, match=r"tells of unet-lab, not of other: photochrom evaluate"):
+        read(tmp_path / "other")
+
+
+# --- several --------------------------------------------------------------------------------
+
+
+def test_runs_come_in_the_order_of_the_presets(make_run, presets, measured, tmp_path, paints):
+    names = ["unet-bins", "lab-l1", "cnn-rgb"]
+    paths = [make_run(n, model="unet-lab" if n == "lab-l1" else n) for n in names]
+    measured({"hintnet": paints.flat(0, 5)}).write(tmp_path / "hintnet.json")
+    study = study_of(tmp_path / "hintnet.json", *paths, presets=presets)
+    assert [run.name for run in study.runs] == ["cnn-rgb", "lab-l1", "unet-bins", "hintnet"]
+    rows = [row.name for row in study.results.summary]
+    assert rows == ["grey", "constant", "cnn-rgb", "lab-l1", "unet-bins", "hintnet"]
+    assert study.run_of("lab-l1") is study.runs[1]
+    assert study.run_of("grey") is study.run_of("nobody") is None
+    with pytest.raises(BadRun, match="nothing to report"):
+        gather([], presets)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"protocol": "crop96"}, "protocol: native and crop96"), ({"seed": 3}, "seed: 0 and 3")],
+)
+def test_runs_that_were_measured_otherwise_are_refused_by_name(make_run, presets, options, words):
+    paths = [make_run("cnn-rgb"), make_run("unet-rgb", **options)]
+    with pytest.raises(BadData, match=rf"cnn-rgb and .*unet-rgb .*{words}: evaluate them in one"):
+        study_of(*paths, presets=presets)
+
+
+def test_runs_of_other_photos_are_refused_by_name(make_run, presets, album):
+    first = make_run("cnn-rgb")
+    (album / "2.png").unlink()
+    with pytest.raises(BadData, match=r"cnn-rgb and .*unet-rgb .*differ in their photos"):
+        study_of(first, make_run("unet-rgb"), presets=presets)
+
+
+def test_two_runs_of_one_name_are_refused(make_run, presets, tmp_path):
+    path = make_run("cnn-rgb")
+    again = shutil.copytree(path, tmp_path / "elsewhere" / "cnn-rgb")
+    with pytest.raises(BadData, match=r"elsewhere.* do not go together, both have a row cnn-rgb"):
+        study_of(path, again, presets=presets)
+
+
+def test_who_stands_for_a_model_has_its_mix_and_is_the_least_reduced(make_run, presets):
+    paths = [
+        make_run("small", model="unet-lab", size=64),
+        make_run("mse", model="unet-lab", alpha=1.0),
+        make_run("full", model="unet-lab"),
+    ]
+    study = study_of(*paths, presets=presets)
+    assert study.of_model("unet-lab").name == "full"
+    assert study_of(*paths[:2], presets=presets).of_model("unet-lab").name == "small"
+    assert study_of(paths[1], presets=presets).of_model("unet-lab").name == "mse"
+    assert study.of_model("unet-bins") is None
+    assert [study.mark(run) for run in study.runs] == ["reduced: 64 px instead of 512", "", ""]
+    assert study_of(*paths, presets={}).mark(study.runs[0]) == "no preset to compare it with"

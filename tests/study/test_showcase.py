@@ -1,0 +1,122 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom.color import rgb_to_lab
+from photochrom.data import shards
+from photochrom.study import showcase
+from photochrom.study.showcase import Gallery
+
+
+@pytest.fixture
+def find(album):
+    return {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
+
+
+@pytest.fixture
+def painters(paints):
+    return {"flat": paints.flat(10, 20), "stepped": paints.stepped, "rgb": paints.own_rgb}
+
+
+@pytest.fixture
+def gallery(measured, painters, find):
+    return Gallery(measured(painters), painters, find)
+
+
+def pixels(shot):
+    kind, _, text = shot.source.partition(";base64,")
+    assert kind == "data:image/webp"
+    image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+    assert image.size == shot.size
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_photos_are_found_again_as_they_were_measured(gallery, album):
+    assert [view.name for view in gallery.sheet] == sorted(map(str, album.iterdir()))
+    assert gallery.sheet[0].lab.shape == (3, 64, 80)
+
+
+def test_the_sheet_is_spread_over_all_photos(measured, painters, find, monkeypatch, album):
+    monkeypatch.setattr(showcase, "PLATES", 2)
+    views = Gallery(measured(painters), painters, find).sheet
+    assert [view.name for view in views] == [str(album / "0.png"), str(album / "ramp.png")]
+
+
+def test_a_photo_that_is_another_now_is_not_shown(measured, painters, find, album):
+    def swapped(name):
+        return find(name)[..., ::-1] // 2 if name.endswith("1.png") else find(name)
+
+    views = Gallery(measured(painters), painters, swapped).sheet
+    assert str(album / "1.png") not in [view.name for view in views]
+    assert len(views) == 3
+    assert Gallery(measured(painters), painters, lambda name: None).sheet == ()
+
+
+def test_a_plate_goes_from_grey_to_the_truth(gallery):
+    view = gallery.sheet[0]
+    plate = gallery.plate(view, {"flat": "a note", "rgb": ""})
+    assert plate.title == "0.png"
+    assert [shot.label for shot in plate.shots] == ["grey", "flat", "rgb", "truth"]
+    assert plate.shots[1].note == "a note"
+    grey, flat, rgb, truth = map(pixels, plate.shots)
+    assert np.ptp(grey, axis=2).max() < 8
+    assert flat[..., 0].mean() > flat[..., 2].mean() + 10  # b = 20: yellowish
+    assert np.ptp(rgb, axis=2).max() < 8
+    assert rgb.mean() < grey.mean()
+    assert np.abs(truth - view.pixels).mean() < 12
+
+
+def test_extremes_are_those_of_the_figures(gallery):
+    best, median, worst = gallery.extremes("flat")
+    errors = sorted(score.delta_e for score in gallery.results.rows["flat"])
+    expected = [f"ΔE00 {errors[i]:.1f}" for i in (0, 2, 3)]
+    titles = [plate.title for plate in (best, median, worst)]
+    assert titles == [
+        f"{word}, {e}" for word, e in zip(("best", "median", "worst"), expected, strict=True)
+    ]
+    assert [shot.label for shot in best.shots] == ["flat", "truth"]
+
+
+def test_close_ups_are_of_what_is_smooth_and_bear_the_jump_that_was_measured(gallery):
+    (close_up,) = gallery.close_ups(["stepped", "flat"])
+    assert close_up.whole.label == "ramp.png"
+    assert [shot.label for shot in close_up.plain] == ["truth", "stepped", "flat"]
+    scores = {
+        score.name: score for score in gallery.results.scores if score.photo.endswith("ramp.png")
+    }
+    assert close_up.plain[0].note == f"jump {scores['flat'].truth_steps[1]:.1f}"
+    assert close_up.plain[1].note == f"jump {scores['stepped'].steps[1]:.1f}"
+    assert scores["stepped"].steps[1] > 8
+    assert close_up.plain[0].size == (32, 32)  # half the short side
+    assert [shot.note for shot in close_up.loud] == [shot.note for shot in close_up.plain]
+    # Lossless: the picture has as few colours as were painted.
+    stepped, flat = (pixels(shot) for shot in close_up.loud[1:])
+    assert len(np.unique(stepped.reshape(-1, 3), axis=0)) < 40
+    assert np.ptp(flat, axis=(0, 1)).max() < np.ptp(stepped, axis=(0, 1)).max()
+
+
+def test_the_window_is_where_most_of_it_is():
+    even = np.zeros((40, 60), bool)
+    even[5:20, 33:50] = True
+    rows, columns = showcase._evenest(even)
+    assert (rows.stop - rows.start, columns.stop - columns.start) == (20, 20)
+    assert even[rows, columns].sum() == even.sum()
+
+
+def test_amplified_is_chroma_alone():
+    rng = np.random.default_rng(0)
+    piece = (120 + rng.integers(-4, 5, (20, 20, 3))).astype(np.uint8)
+    lab, loud = (
+        rgb_to_lab(p.transpose(2, 0, 1).astype(np.float32) / 255)
+        for p in (piece, showcase.amplified(piece))
+    )
+    assert np.ptp(loud[0]) < 1.5
+    assert loud[1:].std() == pytest.approx(4 * lab[1:].std(), rel=0.1)
+
+
+def test_a_large_photo_is_made_small():
+    shot = showcase.shot("x", np.zeros((300, 900, 3), np.uint8), 90)
+    assert shot.size == (90, 30)
