@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from photochrom.study import claims
+from photochrom.study import claims, compare
 from photochrom.study.results import Results, Score, Tally
 from photochrom.study.runs import Run, Study
 
@@ -76,7 +76,7 @@ FOUR = {
 
 
 def test_a_difference_is_photo_by_photo(presets):
-    apart = claims.difference(study(FOUR, presets), "unet-lab", "grey")
+    apart = compare.difference(study(FOUR, presets), "unet-lab", "grey")
     assert apart.mean == pytest.approx(2.5)
     assert (apart.low, apart.high) == pytest.approx((2.5, 2.5))  # however much photos differ
     assert apart.n == len(OFFSETS)
@@ -90,17 +90,17 @@ def test_a_difference_is_photo_by_photo(presets):
      (0.0, 0.1, "not decided")],
 )  # fmt: skip
 def test_the_interval_decides(low, high, verdict):
-    assert claims.Difference((low + high) / 2, low, high, 9).verdict == verdict
+    assert compare.Difference((low + high) / 2, low, high, 9).verdict == verdict
 
 
 def test_a_minus_is_a_minus():
-    shown = claims.Difference(-0.5, -0.6, -0.4, 9).show()
+    shown = compare.Difference(-0.5, -0.6, -0.4, 9).show()
     assert shown == "−0.50 (95 %: −0.60 to −0.40)"
 
 
 def test_photos_that_do_not_tell_are_left_out(presets):
     of = study({"unet-lab": (24, 20, None), "unet-bins": (24, 20, 9.0)}, presets)
-    assert claims.difference(of, "unet-bins", "unet-lab", claims.jump) is None
+    assert compare.difference(of, "unet-bins", "unet-lab", compare.jump) is None
     finding = by_title(of, "Classification").findings[1]
     assert finding.verdict == "not measured"
     assert "no photo has smooth regions" in finding.text

@@ -24,7 +24,7 @@ from photochrom.study.chart import (
     Label,
     Spot,
 )
-from photochrom.study.claims import Difference
+from photochrom.study.compare import Difference
 from photochrom.study.results import Results, Summary
 from photochrom.study.runs import Run
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from photochrom import atomic
 from photochrom.errors import BadOption
-from photochrom.study import chart, claims, curves, plane, toy
+from photochrom.study import chart, claims, compare, curves, plane, toy
 from photochrom.study.original import ORIGINAL
 from photochrom.study.results import BASELINES, Summary
 from photochrom.study.runs import OWN_RGB, Run, Study
@@ -216,7 +216,7 @@ def charts(study: Study) -> dict[str, Markup]:
     runs = [run for run in study.runs if run.trained]
     summary = {row.name: row for row in study.results.summary}
     alphas = {alpha: summary[run.name] for alpha, run in claims.ablation(study).items()}
-    gains = claims.gains(study)
+    gains = compare.gains(study)
     drawn: dict[str, Callable[[], Any]] = {"tradeoff": lambda: curves.draw_tradeoff(study.results)}
     if gains:
         drawn["gains"] = lambda: curves.draw_gains(gains)
