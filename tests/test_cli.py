@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 import photochrom
 from photochrom import Colorizer, cli
@@ -338,7 +339,10 @@ def test_a_reference_lends_its_colours(photo, scene, able, tmp_path, capsys):
 def test_a_reference_that_shows_something_else_is_said(photo, able, tmp_path, capsys):
     Image.new("RGB", (40, 40), "red").save(photo)
     Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
-    assert run("colorize", photo, "--model", able, "--reference", tmp_path / "red.png") == 0
+    assert (
+        run("colorize", photo, "--model", able, "--reference", tmp_path / "red.png", "--recolor")
+        == 0
+    )
     assert "shows nothing that" in capsys.readouterr().err
 
 
@@ -520,3 +524,125 @@ def test_without_torch_training_names_the_extra(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "photochrom.training.export", None)
     assert run("export", tmp_path, "-o", tmp_path / "x.onnx") == 1
     assert "pip install 'photochrom[train]'" in capsys.readouterr().err
+
+
+# --- what is coloured, and what is said of it -------------------------------------------------
+
+
+@pytest.fixture
+def beach(tmp_path) -> Path:
+    """A photo in colour."""
+    x = np.linspace(0, 255, 64).astype(np.uint8)
+    rgb = np.dstack([np.tile(x, (48, 1)), np.tile(255 - x, (48, 1)), np.full((48, 64), 90)])
+    Image.fromarray(rgb.astype(np.uint8)).save(tmp_path / "beach.png")
+    return tmp_path / "beach.png"
+
+
+def test_a_photo_in_colour_is_passed_over_loudly(beach, model, capsys):
+    assert run("colorize", beach, "--model", model) == 0
+    said = capsys.readouterr()
+    assert "beach.png is in colour already, so it was passed over: see --recolor." in said.err
+    assert not said.out
+    assert [path.name for path in beach.parent.glob("beach*")] == ["beach.png"]
+    assert run("colorize", beach, "--model", model, "--recolor") == 0
+    assert beach.with_name("beach.color.png").exists()
+
+
+def test_in_a_folder_those_in_colour_are_counted(album, beach, model, tmp_path, capsys):
+    beach.rename(album / "beach.png")
+    assert run("colorize", album, "-o", tmp_path / "out", "--model", model) == 0
+    assert "1 of 3 photos were in colour already" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "beach.png").exists()
+
+
+def test_results_say_that_they_were_colorized(album, model, tmp_path):
+    named = tmp_path / "out.png"
+    note = f"colorized by photochrom {photochrom.__version__}, model toy"
+    asked = ("colorize", album / "one.png", "-o", named, "--force", "--model", model)
+    for options, told in [((), True), (("--no-mark",), False), (("--strength", 0), False)]:
+        assert run(*asked, *options) == 0
+        image = Image.open(named)
+        image.load()
+        assert (note in image.text.get("Software", "")) is told
+        assert (b"compositeWithTrainedAlgorithmicMedia" in named.read_bytes()) is told
+
+
+def test_strip_leaves_out_what_the_file_said(album, model, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist], exif[ExifTags.Base.Orientation] = "Ansel", 6
+    Image.open(album / "one.png").save(album / "one.png", exif=exif, dpi=(300, 300))
+    asked = ("colorize", album / "one.png", "-o", tmp_path / "out.jpg", "--model", model)
+    assert run(*asked) == 0
+    assert Image.open(tmp_path / "out.jpg").getexif()[ExifTags.Base.Artist] == "Ansel"
+    assert run(*asked, "--strip", "--force") == 0
+    image = Image.open(tmp_path / "out.jpg")
+    assert image.size == (48, 64)
+    assert ExifTags.Base.Artist not in image.getexif()
+    assert "photochrom" in image.getexif()[ExifTags.Base.Software]
+    assert run(*asked, "--strip", "--no-mark", "--force") == 0
+    assert not Image.open(tmp_path / "out.jpg").getexif()
+
+
+def pages_at(path: Path, *modes: str) -> Path:
+    """A TIFF of so many pages: L and toned ones, and one in colour where a mode is "RGB"."""
+    ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
+    colour = np.dstack([ramp, ramp[::-1, ::-1], np.full_like(ramp, 90)])
+    images = [Image.fromarray(colour if mode == "RGB" else ramp) for mode in modes]
+    images[0].save(path, save_all=True, append_images=images[1:])
+    return path
+
+
+def test_every_page_is_coloured_but_those_in_colour(tmp_path, model, capsys):
+    scan = pages_at(tmp_path / "scan.tif", "RGB", "L", "L")
+    assert run("colorize", scan, "--model", model) == 0
+    with Image.open(scan) as before, Image.open(tmp_path / "scan.color.tif") as after:
+        assert after.n_frames == 3
+        assert np.array_equal(np.asarray(before), np.asarray(after))
+        after.seek(2)
+        assert np.ptp(np.asarray(after), axis=2).max() > 10
+    assert run("colorize", scan, "-o", tmp_path / "one.jpg", "--model", model) == 1
+    assert "JPEG holds one page" in capsys.readouterr().err
+    assert not (tmp_path / "one.jpg").exists()
+    all_colour = pages_at(tmp_path / "all.tif", "RGB", "RGB")
+    assert run("colorize", all_colour, "--model", model) == 0
+    assert "in colour already" in capsys.readouterr().err
+
+
+def test_hints_and_samples_are_for_one_page(tmp_path, able, capsys):
+    scan = pages_at(tmp_path / "scan.tif", "L", "L")
+    assert run("colorize", scan, "--model", able, "--samples", 2) == 1
+    assert "has 2 pages, but hints and samples are for one" in capsys.readouterr().err
+
+
+def test_a_damaged_page_leaves_nothing(tmp_path, model, capsys):
+    scan = pages_at(tmp_path / "scan.tif", "L", "L")
+    whole = scan.read_bytes()
+    with Image.open(scan) as image:
+        image.seek(1)
+        strip = image.tag_v2[TiffImagePlugin.STRIPOFFSETS][0]
+    scan.write_bytes(whole.replace(strip.to_bytes(4, "little"), (1 << 30).to_bytes(4, "little")))
+    assert run("colorize", scan, "--model", model) == 1
+    assert "Page 2 of" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.glob("*scan*")] == ["scan.tif"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_animation_is_named_and_becomes_a_still(tmp_path, model, capsys):
+    (tmp_path / "album").mkdir()
+    frames = [Image.fromarray(np.full((40, 40), level, np.uint8)) for level in (30, 200)]
+    frames[0].save(tmp_path / "album" / "moving.gif", save_all=True, append_images=frames[1:])
+    assert run("colorize", tmp_path / "album", "-o", tmp_path / "out", "--model", model) == 0
+    assert "holds 2 pictures: only the first is coloured" in capsys.readouterr().err
+    assert Image.open(tmp_path / "out" / "moving.gif.png").format == "PNG"
+
+
+@pytest.mark.parametrize("name", ["two\nlines.png", os.fsdecode(b"caf\xe9.png"), "-rf.png"])
+def test_odd_names(album, name, model):
+    try:
+        (album / "one.png").rename(album / name)
+    except OSError:
+        pytest.skip("this disk does not take the name")
+    done = process("-m", "photochrom", "colorize", str(album), "--model", str(model))
+    assert done.returncode == 0, done.stderr
+    assert (album / name).with_suffix(".color.png").exists()
+    assert "Traceback" not in done.stderr

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import color, distribution, provenance, upsample
+from photochrom import __version__, color, distribution, provenance, upsample
 from photochrom import hints as hint_files
 from photochrom import photo as photos
 from photochrom.errors import BadOption
@@ -80,6 +80,11 @@ class Colorizer:
         """The model's name and version, such as "hintnet 2"."""
         told = self.model.metadata
         return f"{told.get('name', self.model.path.stem)} {told.get('version', '')}".strip()
+
+    def finish(self, photo: Photo, *, strip: bool = False, mark: bool = True) -> Photo:
+        """What :meth:`render` made as it is to be written; the options as for :meth:`colorize`."""
+        photo = provenance.stripped(photo) if strip else photo
+        return provenance.marked(photo, f"photochrom {__version__}", self.name) if mark else photo
 
     # --- from lightness to ab -----------------------------------------------------------------
 
@@ -222,7 +227,7 @@ class Colorizer:
             if guide is not None:
                 given += self.borrow(page, guide)
             done = self.render(page, size=size, strength=strength, vivid=vivid, hints=given)
-            return provenance.finished(done, self.name, strip=strip, mark=mark and strength > 0)
+            return self.finish(done, strip=strip, mark=mark and strength > 0)
 
         coloured = map(colour, itertools.chain([first], pages))
         if isinstance(photo, (str, os.PathLike)):

@@ -24,7 +24,7 @@ _QUALITY: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},  # colour is what we add: keep all of it
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {"quality": 90},  # at 4:2:0, as devices show no other
-    "WEBP": {"quality": 95},
+    "WEBP": {"quality": 95, "exact": True},  # also where it is transparent
 }
 _OPAQUE = ("JPEG", "PPM", "BMP")
 """No alpha: BMP has one that few programs read, Pillow not among them."""

@@ -179,6 +179,11 @@ def default_output(source: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{path.stem}.color{suffix}")
 
 
+def writable(target: Path) -> Path:
+    """The target, or where its format cannot be written ``<name>.png``, suffix and all."""
+    return target if _format_of(target) else target.with_name(f"{target.name}.png")
+
+
 def write(
     photo: Photo | Iterable[Photo], target: str | os.PathLike[str], *, force: bool = False
 ) -> Path:

@@ -22,37 +22,35 @@ from typing import TYPE_CHECKING
 
 from PIL import ExifTags
 
-from photochrom import __version__, metadata, xmp
+from photochrom import metadata, xmp
 
 if TYPE_CHECKING:
     from photochrom.photo import Photo
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-TOOL = f"photochrom {__version__}"
 
 
-def finished(photo: Photo, model: str, *, strip: bool = False, mark: bool = True) -> Photo:
-    """A coloured photo as it is to be written: stripped of what its file said, then marked."""
-    photo = stripped(photo) if strip else photo
-    return marked(photo, model) if mark else photo
-
-
-def marked(photo: Photo, model: str) -> Photo:
-    """The photo with the note that it was colorized by a model, such as "hintnet 2".
+def marked(photo: Photo, tool: str, model: str) -> Photo:
+    """The photo with the note that it was colorized.
 
     An XMP packet that is broken stays as it is, without a note: who repairs it finds it whole.
+
+    Args:
+        photo: that was coloured.
+        tool: such as "photochrom 1.0".
+        model: such as "hintnet 2".
     """
-    note = f"colorized by {TOOL}, model {model}"
-    exif = metadata.load(photo.exif)
-    exif[ExifTags.Base.ProcessingSoftware] = TOOL
-    exif.setdefault(ExifTags.Base.Software, TOOL)
+    note = f"colorized by {tool}, model {model}"
+    tags = metadata.load(photo.exif)
+    tags[ExifTags.Base.ProcessingSoftware] = tool
+    tags.setdefault(ExifTags.Base.Software, tool)
     try:
-        packet = xmp.with_note(photo.xmp, tool=TOOL, note=note, source_type=SOURCE_TYPE)
+        packet = xmp.with_note(photo.xmp, tool=tool, note=note, source_type=SOURCE_TYPE)
     except xmp.Broken:
         packet = photo.xmp
     said = ("Software", note)
     text = (*(pair for pair in photo.text if pair != said), said)
-    return replace(photo, exif=metadata.dump(exif), xmp=packet, text=text)
+    return replace(photo, exif=metadata.dump(tags), xmp=packet, text=text)
 
 
 def stripped(photo: Photo) -> Photo:

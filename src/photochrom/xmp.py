@@ -111,7 +111,7 @@ class _Reader:
     def __init__(self, packet: bytes) -> None:
         self.packet = packet
         self.layout = _Layout()
-        self.path: list[tuple[str, int]] = []  # names of the open elements, and where they start
+        self.path: list[tuple[str, re.Match[bytes]]] = []  # the open elements: name, first tag
         self.prefixes: set[str] = set()
         self.text: list[str] = []
         self.parser = expat.ParserCreate("UTF-8", " ")  # names are "namespace name"
@@ -130,44 +130,42 @@ class _Reader:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         start = self.parser.CurrentByteIndex
+        tag = _TAG.match(self.packet, start)
+        if tag is None:
+            raise Broken("a tag does not end")
         if name == _DESCRIPTION and self.inside(_TOP):
             self.layout.about = attributes.get(_ABOUT, attributes.get("about", self.layout.about))
             self.layout.tool |= _TOOL in attributes
             if _SOURCE in attributes:
                 self.layout.source = attributes[_SOURCE]
-                self.cut_attribute(start)
-        self.path.append((name, start))
+                self.cut_attribute(tag)
+        self.path.append((name, tag))
         self.text.clear()
 
     def end(self, name: str) -> None:
-        _, opened = self.path.pop()
-        here = self.parser.CurrentByteIndex
-        closes = self.packet[here : here + 2] == b"</"  # and is not <empty/>
-        if name == _TOP and closes:
+        _, tag = self.path.pop()
+        empty = tag[0].endswith(b"/>")
+        here = tag.start() if empty else self.parser.CurrentByteIndex  # of </name>
+        if name == _TOP and not empty:
             self.layout.end = here
-        elif name == f"{_RDF} Seq" and self.inside(_TOP, _DESCRIPTION, _HISTORY) and closes:
+        elif name == f"{_RDF} Seq" and self.inside(_TOP, _DESCRIPTION, _HISTORY) and not empty:
             self.layout.history_end = here
         elif self.inside(_TOP, _DESCRIPTION):
             self.layout.tool |= name == _TOOL
             if name == _SOURCE:
                 self.layout.source = "".join(self.text).strip()
             if name == _SOURCE or (name == _HISTORY and self.layout.history_end < 0):
-                self.layout.cuts.append((opened, self.tag_end(here)))
+                stop = self.packet.index(b">", here) + 1 if not empty else tag.end()
+                self.layout.cuts.append((tag.start(), stop))
 
     def inside(self, *names: str) -> bool:
         """Whether these are the innermost elements that are open."""
         return [name for name, _ in self.path[-len(names) :]] == list(names)
 
-    def tag_end(self, start: int) -> int:
-        match = _TAG.match(self.packet, start)
-        if match is None:
-            raise Broken("a tag does not end")
-        return match.end()
-
-    def cut_attribute(self, start: int) -> None:
+    def cut_attribute(self, tag: re.Match[bytes]) -> None:
         names = b"|".join(re.escape(prefix.encode()) for prefix in self.prefixes)
         pattern = rb"\s(?:" + names + rb"):DigitalSourceType\s*=\s*(?:\"[^\"]*\"|'[^']*')"
-        match = re.compile(pattern).search(self.packet, start, self.tag_end(start))
+        match = re.compile(pattern).search(self.packet, *tag.span())
         if match is None:
             raise Broken("an attribute is not where it should be")
         self.layout.cuts.append(match.span())

@@ -1,0 +1,306 @@
+"""What a broken, hostile or odd file may not do: a traceback, a hang, or a bite out of memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import struct
+import subprocess
+import sys
+import time
+import warnings
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from photochrom import decode, heif, icc, metadata, photo, tiff
+from photochrom.errors import BadPhoto, PhotochromError
+from photochrom.photo import Photo
+
+GREY = cv2.resize(np.float32([[10, 90], [120, 240]]), (48, 32)).astype(np.uint8)
+RGB = np.dstack([GREY, 255 - GREY, GREY // 2])
+NOISE = np.random.default_rng(0).integers(0, 256, (48, 64), dtype=np.uint8)
+EXIF = metadata.dump({315: "Ansel", 34665: {36867: "1931:05:04 12:00:00"}})
+WHOLE = Photo(RGB, exif=EXIF, xmp=b"<x/>", iptc=b"\x1c\x02x\0\1a", dpi=(300, 300), profiled=True)
+
+
+def saved(image: Image.Image, format: str, **options) -> bytes:  # noqa: A002
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def corpus() -> dict[str, bytes]:
+    """A small file of each kind, with metadata."""
+    grey, deep = Image.fromarray(NOISE), Photo(RGB.astype(np.uint16) * 257)
+    files = {
+        name: photo.encode(WHOLE, name)
+        for name in ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "JPEG2000", "PPM")
+    }
+    files |= {
+        "pages": photo.encode([WHOLE, Photo(GREY), deep], "TIFF"),
+        "deep PNG": photo.encode(deep, "PNG"),
+        "deep TIFF": photo.encode(deep, "TIFF"),
+        "deep PPM": photo.encode(deep, "PPM"),
+        "lzw": saved(grey, "TIFF", compression="tiff_lzw"),
+        "fax": saved(grey.convert("1"), "TIFF", compression="group4"),
+        "jpeg in TIFF": saved(grey, "TIFF", compression="jpeg"),
+        "progressive": saved(grey, "JPEG", progressive=True),
+        "GIF": saved(grey, "GIF", save_all=True, append_images=[grey.rotate(90)]),
+        "moving PNG": saved(grey, "PNG", save_all=True, append_images=[grey.rotate(180)]),
+        "moving WebP": saved(grey, "WEBP", save_all=True, append_images=[grey.rotate(180)]),
+        "plain PGM": b"P2 48 32 255\n" + b" ".join(b"%d" % level for level in GREY.ravel()),
+    }
+    if heif.available():
+        files["HEIF"] = photo.encode(WHOLE, "HEIF")
+    return files
+
+
+CORPUS = corpus()
+
+
+def attempt(data: bytes | Path) -> list[Photo] | None:
+    """Every page, or None if the file was refused as it should be."""
+    start = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = list(photo.pages(data))
+        except PhotochromError:
+            return None
+        finally:
+            assert time.process_time() - start < 10
+    for page in found:
+        assert page.pixels.size
+        assert page.lightness().shape == page.pixels.shape[:2]
+    return found
+
+
+def test_the_corpus_is_whole():
+    for name, data in CORPUS.items():
+        assert attempt(data), name
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_cut_at_every_twentieth(name):
+    data = CORPUS[name]
+    for share in range(20):
+        found = attempt(data[: len(data) * share // 20])
+        if found is None:
+            continue
+        # What is missing may be metadata behind the pixels, or the frames after the first.
+        (whole, *_) = photo.pages(data)
+        assert found[0].pixels.shape == whole.pixels.shape
+        assert (found[0].pixels == whole.pixels).mean() > 0.97, (name, share)
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_flipped_bits(name):
+    random = np.random.default_rng(sum(name.encode()))
+    for _ in range(25):
+        data = bytearray(CORPUS[name])
+        for place in random.integers(0, min(len(data), 600), random.integers(1, 6)):
+            data[place] ^= 1 << int(random.integers(8))
+        attempt(bytes(data))
+
+
+@settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+@pytest.mark.slow
+def test_fuzz(data):
+    file = bytearray(CORPUS[data.draw(st.sampled_from(sorted(CORPUS)))])
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(file) - 1))
+        kind = data.draw(st.sampled_from(["set", "cut", "insert", "repeat", "zero"]))
+        if kind == "set":
+            file[place : place + 4] = data.draw(st.binary(min_size=1, max_size=4))
+        elif kind == "cut":
+            del file[place : place + data.draw(st.integers(1, 64))]
+        elif kind == "insert":
+            file[place:place] = data.draw(st.binary(min_size=1, max_size=16))
+        elif kind == "repeat":
+            file[place:place] = file[place : place + 64]
+        else:
+            file[place : place + 16] = bytes(16)
+        file = file or bytearray(b"x")
+    attempt(bytes(file))
+
+
+# --- sizes ------------------------------------------------------------------------------------
+
+
+def png_of(width: int, height: int, packed: bytes = b"", kind: int = 0) -> bytes:
+    def chunk(name: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(name + content)
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
+
+    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def with_jpeg_size(width: int, height: int) -> bytes:
+    data = CORPUS["JPEG"]
+    place = data.index(b"\xff\xc0") + 5
+    return data[:place] + struct.pack(">HH", height, width) + data[place + 4 :]
+
+
+def test_huge_dimensions_in_a_small_file():
+    for data in (
+        png_of(30_000, 30_000),
+        png_of(2**31 - 1, 2**31 - 1),
+        png_of(60_000, 1_000),
+        with_jpeg_size(30_000, 30_000),
+        with_jpeg_size(65_535, 65_535),
+        b"P5 40000 20000 255\n" + bytes(1000),
+        b"BM"
+        + struct.pack("<IIIIiiHHII", 1000, 0, 54, 40, 30_000, 30_000, 1, 24, 0, 0)
+        + bytes(99),
+    ):
+        with pytest.raises(BadPhoto, match=r"pixels|damaged"):
+            photo.read(data)
+
+
+def test_a_bomb_that_unpacks_is_refused_by_its_size(monkeypatch):
+    packed = zlib.compress(bytes(9001 * 9000), 9)  # 81 megapixels of black in 80 kB
+    with pytest.raises(BadPhoto, match=r"9,000 × 9,000 pixels in only \d+,\d+ bytes, as no photo"):
+        photo.read(png_of(9000, 9000, packed))
+    monkeypatch.setattr(decode, "PLAUSIBLE", (100, 1000))
+    assert photo.read(png_of(90, 90, zlib.compress(bytes(91 * 90)))).pixels.shape == (90, 90)
+
+
+def test_a_large_scan_is_not_refused_while_its_pixels_are_read(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)  # Pillow's TIFF reader asks again then
+    assert attempt(CORPUS["pages"])
+    assert Image.MAX_IMAGE_PIXELS == 50
+
+
+def test_memory_stays_bounded(tmp_path):
+    """Refusing takes next to nothing; pages are held one at a time."""
+    bomb = tmp_path / "bomb.png"
+    bomb.write_bytes(png_of(30_000, 30_000, zlib.compress(bytes(1 << 20))))
+    album = tmp_path / "album.tif"
+    page = np.tile(NOISE, (20, 20))  # 1.2 megapixels
+    with album.open("w+b") as file:
+        tiff.write(file, ((page, {}) for _ in range(60)), big=False)
+    code = (
+        "import sys, resource\nfrom photochrom import photo, errors\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "next(photo.pages(sys.argv[2])); start = peak()\n"
+        "try: photo.read(sys.argv[1])\nexcept errors.BadPhoto: pass\n"
+        "photo.write(photo.pages(sys.argv[2]), sys.argv[2] + '.copy.tif')\n"
+        "print((peak() - start) // 1024)\n"
+    )
+    command = [sys.executable, "-c", code, str(bomb), str(album)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 30  # MB, where the pages together have 74
+    assert resource is not None
+
+
+def test_directories_without_end():
+    loop = bytearray(CORPUS["pages"])
+    with Image.open(io.BytesIO(loop)) as image:
+        image.seek(2)
+        last, entries = image.tag_v2.offset, None
+    entries = int.from_bytes(loop[last : last + 2], "little")
+    link = last + 2 + 12 * entries
+    loop[link : link + 4] = loop[4:8]  # the last page is followed by the first
+    assert len(attempt(bytes(loop))) == 3
+    long = b"II*\0\x08\0\0\0" + b"".join(
+        b"\0\0" + (8 + 6 * (i + 1)).to_bytes(4, "little") for i in range(20_000)
+    )
+    with pytest.raises(BadPhoto, match="more than 10,000 pages"):
+        photo.read(long)
+
+
+# --- contents ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -1, 7])
+def test_floats_that_are_no_levels(bad):
+    pixels = np.full((8, 8), 0.5, np.float32)
+    pixels[3, 3] = bad
+    with pytest.raises(BadPhoto, match=r"holds numbers from .* scale them to 0\.\.1 first"):
+        photo.read(saved(Image.fromarray(pixels), "TIFF"))
+    with pytest.raises(BadPhoto, match="holds numbers"):
+        photo.read(pixels)
+
+
+def profiles() -> dict[str, bytes]:
+    good = icc.srgb()
+    random = np.random.default_rng(3)
+    return {
+        "empty": b"\0",
+        "cut": good[:200],
+        "head only": good[:128],
+        "noise": random.bytes(3000),
+        "noisy": good[:128] + random.bytes(len(good) - 128),
+        "endless count": good[:128] + b"\xff\xff\xff\xff" + good[132:],
+        "wrong class": good[:12] + b"link" + good[16:],
+        "wrong space": good[:16] + b"CMYK" + good[20:],
+    }
+
+
+@pytest.mark.parametrize("name", profiles())
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_broken_profiles(name, mode):
+    image = Image.fromarray(RGB).convert(mode)
+    for format in ("JPEG", "TIFF"):  # noqa: A001
+        (read,) = attempt(saved(image, format, icc_profile=profiles()[name]))
+        plain = photo.read(saved(image, format))
+        assert np.abs(read.lightness() - plain.lightness()).max() < 0.01
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_broken_metadata_does_not_cost_the_photo(format):  # noqa: A002
+    random = np.random.default_rng(4)
+    image = Image.fromarray(RGB)
+    clean = photo.read(saved(image, format)).pixels
+    blocks = [b"", b"Exif\0\0", EXIF[:30], EXIF[:-9], random.bytes(300)]
+    blocks += [EXIF[:14] + random.bytes(200), EXIF[:12] + b"\xff\xff" + EXIF[14:]]
+    for block in blocks:
+        options = {"exif": b"Exif\0\0" + block.removeprefix(b"Exif\0\0")}
+        if format == "TIFF":
+            options = {"tiffinfo": {34377: random.bytes(50), 33723: random.bytes(50)}}
+        if format != "PNG":
+            options["xmp"] = random.bytes(90)
+        try:
+            data = saved(image, format, **options)
+        except Exception:
+            continue
+        (read,) = attempt(data)
+        assert (read.pixels == clean).all()
+        photo.encode(read)  # and it can be written again
+
+
+def test_wrong_suffixes(tmp_path):
+    for kind in ("JPEG", "PNG", "TIFF", "WEBP", "GIF"):
+        for suffix in (".jpg", ".png", ".tif", ".gif", ".heic", ".txt", ""):
+            path = tmp_path / f"a{suffix}"
+            path.write_bytes(CORPUS[kind])
+            assert photo.read(path).format == kind
+    with pytest.raises(BadPhoto, match="is not a picture"):
+        photo.read(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n showpage")
+
+
+@pytest.mark.parametrize("name", ["new\nline.png", os.fsdecode(b"\xff\xfe.png"), "a'b\"c .png"])
+def test_odd_names(name, tmp_path):
+    path = tmp_path / name
+    try:
+        path.write_bytes(CORPUS["deep PNG"])
+    except OSError:
+        pytest.skip("this disk does not take the name")
+    before = path.read_bytes()
+    written = photo.write(photo.read(path), photo.default_output(path))
+    assert attempt(written)
+    assert path.read_bytes() == before
+    path.write_bytes(b"")
+    with pytest.raises(BadPhoto, match="is empty"):
+        photo.read(path)

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from photochrom import metadata, provenance, xmp
+from photochrom.photo import Photo
+
+RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
+IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
+MM = "{http://ns.adobe.com/xap/1.0/mm/}"
+XAP = "{http://ns.adobe.com/xap/1.0/}"
+EVENT = "{http://ns.adobe.com/xap/1.0/sType/ResourceEvent#}"
+PRINT = "http://cv.iptc.org/newscodes/digitalsourcetype/print"
+
+PIXEL = Photo(__import__("numpy").zeros((2, 2, 3), "uint8"))
+
+
+def packet(attributes: str = "", inside: str = "", about: str = "") -> bytes:
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="Some Catalogue 9">\n'
+        '<!-- kept -->\n<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n'
+        f'<r:Description r:about="{about}" xmlns:dc="http://purl.org/dc/elements/1.1/"\n'
+        '  xmlns:ext="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"\n'
+        '  xmlns:xmp="http://ns.adobe.com/xap/1.0/"\n'
+        '  xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"\n'
+        '  xmlns:stEvt="http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"\n'
+        f'  dc:source="line 1&#xA;line &gt; 2" {attributes}>{inside}</r:Description>\n'
+        "</r:RDF>\n</x:xmpmeta>\n" + " " * 50 + '\n<?xpacket end="w"?>'
+    ).encode()
+
+
+def note(data: bytes) -> bytes:
+    return xmp.with_note(data, tool="photochrom 1", note="colorized", source_type="urn:colour")
+
+
+def found(data: bytes) -> dict[str, list[str]]:
+    """Every property of the packet's descriptions, as an element or an attribute."""
+    values: dict[str, list[str]] = {}
+    for description in ET.fromstring(data.decode()).iter(f"{RDF}Description"):
+        for child in description:
+            values.setdefault(child.tag, []).append(child.text or "")
+        for name, value in description.attrib.items():
+            values.setdefault(name, []).append(value)
+    return values
+
+
+def events(data: bytes) -> list[dict[str, str]]:
+    root = ET.fromstring(data.decode())
+    return [
+        {part.tag.removeprefix(EVENT): part.text or "" for part in item}
+        for history in root.iter(f"{MM}History")
+        for item in history.iter(f"{RDF}li")
+    ]
+
+
+def test_a_new_packet():
+    data = note(b"")
+    assert data.startswith(b"<?xpacket begin=")
+    assert found(data)[f"{IPTC}DigitalSourceType"] == ["urn:colour"]
+    assert found(data)[f"{XAP}CreatorTool"] == ["photochrom 1"]
+    assert events(data) == [
+        {"action": "edited", "softwareAgent": "photochrom 1", "parameters": "colorized"}
+    ]
+
+
+def test_every_other_byte_stays():
+    before = packet(about="uuid:1&amp;2")
+    after = note(before)
+    end = before.index(b"</r:RDF>")
+    assert after.startswith(before[:end])
+    assert after.endswith(before[end:])
+    assert found(after)[f"{RDF}about"] == ["uuid:1&2"] * 2  # or they would be two resources
+    assert note(before + bytes(100)) == after  # as some programs pad it
+
+
+@pytest.mark.parametrize(
+    ("attributes", "inside"),
+    [
+        (f"ext:DigitalSourceType='{PRINT}'", ""),
+        ("", f"<ext:DigitalSourceType>{PRINT}</ext:DigitalSourceType><dc:rights/>"),
+    ],
+)
+def test_a_source_type_is_replaced_and_remembered(attributes, inside):
+    data = note(packet(attributes, inside))
+    assert found(data)[f"{IPTC}DigitalSourceType"] == ["urn:colour"]
+    assert events(data)[0]["parameters"] == f"colorized; digital source type before: {PRINT}"
+    twice = note(data)
+    assert found(twice)[f"{IPTC}DigitalSourceType"] == ["urn:colour"]
+    assert [event["parameters"] for event in events(twice)][1] == "colorized"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "inside"),
+    [('xmp:CreatorTool="Scan 3"', ""), ("", "<xmp:CreatorTool>Scan 3</xmp:CreatorTool>")],
+)
+def test_the_first_tool_stays(attributes, inside):
+    assert found(note(packet(attributes, inside)))[f"{XAP}CreatorTool"] == ["Scan 3"]
+
+
+def test_history_is_continued():
+    old = "<r:li r:parseType='Resource'><stEvt:action>created</stEvt:action></r:li>"
+    data = note(packet(inside=f"<xmpMM:History><r:Seq>{old}</r:Seq></xmpMM:History>"))
+    assert [event["action"] for event in events(data)] == ["created", "edited"]
+    for empty in ("<xmpMM:History/>", "<xmpMM:History><r:Seq/></xmpMM:History>"):
+        data = note(packet(inside=empty))
+        assert len(found(data)[f"{MM}History"]) == 1
+        assert [event["action"] for event in events(data)] == ["edited"]
+    elsewhere = f"<xmpMM:Ingredients><r:Bag><r:li><xmpMM:History><r:Seq>{old}</r:Seq>"
+    elsewhere += "</xmpMM:History></r:li></r:Bag></xmpMM:Ingredients>"
+    assert len(events(note(packet(inside=elsewhere)))) == 2
+
+
+BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><x>&b;</x>'
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"<x:xmpmeta",
+        b"no xml at all",
+        b'<a xmlns="adobe:ns:meta/"/>',
+        b'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>',
+        packet()[:-200],
+        packet().replace(b"kept", b"\xff\xfe"),
+        packet().decode().encode("utf-16"),
+        BOMB,
+        b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>',
+    ],
+)
+def test_a_broken_packet_is_refused_and_kept(broken):
+    with pytest.raises(xmp.Broken):
+        note(broken)
+    marked = provenance.marked(replace(PIXEL, xmp=broken), "photochrom 1", "toy 2")
+    assert marked.xmp == broken
+    assert metadata.load(marked.exif)[11] == "photochrom 1"
+
+
+def test_deep_and_long_packets_take_no_time():
+    start = time.process_time()
+    with pytest.raises(xmp.Broken):
+        note(b"<a>" * 100_000)
+    note(packet(inside="<dc:x>" * 20_000 + "</dc:x>" * 20_000))
+    note(packet("a='" + "&#xA;" * 300_000 + "'"))
+    assert time.process_time() - start < 5
+
+
+def test_the_scanner_keeps_its_name():
+    exif = metadata.dump({305: "ScanMaster 3"})
+    marked = provenance.marked(replace(PIXEL, exif=exif), "photochrom 1", "toy 2")
+    assert metadata.load(marked.exif) == {305: "ScanMaster 3", 11: "photochrom 1"}
+    assert metadata.load(provenance.marked(PIXEL, "photochrom 1", "toy 2").exif) == {
+        305: "photochrom 1",
+        11: "photochrom 1",
+    }
+    said = ("Software", "colorized by photochrom 1, model toy 2")
+    assert marked.text == (said,)
+    assert provenance.marked(marked, "photochrom 1", "toy 2").text == (said,)
