@@ -420,6 +420,15 @@ def test_what_are_no_results_is_refused(tmp_path, text):
         Results.read(path)
 
 
+@pytest.mark.parametrize("damage", [{"tallies": []}, {"tallies": {}}, {"scores": []}])
+def test_results_that_are_half_there_are_refused(tmp_path, damage):
+    path = tmp_path / "figures.json"
+    measure({"pink": pink}).write(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    with pytest.raises(BadData, match=r"figures.json holds no results"):
+        Results.read(path)
+
+
 # --- colours over the whole set, painters of RGB, rows of several evaluations ---------------
 
 

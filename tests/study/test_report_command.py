@@ -22,10 +22,10 @@ def run(*arguments):
 def trained(workshop, album, make_model, tmp_path):
     """A run whose model.onnx paints what its figures were measured of."""
     from photochrom.colorizer import Colorizer
-    from photochrom.commands.measure import _painted
+    from photochrom.commands.measure import painted
 
     model = make_model("painter", offset=(12.0, -20.0))
-    paint = partial(_painted, Colorizer(model), None)
+    paint = partial(painted, Colorizer(model), None)
     folder = workshop.run(album, tmp_path / "runs" / "unet-lab", paint, size=64)
     shutil.copy(model, folder / "model.onnx")
     return folder

@@ -67,6 +67,8 @@ def evaluate(
     if perceptual:
         with needs("train"):
             from photochrom.training import judges
+    # Whatever folder it is called from, the same photos have the same names.
+    data = tuple(path.resolve() for path in data)
     sources = shards.find(data)
     if held_out is not None:
         sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
@@ -84,7 +86,7 @@ def evaluate(
             protocol=protocol,
             judges=judges.summon(perceptual) if perceptual else (),
             models={next(iter(one.rows)): one.facts for one in asked},
-            sources=[str(path.resolve()) for path in data],
+            sources=[str(path) for path in data],
             total=len(sources[:most]),
         )
     finally:
@@ -142,12 +144,12 @@ def _asked(model: str, vivid: Sequence[float], hints: Sequence[int]) -> _Asked:
     settings: dict[str, float | None] = {f"{name}, vivid {value:g}": value for value in vivid}
     settings = settings or {name: None}
     rows: dict[str, Callable[[Any], Any]] = {
-        row: partial(_painted, colorizer, value) for row, value in settings.items()
+        row: partial(painted, colorizer, value) for row, value in settings.items()
     }
     first = next(iter(settings))
-    hinted = {first: partial(_painted, colorizer, settings[first])} if hints else {}
+    hinted = {first: partial(painted, colorizer, settings[first])} if hints else {}
     if "rgb" in colorizer.model.outputs:
-        rows[f"{name}, own RGB"] = partial(_repainted, colorizer)
+        rows[f"{name}, own RGB"] = partial(repainted, colorizer)
     facts = {k: v for k, v in colorizer.model.metadata.items() if k != "centres"}
     return _Asked(name, rows, hinted, facts, run)
 
@@ -162,12 +164,12 @@ def _keep(results: Results, asked: Sequence[_Asked], hints: Sequence[int]) -> No
             results.only([*one.rows, *told]).write(one.run / "evaluation.json")
 
 
-def _painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any = None) -> Any:
+def painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any = None) -> Any:
     """What the study asks, ``(1, 1, H, W)`` and spots to ``(1, 2, H, W)``, as the tool does it."""
     return colorizer.paint(L[0, 0], spots, vivid=vivid)[None]
 
 
-def _repainted(colorizer: Colorizer, L: Any) -> Any:
+def repainted(colorizer: Colorizer, L: Any) -> Any:
     """The picture a model paints by itself, ``(1, 3, H, W)``: made at its size, scaled to L's."""
     import cv2
     import numpy as np

@@ -78,15 +78,15 @@ def _painters(runs: Iterable[Run]) -> tuple[dict[str, Painter], list[str]]:
 
 
 def _rows_of(run: Run, colorizer: Any) -> Mapping[str, Painter]:
-    from photochrom.commands.measure import _painted, _repainted
+    from photochrom.commands.measure import painted, repainted
 
     painters = {}
     for row in run.rows:
         _, _, vivid = row.partition(", vivid ")
         if row == run.own_rgb:
-            painters[row] = partial(_repainted, colorizer)
+            painters[row] = partial(repainted, colorizer)
         else:
-            painters[row] = partial(_painted, colorizer, float(vivid) if vivid else None)
+            painters[row] = partial(painted, colorizer, float(vivid) if vivid else None)
     return painters
 
 

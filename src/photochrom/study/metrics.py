@@ -262,7 +262,13 @@ def bootstrap_interval(
     """
     sample = np.asarray(values, np.float64)
     draw = np.random.default_rng(seed)
-    means = [sample[draw.integers(len(sample), size=len(sample))].mean() for _ in range(resamples)]
+    at_a_time = max(1, 1_000_000 // len(sample))  # bounds the memory
+    means = [
+        sample[
+            draw.integers(len(sample), size=(min(at_a_time, resamples - done), len(sample)))
+        ].mean(1)
+        for done in range(0, resamples, at_a_time)
+    ]
     tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
+    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
     return float(low), float(high)

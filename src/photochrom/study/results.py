@@ -220,7 +220,7 @@ class Results:
             )
             if not results.scores or not {*results.rows, TRUTH} <= results.tallies.keys():
                 raise ValueError("half of it is missing")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadData(f"{path} holds no results ({error}): evaluate anew.") from error
         return results
 
