@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom import color, colorizer, model
+import photochrom
+from photochrom import color, colorizer, metadata, model, photo
 from photochrom import hints as hint_files
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
@@ -531,3 +532,39 @@ def test_what_a_model_does_not_tell_is_said(make_model: MakeModel, ask, words):
     photo = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
     with pytest.raises(BadOption, match=words + ".*: use a model that does"):
         ask(Colorizer(make_model()), photo)
+
+
+# --- pages, and what the result says of itself ------------------------------------------------
+
+
+def test_every_page_of_bytes_and_paths(toy_pages, make_model, tmp_path):
+    colorizer = Colorizer(make_model(offset=(30, 0), metadata={"name": "toy", "version": "3"}))
+    assert colorizer.name == "toy 3"
+    pages = list(photo.pages(colorizer.colorize(toy_pages)))
+    assert [np.ptp(page.pixels, axis=2).max() > 10 for page in pages] == [True, True]
+    (tmp_path / "scan.tif").write_bytes(toy_pages)
+    written = colorizer.colorize(tmp_path / "scan.tif")
+    assert [page.pictures for page in photo.pages(written)] == [2, 2]
+    note = f"photochrom {photochrom.__version__}, model toy 3"
+    assert all(note.encode() in page.xmp for page in photo.pages(written))
+    with pytest.raises(BadOption, match="Hints are for one page, and there are 2"):
+        colorizer.colorize(toy_pages, hints=[Hint(1, 1, (5, 5))])
+
+
+@pytest.fixture
+def toy_pages(scene) -> bytes:
+    return photo.encode([photo.read(scene), photo.read(255 - scene)], "TIFF")
+
+
+def test_strip_and_mark(make_model, scene):
+    colorizer = Colorizer(make_model())
+    source = photo.encode(Photo(scene, exif=metadata.dump({315: "Ansel"})), "JPEG")
+
+    def tags(**options) -> dict:
+        return metadata.load(photo.read(colorizer.colorize(source, **options)).exif)
+
+    tool = f"photochrom {photochrom.__version__}"
+    assert tags() == {315: "Ansel", 305: tool, 11: tool}
+    assert tags(strip=True) == {305: tool, 11: tool}
+    assert tags(mark=False) == tags(strength=0) == {315: "Ansel"}
+    assert tags(strip=True, mark=False) == {}

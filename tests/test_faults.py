@@ -111,7 +111,7 @@ def test_flipped_bits(name):
         attempt(bytes(data))
 
 
-@settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 @pytest.mark.slow
 def test_fuzz(data):
