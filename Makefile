@@ -8,7 +8,7 @@ BIN := .venv/bin
 .PHONY: demo test clean
 
 demo: .venv/demo
-	$(BIN)/photochrom colorize "$(PHOTO)" --out demo --force
+	$(BIN)/photochrom colorize "$(PHOTO)" --out demo --recolor --force
 	$(BIN)/photochrom sheet "$(PHOTO)" --out demo/sheet.jpg --force
 	@echo "Before and after, side by side: demo/sheet.jpg"
 
