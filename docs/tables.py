@@ -1,7 +1,8 @@
 """Fill the tables of README.md, docs/ and the models' cards from the figures of evaluations.
 
     photochrom evaluate hintnet --data test.tar --json figures.json
-    python docs/tables.py keep figures.json hintnet    # the rows' figures to docs/figures/
+    python docs/tables.py keep hintnet figures.json    # the rows' figures to docs/figures/
+    python docs/tables.py keep study runs/*/evaluation.json "unet-lab=unet-lab (reduced: 64 px)"
     python docs/tables.py                              # fill all tables anew
 
 A table stands between ``<!-- table hintnet scores -->`` and ``<!-- table end -->``; headings may be
@@ -15,6 +16,7 @@ import json
 import re
 import sys
 from dataclasses import asdict
+from functools import reduce
 from pathlib import Path
 
 from photochrom.study import tables
@@ -27,10 +29,15 @@ TABLE = re.compile(
 )
 
 
-def keep(source: Path, name: str) -> None:
-    """Keep the rows of an evaluation, without its photos, for the documents."""
-    results = Results.read(source)
-    rows = [asdict(row) for row in results.summary]
+def keep(name: str, sources: list[str]) -> None:
+    """Keep the rows of evaluations, without their photos, for the documents.
+
+    ``row=label`` among the sources calls a row by what has to be known of it.
+    """
+    files = [source for source in sources if "=" not in source]
+    labels = dict(source.split("=", 1) for source in sources if "=" in source)
+    results = reduce(Results.joined, map(Results.read, files))
+    rows = [asdict(row) | {"name": labels.get(row.name, row.name)} for row in results.summary]
     content = {"caption": results.caption, "rows": rows}
     FIGURES.mkdir(exist_ok=True)
     (FIGURES / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
@@ -80,8 +87,8 @@ def documents() -> list[Path]:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["keep", source, name]:
-            keep(Path(source), name)
+        case ["keep", name, *sources]:
+            keep(name, sources)
         case []:
             for path in documents():
                 path.write_text(fill(path.read_text("utf-8")), "utf-8")

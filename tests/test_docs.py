@@ -40,7 +40,7 @@ def test_a_table_is_filled_from_what_was_kept(tables, monkeypatch, tmp_path):
         progress=False,
     )
     results.write(tmp_path / "all.json")
-    tables.keep(tmp_path / "all.json", "mine")
+    tables.keep("mine", [str(tmp_path / "all.json"), "constant=one colour"])
     assert "0.png" not in json.dumps(json.loads((tmp_path / "figures/mine.json").read_text()))
     text = (
         "Before.\n<!-- table mine scores: colorizer; PSNR, dB -->\nold\n<!-- table end -->\n"
@@ -50,6 +50,7 @@ def test_a_table_is_filled_from_what_was_kept(tables, monkeypatch, tmp_path):
     assert tables.fill(filled) == filled
     assert f"| grey | {results.summary[0].psnr_mean:.2f} |" in filled
     assert "| 0 | +0.00 |\n| 3 |" in filled
+    assert "| one colour |" in filled
     assert "old" not in filled
     assert filled.startswith("Before.")
     assert filled.endswith("After.")
