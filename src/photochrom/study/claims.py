@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 from photochrom.color import STUDY_GRID
 from photochrom.study.compare import Of, Verdict, colour, difference, gains, jump, psnr
@@ -151,26 +151,24 @@ def _memory(bins: Run, lab: Run) -> Finding:
 
 
 def _bytes(n: float) -> str:
-    return f"{n / 1e9:.2f} GB" if n >= 1e9 else f"{n / 1e6:.1f} MB"
+    return f"{n / 1e9:.2f} GB" if n >= 1e9 else f"{n / 1e6:.3g} MB"
 
 
 # --- the mix of losses --------------------------------------------------------------------------
 
 
 def ablation(study: Study) -> dict[float, Run]:
-    """Runs of one model that differ in alpha, in its order: the largest such family there is."""
-    families: list[dict[float, Run]] = []
-    for model in MIXED:
-        family: dict[float, Run] = {}
-        for run in study.runs:
-            if run.trained and run.model == model:
-                alpha = float(run.experiment["alpha"])
-                family[alpha] = min(
-                    family.get(alpha, run), run, key=lambda run: bool(study.mark(run))
-                )
-        families.append(dict(sorted(family.items())))
-    largest = max(families, key=len)
-    return largest if len(largest) > 1 else {}
+    """Runs that differ in alpha alone, in its order: the largest such family there is."""
+    families: dict[tuple[Any, ...], dict[float, Run]] = {}
+    for run in study.runs:
+        if run.trained and run.model in MIXED:
+            alike = (
+                run.model,
+                *(run.experiment.get(key) for key in ("size", "batch", "lr", "epochs")),
+            )
+            families.setdefault(alike, {}).setdefault(float(run.experiment["alpha"]), run)
+    largest = max(families.values(), key=len, default={})
+    return dict(sorted(largest.items())) if len(largest) > 1 else {}
 
 
 def _mixes(study: Study) -> Claim:
@@ -182,12 +180,6 @@ def _mixes(study: Study) -> Claim:
         return Claim(title, (Finding("not measured", text),))
     findings = [*_ends(study, runs), *_middle(study, runs)]
     caveat = _marks(study, tuple(runs.values()))
-    kept = ("size", "batch", "lr", "epochs")
-    if any(
-        any(a.experiment.get(k) != b.experiment.get(k) for k in kept)
-        for a, b in pairwise(runs.values())
-    ):
-        caveat = f"These runs differ in more than alpha. {caveat}"
     return Claim(title, tuple(findings), caveat)
 
 
