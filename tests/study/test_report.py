@@ -81,7 +81,7 @@ def the_four(run, folder, paints):
         run(folder / "cnn-rgb", paints.flat(2, 6), rgb=paints.own_rgb),
         run(folder / "unet-rgb", paints.flat(4, 8), rgb=paints.own_rgb),
         run(folder / "unet-lab", paints.flat(3, 9), size=64, log=short),
-        run(folder / "lab-mse", paints.flat(1, 5), model="unet-lab", alpha=1.0),
+        run(folder / "lab-mse", paints.flat(1, 5), model="unet-lab", alpha=1.0, size=64),
         run(folder / "unet-bins", paints.stepped, log=colourful),
     ]
 
@@ -146,7 +146,10 @@ def test_reduced_runs_are_marked_in_their_row_and_nobody_else(written):
     assert told["unet-lab"][1:] == ["reduced: 64 px instead of 512, 1.3 of 15 epochs"]
     assert told["cnn-rgb"] == ["96 px · batch 512 · 20 epochs · 0.7 MSE + 0.3 L1"]
     assert told["unet-bins"] == ["512 px · batch 16 · 20 epochs · class-weighted cross-entropy"]
-    assert told["lab-mse"] == ["unet-lab · 512 px · batch 16 · 15 epochs · MSE alone"]
+    assert told["lab-mse"] == [
+        "unet-lab · 64 px · batch 16 · 15 epochs · MSE alone",
+        "reduced: 64 px instead of 512",
+    ]
     assert told["cnn-rgb, own RGB"][0].endswith("the picture the network paints")
     original = {name: beside for name, (beside, _) in rows(page, "original").items()}
     assert original["unet-lab"][1:] == ["reduced: 64 px instead of 512, 1.3 of 15 epochs"]

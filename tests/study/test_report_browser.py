@@ -56,7 +56,8 @@ def page(workshop, tmp_path_factory):
         workshop.run(album, folder / "a-rather-long-name-of-a-run-that-nobody-broke",
                      model="cnn-rgb", rgb=paints.own_rgb),
         workshop.run(album, folder / "unet-lab", size=64),
-        workshop.run(album, folder / "lab-mse", paints.flat(1, 5), model="unet-lab", alpha=1.0),
+        workshop.run(album, folder / "lab-mse", paints.flat(1, 5),
+                     model="unet-lab", alpha=1.0, size=64),
         workshop.run(album, folder / "unet-bins", paints.stepped),
     ]  # fmt: skip
     study = gather(runs, workshop.presets)
