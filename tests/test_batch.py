@@ -52,7 +52,7 @@ def test_a_result_may_have_another_format_than_its_photo(tmp_path):
 
 def test_folders_are_mirrored(album, tmp_path):
     out = tmp_path / "out"
-    targets = [target for _, target in batch.jobs([album, album / "b.jpg"], out)]
+    targets = [job.target for job in batch.jobs([album, album / "b.jpg"], out)]
     assert targets == [out / "a.PNG", out / "b.jpg", out / "sub" / "c.tif"]
 
 
@@ -68,13 +68,13 @@ def test_two_photos_never_share_a_target(album, tmp_path):
 
 
 def test_a_photo_named_twice_is_coloured_once(album):
-    assert batch.jobs([album / "b.jpg", album / "b.jpg"], None) == [(album / "b.jpg", None)]
+    (job,) = batch.jobs([album / "b.jpg", album / "b.jpg"], None)
+    assert job == (album / "b.jpg", album / "b.color.jpg", None, "")
 
 
 def test_one_photo_may_name_its_file(album, tmp_path):
-    assert batch.jobs([album / "b.jpg"], tmp_path / "x.png") == [
-        (album / "b.jpg", tmp_path / "x.png")
-    ]
+    (job,) = batch.jobs([album / "b.jpg"], tmp_path / "x.png")
+    assert job == (album / "b.jpg", tmp_path / "x.png", None, "")
     with pytest.raises(BadOption, match="name a folder"):
         batch.jobs([album], tmp_path / "x.png")
 

@@ -48,6 +48,11 @@ def album(tmp_path: Path, scene) -> Path:
     return folder
 
 
+def results(folder: Path) -> list[str]:
+    found = [p for p in folder.rglob("*") if p.is_file() and ".photochrom" not in p.parts]
+    return sorted(p.relative_to(folder).as_posix() for p in found)
+
+
 def test_importing_loads_neither_torch_nor_the_engine():
     code = (
         "import sys, photochrom; print(sorted({'torch', 'onnxruntime', 'cv2'} & set(sys.modules)))"
@@ -110,8 +115,7 @@ def test_output_may_go_anywhere(album, model):
 def test_a_folder_is_mirrored(album, model, tmp_path):
     out = tmp_path / "out"
     assert run("colorize", album, "-o", out, "--model", model) == 0
-    written = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
-    assert written == ["one.png", "summer/two.jpg"]
+    assert results(out) == ["one.png", "summer/two.jpg"]
     assert Image.open(out / "summer" / "two.jpg").size == (48, 64)
 
 
@@ -145,7 +149,7 @@ def test_a_bad_photo_does_not_stop_the_others(album, model, tmp_path, capsys):
     assert "broken.jpg" in said.err
     assert "empty.jpg" in said.err
     assert "2 of 4 photos failed" in said.err
-    assert sorted(p.name for p in out.rglob("*.*")) == ["one.png", "two.jpg"]
+    assert results(out) == ["one.png", "summer/two.jpg"]
 
 
 def test_what_is_wrong_is_said_in_one_sentence(album, model, tmp_path, capsys):
@@ -214,10 +218,6 @@ def photo(album, scene) -> Path:
     return album / "one.png"
 
 
-def written(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-
-
 def hint_file(folder: Path, *hints: dict[str, object], **more: object) -> Path:
     file = folder / "hints.json"
     file.write_text(json.dumps({"hints": hints} | more))
@@ -236,11 +236,11 @@ def test_hints_are_honoured(photo, able, tmp_path):
 
 def test_hints_are_for_one_photo(album, photo, able, tmp_path, capsys):
     given = hint_file(tmp_path, {"x": 1, "y": 1, "color": "red"})
-    before = written(album)
+    before = results(album)
     for photos in ([album], [photo, album / "summer" / "two.jpg"]):
         assert run("colorize", *photos, "--model", able, "--hints", given) == 2
         assert "is for one photo, but there are 2: name that one" in capsys.readouterr().err
-    assert written(album) == before
+    assert results(album) == before
     (album / "summer" / "two.jpg").unlink()
     assert run("colorize", album, "--model", able, "--hints", given) == 0  # a folder of one
 
@@ -270,11 +270,11 @@ def test_hints_that_are_wrong_write_nothing(photo, able, tmp_path, capsys, comma
 
 
 def test_samples_are_numbered_files_that_differ(photo, able, capsys):
-    before = set(written(photo.parent))
+    before = set(results(photo.parent))
     assert run("colorize", photo, "--model", able, "--samples", 3, "--seed", 4) == 0
     files = [photo.with_name(f"one.color-{i}.png") for i in (1, 2, 3)]
     assert capsys.readouterr().out.split() == [str(file) for file in files]
-    assert set(written(photo.parent)) - before == {file.name for file in files}
+    assert set(results(photo.parent)) - before == {file.name for file in files}
     assert len({file.read_bytes() for file in files}) > 1
 
 
@@ -305,18 +305,18 @@ def test_samples_overwrite_nothing_unless_forced(photo, able, capsys):
     "asked", [("--samples", 0), ("--samples", 65), ("--samples", 1, "--seed", -1)]
 )
 def test_samples_that_cannot_be(photo, able, asked, capsys):
-    before = written(photo.parent)
+    before = results(photo.parent)
     assert run("colorize", photo, "--model", able, *asked) == 2
     said = capsys.readouterr().err
     assert "give a number from" in said
     assert len(said.splitlines()) == 1
-    assert written(photo.parent) == before
+    assert results(photo.parent) == before
 
 
 def test_earlier_samples_are_no_photos(album, able, tmp_path):
     assert run("colorize", album, "--model", able, "--samples", 2) == 0
     assert run("colorize", album, "--model", able, "-o", tmp_path / "out") == 0
-    assert written(tmp_path / "out") == ["one.png", "summer/two.jpg"]
+    assert results(tmp_path / "out") == ["one.png", "summer/two.jpg"]
 
 
 def test_a_reference_lends_its_colours(photo, scene, able, tmp_path, capsys):
@@ -352,10 +352,10 @@ def test_a_reference_that_shows_something_else_is_said(photo, able, tmp_path, ca
 )
 def test_references_that_lend_nothing(photo, able, tmp_path, capsys, reference, code, words):
     Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
-    before = written(photo.parent)
+    before = results(photo.parent)
     assert run("colorize", photo, "--model", able, "--reference", tmp_path / reference) == code
     assert words in capsys.readouterr().err
-    assert written(photo.parent) == before
+    assert results(photo.parent) == before
 
 
 def test_a_reference_is_never_written_over(photo, able, tmp_path, capsys):
@@ -441,7 +441,7 @@ def test_a_photo_too_large_for_memory_does_not_stop_the_others(
     monkeypatch.setattr(Colorizer, "render", narrow)
     assert run("colorize", album, "-o", tmp_path / "out", "--model", able) == 1
     assert "one.png needs more memory than there is" in capsys.readouterr().err
-    assert written(tmp_path / "out") == ["summer/two.jpg"]
+    assert results(tmp_path / "out") == ["summer/two.jpg"]
 
 
 def test_an_interrupt_is_no_traceback(photo, able, capsys, monkeypatch):

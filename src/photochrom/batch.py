@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from photochrom import photo as photographs
 from photochrom.errors import BadData, BadOption, CannotWrite
 from photochrom.photo import SUFFIXES
 
 
-def jobs(photos: Sequence[Path], out: Path | None) -> list[tuple[Path, Path | None]]:
-    """Each photo with the file its result goes to; None where that is beside the photo.
+class Job(NamedTuple):
+    """A photo to colour."""
+
+    photo: Path
+    target: Path
+    """The file its result goes to."""
+    root: Path | None = None
+    """The folder of results that ``target`` lies in or below; None where it stands alone."""
+    trouble: str = ""
+    """Why it cannot even be looked for."""
+
+
+def jobs(photos: Sequence[Path], out: Path | None) -> list[Job]:
+    """What there is to do.
 
     Args:
         photos: files, and folders that are searched whole and mirrored below ``out``.
-        out: a file for a single photo, else a folder; or None.
+        out: a file for a single photo, else a folder; None for beside each photo.
 
     Raises:
         BadOption: no photos, or several for one file. BadData: a folder holds none.
@@ -25,26 +40,33 @@ def jobs(photos: Sequence[Path], out: Path | None) -> list[tuple[Path, Path | No
     into_file = out is not None and out.suffix.lower() in SUFFIXES and not out.is_dir()
     if into_file and (len(photos) != 1 or photos[0].is_dir()):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
-    found: list[tuple[Path, Path | None]] = []
+    found = []
     for given in photos:
-        for photo in inside(given, out):
-            below = photo.relative_to(given) if given.is_dir() else Path(photo.name)
-            found.append((photo, out if out is None or into_file else out / below))
+        album = given if given.is_dir() else None
+        troubles: list[Job] = []
+        for photo in inside(given, out, troubles):
+            if out is None:
+                found.append(Job(photo, photographs.default_output(photo), album))
+            elif into_file:
+                found.append(Job(photo, out))
+            else:
+                below = photo.relative_to(given) if album else Path(photo.name)
+                found.append(Job(photo, photographs.writable(out / below), out))
+        found += troubles
     found = list(dict.fromkeys(found))  # a photo that is named twice is coloured once
     _refuse_clashes(found)
     return found
 
 
-def _refuse_clashes(found: list[tuple[Path, Path | None]]) -> None:
+def _refuse_clashes(found: list[Job]) -> None:
     """Two photos for one target would lose a result."""
     taken: dict[Path, Path] = {}
-    for photo, target in found:
-        if target is not None and target in taken:
+    for job in found:
+        other = taken.setdefault(job.target, job.photo)
+        if other != job.photo and not job.trouble:
             raise BadOption(
-                f"{taken[target]} and {photo} would both become {target}: colour them apart."
+                f"{other} and {job.photo} would both become {job.target}: colour them apart."
             )
-        if target is not None:
-            taken[target] = photo
 
 
 def numbered(target: Path, versions: int | None) -> list[Path]:
@@ -68,33 +90,66 @@ def make_room(target: Path) -> None:
         ) from error
 
 
-def inside(given: Path, out: Path | None = None) -> list[Path]:
+def inside(given: Path, out: Path | None = None, troubles: list[Job] | None = None) -> list[Path]:
     """The photo itself, or every photo in the folder and its sub-folders, in a fixed order.
 
     Results are not photos: what lies below ``out``, and what is called ``<name>.color.<suffix>``
-    or ``<name>.color-1.<suffix>`` beside a ``<name>.<suffix>``, is passed over.
+    or ``<name>.color-1.<suffix>`` beside a ``<name>.<suffix>``, is passed over. So is what is
+    hidden.
+
+    Args:
+        given: a file or a folder; links in it are followed, but never in circles.
+        out: where results go.
+        troubles: gets the sub-folders that cannot be searched.
 
     Raises:
         BadData: the folder holds none.
     """
     if not given.is_dir():
         return [given]
-    found = sorted(
-        path
-        for path in given.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not _is_result(path, given, out)
-    )
-    if not found:
+    unread = [] if troubles is None else troubles
+    found = sorted(_photos(given, out, unread))
+    if not found and not unread:
         raise BadData(f"No photos in {given}: photochrom looks for {', '.join(sorted(SUFFIXES))}.")
     return found
 
 
-def _is_result(path: Path, given: Path, out: Path | None) -> bool:
-    if out is not None:
-        top, results = given.resolve(), out.resolve()
-        inside_given = results != top and results.is_relative_to(top)
-        if inside_given and path.resolve().is_relative_to(results):
-            return True
+def _photos(given: Path, out: Path | None, troubles: list[Job]) -> Iterator[Path]:
+    seen = {_identity(out)} if out is not None and out.is_dir() else set()
+    seen.discard(_identity(given))  # results that go into the album itself hide none of it
+
+    def tell(error: OSError) -> None:
+        path = Path(error.filename)
+        reason = f"{path} cannot be searched ({error.strerror}): check its permissions."
+        troubles.append(Job(path, path, trouble=reason))
+
+    for folder, folders, names in os.walk(given, onerror=tell, followlinks=True):
+        here = Path(folder)
+        try:
+            identity = _identity(here)
+        except OSError as error:  # gone since it was found
+            tell(error)
+            continue
+        if identity in seen:  # a link led back, or to the results
+            folders.clear()
+            continue
+        seen.add(identity)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        present = set(names)
+        for name in names:
+            path = here / name
+            if _is_photo(path, present):
+                yield path
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    known = path.stat()
+    return known.st_dev, known.st_ino
+
+
+def _is_photo(path: Path, present: set[str]) -> bool:
+    if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+        return False
     stem = re.sub(r"\.color(-\d+)?$", "", path.stem)
     kinds = {path.suffix, *SUFFIXES, *map(str.upper, SUFFIXES)}
-    return stem != path.stem and any(path.with_name(stem + kind).exists() for kind in kinds)
+    return stem == path.stem or not any(stem + kind in present for kind in kinds)

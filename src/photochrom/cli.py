@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -10,7 +11,8 @@ import tyro
 from tyro.conf import CascadeSubcommandArgs
 
 from photochrom import __version__
-from photochrom.commands.colour import colorize, palette, uncertainty
+from photochrom.commands.colorize import colorize
+from photochrom.commands.colour import palette, uncertainty
 from photochrom.commands.measure import evaluate
 from photochrom.commands.report import report
 from photochrom.commands.shared import say
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             COMMANDS,
             prog="photochrom",
             description=DESCRIPTION,
-            args=arguments,
+            args=_with_address(arguments),
             config=(CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
         )
     except PhotochromError as error:
@@ -57,3 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say("Interrupted.")
         code = 130
     sys.exit(code)
+
+
+def _with_address(arguments: Sequence[str]) -> list[str]:
+    """A bare ``--ray`` means a cluster on this machine: what follows it may be a photo."""
+    told = list(arguments)
+    if "--ray" in told:
+        after = told.index("--ray") + 1
+        address = told[after] if after < len(told) else ""
+        if not (address in ("auto", "local") or re.match(r"ray://|[\w.-]+:\d+$", address)):
+            told.insert(after, "local")
+    return told

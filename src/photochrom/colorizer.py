@@ -65,15 +65,21 @@ class Colorizer:
     Args:
         model: a path to an ONNX file, or the name of one that comes with the package.
         threads: CPU threads for the network; by default one per core.
+        device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
 
     Raises:
         BadModel: there is no such model, or it does not keep the contract.
+        BadOption: there is no such device.
     """
 
     def __init__(
-        self, model: str | os.PathLike[str] | None = None, *, threads: int | None = None
+        self,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        threads: int | None = None,
+        device: str = "auto",
     ) -> None:
-        self.model = Model(DEFAULT_MODEL if model is None else model, threads)
+        self.model = Model(DEFAULT_MODEL if model is None else model, threads, device)
 
     @property
     def name(self) -> str:

@@ -38,6 +38,10 @@ class CannotWrite(PhotochromError):
     """The result cannot be written: it exists already, or the folder does not take it."""
 
 
+class DiskFull(CannotWrite):
+    """There is no room for the result, nor for any other."""
+
+
 class Diverged(PhotochromError):
     """The training's loss is no longer a finite number."""
 

@@ -36,6 +36,8 @@ WEIGHTS = Path(__file__).with_name("weights")
 CLONE = Path(__file__).parents[2] / "models"
 """Models that are kept in the repository and not in the package: the study's."""
 DEFAULT_MODEL = "hintnet"
+DEVICES = "auto", "cpu", "cuda"
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 def available() -> list[str]:
@@ -55,15 +57,18 @@ class Model:
     Args:
         model: a path to an ONNX file, or the name of one that comes with the package.
         threads: CPU threads for the network; by default one per core.
+        device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
 
     Raises:
         BadModel: there is no such model, or it does not keep the contract.
-        BadOption: no such number of threads.
+        BadOption: no such number of threads, or no such device.
     """
 
-    def __init__(self, model: str | os.PathLike[str], threads: int | None = None) -> None:
+    def __init__(
+        self, model: str | os.PathLike[str], threads: int | None = None, device: str = "auto"
+    ) -> None:
         self.path = _find(model)
-        self._session = _load(self.path, threads)
+        self._session = _load(self.path, threads, device)
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         """What the model says of itself: name, version, licence and the like."""
         self.multiple = self._pixels("multiple", 32)
@@ -211,9 +216,24 @@ def _find(model: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _load(path: Path, threads: int | None) -> ort.InferenceSession:
+def _providers(device: str) -> list[str]:
+    """What the runtime may compute with."""
+    if device not in DEVICES:
+        raise BadOption(f"device is {device}: take one of {', '.join(DEVICES)}.")
+    if device == "cpu" or _CUDA not in ort.get_available_providers():
+        if device == "cuda":
+            raise BadOption(
+                "device is cuda, but this onnxruntime cannot use one: pip install onnxruntime-gpu "
+                "in place of onnxruntime, or take cpu."
+            )
+        return [_CPU]
+    return [_CUDA, _CPU]
+
+
+def _load(path: Path, threads: int | None, device: str) -> ort.InferenceSession:
     if threads is not None and threads < 1:
         raise BadOption(f"threads is {threads}: give 1 or more.")
+    providers = _providers(device)
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0  # 0: one per core
@@ -221,12 +241,15 @@ def _load(path: Path, threads: int | None) -> ort.InferenceSession:
     # Its threads would go on spinning for work, and slow whatever numpy does with their answer.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(path, options, providers=providers)
     except Exception as error:  # the runtime has an exception of its own for every cause
         reason = str(error).splitlines()[0]
         raise BadModel(
             f"{path} cannot be loaded as an ONNX model ({reason}): export or fetch it again."
         ) from error
+    if device == "cuda" and _CUDA not in session.get_providers():  # it falls back without a word
+        raise BadOption("device is cuda, but no GPU answers: check its driver, or take cpu.")
+    return session
 
 
 def _pad(planes: Array, multiple: int, mode: Any) -> Array:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -185,7 +185,12 @@ def writable(target: Path) -> Path:
 
 
 def write(
-    photo: Photo | Iterable[Photo], target: str | os.PathLike[str], *, force: bool = False
+    photo: Photo | Iterable[Photo],
+    target: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    part: Path | None = None,
+    seal: Callable[[Path], object] | None = None,
 ) -> Path:
     """Write a photo in the format of the target's suffix: the whole file, or none.
 
@@ -193,6 +198,8 @@ def write(
         photo: what to write; several are the pages of a TIFF, and taken one at a time.
         target: the file to make.
         force: replace a file that exists; even so never the file the photo was read from.
+        part: the file's name until it is finished, on the same disk; by default one beside it.
+        seal: is shown the finished file before it gets its name.
 
     Returns:
         The target.
@@ -204,11 +211,11 @@ def write(
     first = next(photos)
     name = check_target(path, first.source, force=force)
 
-    def make(part: Path) -> None:
-        with part.open("w+b") as file:
-            encoders.write(itertools.chain([first], photos), name, file)
+    def make(file: Path) -> None:
+        with file.open("w+b") as opened:
+            encoders.write(itertools.chain([first], photos), name, opened)
 
-    atomic.write(path, make)
+    atomic.write(path, make, force=force, part=part, seal=seal)
     return path
 
 
@@ -228,9 +235,7 @@ def check_target(target: Path, source: Path | None, *, force: bool) -> str:
     if source is not None and source.exists() and target.samefile(source):
         raise CannotWrite(f"{target} is the photo itself: choose another name for the result.")
     if not force:
-        raise CannotWrite(
-            f"{target} exists already: choose another name, or replace it by force (--force)."
-        )
+        raise atomic.exists(target)
     return name
 
 

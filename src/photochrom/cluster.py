@@ -1,0 +1,242 @@
+"""Many photos on many machines, by Ray Data; photos and results may be URLs that fsspec knows.
+
+Every machine needs photochrom, and the same view of what is given as a path. A photo whose machine
+dies is coloured again by another; its result is written whole or not at all and has one name, so
+it comes out once. What is done is known to the ledger of the folder of results, or where that is a
+URL to a small file for each photo in ``.photochrom/`` below it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import posixpath
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fsspec
+import ray
+
+from photochrom import batch
+from photochrom.batch import Job
+from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
+from photochrom.ledger import FOLDER, Ledger
+from photochrom.photo import SUFFIXES, writable
+from photochrom.pool import Ledgers
+from photochrom.work import Order, Outcome, Worker
+
+BLOCKS = 4096
+"""Parts at most that the photos are handed out in: what a dying machine loses is one of them."""
+
+
+class Task(NamedTuple):
+    """A photo to colour, anywhere."""
+
+    photo: str
+    target: str
+    root: str | None
+    trouble: str = ""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it has to be fetched, or its result sent."""
+        return "://" in self.photo or "://" in self.target
+
+
+def listing(photos: Sequence[str], out: str | None) -> list[Task]:
+    """What there is to do; as :func:`photochrom.batch.jobs`, with URLs of photos and of folders.
+
+    Raises:
+        BadOption, BadData: as there; or a URL cannot be looked at.
+    """
+    there = [given for given in photos if "://" in given]
+    here = [Path(given) for given in photos if "://" not in given]
+    if there and out is None:
+        raise BadOption("Photos from a URL need a place for the results: name one with -o.")
+    if out is not None and "://" in out:
+        base, found = Path("/"), batch.jobs(here, Path("/")) if here else []
+        tasks = [
+            Task(_whole(job.photo), _below(out, job.target.relative_to(base)), out) for job in found
+        ]
+    else:
+        found = batch.jobs(here, None if out is None else Path(out)) if here else []
+        tasks = [
+            Task(_whole(job.photo), _whole(job.target), _root(job.root), job.trouble)
+            for job in found
+        ]
+    for url in there:
+        tasks += [
+            Task(photo, _below(out or "", writable(Path(name))), out) for photo, name in _at(url)
+        ]
+    return tasks
+
+
+def run(
+    tasks: Sequence[Task], order: Order, address: str, workers: int | None = None
+) -> Iterator[Outcome]:
+    """What comes of each photo, as it comes.
+
+    Args:
+        tasks: the photos.
+        order: what to do with every one.
+        address: of the cluster, as ``ray.init`` takes it; "local" for one on this machine.
+        workers: at most so many; by default as many as there are cores.
+
+    Raises:
+        BadOption: there is no cluster at the address, or the order cannot be carried out.
+    """
+    Worker(order)  # so that what is wrong with the order is said here and once
+    order = replace(order, **{
+        name: path.absolute()
+        for name in ("hints", "reference")
+        if (path := getattr(order, name)) is not None
+    })  # fmt: skip
+    try:
+        ray.init(
+            address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise BadOption(f"No Ray cluster answers at {address}: check the address.") from error
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    most = max(1, min(workers or cores, len(tasks)))
+    blocks = min(len(tasks), BLOCKS)
+    rows = ray.data.from_items([task._asdict() for task in tasks], override_num_blocks=blocks)
+    told = rows.map(
+        _Colourist,  # type: ignore[arg-type]  # a class whose instances are called
+        fn_constructor_args=(order,),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+        num_cpus=1,
+    )
+    for row in told.iter_rows():
+        yield Outcome(
+            row["photo"], row["state"], tuple(row["results"]), row["words"], row["seconds"]
+        )
+
+
+class _Colourist:
+    """A worker on some machine of the cluster."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.worker = Worker(order, threads=1)
+        self.ledgers = Ledgers()
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        task = Task(**row)
+        try:
+            outcome = self._remote(task) if task.remote else self._local(task)
+        except PhotochromError as error:  # one that would stop a run on a single machine
+            outcome = Outcome(task.photo, "failed", (), str(error), 0.0)
+        return outcome._asdict() | {"results": list(outcome.results)}
+
+    def _local(self, task: Task) -> Outcome:
+        root = None if task.root is None else Path(task.root)
+        job = Job(Path(task.photo), Path(task.target), root, task.trouble)
+        return self.worker(job, self.ledgers[root])
+
+    def _remote(self, task: Task) -> Outcome:
+        """Fetch the photo, colour it here, and send the result, if that was not done before."""
+        done = _Done(task, self.worker.wish)
+        if done:
+            return Outcome(task.photo, "skipped", (task.target,), "", 0.0)
+        if not self.order.force and not done.begun and _exists(task.target):
+            raise CannotWrite(
+                f"{task.target} exists already: choose another folder, or replace it (--force)."
+            )
+        with tempfile.TemporaryDirectory() as name:
+            photo = Path(name) / posixpath.basename(task.photo)
+            target = Path(name) / "result" / posixpath.basename(task.target)
+            _copy(task.photo, str(photo))
+            outcome = self.worker(Job(photo, target), Ledger(None))
+            words = outcome.words.replace(str(photo), task.photo)
+            if outcome.state != "done":
+                return outcome._replace(photo=task.photo, words=words)
+            done.note()
+            _copy(str(target), task.target)
+        return outcome._replace(photo=task.photo, results=(task.target,), words=words)
+
+
+class _Done:
+    """Whether a task was done before: a small file beside the results says so."""
+
+    def __init__(self, task: Task, wish: str) -> None:
+        folder = _below(task.root or posixpath.dirname(task.target), FOLDER)
+        name = hashlib.sha256(task.target.encode("utf-8", "surrogateescape")).hexdigest()
+        self.path = f"{folder}/{name}.json"
+        fs, place = fsspec.url_to_fs(task.photo)
+        try:
+            told = {"wish": wish, "photo": str(fs.ukey(place))}
+        except (OSError, NotImplementedError) as error:
+            raise BadPhoto(f"{task.photo} cannot be looked at ({error}): check it.") from error
+        self.content = json.dumps(told)
+        self.begun = _exists(self.path) and _read(self.path) == self.content
+        self.whole = self.begun and _exists(task.target)
+
+    def __bool__(self) -> bool:
+        return self.whole
+
+    def note(self) -> None:
+        """Just before the result is sent."""
+        with fsspec.open(self.path, "w", auto_mkdir=True) as file:
+            file.write(self.content)
+
+
+def _at(url: str) -> list[tuple[str, str]]:
+    """The photos at a URL, each with its place below it."""
+    try:
+        fs, top = fsspec.url_to_fs(url)
+        if not fs.isdir(top):
+            return [(url, posixpath.basename(top))]
+        found = sorted(fs.find(top))
+    except (ImportError, OSError, ValueError) as error:
+        raise BadData(f"{url} cannot be looked at ({error}): check the address.") from error
+    names = [posixpath.relpath(path, top) for path in found]
+    photos = [
+        (_below(url, name), name)
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES and FOLDER not in name
+    ]
+    if not photos:
+        raise BadData(f"No photos at {url}: photochrom looks for {', '.join(sorted(SUFFIXES))}.")
+    return photos
+
+
+def _below(folder: str, name: str | Path) -> str:
+    if "://" in folder:
+        return f"{folder.rstrip('/')}/{Path(name).as_posix()}"
+    return str(Path(folder).absolute() / name)
+
+
+def _whole(path: str | Path) -> str:
+    return str(Path(path).absolute())
+
+
+def _root(folder: str | Path | None) -> str | None:
+    return None if folder is None else _whole(folder)
+
+
+def _exists(place: str) -> bool:
+    fs, path = fsspec.url_to_fs(place)
+    return bool(fs.exists(path))
+
+
+def _read(place: str) -> str:
+    with fsspec.open(place, "r") as file:
+        return str(file.read())
+
+
+def _copy(source: str, target: str) -> None:
+    try:
+        with fsspec.open(source, "rb") as read, fsspec.open(target, "wb", auto_mkdir=True) as write:
+            shutil.copyfileobj(read, write)
+    except OSError as error:
+        raise BadPhoto(f"{source} cannot be sent to {target} ({error}): check both.") from error

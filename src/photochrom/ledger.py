@@ -1,0 +1,242 @@
+"""What has been done, written down so that work that was cut off goes on where it stopped.
+
+Beside the results, in ``.photochrom/``, each process keeps a file of its own: a line of JSON for
+each photo that tells what was in it, what was wished, and which files came of it. The line is
+written when a result is finished and before it gets its name, so at whatever moment a process is
+killed, a result that has its name is known here. Results are made in that folder, too, and what a
+killed process leaves unfinished is cleared away by the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from photochrom import atomic
+from photochrom.errors import BadPhoto
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows, where age has to tell what is abandoned
+    fcntl = None  # type: ignore[assignment]
+
+FOLDER = ".photochrom"
+_ABANDONED = 86_400
+"""Seconds after which an unfinished file counts as left behind, where locks cannot tell."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file as it was."""
+
+    name: str
+    size: int
+    changed: int
+    """Nanoseconds; where it and the size are the same, the content is taken to be."""
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> Seen:
+        """Look at a file, which is called ``name`` in the ledger."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        known = path.stat()
+        return cls(name, known.st_size, known.st_mtime_ns, digest)
+
+    def still(self, path: Path) -> bool:
+        """Whether the file at ``path`` has this content."""
+        try:
+            known = path.stat()
+            if (known.st_size, known.st_mtime_ns) == (self.size, self.changed):
+                return True
+            return known.st_size == self.size and Seen.of(path, "").sha256 == self.sha256
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What came of a photo, whole or so far."""
+
+    target: str
+    """The first file it was to become."""
+    wish: str
+    """What was asked for, as a digest."""
+    photo: Seen
+    results: tuple[Seen, ...] = ()
+    passed: str = ""
+    """Why it has no results, where that is as it should be."""
+
+    @classmethod
+    def from_json(cls, line: str) -> Entry:
+        """From a line of a ledger; ValueError, KeyError or TypeError where it is none."""
+        told = json.loads(line)
+        results = tuple(Seen(**result) for result in told.pop("results"))
+        return cls(photo=Seen(**told.pop("photo")), results=results, **told)
+
+
+class Ledger:
+    """The ledger of a folder of results; threads may share it, and other processes write beside it.
+
+    Args:
+        folder: where results go, made if it is not there; None for a ledger that knows nothing.
+
+    Raises:
+        CannotWrite: the folder does not take files.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = None if folder is None else folder.absolute()
+        self._lock = threading.Lock()
+        self._entries: dict[str, list[Entry]] = {}
+        self._read: dict[Path, int] = {}
+        """How much of each file is known already, bytes."""
+        self._parts = itertools.count()
+        if self.folder is None:
+            return
+        self._name = uuid.uuid4().hex
+        try:
+            (self.folder / FOLDER).mkdir(parents=True, exist_ok=True)
+            self._clear()
+            self._file = (self.folder / FOLDER / f"{self._name}.jsonl").open("ab", buffering=0)
+            _locked(self._file)
+            self.refresh()
+        except OSError as error:
+            raise atomic.refusal(self.folder, error) from error
+
+    def close(self) -> None:
+        """Let go of the ledger's file, and of one that was never written to."""
+        if self.folder is not None:
+            empty = not self._file.tell()
+            self._file.close()
+            if empty:
+                Path(self._file.name).unlink(missing_ok=True)
+
+    def find(self, photo: Path, targets: Sequence[Path], wish: str) -> Entry | None:
+        """What came of this content on this wish, if its results are there, unchanged.
+
+        Either all of the targets, or the first few, where the process was stopped then.
+        """
+        if self.folder is None:
+            return None
+        paths = list(map(self._relative, targets))
+        with self._lock:
+            entries = self._entries.get(paths[0], [])
+        for entry in reversed(entries):
+            if (
+                entry.wish == wish
+                and [seen.name for seen in entry.results] == paths[: len(entry.results)]
+                and all(seen.still(self.folder / seen.name) for seen in entry.results)
+                and entry.photo.still(photo)
+            ):
+                return entry
+        return None
+
+    def refresh(self) -> None:
+        """Learn what other processes have done meanwhile."""
+        if self.folder is None:
+            return
+        with self._lock:
+            for path in sorted((self.folder / FOLDER).glob("*.jsonl")):
+                if path.stem != self._name:
+                    self._learn(path)
+
+    def part(self) -> Path | None:
+        """Where to make a result before it gets its name; None for beside that."""
+        if self.folder is None:
+            return None
+        return self.folder / FOLDER / f"{self._name}.{next(self._parts)}.part"
+
+    def seal(self, photo: Path, targets: Sequence[Path], wish: str) -> Callable[[Path], None]:
+        """What is to be called with each finished result, in the order of the targets.
+
+        Raises:
+            BadPhoto: the photo cannot be read.
+        """
+        if self.folder is None:
+            return lambda _: None
+        paths, seen = list(map(self._relative, targets)), _look(photo)
+        results: list[Seen] = []
+
+        def note(part: Path) -> None:
+            results.append(Seen.of(part, paths[len(results)]))
+            self._write(Entry(paths[0], wish, seen, tuple(results)))
+
+        return note
+
+    def pass_over(self, photo: Path, target: Path, wish: str, reason: str) -> None:
+        """Note that a photo is not to be coloured."""
+        if self.folder is not None:
+            self._write(Entry(self._relative(target), wish, _look(photo), passed=reason))
+
+    def _write(self, entry: Entry) -> None:
+        line = json.dumps(asdict(entry)) + "\n"  # ASCII, whatever the names
+        with self._lock:
+            self._file.write(line.encode())
+            self._entries.setdefault(entry.target, []).append(entry)
+
+    def _relative(self, target: Path) -> str:
+        return target.absolute().relative_to(self.folder or "").as_posix()
+
+    def _learn(self, path: Path) -> None:
+        with path.open("rb") as file:
+            file.seek(self._read.get(path, 0))
+            fresh = file.read()
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._read[path] = self._read.get(path, 0) + len(whole)
+        for entry in _entries(whole):
+            self._entries.setdefault(entry.target, []).append(entry)
+
+    def _clear(self) -> None:
+        """Remove what was begun by processes that are no more."""
+        assert self.folder is not None
+        for part in (self.folder / FOLDER).glob("*.part"):
+            if not _alive(part.with_name(part.name.partition(".")[0] + ".jsonl"), part):
+                part.unlink(missing_ok=True)
+
+
+def _look(photo: Path) -> Seen:
+    try:
+        return Seen.of(photo, str(photo))
+    except OSError as error:
+        raise BadPhoto(
+            f"{photo} cannot be opened ({error.strerror}): check path and permissions."
+        ) from error
+
+
+def _entries(lines: bytes) -> Iterator[Entry]:
+    for line in lines.decode("ascii", "replace").splitlines():
+        try:
+            yield Entry.from_json(line)
+        except (ValueError, KeyError, TypeError):
+            continue  # what a crash of the machine has left of a line
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Lock a file for as long as this process lives; whether that was possible."""
+    if fcntl is None:  # pragma: no cover
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _alive(ledger: Path, part: Path) -> bool:
+    """Whether the process that keeps a ledger still runs."""
+    try:
+        if fcntl is None:  # pragma: no cover
+            return time.time() - part.stat().st_mtime < _ABANDONED
+        with ledger.open("rb") as file:
+            return not _locked(file)
+    except OSError:
+        return False
