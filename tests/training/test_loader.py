@@ -17,7 +17,7 @@ def make(photos):
     """A loader of the tiny photos; any setting may be given."""
 
     def loader(chosen=range(20), **given) -> Loader:
-        usual = {"size": 32, "zoom": 0.8, "batch": 6, "hints": 0.5, "degraded": 0.5, "seed": 3}
+        usual = {"sizes": [32], "zoom": 0.8, "batch": 6, "hints": 0.5, "degraded": 0.5, "seed": 3}
         return Loader(photos, np.array(chosen), **usual | given)
 
     return loader
@@ -80,7 +80,7 @@ def test_fewer_photos_than_processes_is_one_sentence(make):
 
 def test_lab_is_that_of_the_photo(make, photos):
     """At the size and zoom of the photo a crop is a stretch of it, perhaps mirrored."""
-    loader = make(size=40, zoom=1.0)
+    loader = make(sizes=[40], zoom=1.0)
     mirrored = set()
     for step in range(3):
         for i, lab in zip(loader._photos(step), loader(step).lab, strict=True):
@@ -118,6 +118,14 @@ def test_crops_stay_between_zoom_and_the_short_side(make, monkeypatch):
     assert max(sides) <= 40
     assert len(sides) > 12
     make(zoom=0.001)(0)
+
+
+def test_steps_take_one_of_the_sizes_each(make):
+    sizes = [32, 40, 48]
+    taken = [make(sizes=sizes)(step).lab.shape[2:] for step in range(24)]
+    assert {h for h, _ in taken} == set(sizes)
+    assert all(h == w for h, w in taken)
+    assert [make(sizes=sizes, rank=1, world=2)(step).lab.shape[2:] for step in range(24)] == taken
 
 
 def test_resizing_keeps_a_plain_colour():

@@ -53,7 +53,7 @@ class Loader:
     Args:
         photos: the decoded set.
         chosen: numbers of the photos to train on.
-        size: side of the crops, pixels.
+        sizes: sides of the crops, pixels; each step takes one of them.
         zoom: smallest crop as a share of the short side.
         batch: photos a step over all ranks; not more than there are.
         hints: share of photos with hints.
@@ -68,7 +68,7 @@ class Loader:
         photos: Photos,
         chosen: npt.NDArray[np.int64],
         *,
-        size: int,
+        sizes: Sequence[int],
         zoom: float,
         batch: int,
         hints: float,
@@ -79,7 +79,7 @@ class Loader:
         device: torch.device | str = "cpu",
         resident: bool = False,
     ) -> None:
-        self.size, self.zoom, self.hints, self.seed = size, zoom, hints, seed
+        self.sizes, self.zoom, self.hints, self.seed = tuple(sizes), zoom, hints, seed
         self.degraded = degraded
         self.rank, self.world, self.device = rank, world, torch.device(device)
         self.chosen = chosen
@@ -94,7 +94,8 @@ class Loader:
         pixels = torch.from_numpy(np.asarray(photos.pixels))
         self.pixels = pixels.to(self.device) if resident else pixels
         draw = torch.Generator().manual_seed(_mix(seed, 5, 0))
-        self.noise = torch.randn(2 * size, 2 * size, generator=draw).to(self.device)
+        wide = 2 * max(self.sizes)
+        self.noise = torch.randn(wide, wide, generator=draw).to(self.device)
 
     @property
     def share(self) -> int:
@@ -123,7 +124,8 @@ class Loader:
             ]
         ).to(self.device, non_blocking=True)
         flipped = flip[mine].to(self.device)[:, None, None, None]
-        lab = to_lab(torch.where(flipped, crops.flip(2), crops), self.size)
+        size = self.sizes[_mix(self.seed, 4, step) % len(self.sizes)]
+        lab = to_lab(torch.where(flipped, crops.flip(2), crops), size)
         lightness = lab[:, :1]
         if self.degraded:
             lightness = degrade(lightness, self.degraded, dice[mine].to(self.device), self.noise)

@@ -21,6 +21,8 @@ class Experiment:
     """Which network: a key of photochrom.training.models.MODELS."""
     size: int = 96
     """Side of the square the network sees, pixels."""
+    smallest: int = 0
+    """Let the side change from step to step, from this up to --size; 0 keeps it."""
     side: int = 256
     """Short side at which the decoded photos are kept, pixels."""
     zoom: float = 1.0
@@ -70,6 +72,7 @@ class Experiment:
     def __post_init__(self) -> None:
         limits = {
             "size": self.size >= 32,
+            "smallest": self.smallest == 0 or 32 <= self.smallest <= self.size,
             "side": self.side >= 32,
             "zoom": 0 < self.zoom <= 1,
             "batch": self.batch >= 1,

@@ -91,7 +91,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     loader = Loader(
         photos,
         chosen,
-        size=experiment.size,
+        sizes=_sizes(experiment, network.multiple),
         zoom=experiment.zoom,
         batch=experiment.batch,
         hints=experiment.hints if network.takes_hints else 0.0,
@@ -199,6 +199,12 @@ def _network(experiment: Experiment, session: Session) -> Network:
                 )
         network.load_state_dict(checkpoint.load_network(session.init)[0].state_dict())
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _sizes(experiment: Experiment, multiple: int) -> range:
+    """Sides that steps may take: multiples of what the network needs."""
+    smallest = experiment.smallest or experiment.size
+    return range(-(-smallest // multiple) * multiple, experiment.size + 1, multiple)
 
 
 def _weigh_classes(
