@@ -2,7 +2,7 @@
 
     python benchmarks/bulk.py [--photos 60] [--megapixels 1] [--jobs N]
 
-Both with the same number of photos under way at a time; the photos are grey JPEGs made of the samples.
+Both with the same number of photos under way at a time; they are grey JPEGs made of the samples.
 """
 
 from __future__ import annotations
