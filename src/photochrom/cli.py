@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from photochrom.commands.colorize import colorize
 from photochrom.commands.colour import palette, uncertainty
 from photochrom.commands.measure import evaluate
 from photochrom.commands.report import report
+from photochrom.commands.serve import serve
 from photochrom.commands.shared import say
 from photochrom.commands.sheet import sheet
 from photochrom.commands.train import export, train
@@ -27,6 +29,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "colorize": colorize,
     "palette": palette,
     "uncertainty": uncertainty,
+    "serve": serve,
     "sheet": sheet,
     "evaluate": evaluate,
     "report": report,
@@ -58,6 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         say("Interrupted.")
         code = 130
+    except OSError as error:  # of the standard output, as files have sentences of their own
+        if not isinstance(error, BrokenPipeError):  # which is how a reader says that it has enough
+            say(f"The answer cannot be written ({error.strerror or error}): make room for it.")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it
+        code = 1
     sys.exit(code)
 
 

@@ -1,0 +1,85 @@
+"""A page in the browser: serve."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import webbrowser
+from typing import Annotated
+
+import tyro
+
+from photochrom.commands.shared import Model, needs, say
+from photochrom.errors import BadOption
+
+_PATIENCE = 30
+"""Seconds that work under way may take after the server was told to stop."""
+
+
+def serve(
+    host: Annotated[str, tyro.conf.arg(help="address to listen at")] = "127.0.0.1",
+    port: Annotated[int, tyro.conf.arg(help="port to listen at")] = 8000,
+    model: Model = None,
+    token: Annotated[
+        str | None, tyro.conf.arg(help="what those who use it have to show: /?token=...")
+    ] = None,
+    max_megabytes: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 64,
+    max_megapixels: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 100,
+    open: Annotated[bool, tyro.conf.arg(help="open the page in the browser")] = False,  # noqa: A002
+) -> int:
+    """Open a page on which one colours photographs and corrects them by pointing at things.
+
+    Nothing leaves this machine. Example: photochrom serve --open
+    """
+    with needs("web"):
+        import uvicorn
+
+        from photochrom.web import create_app
+        from photochrom.web.app import LOOPBACK, Limits
+
+    if max_megabytes <= 0 or max_megapixels <= 0:
+        raise BadOption("A photo has to be allowed some megabytes and megapixels: give more.")
+    local = host in LOOPBACK
+    app = create_app(
+        model=model,
+        hosts=LOOPBACK if local else None,
+        token=token,
+        limits=Limits(megabytes=max_megabytes, megapixels=max_megapixels),
+    )
+    listener = _listen(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+    if not local:
+        guarded = "whoever has the token" if token else "anybody who reaches it, without a token"
+        say(f"{host} is open to other machines: {guarded} can use this computer's time.")
+    if token:
+        address += f"?token={token}"
+    say(f"Open {address} (Ctrl-C ends).")
+    if open:
+        threading.Timer(0.5, webbrowser.open, [address]).start()
+    config = uvicorn.Config(
+        app,
+        access_log=False,  # what photos are called is nobody's business
+        log_level="warning",
+        timeout_graceful_shutdown=_PATIENCE,
+        limit_concurrency=256,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 65536:
+        raise BadOption(f"port is {port}: give a number from 0 to 65535.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, UnicodeError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise BadOption(
+            f"Cannot listen at {host}, port {port} ({reason}): choose another --port or --host."
+        ) from error
+    return listener

@@ -1,0 +1,135 @@
+"""The application, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from photochrom import __version__
+from photochrom.errors import PhotochromError
+from photochrom.web import trouble
+from photochrom.web.engine import Engine
+from photochrom.web.guard import Guard, refusal
+from photochrom.web.queue import Queue
+from photochrom.web.routes import STATIC, Desk, add_facts, add_looks, add_photos
+from photochrom.web.sessions import Sessions
+from photochrom.web.trouble import Trouble
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_SWEEP = 60
+"""Seconds between looks for photos that were kept long enough."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the server takes at most."""
+
+    megabytes: float = 64
+    """Of a file."""
+    megapixels: float = 100
+    """Of all its pages."""
+    at_once: int = 2
+    """Pieces of work at a time."""
+    waiting: int = 32
+    """Pieces of work that may wait."""
+    seconds: float = 120
+    """That one may take."""
+    photos: int = 64
+    """That are kept."""
+    budget: float = 512
+    """Megabytes that they may take."""
+    kept: float = 1800
+    """Seconds for which a photo is kept after it was last used."""
+
+
+def create_app(
+    *,
+    model: str | None = None,
+    hosts: Sequence[str] | None = LOOPBACK,
+    token: str | None = None,
+    limits: Limits | None = None,
+) -> FastAPI:
+    """The page, and the API that it uses.
+
+    Args:
+        model: the default model: a name, or the path of an .onnx file.
+        hosts: names and addresses by which it may be called, without ports; None for any.
+        token: what every API request must show as ``Authorization: Bearer ...``; None for nothing.
+        limits: what it takes at most.
+
+    Raises:
+        BadModel: there is no such model.
+    """
+    limits = limits or Limits()
+    sessions = Sessions(limits.photos, int(limits.budget * 1e6), limits.kept)
+    desk = Desk(Engine(model, limits.megapixels), sessions, limits.megabytes)
+
+    @contextlib.asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        desk.queue = Queue(limits.at_once, limits.waiting, limits.seconds)
+        sweeper = asyncio.create_task(_sweep(sessions))
+        yield
+        sweeper.cancel()
+        desk.queue.close()
+
+    app = FastAPI(
+        title="photochrom",
+        version=__version__,
+        summary="Colour for black-and-white photographs",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # their scripts would come from elsewhere
+        redoc_url=None,
+        lifespan=living,
+    )
+    most = int(limits.megabytes * 1e6) + 1_000_000  # a form has more in it than the file
+    app.add_middleware(Guard, hosts=hosts, token=token, most=most)
+    _answer_troubles(app)
+    add_photos(app, desk)
+    add_looks(app, desk)
+    add_facts(app, desk)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app
+
+
+async def _sweep(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP)
+        sessions.clear()
+
+
+def _answer_troubles(app: FastAPI) -> None:
+    @app.exception_handler(PhotochromError)
+    async def ours(_: Request, error: PhotochromError) -> Response:
+        return refusal(trouble.of(error))
+
+    @app.exception_handler(MemoryError)
+    async def memory(*_: object) -> Response:
+        return refusal(trouble.too_large("it needs more memory than there is"))
+
+    @app.exception_handler(RequestValidationError)
+    async def shape(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
+        return refusal(Trouble(422, "bad-request", f"{place}: {first['msg']}."))
+
+    @app.exception_handler(HTTPException)
+    async def plain(_: Request, error: HTTPException) -> Response:
+        words = {404: "There is nothing here.", 405: "This cannot be done here."}
+        sentence = words.get(error.status_code, "The request cannot be read.")
+        answer = refusal(Trouble(error.status_code, "bad-request", sentence))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, error: Exception) -> Response:
+        logging.getLogger("photochrom").error("unforeseen", exc_info=error)
+        return refusal(Trouble(500, "failed", "This went wrong, and should not: tell us how."))

@@ -1,0 +1,200 @@
+"""What the server does with photos, between bytes and bytes; all of it in threads."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from photochrom import photo as photos
+from photochrom import tone, upsample
+from photochrom.colorizer import Colorizer
+from photochrom.errors import BadOption
+from photochrom.hints import Hint
+from photochrom.icc import Pixels
+from photochrom.model import available
+from photochrom.photo import Photo
+from photochrom.web import shapes, trouble
+from photochrom.web.sessions import Session, check_size
+
+QUALITY = 90
+COMPARISON = 2048
+"""Long side of a before/after picture, pixels."""
+_CERTAIN, _LOST = 2.0, 6.0
+"""Bits of uncertainty that are shown as nothing, and as much as can be."""
+_YELLOW = (255, 210, 0)
+_VEIL = 170
+"""Of 255, how much it may hide."""
+
+
+class Engine:
+    """The models, each loaded when first asked for.
+
+    Args:
+        model: the default, a name or the path of an .onnx file.
+        megapixels: that a photo may have.
+    """
+
+    def __init__(self, model: str | None, megapixels: float) -> None:
+        self.megapixels = megapixels
+        self._default = Colorizer(model)
+        self._named: dict[str, Colorizer] = {}
+        self._lock = threading.Lock()
+
+    def colorizer(self, name: str | None) -> Colorizer:
+        """The model of a name; a request never says a path.
+
+        Raises:
+            BadOption: there is no such model.
+        """
+        if name is None or name == self._default.model.path.stem:
+            return self._default
+        if name not in available():
+            raise BadOption(f"There is no such model: take one of {', '.join(available())}.")
+        with self._lock:
+            return self._named.setdefault(name, self._named.get(name) or Colorizer(name))
+
+    def models(self) -> shapes.Models:
+        """What there is."""
+        default = self._default.model.path.stem
+        names = [default, *(name for name in available() if name != default)]
+        return shapes.Models(models=[_facts(n, self.colorizer(n), n == default) for n in names])
+
+    def full(
+        self,
+        data: bytes,
+        hints: Sequence[Hint],
+        look: shapes.Wish,
+        *,
+        recolor: bool,
+    ) -> tuple[bytes, str]:
+        """A whole file coloured, in its own format, and that format.
+
+        Raises:
+            PhotochromError: it cannot be coloured, or Trouble: it is in colour already.
+        """
+        check_size(data, self.megapixels)
+        pages = photos.pages(data)
+        first = next(pages)
+        if first.paged and hints:
+            raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
+        if not recolor and tone.of(first) == "colour":
+            raise trouble.in_colour()
+        colorizer = self.colorizer(look.model)
+
+        def colour(page: Photo) -> Photo:
+            if not recolor and tone.of(page) == "colour":
+                return page
+            done = colorizer.render(
+                page, size=look.size, strength=look.strength, vivid=look.vivid, hints=tuple(hints)
+            )
+            marked = look.mark and look.strength > 0
+            return colorizer.finish(done, strip=look.strip, mark=marked)
+
+        content = photos.encode(map(colour, itertools.chain([first], pages)))
+        return content, Image.open(io.BytesIO(content)).format or "PNG"
+
+    def preview(self, session: Session, hints: list[Hint], look: shapes.Wish) -> bytes:
+        """A JPEG of the photo in colour."""
+        return jpeg(self._coloured(session, hints, look), look.side)
+
+    def comparison(self, session: Session, hints: list[Hint], look: shapes.Look) -> bytes:
+        """A JPEG of the photo in grey and in colour, side by side."""
+        pair = grey(session), self._coloured(session, hints, look)
+        return jpeg(np.concatenate(pair, axis=1), COMPARISON)
+
+    def palette(self, session: Session, hints: list[Hint], point: shapes.Point) -> shapes.Palette:
+        """The likely colours at a point of the photo."""
+        (here,) = session.scaled([Hint(point.x, point.y, (0.0, 0.0))])
+        swatches = self._default.palette(
+            session.preview, here.x, here.y, hints=session.scaled(hints), most=point.most
+        )
+        L = session.preview.lightness()
+        row, column = min(int(here.y), L.shape[0] - 1), min(int(here.x), L.shape[1] - 1)
+        colors = [
+            shapes.Swatch(color=s.color, ab=s.ab, probability=s.probability) for s in swatches
+        ]
+        return shapes.Palette(lightness=float(L[row, column]), colors=colors)
+
+    def versions(
+        self, session: Session, hints: list[Hint], drawing: shapes.Drawing
+    ) -> shapes.Versions:
+        """Coherent versions, each as hints on the photo."""
+        drawn = self._default.versions(
+            session.preview, drawing.k, drawing.seed, hints=session.scaled(hints)
+        )
+        spots = [[shapes.Spot.of(h) for h in session.unscaled(version)] for version in drawn]
+        return shapes.Versions(versions=[shapes.Version(hints=some) for some in spots])
+
+    def uncertainty(self, session: Session, hints: list[Hint]) -> bytes:
+        """A PNG to lay over the photo: yellow where the network guesses."""
+        bits = self._default.uncertainty(session.preview, hints=session.scaled(hints))
+        veil = np.clip((bits - _CERTAIN) / (_LOST - _CERTAIN), 0, 1) * _VEIL
+        rgba = np.empty((*bits.shape, 4), np.uint8)
+        rgba[..., :3], rgba[..., 3] = _YELLOW, np.rint(veil)
+        file = io.BytesIO()
+        Image.fromarray(rgba).save(file, "PNG", compress_level=1)
+        return file.getvalue()
+
+    def _coloured(self, session: Session, hints: list[Hint], look: shapes.Look) -> Pixels:
+        done = self.colorizer(look.model).render(
+            session.preview,
+            size=look.size,
+            strength=look.strength,
+            vivid=look.vivid,
+            hints=session.scaled(hints),
+        )
+        return done.pixels
+
+
+def _facts(name: str, colorizer: Colorizer, default: bool) -> shapes.ModelFacts:
+    model = colorizer.model
+    vivid = model.defaults.get("vivid")
+    return shapes.ModelFacts(
+        name=name,
+        version=model.metadata.get("version", ""),
+        default=default,
+        hints=model.takes_hints,
+        distribution=model.has_distribution,
+        size=model.size,
+        vivid=None if vivid is None else round(float(vivid.item()), 3),
+    )
+
+
+def grey(session: Session) -> Pixels:
+    """The preview's lightness alone, (H, W, 3)."""
+    return upsample.grey(session.preview.lightness())
+
+
+def jpeg(pixels: Pixels, side: int | None = None) -> bytes:
+    """A JPEG of at most so many pixels along its long side."""
+    image = Image.fromarray(pixels).convert("RGB")
+    if side is not None:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=QUALITY)
+    return file.getvalue()
+
+
+def named(given: str | None) -> str:
+    """A harmless name for a photo: the last part of what it is called, without control characters.
+
+    It never becomes a path here, but browsers make one of it.
+    """
+    last = re.split(r"[\\/]", given or "")[-1]
+    return re.sub(r'[\x00-\x1f\x7f"]', "", last)[:200] or "photo"
+
+
+def result_name(name: str, format: str) -> str:  # noqa: A002
+    """What a photo's result is called: ``<stem>.color.<suffix>``."""
+    path = Path(name)
+    suffix = path.suffix
+    if Image.registered_extensions().get(suffix.lower()) != format:
+        suffix = {"JPEG": ".jpg", "TIFF": ".tif"}.get(format, f".{format.lower()}")
+    return f"{path.stem}.color{suffix}"

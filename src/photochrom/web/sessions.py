@@ -1,0 +1,151 @@
+"""Photos that are kept for a while, so that a hint costs no upload."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from PIL import Image
+
+from photochrom import decode, tone
+from photochrom import photo as photos
+from photochrom.hints import Hint
+from photochrom.photo import Photo
+from photochrom.web import trouble
+
+PREVIEW = 1280
+"""Long side of a preview, pixels."""
+
+
+@dataclass
+class Session:
+    """A photo that somebody works on."""
+
+    id: str
+    name: str
+    """What its file is called, without folders."""
+    data: bytes
+    """The file."""
+    width: int
+    height: int
+    pages: int
+    tone: tone.Tone
+    preview: Photo
+    """The first page, at most PREVIEW long, 8 bits, as it came: grey or in colour."""
+    used: float = field(default_factory=time.monotonic)
+    wanted: int = 0
+    """Number of the newest preview that was asked for."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return len(self.data) + self.preview.pixels.nbytes
+
+    def scaled(self, hints: list[Hint]) -> tuple[Hint, ...]:
+        """Hints on the photo as hints on its preview."""
+        height, width = self.preview.pixels.shape[:2]
+        across, down = width / self.width, height / self.height
+        return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in hints)
+
+    def unscaled(self, hints: tuple[Hint, ...]) -> tuple[Hint, ...]:
+        """Hints on the preview as hints on the photo."""
+        height, width = self.preview.pixels.shape[:2]
+        across, down = self.width / width, self.height / height
+        return tuple(
+            replace(hint, x=round(hint.x * across, 2), y=round(hint.y * down, 2)) for hint in hints
+        )
+
+
+def check_size(data: bytes, megapixels: float) -> None:
+    """Refuse a file with too many pixels, by what its headers say.
+
+    Raises:
+        BadPhoto: it is no picture. Trouble: it has more than that.
+    """
+    pixels = 0
+    with decode.opened(data) as file:
+        for page in file.pages:
+            decode.turn_to(file, page)
+            pixels += file.image.width * file.image.height
+            if pixels > megapixels * 1e6:
+                raise trouble.too_large(f"it has more than {megapixels:g} megapixels")
+
+
+def analysed(name: str, data: bytes) -> Session:
+    """Everything about a photo that is needed more than once.
+
+    Raises:
+        BadPhoto: it cannot be read.
+    """
+    first = photos.read(data)
+    height, width = first.pixels.shape[:2]
+    image = photos.to_image(replace(first, alpha=None))
+    image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
+    return Session(
+        id=secrets.token_urlsafe(18),
+        name=name,
+        data=data,
+        width=width,
+        height=height,
+        pages=first.pictures if first.paged else 1,
+        tone=tone.of(first),
+        preview=Photo(np.asarray(image)),
+    )
+
+
+class Sessions:
+    """The photos that are kept; threads may share it.
+
+    Args:
+        most: how many.
+        budget: bytes that they may take together.
+        seconds: how long one is kept after it was last used.
+    """
+
+    def __init__(self, most: int, budget: int, seconds: float) -> None:
+        self.most, self.budget, self.seconds = most, budget, seconds
+        self._kept: OrderedDict[str, Session] = OrderedDict()  # the least recently used first
+        self._lock = threading.Lock()
+
+    def add(self, session: Session) -> None:
+        """Keep a photo; those that were not used for longest make room."""
+        with self._lock:
+            self._kept[session.id] = session
+            self._clear()
+
+    def __getitem__(self, id: str) -> Session:  # noqa: A002
+        """The photo of an id; Trouble where it is not here."""
+        with self._lock:
+            self._clear()
+            session = self._kept.get(id)
+            if session is None:
+                raise trouble.expired()
+            session.used = time.monotonic()
+            self._kept.move_to_end(id)
+            return session
+
+    def remove(self, id: str) -> None:  # noqa: A002
+        """Forget a photo."""
+        with self._lock:
+            self._kept.pop(id, None)
+
+    def clear(self) -> None:
+        """Forget what was kept for too long, or takes too much."""
+        with self._lock:
+            self._clear()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def _clear(self) -> None:
+        oldest = time.monotonic() - self.seconds
+        while self._kept and (
+            next(iter(self._kept.values())).used < oldest
+            or len(self._kept) > self.most
+            or (len(self._kept) > 1 and sum(s.size for s in self._kept.values()) > self.budget)
+        ):
+            self._kept.popitem(last=False)
