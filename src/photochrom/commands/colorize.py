@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import sys
 import time
@@ -29,6 +30,7 @@ from photochrom.commands.shared import (
     Vivid,
     console,
     needs,
+    pixels,
     say,
 )
 from photochrom.errors import BadData, BadOption, CannotWrite, DiskFull
@@ -51,7 +53,7 @@ def colorize(
         tyro.conf.arg(aliases=["-o"], help="file, folder or -; default: beside the photo"),
     ] = None,
     model: Model = None,
-    size: Size = None,
+    size: Size = "auto",
     strength: Strength = 1.0,
     vivid: Vivid = None,
     hints: HintFile = None,
@@ -95,7 +97,19 @@ def colorize(
     if jobs is not None and jobs < 1:
         raise BadOption(f"jobs is {jobs}: give 1 or more.")
     order = Order(
-        *(model, size, strength, vivid, hints, reference, samples, seed, recolor, strip, mark),
+        *(
+            model,
+            pixels(size),
+            strength,
+            vivid,
+            hints,
+            reference,
+            samples,
+            seed,
+            recolor,
+            strip,
+            mark,
+        ),
         device=device,
         force=force,
     )
@@ -103,6 +117,8 @@ def colorize(
         if watch or ray or report or samples is not None:
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
         return _pipe(photos, out, order)
+    if watch and (ray or hints):
+        raise BadOption("--watch is for this machine and any photo: leave out --ray and --hints.")
     if report is not None:
         _check_report(report, force=force)
     tally = _Tally(report)
@@ -111,6 +127,7 @@ def colorize(
             with needs("ray"):
                 from photochrom import cluster
             todo = cluster.listing(photos, out)
+            _check_hints(hints, len(todo))
             tally.follow(cluster.run(todo, order, ray, jobs), len(todo))
         else:
             _here(
@@ -136,20 +153,19 @@ def _here(
     if watch:
         if not all(photo.is_dir() for photo in photos):
             raise BadOption("--watch takes folders: name the one in which photos arrive.")
-        at_once = at_once or pool.cores()
-        worker = Worker(order, max(1, pool.cores() // at_once))
-        try:
-            tally.follow(pool.run(_arrivals(photos, out), worker, 1), None)
-        except KeyboardInterrupt:
-            return  # which is how a watch ends
+        with contextlib.suppress(KeyboardInterrupt):  # which is how a watch ends
+            tally.follow(pool.run(_arrivals(photos, out), Worker(order), 1), None)
+        return
     todo = batch.jobs(photos, out)
-    if order.hints is not None and len(todo) > 1:
-        raise BadOption(
-            f"{order.hints} is for one photo, but there are {len(todo)}: name that one."
-        )
+    _check_hints(order.hints, len(todo))
     at_once = min(at_once or pool.cores(), len(todo))
     worker = Worker(order, max(1, pool.cores() // at_once))
     tally.follow(pool.run(todo, worker, at_once), len(todo))
+
+
+def _check_hints(hints: Path | None, photos: int) -> None:
+    if hints is not None and photos > 1:
+        raise BadOption(f"{hints} is for one photo, but there are {photos}: name that one.")
 
 
 def _local(names: Iterable[str]) -> list[Path]:
@@ -189,16 +205,20 @@ def _arrivals(photos: list[Path], out: Path | None) -> Iterator[Job]:
 
 def _pipe(photos: tuple[str, ...], out: str | None, order: Order) -> int:
     """One photo, from the standard input or to the standard output."""
+    from photochrom import batch
     from photochrom import photo as photographs
     from photochrom.work import Worker
 
     if len(photos) != 1:
         raise BadOption("A pipe takes one photo: name one, or a folder to write to.")
+    if sys.stdin is None or sys.stdout is None:
+        raise BadOption("A pipe has two ends, and one of them is closed: open it, or name files.")
     to_pipe = out in (None, PIPE)
     if to_pipe and sys.stdout.isatty():
         raise BadOption("A photo on the terminal would be noise: send it to a file or a program.")
     source = sys.stdin.buffer.read() if photos[0] == PIPE else Path(photos[0])
     if not to_pipe:
+        batch.make_room(Path(out or ""))
         photographs.check_target(Path(out or ""), None, force=order.force)
     done, words = Worker(order).stream(source)
     if words:
@@ -275,7 +295,7 @@ class _Tally:
         """Write the report, if one is wanted."""
         from photochrom import atomic
 
-        if self.report is None:
+        if self.report is None or not self.outcomes:
             return
 
         def table(file: TextIO) -> None:

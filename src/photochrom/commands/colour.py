@@ -16,6 +16,7 @@ from photochrom.commands.shared import (
     Model,
     Size,
     load,
+    pixels,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def palette(
     y: Annotated[Positional[float], tyro.conf.arg(help="pixels from the top")],
     /,
     model: Model = None,
-    size: Size = None,
+    size: Size = "auto",
     hints: HintFile = None,
     most: Annotated[int, tyro.conf.arg(help="colours at most")] = 9,
 ) -> int:
@@ -39,7 +40,7 @@ def palette(
     Example: photochrom palette grandmother.jpg 640 210
     """
     given = () if hints is None else hints
-    swatches = load(model).palette(photo, x, y, hints=given, most=most, size=size)
+    swatches = load(model).palette(photo, x, y, hints=given, most=most, size=pixels(size))
     terminal = Console()
     for swatch in swatches:
         if sys.stdout.isatty():
@@ -53,7 +54,7 @@ def uncertainty(
     /,
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")],
     model: Model = None,
-    size: Size = None,
+    size: Size = "auto",
     hints: HintFile = None,
     force: Force = False,
 ) -> int:
@@ -66,7 +67,7 @@ def uncertainty(
     from photochrom.distribution import picture
 
     photographs.check_target(out, photo, force=force)
-    bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=size)
+    bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))
     make_room(out)
     print(photographs.write(photographs.read(picture(bits)), out, force=force))  # noqa: T201
     print(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")  # noqa: T201

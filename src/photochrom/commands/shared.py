@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -25,8 +25,8 @@ Model = Annotated[
     str | None, tyro.conf.arg(help="a bundled model's name, or an .onnx file; default: the best")
 ]
 Size = Annotated[
-    int | None,
-    tyro.conf.arg(help="short side at which the network looks, pixels; default: its own"),
+    int | Literal["auto"],
+    tyro.conf.arg(help="short side at which the network looks, pixels; auto: what it likes best"),
 ]
 Strength = Annotated[float, tyro.conf.arg(help="how much of the colour: 0 grey, 1 as predicted")]
 Vivid = Annotated[
@@ -55,6 +55,11 @@ def load(model: str | None) -> Colorizer:
     from photochrom.colorizer import Colorizer
 
     return Colorizer(model)
+
+
+def pixels(size: int | Literal["auto"]) -> int | None:
+    """A size as the engine takes it."""
+    return None if size == "auto" else size
 
 
 @contextmanager

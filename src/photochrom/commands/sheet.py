@@ -18,6 +18,7 @@ from photochrom.commands.shared import (
     Vivid,
     console,
     load,
+    pixels,
     readable,
     say,
 )
@@ -31,7 +32,7 @@ def sheet(
         "sheet.jpg"
     ),
     model: Model = None,
-    size: Size = None,
+    size: Size = "auto",
     strength: Strength = 1.0,
     vivid: Vivid = None,
     samples: Annotated[int, tyro.conf.arg(help="so many other versions of each")] = 0,
@@ -63,9 +64,11 @@ def sheet(
             continue
         versions: list[Any] = [()]
         if samples:
-            versions += colorizer.versions(before, samples, seed, size=size)
+            versions += colorizer.versions(before, samples, seed, size=pixels(size))
         coloured = [
-            colorizer.render(before, size=size, strength=strength, vivid=vivid, hints=version)
+            colorizer.render(
+                before, size=pixels(size), strength=strength, vivid=vivid, hints=version
+            )
             for version in versions
         ]
         grey = colorizer.render(before, strength=0)
