@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,93 @@ def test_nothing_to_do_is_said(tmp_path):
 def test_a_folder_that_cannot_be_made(album):
     with pytest.raises(CannotWrite, match="choose another folder"):
         batch.make_room(album / "b.jpg" / "x.jpg")
+
+
+# --- links, depths and other surprises --------------------------------------------------------
+
+
+def test_links_are_followed_but_never_in_circles(album):
+    (album / "here").symlink_to(".")
+    (album / "sub" / "up").symlink_to("..")
+    (album / "sub" / "again").symlink_to("../sub")
+    (album / "self").symlink_to("self")
+    (album / "twin").symlink_to("sub")
+    (album / "link.jpg").symlink_to("b.jpg")
+    (album / "dangling.jpg").symlink_to("nowhere")
+    found = names(batch.inside(album), album)
+    assert found == ["a.PNG", "b.jpg", "dangling.jpg", "link.jpg", "sub/c.tif"]
+
+
+def test_a_link_may_lead_out_of_the_album_and_to_the_results(album, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "d.jpg").touch()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x.jpg").touch()
+    (album / "more").symlink_to(tmp_path / "more")
+    (album / "results").symlink_to(tmp_path / "out")
+    found = names(batch.inside(album, tmp_path / "out"), album)
+    assert found == ["a.PNG", "b.jpg", "more/d.jpg", "sub/c.tif"]
+
+
+def test_folders_may_have_the_names_of_photos_and_be_hidden(album):
+    for name in ("x.jpg/y.jpg", ".hidden/z.jpg", ".photochrom/w.jpg", ".v.jpg"):
+        (album / name).parent.mkdir(exist_ok=True)
+        (album / name).touch()
+    assert names(batch.inside(album), album) == ["a.PNG", "b.jpg", "sub/c.tif", "x.jpg/y.jpg"]
+    assert [job.target.name for job in batch.jobs([album / "x.jpg"], None)] == ["y.color.jpg"]
+
+
+def test_any_depth_is_searched(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1200):
+        Path("a").mkdir()
+        os.chdir("a")
+    Path("x.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    try:
+        (found,) = batch.inside(Path("a"))
+        assert len(found.parts) == 1201
+    finally:
+        subprocess.run(["rm", "-r", "a"], check=True)
+
+
+def test_a_folder_that_does_not_open_is_told_of(album, monkeypatch):
+    listdir = os.listdir
+
+    def refuse(path):
+        if Path(path).name == "sub":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    *photos, trouble = batch.jobs([album], None)
+    assert [job.photo.name for job in photos] == ["a.PNG", "b.jpg"]
+    assert trouble.trouble == (
+        f"{album / 'sub'} cannot be searched (Permission denied): check its permissions."
+    )
+    (trouble,) = batch.jobs([album / "sub"], None)
+    assert "cannot be searched" in trouble.trouble
+
+
+def test_a_name_that_is_too_long_is_no_folder(tmp_path):
+    photo = tmp_path / f"{'n' * 300}.jpg"
+    assert batch.inside(photo) == [photo]
+    assert [job.photo for job in batch.jobs([photo], tmp_path / ("m" * 300))] == [photo]
+
+
+def test_a_result_never_takes_the_place_of_a_photo(album, tmp_path, monkeypatch):
+    (album / "album").mkdir()
+    (album / "album" / "b.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    for given, out in (
+        (album, tmp_path),
+        (Path("album"), Path()),
+        (album, album / "sub" / "../.."),
+    ):
+        with pytest.raises(BadOption, match=r"album/b.jpg would replace .*b.jpg, a photo, too"):
+            batch.jobs([given], out)
+    # Each result of a folder coloured into itself has a photo's name, and is refused when written.
+    assert len(batch.jobs([album], album)) == 4
+    # Who names a result among the photos gets it coloured, too.
+    (album / "b.color.jpg").touch()
+    assert len(batch.jobs([album / "b.jpg", album / "b.color.jpg"], None)) == 2

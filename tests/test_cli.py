@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -646,3 +647,67 @@ def test_odd_names(album, name, model):
     assert done.returncode == 0, done.stderr
     assert (album / name).with_suffix(".color.png").exists()
     assert "Traceback" not in done.stderr
+
+
+# --- a cluster --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["a.jpg", "--ray"], ["a.jpg", "--ray", "local"]),
+        (["--ray", "a.jpg"], ["--ray", "local", "a.jpg"]),
+        (["--ray", "--force", "a.jpg"], ["--ray", "local", "--force", "a.jpg"]),
+        (["--ray", "s3://bucket/scans"], ["--ray", "local", "s3://bucket/scans"]),
+        (["--ray", "local", "a.jpg"], ["--ray", "local", "a.jpg"]),
+        (["--ray", "auto"], ["--ray", "auto"]),
+        (["--ray", "ray://head:10001"], ["--ray", "ray://head:10001"]),
+        (["--ray", "10.0.0.7:6379", "a.jpg"], ["--ray", "10.0.0.7:6379", "a.jpg"]),
+        (["--ray=head:6379", "a.jpg"], ["--ray=head:6379", "a.jpg"]),
+        (["a.jpg"], ["a.jpg"]),
+    ],
+)
+def test_a_cluster_may_be_named_or_not(given, expected):
+    assert cli._with_address(["colorize", *given]) == ["colorize", *expected]
+
+
+def test_without_ray_the_extra_is_named(album, model, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "photochrom.cluster", raising=False)
+    monkeypatch.delattr(photochrom, "cluster", raising=False)
+    assert run("colorize", album, "--model", model, "--ray") == 1
+    said = capsys.readouterr().err
+    assert "This needs ray, which is not installed: pip install 'photochrom[ray]'." in said
+    assert not (album / "one.color.png").exists()
+
+
+@pytest.mark.parametrize("asked", [["s3://a/b"], [".", "-o", "s3://a/b"]])
+def test_urls_are_for_a_cluster(asked, model, album, capsys, monkeypatch):
+    monkeypatch.chdir(album)
+    assert run("colorize", *asked, "--model", model) == 2
+    assert "s3://a/b is not on this machine: fetch it first, or use --ray." in (
+        capsys.readouterr().err
+    )
+
+
+def test_hints_are_for_one_photo_on_a_cluster_too(album, able, tmp_path, capsys):
+    pytest.importorskip("ray")
+    given = hint_file(tmp_path, {"x": 1, "y": 1, "color": "red"})
+    assert run("colorize", album, "--model", able, "--hints", given, "--ray") == 2
+    assert "is for one photo, but there are 2: name that one" in capsys.readouterr().err
+
+
+def test_only_the_second_ctrl_c_is_the_end(monkeypatch):
+    handlers = []
+    monkeypatch.setattr("signal.signal", lambda number, handler: handlers.append(handler))
+    with pytest.raises(KeyboardInterrupt):
+        cli._interrupt()
+    assert handlers == [signal.SIG_DFL]
+
+
+def test_a_closed_end_of_a_pipe_is_said(album, model, capsys, monkeypatch):
+    for stream in ("stdin", "stdout"):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, stream, None)
+            assert run("colorize", "-", "--model", model) == 2
+        assert "one of them is closed: open it, or name files." in capsys.readouterr().err

@@ -187,3 +187,82 @@ def test_logits_of_other_colours_than_the_centres_are_found_out(make_model: Make
 def test_numbers_that_are_none_are_a_fault_of_the_model(make_model: MakeModel):
     with pytest.raises(BadModel, match="or not numbers"):
         Model(make_model(offset=(float("nan"), 0))).run(lightness(4, 4), None, ["ab"])
+
+
+def test_a_runtime_that_fails_is_told_in_a_sentence(make_model: MakeModel, monkeypatch):
+    class Session:
+        def run(self, *_: object) -> None:
+            raise self.error
+
+    model = Model(make_model())
+    model._session = Session()
+    for error, words in (
+        (
+            RuntimeError("Failed to allocate memory\nat a.cc:7"),
+            r"\(Failed to allocate memory\): give",
+        ),
+        (RuntimeError(), r"\(RuntimeError\): give a smaller size"),
+    ):
+        Session.error = error
+        with pytest.raises(BadModel, match=words):
+            model.run(lightness(4, 4), None, ["ab"])
+    Session.error = MemoryError()
+    with pytest.raises(MemoryError):
+        model.run(lightness(4, 4), None, ["ab"])
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sessions(monkeypatch) -> list[list[str]]:
+    """The providers that sessions were asked for, where onnxruntime says that it knows CUDA."""
+    asked = []
+    load = models.ort.InferenceSession
+
+    def note(path, options, providers):
+        asked.append(providers)
+        return load(path, options, providers=["CPUExecutionProvider"])  # it falls back silently
+
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(models.ort, "get_available_providers", lambda: both)
+    monkeypatch.setattr(models.ort, "InferenceSession", note)
+    return asked
+
+
+def test_without_cuda_only_the_cpu_is_asked_for(make_model: MakeModel, monkeypatch):
+    monkeypatch.setattr(models.ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    for device in ("auto", "cpu"):
+        assert Model(make_model(), device=device)._session.get_providers() == [
+            "CPUExecutionProvider"
+        ]
+    with pytest.raises(BadOption, match="cannot use one: pip install onnxruntime-gpu"):
+        Model(make_model(), device="cuda")
+
+
+def test_a_gpu_is_asked_for_where_there_may_be_one(make_model: MakeModel, sessions):
+    Model(make_model(), device="auto")  # none answers, which is fine
+    Model(make_model(), device="cpu")
+    assert sessions == [
+        ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        ["CPUExecutionProvider"],
+    ]
+    with pytest.raises(BadOption, match="no GPU answers: check its driver, or take cpu"):
+        Model(make_model(), device="cuda")
+
+
+@pytest.mark.parametrize("device", ["tpu", "", "CUDA"])
+def test_devices_that_there_are_not(make_model: MakeModel, device):
+    with pytest.raises(BadOption, match="take one of auto, cpu, cuda"):
+        Model(make_model(), device=device)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" not in models.ort.get_available_providers(), reason="no CUDA here"
+)
+def test_a_gpu_answers_as_the_cpu_does(make_model: MakeModel):
+    path, L = make_model(slope=(0.1, -0.2)), lightness(33, 47)
+    (on_gpu,) = Model(path, device="cuda").run(L, None, ["ab"])
+    (on_cpu,) = Model(path, device="cpu").run(L, None, ["ab"])
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=0.01)

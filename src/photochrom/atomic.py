@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import uuid
@@ -39,6 +40,8 @@ def write(
     part = part or target.with_name(f".{uuid.uuid4().hex}.part")
     try:
         make(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())  # or after a power cut the name might be there without content
         if seal is not None:
             seal(part)
         if force:
@@ -48,7 +51,8 @@ def write(
     except OSError as error:
         raise refusal(target, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that does not take it may not let go of it
+            part.unlink()
 
 
 def refusal(target: Path, error: OSError) -> CannotWrite:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,12 +37,12 @@ def jobs(photos: Sequence[Path], out: Path | None) -> list[Job]:
     """
     if not photos:
         raise BadOption("Name at least one photograph, or a folder of them.")
-    into_file = out is not None and out.suffix.lower() in SUFFIXES and not out.is_dir()
-    if into_file and (len(photos) != 1 or photos[0].is_dir()):
+    into_file = out is not None and out.suffix.lower() in SUFFIXES and not _is_folder(out)
+    if into_file and (len(photos) != 1 or _is_folder(photos[0])):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
     found = []
     for given in photos:
-        album = given if given.is_dir() else None
+        album = given if _is_folder(given) else None
         troubles: list[Job] = []
         for photo in inside(given, out, troubles):
             if out is None:
@@ -54,19 +54,32 @@ def jobs(photos: Sequence[Path], out: Path | None) -> list[Job]:
                 found.append(Job(photo, photographs.writable(out / below), out))
         found += troubles
     found = list(dict.fromkeys(found))  # a photo that is named twice is coloured once
-    _refuse_clashes(found)
+    refuse_clashes(found)
     return found
 
 
-def _refuse_clashes(found: list[Job]) -> None:
-    """Two photos for one target would lose a result."""
-    taken: dict[Path, Path] = {}
-    for job in found:
-        other = taken.setdefault(job.target, job.photo)
-        if other != job.photo and not job.trouble:
-            raise BadOption(
-                f"{other} and {job.photo} would both become {job.target}: colour them apart."
-            )
+def refuse_clashes(found: Iterable[tuple[Path | str, Path | str, object, str]]) -> None:
+    """Two photos for one target would lose a result; a target that is a photo would lose it.
+
+    Args:
+        found: each as a :class:`Job`, of paths or of URLs.
+
+    Raises:
+        BadOption: there are such.
+    """
+    jobs = [(_place(job[0]), _place(job[1]), job[2]) for job in found if not job[3]]
+    photos = {photo for photo, _, root in jobs if root is not None}
+    taken: dict[str, str] = {}
+    for photo, target, _ in jobs:
+        other = taken.setdefault(target, photo)
+        if other != photo:
+            raise BadOption(f"{other} and {photo} would both become {target}: colour them apart.")
+        if target != photo and target in photos:
+            raise BadOption(f"{photo} would replace {target}, a photo, too: choose another folder.")
+
+
+def _place(named: Path | str) -> str:
+    return str(named) if "://" in str(named) else os.path.abspath(named)  # noqa: PTH100 - with ..
 
 
 def numbered(target: Path, versions: int | None) -> list[Path]:
@@ -105,7 +118,7 @@ def inside(given: Path, out: Path | None = None, troubles: list[Job] | None = No
     Raises:
         BadData: the folder holds none.
     """
-    if not given.is_dir():
+    if not _is_folder(given):
         return [given]
     unread = [] if troubles is None else troubles
     found = sorted(_photos(given, out, unread))
@@ -115,31 +128,28 @@ def inside(given: Path, out: Path | None = None, troubles: list[Job] | None = No
 
 
 def _photos(given: Path, out: Path | None, troubles: list[Job]) -> Iterator[Path]:
-    seen = {_identity(out)} if out is not None and out.is_dir() else set()
-    seen.discard(_identity(given))  # results that go into the album itself hide none of it
-
-    def tell(error: OSError) -> None:
-        path = Path(error.filename)
-        reason = f"{path} cannot be searched ({error.strerror}): check its permissions."
-        troubles.append(Job(path, path, trouble=reason))
-
-    for folder, folders, names in os.walk(given, onerror=tell, followlinks=True):
-        here = Path(folder)
+    seen = {_identity(out)} if out is not None and _is_folder(out) else set()
+    waiting = [given]
+    while waiting:
+        here = waiting.pop()
         try:
             identity = _identity(here)
-        except OSError as error:  # gone since it was found
-            tell(error)
+            names = sorted(os.listdir(here), reverse=True)  # noqa: PTH208 - names are enough
+        except OSError as error:  # or it is gone since it was found
+            reason = f"{here} cannot be searched ({error.strerror}): check its permissions."
+            troubles.append(Job(here, here, trouble=reason))
             continue
-        if identity in seen:  # a link led back, or to the results
-            folders.clear()
+        if identity in seen and here != given:  # a link led back, or to the results
             continue
         seen.add(identity)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        present = set(names)
-        for name in names:
-            path = here / name
-            if _is_photo(path, present):
-                yield path
+        folders = {name for name in names if _is_folder(here / name)}
+        waiting += [here / name for name in names if name in folders and name[0] != "."]
+        present = set(names) - folders
+        yield from (here / name for name in present if _is_photo(here / name, present))
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - as the other raises for a name that is too long
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import tyro
 from tyro.conf import CascadeSubcommandArgs
@@ -44,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if list(arguments) in (["--version"], ["-V"]):
         print(f"photochrom {__version__}")  # noqa: T201
         sys.exit(0)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name it cannot spell is no reason to stop
             stream.reconfigure(errors="backslashreplace")
@@ -67,6 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it
         code = 1
     sys.exit(code)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """The first Ctrl-C lets what is under way be finished; the second one ends it at once."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    raise KeyboardInterrupt
 
 
 def _with_address(arguments: Sequence[str]) -> list[str]:

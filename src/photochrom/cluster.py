@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import posixpath
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -58,21 +60,23 @@ def listing(photos: Sequence[str], out: str | None) -> list[Task]:
     here = [Path(given) for given in photos if "://" not in given]
     if there and out is None:
         raise BadOption("Photos from a URL need a place for the results: name one with -o.")
-    if out is not None and "://" in out:
-        base, found = Path("/"), batch.jobs(here, Path("/")) if here else []
-        tasks = [
-            Task(_whole(job.photo), _below(out, job.target.relative_to(base)), out) for job in found
-        ]
-    else:
-        found = batch.jobs(here, None if out is None else Path(out)) if here else []
-        tasks = [
-            Task(_whole(job.photo), _whole(job.target), _root(job.root), job.trouble)
-            for job in found
-        ]
+    far = out is not None and "://" in out
+    base = Path("/") if far else None if out is None else Path(out)
+    tasks = []
+    for job in batch.jobs(here, base) if here else []:
+        if far and not job.trouble:
+            task = Task(_whole(job.photo), _below(out or "", job.target.relative_to("/")), out)
+        else:
+            task = Task(_whole(job.photo), _whole(job.target), _root(job.root), job.trouble)
+        tasks.append(task)
+    root = out if far else _root(out)
     for url in there:
         tasks += [
-            Task(photo, _below(out or "", writable(Path(name))), out) for photo, name in _at(url)
+            Task(photo, _below(root or "", writable(Path(name))), root)
+            for photo, name in _at(url, root or "")
         ]
+    tasks = list(dict.fromkeys(tasks))
+    batch.refuse_clashes(tasks)
     return tasks
 
 
@@ -89,23 +93,20 @@ def run(
 
     Raises:
         BadOption: there is no cluster at the address, or the order cannot be carried out.
+        PhotochromError: the cluster gives up.
     """
+    if order.samples is not None and any(task.remote for task in tasks):
+        raise BadOption("Versions of a photo have no URLs: give --samples paths, in and out.")
     Worker(order)  # so that what is wrong with the order is said here and once
-    order = replace(order, **{
-        name: path.absolute()
-        for name in ("hints", "reference")
-        if (path := getattr(order, name)) is not None
-    })  # fmt: skip
-    try:
-        ray.init(
-            address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise BadOption(f"No Ray cluster answers at {address}: check the address.") from error
+    order = replace(  # another process may stand in another folder
+        order,
+        model=_whole(order.model) if order.model and Path(order.model).is_file() else order.model,
+        hints=order.hints and order.hints.absolute(),
+        reference=order.reference and order.reference.absolute(),
+    )
+    _connect(address)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
     most = max(1, min(workers or cores, len(tasks)))
     blocks = min(len(tasks), BLOCKS)
@@ -115,11 +116,38 @@ def run(
         fn_constructor_args=(order,),
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
         num_cpus=1,
+        num_gpus=1 if order.device == "cuda" else None,
     )
-    for row in told.iter_rows():
-        yield Outcome(
-            row["photo"], row["state"], tuple(row["results"]), row["words"], row["seconds"]
+    logging.disable(logging.CRITICAL)  # of Ray's tracebacks; what they mean is told below
+    try:
+        for row in told.iter_rows():
+            if row["refused"]:  # as it would be for each
+                raise BadOption(row["words"])
+            yield Outcome(
+                row["photo"], row["state"], tuple(row["results"]), row["words"], row["seconds"]
+            )
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise PhotochromError(
+            f"The Ray cluster gave up ({reason}): see to that, then go on by the same command."
+        ) from error
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _connect(address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a photo tool does not report home
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if port.isdigit():  # asked here, as Ray waits for minutes and then ends the process
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        ray.init(
+            address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR
         )
+    except (OSError, ValueError, RuntimeError, OverflowError, SystemExit) as error:
+        raise BadOption(
+            f"No Ray cluster can be used at {address} ({error}): check the address."
+        ) from error
 
 
 class _Colourist:
@@ -131,12 +159,18 @@ class _Colourist:
         self.ledgers = Ledgers()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        task = Task(**row)
+        task, refused = Task(**row), False
         try:
             outcome = self._remote(task) if task.remote else self._local(task)
-        except PhotochromError as error:  # one that would stop a run on a single machine
+        except PhotochromError as error:
+            refused = isinstance(error, BadOption)
             outcome = Outcome(task.photo, "failed", (), str(error), 0.0)
-        return outcome._asdict() | {"results": list(outcome.results)}
+        except Exception as error:
+            if not task.remote:
+                raise
+            # Each kind of store has errors of its own.
+            outcome = Outcome(task.photo, "failed", (), f"{task.photo}: {error}", 0.0)
+        return outcome._asdict() | {"results": list(outcome.results), "refused": refused}
 
     def _local(self, task: Task) -> Outcome:
         root = None if task.root is None else Path(task.root)
@@ -145,6 +179,10 @@ class _Colourist:
 
     def _remote(self, task: Task) -> Outcome:
         """Fetch the photo, colour it here, and send the result, if that was not done before."""
+        if task.trouble:
+            return Outcome(task.photo, "failed", (), task.trouble, 0.0)
+        if fsspec.url_to_fs(task.photo) == fsspec.url_to_fs(task.target):
+            raise CannotWrite(f"{task.target} is the photo itself: choose another folder.")
         done = _Done(task, self.worker.wish)
         if done:
             return Outcome(task.photo, "skipped", (task.target,), "", 0.0)
@@ -190,20 +228,23 @@ class _Done:
             file.write(self.content)
 
 
-def _at(url: str) -> list[tuple[str, str]]:
-    """The photos at a URL, each with its place below it."""
+def _at(url: str, out: str) -> list[tuple[str, str]]:
+    """The photos at a URL, each with its place below it; not what is hidden or below ``out``."""
     try:
         fs, top = fsspec.url_to_fs(url)
         if not fs.isdir(top):
             return [(url, posixpath.basename(top))]
         found = sorted(fs.find(top))
+        elsewhere, results = fsspec.url_to_fs(out)
     except (ImportError, OSError, ValueError) as error:
         raise BadData(f"{url} cannot be looked at ({error}): check the address.") from error
+    if elsewhere == fs and results != top:
+        found = [path for path in found if not path.startswith(f"{results.rstrip('/')}/")]
     names = [posixpath.relpath(path, top) for path in found]
     photos = [
         (_below(url, name), name)
         for name in names
-        if Path(name).suffix.lower() in SUFFIXES and FOLDER not in name
+        if Path(name).suffix.lower() in SUFFIXES and "/." not in f"/{name}"
     ]
     if not photos:
         raise BadData(f"No photos at {url}: photochrom looks for {', '.join(sorted(SUFFIXES))}.")
@@ -235,8 +276,11 @@ def _read(place: str) -> str:
 
 
 def _copy(source: str, target: str) -> None:
+    """Bring a file somewhere, where it appears when it is whole."""
+    fs, place = fsspec.url_to_fs(target)
     try:
-        with fsspec.open(source, "rb") as read, fsspec.open(target, "wb", auto_mkdir=True) as write:
+        fs.makedirs(posixpath.dirname(place), exist_ok=True)
+        with fsspec.open(source, "rb") as read, fs.transaction, fs.open(place, "wb") as write:
             shutil.copyfileobj(read, write)
     except OSError as error:
         raise BadPhoto(f"{source} cannot be sent to {target} ({error}): check both.") from error

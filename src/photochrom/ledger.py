@@ -9,9 +9,12 @@ killed process leaves unfinished is cleared away by the next.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import itertools
 import json
+import os
 import threading
 import time
 import uuid
@@ -47,8 +50,8 @@ class Seen:
     def of(cls, path: Path, name: str) -> Seen:
         """Look at a file, which is called ``name`` in the ledger."""
         with path.open("rb") as file:
+            known = os.fstat(file.fileno())  # first: what changes after that shows as changed
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        known = path.stat()
         return cls(name, known.st_size, known.st_mtime_ns, digest)
 
     def still(self, path: Path) -> bool:
@@ -77,10 +80,15 @@ class Entry:
 
     @classmethod
     def from_json(cls, line: str) -> Entry:
-        """From a line of a ledger; ValueError, KeyError or TypeError where it is none."""
-        told = json.loads(line)
+        """From a line of a ledger.
+
+        Raises:
+            ValueError, KeyError, TypeError, RecursionError: it is none.
+        """
+        told = dict(json.loads(line))
         results = tuple(Seen(**result) for result in told.pop("results"))
-        return cls(photo=Seen(**told.pop("photo")), results=results, **told)
+        target = str(told.pop("target"))
+        return cls(target, photo=Seen(**told.pop("photo")), results=results, **told)
 
 
 class Ledger:
@@ -130,7 +138,7 @@ class Ledger:
         paths = list(map(self._relative, targets))
         with self._lock:
             entries = self._entries.get(paths[0], [])
-        for entry in reversed(entries):
+        for entry in sorted(entries, key=lambda entry: -len(entry.results)):
             if (
                 entry.wish == wish
                 and [seen.name for seen in entry.results] == paths[: len(entry.results)]
@@ -149,47 +157,80 @@ class Ledger:
                 if path.stem != self._name:
                     self._learn(path)
 
-    def part(self) -> Path | None:
+    def part(self, target: Path) -> Path | None:
         """Where to make a result before it gets its name; None for beside that."""
         if self.folder is None:
             return None
+        if target.parent.stat().st_dev != (self.folder / FOLDER).stat().st_dev:
+            return None  # a link has led to another disk, where nothing can be moved to
         return self.folder / FOLDER / f"{self._name}.{next(self._parts)}.part"
 
-    def seal(self, photo: Path, targets: Sequence[Path], wish: str) -> Callable[[Path], None]:
-        """What is to be called with each finished result, in the order of the targets.
+    def look(self, photo: Path) -> Seen | None:
+        """A photo as it is before it is read, so that one which changes then is not taken for done.
+
+        None where that is not asked for, or where there is no file to look at.
 
         Raises:
-            BadPhoto: the photo cannot be read.
+            BadPhoto: it cannot be read.
         """
-        if self.folder is None:
+        if self.folder is None or not os.path.isfile(photo):  # noqa: PTH113 - which never raises
+            return None
+        try:
+            return Seen.of(photo, str(photo))
+        except OSError as error:
+            raise BadPhoto(
+                f"{photo} cannot be opened ({error.strerror}): check path and permissions."
+            ) from error
+
+    def seal(
+        self, photo: Seen | None, targets: Sequence[Path], wish: str
+    ) -> Callable[[Path], None]:
+        """What is to be called with each finished result, in the order of the targets."""
+        if self.folder is None or photo is None:
             return lambda _: None
-        paths, seen = list(map(self._relative, targets)), _look(photo)
+        paths = list(map(self._relative, targets))
         results: list[Seen] = []
 
         def note(part: Path) -> None:
             results.append(Seen.of(part, paths[len(results)]))
-            self._write(Entry(paths[0], wish, seen, tuple(results)))
+            self._write(Entry(paths[0], wish, photo, tuple(results)))
 
         return note
 
-    def pass_over(self, photo: Path, target: Path, wish: str, reason: str) -> None:
-        """Note that a photo is not to be coloured."""
-        if self.folder is not None:
-            self._write(Entry(self._relative(target), wish, _look(photo), passed=reason))
+    def pass_over(self, photo: Seen | None, target: Path, wish: str, reason: str) -> None:
+        """Note that a photo is not to be coloured.
+
+        Raises:
+            CannotWrite: the ledger does not take it.
+        """
+        if self.folder is not None and photo is not None:
+            self._write(Entry(self._relative(target), wish, photo, passed=reason))
 
     def _write(self, entry: Entry) -> None:
-        line = json.dumps(asdict(entry)) + "\n"  # ASCII, whatever the names
+        assert self.folder is not None
+        line = (json.dumps(asdict(entry)) + "\n").encode()  # ASCII, whatever the names
         with self._lock:
-            self._file.write(line.encode())
+            start = self._file.seek(0, os.SEEK_END)
+            try:
+                if self._file.write(line) < len(line):  # which is how a disk says that it gets full
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                with contextlib.suppress(OSError):  # half a line would spoil the next
+                    self._file.truncate(start)
+                raise atomic.refusal(self.folder, error) from error
             self._entries.setdefault(entry.target, []).append(entry)
 
     def _relative(self, target: Path) -> str:
         return target.absolute().relative_to(self.folder or "").as_posix()
 
     def _learn(self, path: Path) -> None:
-        with path.open("rb") as file:
-            file.seek(self._read.get(path, 0))
-            fresh = file.read()
+        try:
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                fresh = file.read()
+        except OSError:  # it was empty and is gone, or belongs to somebody who does not show it
+            return
         whole = fresh[: fresh.rfind(b"\n") + 1]
         self._read[path] = self._read.get(path, 0) + len(whole)
         for entry in _entries(whole):
@@ -203,20 +244,11 @@ class Ledger:
                 part.unlink(missing_ok=True)
 
 
-def _look(photo: Path) -> Seen:
-    try:
-        return Seen.of(photo, str(photo))
-    except OSError as error:
-        raise BadPhoto(
-            f"{photo} cannot be opened ({error.strerror}): check path and permissions."
-        ) from error
-
-
 def _entries(lines: bytes) -> Iterator[Entry]:
     for line in lines.decode("ascii", "replace").splitlines():
         try:
             yield Entry.from_json(line)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # what a crash of the machine has left of a line
 
 
@@ -238,5 +270,7 @@ def _alive(ledger: Path, part: Path) -> bool:
             return time.time() - part.stat().st_mtime < _ABANDONED
         with ledger.open("rb") as file:
             return not _locked(file)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:  # it does not show itself
+        return True

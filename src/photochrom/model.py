@@ -102,7 +102,7 @@ class Model:
 
         Raises:
             BadOption: the shapes are wrong, or the model has no such input or output.
-            BadModel: what it answers breaks the contract.
+            BadModel: it fails, or what it answers breaks the contract.
         """
         if L.ndim != 4 or L.shape[1] != 1 or L.size == 0:
             raise BadOption(f"L has shape {L.shape}: give (N, 1, H, W).")
@@ -120,8 +120,16 @@ class Model:
         if self.takes_hints:
             known = np.zeros((n, 3, height, width)) if hints is None else hints
             inputs["hints"] = _pad(known, self.multiple, "constant")
-        answers = self._session.run(list(outputs), inputs)
         padded = inputs["L"].shape
+        try:
+            answers = self._session.run(list(outputs), inputs)
+        except MemoryError:
+            raise
+        except Exception as error:  # the runtime has an exception of its own for every cause
+            raise BadModel(
+                f"{self.path} fails at L of shape {padded} ({_first_line(error)}): "
+                "give a smaller size, or take another model."
+            ) from error
         for name, answer in zip(outputs, answers, strict=True):
             fits = name != "ab" or answer.shape == (n, 2, *padded[2:])
             if name == "logits" and self.has_distribution:
@@ -243,13 +251,17 @@ def _load(path: Path, threads: int | None, device: str) -> ort.InferenceSession:
     try:
         session = ort.InferenceSession(path, options, providers=providers)
     except Exception as error:  # the runtime has an exception of its own for every cause
-        reason = str(error).splitlines()[0]
         raise BadModel(
-            f"{path} cannot be loaded as an ONNX model ({reason}): export or fetch it again."
+            f"{path} cannot be loaded as an ONNX model ({_first_line(error)}): "
+            "export or fetch it again."
         ) from error
     if device == "cuda" and _CUDA not in session.get_providers():  # it falls back without a word
         raise BadOption("device is cuda, but no GPU answers: check its driver, or take cpu.")
     return session
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _pad(planes: Array, multiple: int, mode: Any) -> Array:

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,10 @@ from photochrom.batch import Job
 from photochrom.colorizer import SAMPLES, Colorizer
 from photochrom.errors import BadOption, BadPhoto, CannotWrite, DiskFull, PhotochromError
 from photochrom.hints import Hint
-from photochrom.ledger import Ledger
+from photochrom.ledger import Ledger, Seen
 from photochrom.photo import Photo
 
+Seal = Callable[[Path], None]
 State = Literal["done", "skipped", "passed", "failed"]
 
 
@@ -110,22 +111,28 @@ class Worker:
         if job.trouble:
             return "failed", [], job.trouble
         targets = batch.numbered(job.target, self.order.samples)
+        wish = self.wish if ledger.folder else ""
+        seen: Seen | None = None
         try:
-            entry = ledger.find(job.photo, targets, self.wish) if ledger.folder else None
+            entry = ledger.find(job.photo, targets, wish)
             if entry and entry.passed:
                 return "passed", [], entry.passed
-            if entry and len(entry.results) == len(targets):
+            begun = len(entry.results) if entry else 0
+            if begun == len(targets):
                 return "skipped", targets, ""
+            seen = ledger.look(job.photo)
+            seal = ledger.seal(seen, targets, wish)
             try:
-                words = self._colour(job.photo, targets, ledger, begun=entry is not None)
+                words = self._colour(job.photo, targets, ledger, seal, begun)
             except CannotWrite:
                 ledger.refresh()  # another process may have been faster
-                if not ledger.find(job.photo, targets, self.wish):
+                entry = ledger.find(job.photo, targets, wish)
+                if entry is None or len(entry.results) <= begun:
                     raise
-                return "skipped", targets, ""
+                return self._outcome(job, ledger)
             return "done", targets, words
         except InColour as error:
-            ledger.pass_over(job.photo, targets[0], self.wish, str(error))
+            ledger.pass_over(seen, targets[0], wish, str(error))
             return "passed", [], str(error)
         except (BadOption, DiskFull):
             raise
@@ -135,29 +142,36 @@ class Worker:
         except MemoryError:
             reason = f"{job.photo} needs more memory than there is: make it smaller first."
             return "failed", [], reason
+        except (OSError, RecursionError) as error:  # such as a name too long with .color in it
+            reason = str(getattr(error, "strerror", None) or error)
+            tried = f"{job.photo} cannot be coloured to {job.target} ({reason})"
+            return "failed", [], f"{tried}: check names and permissions."
 
-    def _colour(self, photo: Path, targets: list[Path], ledger: Ledger, *, begun: bool) -> str:
+    def _colour(
+        self, photo: Path, targets: list[Path], ledger: Ledger, seal: Seal, begun: int
+    ) -> str:
         """Colour one photo; answers what is to be said of it.
 
         Args:
             photo: the file.
             targets: what to write.
-            ledger: told of each.
-            begun: whether the first of them were written before the process was stopped.
+            ledger: of their folder.
+            seal: told of each.
+            begun: how many of them were written before the process was stopped.
         """
-        order, force = self.order, self.order.force or begun
+        order = self.order
+        replace = targets if order.force else targets[:begun]
         batch.make_room(targets[0])
         for target in targets:  # before the work, not after it
             for source in (photo, order.reference):
-                photographs.check_target(target, source, force=force)
-        wish = self.wish if ledger.folder else ""
+                photographs.check_target(target, source, force=target in replace)
         pages = photographs.pages(photo)
         first = next(pages)
         self._check(first, photo, str(photo))
-        seal = ledger.seal(photo, targets, wish)
 
         def write(coloured: Photo | Iterator[Photo], target: Path) -> None:
-            photographs.write(coloured, target, force=force, part=ledger.part(), seal=seal)
+            force, part = target in replace, ledger.part(target)
+            photographs.write(coloured, target, force=force, part=part, seal=seal)
 
         if first.paged:
             write(map(self._page, itertools.chain([first], pages)), targets[0])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import os
 import socket
 import threading
 import webbrowser
+from contextlib import suppress
 from typing import Annotated
+from urllib.parse import quote
 
 import tyro
 
@@ -14,11 +18,12 @@ from photochrom.errors import BadOption
 
 _PATIENCE = 30
 """Seconds that work under way may take after the server was told to stop."""
+_CONNECTIONS = 256
 
 
 def serve(
     host: Annotated[str, tyro.conf.arg(help="address to listen at")] = "127.0.0.1",
-    port: Annotated[int, tyro.conf.arg(help="port to listen at")] = 8000,
+    port: Annotated[int, tyro.conf.arg(help="port to listen at; 0 for any that is free")] = 8000,
     model: Model = None,
     token: Annotated[
         str | None, tyro.conf.arg(help="what those who use it have to show: /?token=...")
@@ -32,27 +37,30 @@ def serve(
     Nothing leaves this machine. Example: photochrom serve --open
     """
     with needs("web"):
+        import python_multipart  # noqa: F401 - or FastAPI would complain of it in its own words
         import uvicorn
 
         from photochrom.web import create_app
         from photochrom.web.app import LOOPBACK, Limits
 
-    if max_megabytes <= 0 or max_megapixels <= 0:
-        raise BadOption("A photo has to be allowed some megabytes and megapixels: give more.")
+    if not (0 < max_megabytes < math.inf and 0 < max_megapixels < math.inf):
+        raise BadOption("A photo has to be allowed some megabytes and megapixels: give numbers.")
+    if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
+        raise BadOption("The token has to be of letters, digits and signs: give another.")
     local = host in LOOPBACK
     app = create_app(
         model=model,
-        hosts=LOOPBACK if local else None,
+        hosts=LOOPBACK if local else {*LOOPBACK, host.lower(), *_names()},
         token=token,
         limits=Limits(megabytes=max_megabytes, megapixels=max_megapixels),
     )
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
     if not local:
-        guarded = "whoever has the token" if token else "anybody who reaches it, without a token"
+        guarded = "whoever has the token" if token else "anybody who reaches it, without a token,"
         say(f"{host} is open to other machines: {guarded} can use this computer's time.")
     if token:
-        address += f"?token={token}"
+        address += f"?token={quote(token, safe='')}"
     say(f"Open {address} (Ctrl-C ends).")
     if open:
         threading.Timer(0.5, webbrowser.open, [address]).start()
@@ -61,11 +69,18 @@ def serve(
         access_log=False,  # what photos are called is nobody's business
         log_level="warning",
         timeout_graceful_shutdown=_PATIENCE,
-        limit_concurrency=256,
+        limit_concurrency=_CONNECTIONS,
         server_header=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _names() -> set[str]:
+    """What other machines call this one."""
+    name = socket.gethostname().lower()
+    return {name, f"{name}.local"}
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -73,7 +88,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise BadOption(f"port is {port}: give a number from 0 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if os.name == "posix":  # elsewhere it would share the port with another program
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except (OSError, UnicodeError) as error:

@@ -1,0 +1,133 @@
+"""What came of many photos, told while it comes, at the end, and as a table."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from photochrom.commands.shared import console, say
+from photochrom.errors import BadOption, CannotWrite, DiskFull
+
+if TYPE_CHECKING:
+    from photochrom.work import Outcome
+
+_COLUMNS = ("photo", "state", "results", "seconds", "words")
+
+
+def check_report(report: Path, *, force: bool) -> None:
+    """Refuse a place for a report before the work; a former report makes way, to go on with.
+
+    Raises:
+        BadOption, CannotWrite: it is no place for one.
+    """
+    from photochrom import atomic
+
+    if report.suffix.lower() != ".csv":
+        raise BadOption(f"--report {report} is a table: end its name in .csv.")
+    if report.exists() and not force and not _is_report(report):
+        raise atomic.exists(report)
+    if not report.absolute().parent.is_dir():
+        raise CannotWrite(f"{report.parent} is no folder: choose one that exists for --report.")
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline().strip() == ",".join(_COLUMNS)
+    except OSError:
+        return False
+
+
+class Tally:
+    """What came of the photos, told to the user while it comes and at the end."""
+
+    def __init__(self, report: Path | None) -> None:
+        self.report = report
+        self.outcomes: list[Outcome] = []
+        self.counts: Counter[str] = Counter()
+        self.full = ""
+
+    @property
+    def total(self) -> int:
+        """Photos so far."""
+        return self.counts.total()
+
+    def follow(self, outcomes: Iterable[Outcome], expected: int | None) -> None:
+        """Tell what comes, until it ends."""
+        columns = (
+            TextColumn("colouring"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[red]{task.fields[failed]}"),
+        )
+        start = time.monotonic()
+        with Progress(*columns, console=console(), disable=expected == 1) as progress:
+            task = progress.add_task("", total=expected, rate="", failed="")
+            try:
+                for outcome in outcomes:
+                    self._take(outcome)
+                    done = self.counts["done"]
+                    rate = done / (time.monotonic() - start)
+                    failed = self.counts["failed"]
+                    progress.update(
+                        task,
+                        advance=1,
+                        rate=f"{rate:.1f} photos/s" if done else "",
+                        failed=f"{failed} failed" if failed else "",
+                    )
+            except DiskFull as error:
+                self.full = str(error)
+
+    def _take(self, outcome: Outcome) -> None:
+        self.counts[outcome.state] += 1
+        if outcome.state == "done":
+            print(*outcome.results, sep="\n", flush=True)  # noqa: T201 - for pipes
+        if self.report is not None or outcome.words:
+            self.outcomes.append(outcome)
+
+    def save(self) -> None:
+        """Write the report, if one is wanted."""
+        from photochrom import atomic
+
+        if self.report is None or not self.outcomes:
+            return
+
+        def table(file: TextIO) -> None:
+            rows = csv.writer(file)
+            rows.writerow(_COLUMNS)
+            for photo, state, results, words, seconds in self.outcomes:
+                rows.writerow((photo, state, "\n".join(results), f"{seconds:.3f}", words))
+
+        def make(part: Path) -> None:
+            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                table(file)
+
+        atomic.write(self.report, make)
+
+    def sum_up(self, *, quiet: bool) -> int:
+        """Say what is to be said; answers the exit status."""
+        for outcome in sorted(self.outcomes, key=lambda outcome: outcome.state == "failed"):
+            if outcome.words:
+                say(outcome.words)
+        if not quiet:
+            for state, words in _WORDS.items():
+                if self.counts[state]:
+                    say(f"{self.counts[state]} of {self.total} photos {words}.")
+        if self.full:
+            say(self.full)
+        return 1 if self.counts["failed"] or self.full else 0
+
+
+_WORDS = {
+    "skipped": "were done before",
+    "passed": "were in colour already",
+    "failed": "failed",
+}

@@ -1,0 +1,135 @@
+/**
+ * Requests to the photochrom that sent this page, and to nobody else.
+ *
+ * What passes by itself is waited for here, so that nobody else has to: a busy server (503) and one
+ * that does not answer. All else is a Refusal, whose message is a sentence for the user.
+ */
+
+const FIRST_WAIT = 1000;
+const LONGEST_WAIT = 8000;
+const UPLOAD_TRIES = 2;
+
+/** The server's answer was no. `code` is one word, as in "too-large". */
+export class Refusal extends Error {
+  constructor(message, code, status) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** What the page shall tell meanwhile: "ok", "gone" or "busy". */
+export const connection = new EventTarget();
+
+let told = "ok";
+function tell(state) {
+  if (state === told) return;
+  told = state;
+  connection.dispatchEvent(new CustomEvent("change", { detail: state }));
+}
+
+const token = takeToken();
+const key = token ? { Authorization: `Bearer ${token}` } : {};
+
+/** The token of an address such as /?token=abc, for this tab; it leaves the address bar. */
+function takeToken() {
+  const address = new URL(location.href);
+  const given = address.searchParams.get("token");
+  if (given) {
+    sessionStorage.setItem("token", given);
+    address.searchParams.delete("token");
+    history.replaceState(null, "", address);
+  }
+  return given ?? sessionStorage.getItem("token");
+}
+
+export const aborted = (error) => error?.name === "AbortError";
+
+export function sleep(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(new DOMException("aborted", "AbortError"));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, milliseconds);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/**
+ * @param {string} path below api/
+ * @param {{method?: string, json?: object, form?: FormData, signal?: AbortSignal}} [options]
+ * @returns {Promise<Response>} of which the status is fine
+ */
+export async function request(path, { method, json, form, signal } = {}) {
+  const headers = json ? { ...key, "Content-Type": "application/json" } : key;
+  const body = json ? JSON.stringify(json) : form;
+  const options = { method: method ?? (body ? "POST" : "GET"), headers, body, signal };
+  let failures = 0;
+  for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 1.6, LONGEST_WAIT)) {
+    let answer;
+    try {
+      answer = await fetch(`api/${path}`, options);
+    } catch (error) {
+      if (aborted(error)) throw error;
+      // A server may hang up on a file that is too long for it, and then be as well as before.
+      if (form && (await healthy()) && ++failures >= UPLOAD_TRIES) {
+        const words = "The photo did not get through: it may be too large, or gone from its place.";
+        throw new Refusal(words, "too-large", 413);
+      }
+      if (!form || !failures) tell("gone");
+      await sleep(wait, signal);
+      continue;
+    }
+    if (answer.status === 503) {
+      tell("busy");
+      await sleep(1000 * (Number(answer.headers.get("Retry-After")) || wait / 1000), signal);
+      continue;
+    }
+    tell("ok");
+    if (answer.ok) return answer;
+    throw await refusal(answer);
+  }
+}
+
+async function refusal(answer) {
+  let said = {};
+  try {
+    said = await answer.json();
+  } catch {
+    // not from photochrom itself: the status has to do
+  }
+  const detail = typeof said.detail === "string" ? said.detail : `It answered ${answer.status}.`;
+  const code = said.code ?? (answer.status === 401 ? "unauthorized" : "failed");
+  return new Refusal(detail[0].toUpperCase() + detail.slice(1), code, answer.status);
+}
+
+async function healthy() {
+  try {
+    return (await fetch("api/health", { headers: key })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** How many photos wait for the server; 0 if it does not say. */
+export async function waiting() {
+  try {
+    const said = await (await fetch("api/health", { headers: key })).json();
+    return said.waiting ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The name a server gives to what it sends as a file. */
+export function fileName(answer, otherwise) {
+  const said = answer.headers.get("Content-Disposition") ?? "";
+  const coded = /filename\*=UTF-8''([^;]+)/i.exec(said);
+  if (coded) return decodeURIComponent(coded[1]);
+  return /filename="((?:[^"\\]|\\.)*)"/i.exec(said)?.[1].replace(/\\(.)/g, "$1") ?? otherwise;
+}

@@ -1,0 +1,276 @@
+/** The page: puts its parts together. */
+
+import { request } from "./api.js";
+import { Dials } from "./dials.js";
+import { Editor } from "./editor.js";
+import { archive, deliver, filesOf, save } from "./files.js";
+import { Hinting } from "./hinting.js";
+import { listen } from "./keys.js";
+import { abOfWords } from "./lab.js";
+import { Palette } from "./palette.js";
+import { Picture, readHints } from "./picture.js";
+import { Points } from "./points.js";
+import { Stage } from "./stage.js";
+import { recall } from "./store.js";
+import { Strip } from "./strip.js";
+import { line, note, say } from "./tell.js";
+import { Versions } from "./versions.js";
+
+const find = (id) => document.getElementById(id);
+const on = (id, act, type = "click") => find(id).addEventListener(type, act);
+
+const stage = new Stage(find("stage"));
+const editor = new Editor(stage);
+const points = new Points(find("points"), stage, say);
+const palette = new Palette(find("palette"), stage);
+const hinting = new Hinting(editor, points, palette);
+const dials = new Dials(editor);
+const versions = new Versions(find("others"), editor);
+const strip = new Strip(find("strip"));
+const abilities = { hints: true, distribution: true };
+let touched = false; // whether anybody has pointed at the photo yet
+
+// --- photos come and go ----------------------------------------------------------------------
+
+/** Takes files in, and opens the first of them. @param {File[]} files */
+function take(files) {
+  if (!files.length) return;
+  const last = Math.max(0, ...strip.pictures.map(({ order }) => order));
+  const pictures = files.map((file, i) => Picture.from(file, last + i + 1));
+  strip.add(pictures);
+  open(pictures[0]);
+  strip.work();
+}
+
+function open(picture) {
+  view("editor");
+  localStorage.setItem("open", picture.key);
+  find("name").textContent = picture.name;
+  strip.current = picture;
+  editor.open(picture);
+  strip.work();
+}
+
+function close(picture) {
+  const at = strip.pictures.indexOf(picture);
+  strip.remove(picture);
+  picture.remove();
+  const next = strip.pictures[at] ?? strip.pictures[at - 1];
+  if (next) open(next);
+  else welcome();
+}
+
+function view(name) {
+  document.body.dataset.view = name;
+  find("welcome").hidden = name !== "welcome";
+  find("editor").hidden = name !== "editor";
+  find("refusal").hidden = true;
+  strip.refresh();
+}
+
+function welcome() {
+  localStorage.removeItem("open");
+  editor.open(null);
+  strip.current = null;
+  find("name").textContent = "";
+  view("welcome");
+  find("choose").focus();
+}
+
+const choose = () => find("files").click();
+on("files", ({ target }) => {
+  take([...target.files]);
+  target.value = "";
+}, "change");
+
+on("choose", choose);
+on("add", choose);
+on("home", (event) => {
+  event.preventDefault();
+  welcome();
+});
+editor.addEventListener("again", choose);
+editor.addEventListener("close", () => close(editor.picture));
+strip.addEventListener("choose", ({ detail }) => open(detail));
+
+let depth = 0; // of elements that a dragged file has entered
+const carries = (event) => event.dataTransfer?.types.includes("Files");
+addEventListener("dragenter", (event) => {
+  if (carries(event)) find("curtain").hidden = ++depth < 1;
+});
+addEventListener("dragleave", (event) => {
+  if (carries(event) && --depth < 1) find("curtain").hidden = true;
+});
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", async (event) => {
+  event.preventDefault();
+  depth = 0;
+  find("curtain").hidden = true;
+  const files = await filesOf(event.dataTransfer);
+  find("refusal").textContent = "That was no file: save the picture first, then drop it here.";
+  find("refusal").hidden = files.length > 0;
+  take(files);
+});
+addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  if (!files.length) return;
+  event.preventDefault();
+  take(files);
+});
+
+// --- results ---------------------------------------------------------------------------------
+
+const all = () => deliver(() => archive(strip.done), find("all"));
+
+on("download", () => deliver(() => editor.picture.full(), find("download")));
+on("all", all);
+strip.addEventListener("save", ({ detail }) => deliver(() => detail.full()));
+
+const commands = {
+  comparison: () => deliver(() => editor.picture.comparison()),
+  zip: all,
+  keys: () => find("keys").showModal(),
+  remove: () => close(editor.picture),
+  clear: () => editor.setPoints([]),
+  save: () => {
+    const { stem } = editor.picture;
+    save(new File([editor.picture.hintFile()], `${stem}.hints.json`, { type: "application/json" }));
+  },
+  load: () => find("hint-file").click(),
+};
+on("hint-file", async ({ target }) => {
+  const [file] = target.files;
+  try {
+    editor.setPoints(readHints(await file.text(), editor.picture.facts, abOfWords));
+  } catch (error) {
+    note(error.message);
+  }
+  target.value = "";
+}, "change");
+on("menu", (event) => {
+  const command = event.target.closest("[data-do]")?.dataset.do;
+  if (!command) return;
+  find("menu").hidePopover();
+  commands[command]();
+});
+on("keys", (event) => {
+  if (event.target.closest("[data-do]") || event.target === find("keys")) find("keys").close();
+});
+
+// --- tools -----------------------------------------------------------------------------------
+
+const step = (way) => () => {
+  if (!editor.ready) return;
+  editor.picture[way]();
+  editor.refresh();
+};
+const undo = step("undo");
+const redo = step("redo");
+
+function toggle(id, act) {
+  on(id, () => {
+    const pressed = find(id).getAttribute("aria-pressed") !== "true";
+    find(id).setAttribute("aria-pressed", String(pressed));
+    act(pressed);
+  });
+}
+
+on("undo", undo);
+on("redo", redo);
+toggle("show", (shown) => find("stage").classList.toggle("without-points", !shown));
+toggle("guesses", (shown) => editor.guess(shown));
+on("versions", () => versions.open());
+on("zoom-in", stage.zoomIn);
+on("zoom-out", stage.zoomOut);
+on("zoom-fit", stage.zoomToFit);
+on("turn", () => {
+  const shown = find("dials").classList.toggle("open");
+  find("turn").setAttribute("aria-expanded", String(shown));
+});
+for (const part of document.querySelectorAll(".zoom, .notice")) {
+  part.addEventListener("pointerdown", (event) => event.stopPropagation());
+}
+listen({ editor, stage, undo, redo, escape: () => hinting.close() });
+
+function show() {
+  const { picture, ready } = editor;
+  const count = picture?.points.length ?? 0;
+  find("undo").disabled = !(ready && picture.canUndo);
+  find("redo").disabled = !(ready && picture.canRedo);
+  find("download").disabled = !ready;
+  find("show").disabled = !count;
+  find("versions").disabled = find("guesses").disabled = !(ready && abilities.distribution);
+  if (picture?.facts?.pages > 1) find("versions").disabled = true; // they are points, too
+  for (const button of find("menu").querySelectorAll("[data-do]")) {
+    const { do: what } = button.dataset;
+    if (["save", "clear"].includes(what)) button.disabled = !(ready && count);
+    if (["comparison", "load"].includes(what)) button.disabled = !ready;
+  }
+}
+
+palette.addEventListener("open", () => {
+  if (!touched) line("");
+  touched = true;
+});
+
+editor.addEventListener("opened", () => {
+  find("guesses").setAttribute("aria-pressed", "false");
+  editor.guess(false);
+  show();
+  if (editor.ready && !touched) line("A wrong colour? Point at it.");
+});
+editor.addEventListener("points", show);
+
+// --- beginning -------------------------------------------------------------------------------
+
+async function offerSamples() {
+  const { photos } = await (await request("samples-photos")).json();
+  find("samples").hidden = !photos.length;
+  find("samples").querySelector("ul").replaceChildren(...photos.map(({ name }) => {
+    const item = document.createElement("li");
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    const address = `static/samples/${encodeURIComponent(name)}`;
+    const words = name.replace(/\.[^.]+$/, "").replace(/[-_]/g, " ");
+    button.append(Object.assign(new Image(), { src: address, alt: `Sample: ${words}` }));
+    button.addEventListener("click", async () => {
+      const blob = await (await fetch(address)).blob();
+      take([new File([blob], name, { type: blob.type })]);
+    });
+    item.append(button);
+    return item;
+  }));
+}
+
+async function learn() {
+  const { models } = await (await request("models")).json();
+  const model = models.find((one) => one.default) ?? models[0];
+  Object.assign(abilities, model);
+  dials.usual = model?.vivid ?? null;
+  dials.show();
+  show();
+}
+
+async function restore() {
+  const kept = await recall();
+  if (!kept.length) return;
+  const pictures = kept.map(({ key, blob, notes }) => new Picture(key, blob, notes));
+  touched = pictures.some((picture) => picture.points.length);
+  strip.add(pictures);
+  const last = localStorage.getItem("open");
+  const current = pictures.find(({ key }) => key === last);
+  if (current) open(current);
+  else strip.refresh();
+  strip.work();
+}
+
+const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+find("where").textContent = here
+  ? "It stays on this computer."
+  : `It is sent to ${location.host} and nowhere else.`;
+const tellWhy = (error) => {
+  find("refusal").textContent = error.message;
+  find("refusal").hidden = false;
+};
+restore();
+learn().catch(tellWhy);
+offerSamples().catch(tellWhy);

@@ -1,0 +1,75 @@
+/** Files in and out of the page. */
+
+import { aborted } from "./api.js";
+import { line, note, say, working } from "./tell.js";
+import { zip } from "./zip.js";
+
+/** Saves a file to where the browser puts downloads. @param {File} file */
+export function save(file) {
+  const url = URL.createObjectURL(file);
+  const link = Object.assign(document.createElement("a"), { href: url, download: file.name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/**
+ * Gets a file and saves it; tells what happens.
+ *
+ * @param {() => Promise<File>} make
+ * @param {HTMLButtonElement} [button] that cannot be pressed meanwhile
+ */
+export async function deliver(make, button) {
+  if (button) button.disabled = true;
+  const done = working("Making the photo at full size…");
+  let told = "It is among your downloads.";
+  try {
+    save(await make());
+  } catch (error) {
+    told = aborted(error) ? "" : error.message;
+  }
+  done();
+  if (told) note(told);
+  if (button) button.disabled = false;
+}
+
+/** The results of several photos in one file. @param {import("./picture.js").Picture[]} pictures */
+export async function archive(pictures) {
+  const files = [];
+  const missed = [];
+  for (const [i, picture] of pictures.entries()) {
+    line(`Photo ${i + 1} of ${pictures.length}…`);
+    say(`Photo ${i + 1} of ${pictures.length}`);
+    try {
+      const file = await picture.full();
+      files.push({ name: file.name, blob: file });
+    } catch (error) {
+      missed.push(`${picture.name}: ${error.message}`);
+    }
+  }
+  line("");
+  if (!files.length) throw new Error(missed.join(" "));
+  if (missed.length) setTimeout(() => note(`Without ${missed.join(" ")}`), 100);
+  return new File([await zip(files)], "photochrom.zip", { type: "application/zip" });
+}
+
+/** The files of a drop or a paste, also those inside folders. @param {DataTransfer} transfer */
+export async function filesOf(transfer) {
+  const entries = [...transfer.items]
+    .filter((item) => item.kind === "file")
+    .map((item) => item.webkitGetAsEntry?.() ?? null);
+  const plain = [...transfer.files];
+  if (!entries.some((entry) => entry?.isDirectory)) return plain;
+  const found = await Promise.all(entries.map((entry, i) => (entry ? walk(entry) : [plain[i]])));
+  return found.flat().filter((file) => file && !file.name.startsWith("."));
+}
+
+async function walk(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) { // a reader tells of a hundred at a time
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    found.push(...(await Promise.all(some.map(walk))).flat());
+  }
+}

@@ -1,0 +1,238 @@
+/** One photo in the page: its file, its points and dials, and what the server makes of them. */
+
+import { fileName, Refusal, request } from "./api.js";
+import { forget, keepFile, keepNotes } from "./store.js";
+
+const STEPS_BACK = 200;
+const ONE_STEP = 1500; // milliseconds between the bits of one step
+
+/**
+ * @typedef {{id: number, x: number, y: number, ab: import("./lab.js").Ab}} Point
+ *   a colour at pixels of the full photo
+ */
+
+let lastId = 0;
+export const newPoint = (x, y, ab) => ({ id: ++lastId, x, y, ab });
+
+const rounded = (value) => Math.round(value * 100) / 100;
+
+/** Points as hint files and the server have them. */
+export const hintsOf = (points) =>
+  points.map(({ x, y, ab }) => ({ x: rounded(x), y: rounded(y), color: ab.map(rounded) }));
+
+export class Picture extends EventTarget {
+  /** "new", "working", "done", "in-colour" or "failed" */
+  state = "new";
+  /** The sentence that goes with "failed". */
+  trouble = "";
+  /** What the server found: size, tone and so on; null before it was uploaded. */
+  facts = null;
+  /** Object URL of a small coloured picture, for the strip. */
+  thumbnail = "";
+
+  #uploading = null;
+  #past = [];
+  #future = [];
+  #part;
+  #parted = 0;
+
+  /** @param {string} key @param {Blob} blob @param {object} notes as of `#keep` */
+  constructor(key, blob, notes) {
+    super();
+    this.key = key;
+    this.blob = blob;
+    this.name = notes.name;
+    this.order = notes.order;
+    /** @type {Point[]} */
+    this.points = (notes.points ?? []).map(({ x, y, ab }) => newPoint(x, y, ab));
+    this.vivid = notes.vivid ?? null;
+    this.strength = notes.strength ?? 1;
+    this.recolor = notes.recolor ?? false;
+  }
+
+  /** A photo that has just come in. */
+  static from(file, order) {
+    const name = file.name || "photo.png";
+    const picture = new Picture(crypto.randomUUID?.() ?? `${Date.now()}-${order}`, file, {
+      name,
+      order,
+    });
+    keepFile(picture.key, file).catch(() => {}); // unreadable: uploading it will tell
+    picture.#keep();
+    return picture;
+  }
+
+  #keep() {
+    const { name, order, vivid, strength, recolor } = this;
+    const points = this.points.map(({ x, y, ab }) => ({ x, y, ab }));
+    keepNotes(this.key, { name, order, points, vivid, strength, recolor });
+  }
+
+  become(state, trouble = "") {
+    this.state = state;
+    this.trouble = trouble;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  // --- points and dials --------------------------------------------------------------------
+
+  get canUndo() {
+    return this.#past.length > 0;
+  }
+
+  get canRedo() {
+    return this.#future.length > 0;
+  }
+
+  /**
+   * Other points, as one step that can be undone.
+   *
+   * @param {Point[]} points
+   * @param {string} [part] names what is done bit by bit: bits in a row are one step
+   */
+  setPoints(points, part) {
+    const goesOn = part && part === this.#part && Date.now() - this.#parted < ONE_STEP;
+    if (!goesOn) this.#past = [...this.#past, this.points].slice(-STEPS_BACK);
+    this.#part = part;
+    this.#parted = Date.now();
+    this.#future = [];
+    this.points = points;
+    this.#keep();
+  }
+
+  undo() {
+    if (!this.canUndo) return;
+    this.#part = undefined;
+    this.#future.push(this.points);
+    this.points = this.#past.pop();
+    this.#keep();
+  }
+
+  redo() {
+    if (!this.canRedo) return;
+    this.#past.push(this.points);
+    this.points = this.#future.pop();
+    this.#keep();
+  }
+
+  /** @param {{vivid?: number | null, strength?: number, recolor?: boolean}} dials */
+  set(dials) {
+    Object.assign(this, dials);
+    this.#keep();
+  }
+
+  // --- the server --------------------------------------------------------------------------
+
+  /** Uploads the photo unless that is done; answers its facts. */
+  async upload() {
+    if (this.facts) return this.facts;
+    this.#uploading ??= this.#send().finally(() => {
+      this.#uploading = null;
+    });
+    return this.#uploading;
+  }
+
+  async #send() {
+    const form = new FormData();
+    form.append("photo", this.blob, this.name);
+    this.facts = await (await request("photos", { form })).json();
+    return this.facts;
+  }
+
+  /**
+   * Asks about this photo, which is uploaded once more if the server has forgotten it.
+   *
+   * @param {string} what such as "colorize"
+   * @param {object} [json] for POST, without for GET
+   * @param {AbortSignal} [signal]
+   */
+  async ask(what, json, signal) {
+    for (let again = false; ; again = true) {
+      const { id } = await this.upload();
+      signal?.throwIfAborted();
+      try {
+        return await request(`photos/${id}/${what}`, { json, signal });
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.code !== "expired" || again) throw error;
+        if (this.facts?.id === id) this.facts = null;
+      }
+    }
+  }
+
+  /** What a colouring depends on. @param {Point[]} [points] other than its own */
+  wishes(points = this.points) {
+    return { hints: hintsOf(points), vivid: this.vivid, strength: this.strength };
+  }
+
+  /** The coloured photo at full size, in its own format. @returns {Promise<File>} */
+  async full(signal) {
+    const answer = await this.ask("colorize", { ...this.wishes(), full: true }, signal);
+    return this.#received(answer, `${this.stem}.color.jpg`);
+  }
+
+  /** Before and after in one picture. @returns {Promise<File>} */
+  async comparison(signal) {
+    const answer = await this.ask("comparison", this.wishes(), signal);
+    return this.#received(answer, `${this.stem}.before-after.jpg`);
+  }
+
+  async #received(answer, otherwise) {
+    const blob = await answer.blob();
+    return new File([blob], fileName(answer, otherwise), { type: blob.type });
+  }
+
+  /** @param {Blob} blob a small picture of it for the strip */
+  setThumbnail(blob) {
+    URL.revokeObjectURL(this.thumbnail);
+    this.thumbnail = URL.createObjectURL(blob);
+  }
+
+  /** A photo in colour stays as it is until its owner wants it coloured anew. */
+  get leftAlone() {
+    return this.facts?.tone === "colour" && !this.recolor;
+  }
+
+  get stem() {
+    return this.name.replace(/\.[^.]+$/, "") || "photo";
+  }
+
+  // --- hint files --------------------------------------------------------------------------
+
+  /** The points as `photochrom colorize --hints` reads them. */
+  hintFile() {
+    const { width, height } = this.facts;
+    return JSON.stringify({ size: [width, height], hints: hintsOf(this.points) }, null, 1) + "\n";
+  }
+
+  remove() {
+    forget(this.key);
+    URL.revokeObjectURL(this.thumbnail);
+    if (this.facts) request(`photos/${this.facts.id}`, { method: "DELETE" }).catch(() => {});
+  }
+}
+
+/**
+ * The points of a hint file, brought to a photo's size.
+ *
+ * @param {string} text
+ * @param {{width: number, height: number}} facts
+ * @param {(text: string) => import("./lab.js").Ab | null} readColour of a colour in words
+ */
+export function readHints(text, { width, height }, readColour) {
+  const wrong = new Error("This file holds no points: choose one that was saved here.");
+  try {
+    const content = JSON.parse(text);
+    const size = content.size ?? [width, height];
+    const [across, down] = [width / size[0], height / size[1]];
+    return content.hints.map(({ x, y, color }) => {
+      const ab = typeof color === "string" ? readColour(color) : color;
+      const fine = ab?.length === 2 && [x, y, across, down, ...ab].every(Number.isFinite);
+      if (!fine) throw wrong;
+      return newPoint(clamp(x * across, width), clamp(y * down, height), ab.map(Number));
+    });
+  } catch {
+    throw wrong;
+  }
+}
+
+const clamp = (value, most) => Math.min(most, Math.max(0, value));

@@ -1,0 +1,76 @@
+/**
+ * What survives a reload: the photos, their points and dials, in this browser's IndexedDB.
+ *
+ * Where there is none (some private windows) the page works all the same and forgets.
+ */
+
+const NAME = "photochrom";
+
+/** @type {Promise<IDBDatabase | null> | undefined} */
+let opening;
+
+function database() {
+  opening ??= new Promise((resolve) => {
+    const forget = () => resolve(null);
+    try {
+      const request = indexedDB.open(NAME, 1);
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore("files");
+        request.result.createObjectStore("notes");
+      };
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = request.onblocked = forget;
+    } catch {
+      forget();
+    }
+  });
+  return opening;
+}
+
+/** Runs `work` on both stores; resolves once it is on disk, or at once without a database. */
+async function transact(mode, work) {
+  const db = await database();
+  if (!db) return undefined;
+  return new Promise((resolve) => {
+    const transaction = db.transaction(["files", "notes"], mode);
+    const answers = work(transaction.objectStore("files"), transaction.objectStore("notes"));
+    transaction.oncomplete = () => resolve(answers?.map((request) => request.result));
+    transaction.onerror = transaction.onabort = () => resolve(undefined); // full: it goes on
+  });
+}
+
+/**
+ * A photo's bytes, kept once, and what was noted about it.
+ * Bytes rather than the File: a File may stand for one on disk that is moved meanwhile.
+ */
+export async function keepFile(key, blob) {
+  const bytes = await blob.arrayBuffer();
+  await transact("readwrite", (files) => void files.put({ bytes, type: blob.type }, key));
+}
+
+export function keepNotes(key, notes) {
+  return transact("readwrite", (_, store) => void store.put(notes, key));
+}
+
+export function forget(key) {
+  return transact("readwrite", (files, notes) => {
+    files.delete(key);
+    notes.delete(key);
+  });
+}
+
+/** Everything kept. @returns {Promise<{key: string, blob: Blob, notes: object}[]>} */
+export async function recall() {
+  const answers = await transact("readonly", (files, notes) => [
+    files.getAllKeys(), files.getAll(), notes.getAllKeys(), notes.getAll(),
+  ]);
+  if (!answers) return [];
+  const [keys, files, noteKeys, notes] = answers;
+  const blobs = new Map(keys.map((key, i) => [key, files[i]]));
+  return noteKeys
+    .map((key, i) => ({ key, blob: blobOf(blobs.get(key)), notes: notes[i] }))
+    .filter(({ blob }) => blob)
+    .sort((one, other) => (one.notes.order ?? 0) - (other.notes.order ?? 0));
+}
+
+const blobOf = (file) => file && new Blob([file.bytes], { type: file.type });

@@ -1,0 +1,82 @@
+/** A ZIP archive of files that are compressed already: stored as they are, with their CRC-32. */
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
+  for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+  return n;
+});
+const LIMIT = 0xffffffff;
+const UTF8_NAMES = 0x0800;
+const VERSION = 20;
+
+/** @param {Uint8Array} bytes */
+export function crc32(bytes) {
+  let crc = -1;
+  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return (crc ^ -1) >>> 0;
+}
+
+/** Names none of which is another's, also where case does not count: "a.jpg", "a (2).jpg". */
+export function uniqueNames(names) {
+  const taken = new Set();
+  return names.map((name) => {
+    const clean = name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, "_") || "photo";
+    const dot = clean.lastIndexOf(".");
+    const [stem, suffix] = dot > 0 ? [clean.slice(0, dot), clean.slice(dot)] : [clean, ""];
+    let unique = clean;
+    for (let n = 2; taken.has(unique.toLowerCase()); n++) unique = `${stem} (${n})${suffix}`;
+    taken.add(unique.toLowerCase());
+    return unique;
+  });
+}
+
+/**
+ * @param {{name: string, blob: Blob}[]} files
+ * @param {Date} [now] which all of them bear as their date
+ * @returns {Promise<Blob>}
+ */
+export async function zip(files, now = new Date()) {
+  const names = uniqueNames(files.map((file) => file.name));
+  const stamp = [
+    (now.getHours() << 11) | (now.getMinutes() << 5) | (now.getSeconds() >> 1),
+    ((now.getFullYear() - 1980) << 9) | ((now.getMonth() + 1) << 5) | now.getDate(),
+  ];
+  const parts = [];
+  const directory = [];
+  let offset = 0;
+  for (const [i, { blob }] of files.entries()) {
+    const name = new TextEncoder().encode(names[i]);
+    const crc = crc32(new Uint8Array(await blob.arrayBuffer()));
+    const common = [
+      [2, VERSION], [2, UTF8_NAMES], [2, 0], [2, stamp[0]], [2, stamp[1]],
+      [4, crc], [4, blob.size], [4, blob.size], [2, name.length], [2, 0],
+    ];
+    const header = record(0x04034b50, common);
+    directory.push(
+      record(0x02014b50, [[2, VERSION], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]),
+      name,
+    );
+    parts.push(header, name, blob);
+    offset += header.length + name.length + blob.size;
+    if (offset > LIMIT) throw new Error("All photos together exceed 4 GB: save them one by one.");
+  }
+  const size = directory.reduce((sum, part) => sum + part.length, 0);
+  const count = files.length;
+  const end = record(0x06054b50, [
+    [2, 0], [2, 0], [2, count], [2, count], [4, size], [4, offset], [2, 0],
+  ]);
+  return new Blob([...parts, ...directory, end], { type: "application/zip" });
+}
+
+/** Little-endian fields after a signature, each as [bytes, value]. */
+function record(signature, fields) {
+  const bytes = new Uint8Array(4 + fields.reduce((sum, [width]) => sum + width, 0));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, signature, true);
+  let at = 4;
+  for (const [width, value] of fields) {
+    if (width === 2) view.setUint16(at, value, true);
+    else view.setUint32(at, value, true);
+    at += width;
+  }
+  return bytes;
+}

@@ -1,0 +1,379 @@
+"""Many photos on a cluster: each comes out once, even when a machine dies."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ray = pytest.importorskip("ray")
+fsspec = pytest.importorskip("fsspec")
+
+from photochrom import cli, cluster, work  # noqa: E402
+from photochrom.batch import Job  # noqa: E402
+from photochrom.cluster import Task  # noqa: E402
+from photochrom.errors import BadData, BadOption  # noqa: E402
+from photochrom.ledger import FOLDER, Ledger  # noqa: E402
+from photochrom.work import Order, Worker  # noqa: E402
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and FOLDER not in path.parts
+    }
+
+
+@pytest.fixture
+def model(make_model) -> str:
+    return str(make_model(hints=0.1, tells=("logits",)))
+
+
+@pytest.fixture
+def album(tmp_path: Path, scene) -> Path:
+    folder = tmp_path / "album"
+    (folder / "summer").mkdir(parents=True)
+    for i, name in enumerate(("a.png", "b.jpg", "summer/c.tif", "d.gif")):
+        Image.fromarray(np.roll(scene, 9 * i)).save(folder / name)
+    return folder
+
+
+def url(path: Path) -> str:
+    return f"file://{path}"
+
+
+# --- what there is to do ----------------------------------------------------------------------
+
+
+def test_paths_are_listed_as_for_one_machine(album, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for out, root in ((None, album), ("out", tmp_path / "out"), (str(tmp_path / "out"), None)):
+        tasks = cluster.listing(["album"], out)
+        assert [task.photo for task in tasks] == [
+            str(album / name) for name in ("a.png", "b.jpg", "d.gif", "summer/c.tif")
+        ]
+        assert {task.root for task in tasks} == {str(root or tmp_path / "out")}
+        assert all(Path(task.target).is_absolute() and not task.remote for task in tasks)
+
+
+def test_urls_are_mirrored(album, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    places = ["a.png", "b.jpg", "d.gif.png", "summer/c.tif"]
+    for given, into in (
+        (url(album), url(out)),
+        (f"{url(album)}/", f"{url(out)}/"),
+        (str(album), url(out)),
+        (url(album), "out"),
+    ):
+        tasks = cluster.listing([given], into)
+        expected = [str(out / place) for place in places]
+        assert [task.target.removeprefix("file://") for task in tasks] == expected
+        assert all(task.remote for task in tasks)
+        assert {task.root.removeprefix("file://").rstrip("/") for task in tasks} == {str(out)}
+    (one,) = cluster.listing([url(album / "a.png")], url(out))
+    assert one == Task(url(album / "a.png"), url(out / "a.png"), url(out))
+
+
+def test_what_is_hidden_or_a_result_is_no_photo(album, tmp_path):
+    for name in ("out/a.png", ".hidden/a.png", "summer/.x.png", f"{FOLDER}/a.png"):
+        (album / name).parent.mkdir(exist_ok=True)
+        shutil.copy(album / "a.png", album / name)
+    tasks = cluster.listing([url(album)], url(album / "out"))
+    assert len(tasks) == 4
+    assert len(cluster.listing([url(album)], url(album))) == 5
+
+
+def test_two_photos_never_share_a_target(album, tmp_path):
+    shutil.copytree(album, tmp_path / "other")
+    both = [url(album / "a.png"), url(tmp_path / "other" / "a.png")]
+    with pytest.raises(BadOption, match=r"would both become file://.*/out/a.png: colour them"):
+        cluster.listing(both, url(tmp_path / "out"))
+    assert len(cluster.listing(both[:1] * 2, url(tmp_path / "out"))) == 1
+
+
+def test_a_folder_that_does_not_open_is_told_of(album, tmp_path, monkeypatch):
+    listdir = os.listdir
+
+    def refuse(path):
+        if os.fspath(path).endswith("summer"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.chdir(tmp_path)
+    for out in (url(tmp_path / "out"), str(tmp_path / "out"), None):
+        *_, last = cluster.listing(["album"], out)
+        assert "summer cannot be searched (Permission denied)" in last.trouble
+
+
+@pytest.mark.parametrize(
+    ("given", "out", "words"),
+    [
+        (".", "out", "No photos at file://"),
+        ("nosuch://a/b", "out", "nosuch://a/b cannot be looked at"),
+        ("file:///tmp/x.jpg", None, "need a place for the results"),
+    ],
+)
+def test_urls_that_cannot_be(given, out, words, tmp_path):
+    given = url(tmp_path) if given == "." else given
+    with pytest.raises((BadOption, BadData), match=words):
+        cluster.listing([given], out)
+
+
+# --- one worker -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def do(model):
+    def do(task: Task, **options):
+        return cluster._Colourist(Order(model, **options))(task._asdict())
+
+    return do
+
+
+def test_a_url_is_fetched_coloured_and_sent_once(album, tmp_path, do):
+    (task, *_) = cluster.listing([url(album)], url(tmp_path / "out"))
+    first = do(task)
+    assert (first["state"], first["results"]) == ("done", [task.target])
+    expected = tmp_path / "here.png"
+    worker = Worker(Order(str(tmp_path / "toy.onnx")))
+    assert worker(Job(album / "a.png", expected), Ledger(None)).state == "done"
+    assert results(tmp_path / "out") == {"a.png": expected.read_bytes()}
+    assert do(task)["state"] == "skipped"
+    Image.open(album / "a.png").rotate(180).save(album / "a.png")
+    for options in ({}, {"strength": 0.5}):
+        again = do(task, **options)
+        assert again["state"] == "failed"
+        assert "exists already" in again["words"]
+    assert results(tmp_path / "out") == {"a.png": expected.read_bytes()}
+    assert do(task, force=True)["state"] == "done"
+    assert results(tmp_path / "out") != {"a.png": expected.read_bytes()}
+
+
+def test_a_result_that_is_cut_off_on_its_way_does_not_appear(album, tmp_path, do, monkeypatch):
+    (task, *_) = cluster.listing([url(album)], url(tmp_path / "out"))
+    copy = shutil.copyfileobj
+
+    def cut(read, write) -> None:
+        data = read.read()
+        if data[:8] == b"\x89PNG\r\n\x1a\n" and "result" in str(getattr(read, "name", read)):
+            write.write(data[:100])
+            raise ConnectionResetError(104, "Connection reset by peer")
+        write.write(data)
+
+    monkeypatch.setattr(cluster.shutil, "copyfileobj", cut)
+    failed = do(task)
+    assert failed["state"] == "failed"
+    assert "Connection reset by peer" in failed["words"]
+    assert results(tmp_path / "out") == {}
+    monkeypatch.setattr(cluster.shutil, "copyfileobj", copy)
+    assert do(task)["state"] == "done"
+
+
+def test_a_store_that_fails_in_its_own_way_costs_one_photo(album, tmp_path, do, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("NoSuchBucket")
+
+    (task, *_) = cluster.listing([url(album)], url(tmp_path / "out"))
+    monkeypatch.setattr(cluster, "_exists", fail)
+    failed = do(task)
+    assert (failed["state"], failed["words"]) == ("failed", f"{task.photo}: NoSuchBucket")
+
+
+def test_a_photo_at_a_url_is_never_replaced(album, do):
+    before = results(album)
+    tasks = cluster.listing([url(album / "a.png")], url(album))
+    tasks += cluster.listing([str(album / "a.png")], url(album))
+    tasks += cluster.listing([url(album / "a.png")], str(album))
+    for task in tasks:
+        failed = do(task, force=True)
+        assert failed["state"] == "failed"
+        assert "is the photo itself" in failed["words"]
+    assert results(album) == before
+
+
+def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
+    (album / "a.png").write_bytes(b"bad")
+    bad, gone, *_ = cluster.listing([url(album)], url(tmp_path / "out"))
+    (album / "b.jpg").unlink()
+    told = do(bad)
+    assert told["state"] == "failed"
+    assert told["words"].startswith(f"{url(album / 'a.png')} is not a picture")
+    assert do(gone)["state"] == "failed"
+    assert gone.photo in do(gone)["words"]
+    trouble = do(bad._replace(trouble="it cannot be searched"))
+    assert (trouble["state"], trouble["words"]) == ("failed", "it cannot be searched")
+    assert not list((tmp_path / "out").glob("*.*"))
+
+
+def test_an_option_that_is_wrong_is_not_a_matter_of_the_photo(album, tmp_path, do):
+    (task, *_) = cluster.listing([str(album)], str(tmp_path / "out"))
+    assert do(task, strength=9)["refused"]
+    assert not do(task)["refused"]
+
+
+def test_versions_have_no_urls(album, tmp_path, model):
+    tasks = cluster.listing([url(album)], url(tmp_path / "out"))
+    with pytest.raises(BadOption, match="give --samples paths"):
+        next(cluster.run(tasks, Order(model, samples=2), "local"))
+
+
+# --- all of them ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ray_here():
+    """A cluster of two workers on this machine."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def workers() -> list[int]:
+    """Processes of this cluster that colour."""
+    psutil = pytest.importorskip("psutil")
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.cmdline()[0].startswith("ray::MapWorker"):
+                found.append(process.pid)
+        except (psutil.Error, IndexError):
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
+    names = [f"{i:02}.png" for i in range(10)] + [os.fsdecode(b"caf\xe9.png"), "two\nlines.png"]
+    (tmp_path / "album").mkdir()
+    dice = np.random.default_rng(0)
+    for name in names:
+        small = Image.fromarray(dice.integers(0, 256, (6, 8), np.uint8))
+        small.resize((1200, 900)).save(tmp_path / "album" / name)
+    (tmp_path / "album" / "bad.png").write_bytes(b"bad")
+    out, killed = tmp_path / "out", []
+
+    def kill() -> None:
+        while len(results(out)) < 3:
+            time.sleep(0.02)
+        for pid in workers()[:1]:
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    tasks = cluster.listing([str(tmp_path / "album")], str(out))
+    order = Order(model)
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    told = list(cluster.run(tasks, order, "local", 2))
+    killer.join()
+    assert len(killed) == 1
+    assert sorted(outcome.photo for outcome in told) == sorted(task.photo for task in tasks)
+    states = [outcome.state for outcome in told]
+    assert states.count("failed") == 1
+    assert set(states) <= {"failed", "done", "skipped"}
+    worker, known = Worker(order), Ledger(out)
+    assert set(results(out)) == set(names)
+    for name in names:
+        photo, target = tmp_path / "album" / name, out / name
+        expected = tmp_path / "expected.png"
+        worker(Job(photo, expected), Ledger(None))
+        assert target.read_bytes() == expected.read_bytes()
+        expected.unlink()
+        assert known.find(photo, [target], worker.wish)
+    assert not list((out / FOLDER).glob("*.part"))
+    again = [outcome.state for outcome in cluster.run(tasks, order, "local", 2)]
+    assert sorted(again) == ["failed"] + ["skipped"] * len(names)
+
+
+@pytest.mark.slow
+def test_by_the_command_line_with_urls(album, tmp_path, model, ray_here, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out, report = tmp_path / "out", tmp_path / "report.csv"
+
+    def run(*arguments: object) -> int:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["colorize", *map(str, arguments), "--model", "toy.onnx", "--ray"])
+        return int(ended.value.code or 0)
+
+    asked = (url(album), "-o", url(out))
+    assert run(*asked, "--report", report) == 0
+    assert sorted(capsys.readouterr().out.split()) == [
+        url(out / name) for name in ("a.png", "b.jpg", "d.gif.png", "summer/c.tif")
+    ]
+    text = report.read_text()
+    assert [row["state"] for row in csv.DictReader(io.StringIO(text))] == ["done"] * 4
+    before = results(out)
+    (album / "bad.jpg").write_bytes(b"bad")
+    assert run(*asked) == 1
+    said = capsys.readouterr()
+    assert not said.out
+    assert "4 of 5 photos were done before." in said.err
+    assert "1 of 5 photos failed." in said.err
+    assert results(out) == before
+    assert run(album, "-o", tmp_path / "wrong", "--strength", 9) == 2
+    assert "strength is 9" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_begin_is_said(album, tmp_path, model, ray_here, monkeypatch, capfd):
+    def vanish(_: str) -> None:
+        Path(model).rename(tmp_path / "moved.onnx")
+
+    monkeypatch.setattr(cluster, "_connect", vanish)
+    tasks = cluster.listing([str(album)], str(tmp_path / "out"))
+    with pytest.raises(
+        work.PhotochromError, match=r"gave up \(.*BadModel: .*toy.onnx is not a file"
+    ):
+        list(cluster.run(tasks, Order(model), "local"))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_where_no_cluster_is_that_is_said_soon(album, tmp_path, model, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        closed = f"127.0.0.1:{taken.getsockname()[1]}"
+        for address in (closed, f"ray://{closed}", "127.0.0.1:99999"):
+            start = time.monotonic()
+            with pytest.raises(SystemExit) as ended:
+                cli.main([
+                    "colorize", str(album), "--model", model, "--ray", address,
+                    "-o", str(tmp_path / "out"),
+                ])  # fmt: skip
+            assert ended.value.code == 2
+            assert time.monotonic() - start < 30
+            assert f"No Ray cluster can be used at {address}" in capsys.readouterr().err
+
+
+def test_what_is_asked_for_does_not_depend_on_where_one_stands(model, tmp_path, monkeypatch):
+    """Workers may stand elsewhere, so that what an order names has to be whole."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (9, 9), "red").save("red.png")
+    seen = []
+
+    def note(_: str) -> None:
+        raise InterruptedError
+
+    def keep(order: Order, **changes: object) -> Order:
+        seen.append(replace(order, **changes))
+        return seen[-1]
+
+    monkeypatch.setattr(cluster, "_connect", note)
+    monkeypatch.setattr(cluster, "replace", keep)
+    with pytest.raises(InterruptedError):
+        next(cluster.run([], Order("toy.onnx", reference=Path("red.png")), "local"))
+    assert (seen[0].model, seen[0].reference) == (model, tmp_path / "red.png")
+    assert seen[0].hints is None

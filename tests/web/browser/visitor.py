@@ -1,0 +1,153 @@
+"""Somebody at the page, in a browser that reaches this machine and no other."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from playwright.sync_api import Locator, Page, expect
+
+PIXEL = """([selector, x, y]) => {
+  const image = document.querySelector(selector);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const at = [Math.floor(x * canvas.width) - 1, Math.floor(y * canvas.height) - 1];
+  const { data } = context.getImageData(...at, 3, 3);
+  return [0, 1, 2].map((c) => data.filter((_, i) => i % 4 === c).reduce((s, v) => s + v, 0) / 9);
+}"""
+DROP = """([files, by]) => {
+  const transfer = new DataTransfer();
+  for (const [name, bytes] of files) {
+    const content = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+    transfer.items.add(new File([content], name));
+  }
+  const common = { bubbles: true, cancelable: true };
+  const events = by === "paste"
+    ? [new ClipboardEvent(by, { clipboardData: transfer, ...common })]
+    : ["dragenter", "dragover", "drop"].map(
+      (type) => new DragEvent(type, { dataTransfer: transfer, ...common }));
+  for (const event of events) document.body.dispatchEvent(event);
+}"""
+
+
+class House:
+    """The page's server, in a thread; it can be shut and opened again at the same port."""
+
+    def __init__(self, make_app: Any) -> None:
+        self.make_app = make_app
+        self.port = 0
+        self.open()
+
+    def open(self) -> None:
+        config = uvicorn.Config(
+            self.make_app(), host="127.0.0.1", port=self.port, log_level="error",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+            time.sleep(0.01)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def shut(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Visitor:
+    """Places on the photo are shares of its width and height."""
+
+    def __init__(self, page: Page, house: House) -> None:
+        self.page, self.house = page, house
+        self.complaints: list[str] = []
+        self.visited: set[str] = set()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._heard)
+        page.on("request", lambda request: self.visited.add(request.url))
+        page.goto(house.address)
+
+    def _heard(self, message: Any) -> None:
+        if "Security Policy" in message.text:
+            self.complaints.append(message.text)
+
+    def at(self, selector: str) -> Locator:
+        return self.page.locator(selector)
+
+    def ready(self) -> None:
+        self.page.wait_for_selector("body.ready")
+        expect(self.at(".knob")).to_have_attribute("aria-valuenow", "0")  # the colour has come in
+
+    def bring(self, *paths: Path) -> None:
+        self.page.set_input_files("#files", list(paths))
+
+    def upload(self, path: Path) -> None:
+        self.bring(path)
+        self.ready()
+
+    def drop(self, *paths: Path, by: str = "drop") -> None:
+        files = [[path.name, base64.b64encode(path.read_bytes()).decode()] for path in paths]
+        self.page.evaluate(DROP, [files, by])
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        box = self.at(".view").bounding_box()
+        assert box is not None
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def point_at(self, x: float, y: float, *, touch: bool = False) -> None:
+        """Opens the palette there, and waits until it has colours."""
+        place = self.place(x, y)
+        (self.page.touchscreen.tap if touch else self.page.mouse.click)(*place)
+        self.at(".swatches button").first.wait_for()
+
+    def pixel(self, x: float, y: float, picture: str = ".after") -> list[float]:
+        """Red, green and blue, 0..255, as the page has them."""
+        return self.page.evaluate(PIXEL, [picture, x, y])
+
+    def coloured_anew(self) -> _Anew:
+        """Around what colours anew: leaves once the new picture is there."""
+        return _Anew(self.at(".after"))
+
+    def choose(self, number: int) -> list[float]:
+        """Takes a swatch; answers its colour."""
+        swatch = self.at(".swatches button").nth(number)
+        with self.coloured_anew():
+            swatch.click()
+        text = swatch.locator("i").evaluate("(dot) => getComputedStyle(dot).backgroundColor")
+        return [float(part) for part in text[4:-1].split(",")]
+
+    def menu(self, what: str) -> None:
+        self.page.click("#more")
+        self.page.click(f"#menu [data-do={what}]")
+
+    def saved(self, folder: Path, act: Any) -> Path:
+        """The file that comes of it."""
+        with self.page.expect_download() as waiting:
+            act()
+        path = folder / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
+
+
+class _Anew:
+    def __init__(self, image: Locator) -> None:
+        self.image = image
+
+    def __enter__(self) -> None:
+        self.before = self.image.get_attribute("src")
+
+    def __exit__(self, kind: Any, *_: object) -> None:
+        if kind is None:
+            expect(self.image).not_to_have_attribute("src", self.before or "")
