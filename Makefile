@@ -17,7 +17,7 @@ test: .venv/test
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --cov --durations=10
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --cov --durations=10
 
 .venv/demo: pyproject.toml requirements/demo.txt
 	$(PYTHON) -m venv .venv
