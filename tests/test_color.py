@@ -107,6 +107,24 @@ def test_fit_gamut_gives_up_no_more_chroma_than_needed():
     assert not color.in_gamut(fitted * np.array([[1], [1.01], [1.01]]), axis=0).any()
 
 
+def test_fit_gamut_finds_the_most_that_fits_everywhere():
+    rng = np.random.default_rng(0)
+    lab = np.stack([rng.uniform(0, 100, 50_000), *rng.normal(0, 60, (2, 50_000))])
+    lab = lab[:, ~color.in_gamut(lab, axis=0)]
+    fitted = color.fit_gamut(lab, axis=0)
+    assert fitted.dtype == np.float64
+    assert color.in_gamut(fitted, axis=0).all()
+    share = color._bisect(*lab, steps=16)
+    given_up = np.hypot(*lab[1:]) * share - np.hypot(*fitted[1:])
+    assert np.quantile(given_up, 0.99) < 0.3
+    assert np.quantile(given_up, 0.999) < 3  # what is left are bright yellows, where the edge jumps
+
+
+def test_fit_gamut_greys_what_no_colour_is_as_light_as():
+    fitted = color.fit_gamut(np.float32([[101, 50, 50], [-1, 50, 50]]), axis=1)
+    assert fitted.tolist() == [[101, 0, 0], [-1, 0, 0]]
+
+
 def test_the_study_has_676_bins_of_which_268_exist():
     assert STUDY_GRID.side**2 == 676
     assert STUDY_GRID.in_gamut().sum() == 268

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from photochrom import color, upsample
+from photochrom.photo import Photo
 
 LEVELS = color.grey_to_lightness(np.arange(256) / 255.0)  # L of the 256 grey levels
 
@@ -89,7 +92,7 @@ def test_only_pixels_that_need_it_are_fitted(monkeypatch):
     assert not fitted
     ab[:, 3, 4] = 120, -120
     upsample.recombine(L, ab)
-    assert [lab.shape for lab in fitted] == [(1, 1, 3)]
+    assert [lab.shape for lab in fitted] == [(3, 1, 1)]
 
 
 def test_strength_scales_the_colour():
@@ -101,6 +104,74 @@ def test_strength_scales_the_colour():
 def test_an_error_in_a_band_is_raised():
     with pytest.raises(cv2.error):
         upsample.recombine(np.zeros((70, 5), np.float32), np.zeros((2, 70, 6), np.float32))
+
+
+def scene(height: int, width: int, shrunk: int) -> tuple[np.ndarray, upsample.Chroma]:
+    """L (H, W) of soft blobs, and vivid colour from a picture ``shrunk`` times smaller."""
+    rng = np.random.default_rng(0)
+    L = cv2.GaussianBlur(rng.uniform(0, 100, (height, width)).astype(np.float32), (0, 0), 2)
+    L = (L - L.min()) / np.ptp(L) * 100
+    size = height // shrunk, width // shrunk
+    small = cv2.resize(L, size[::-1], interpolation=cv2.INTER_AREA)
+    ab = rng.uniform(-60, 60, (2, *size)).astype(np.float32)
+    return L, upsample.fit(ab, small, (height, width))
+
+
+@pytest.mark.parametrize("rows", [2, 7, 64, 250])
+def test_bands_leave_no_seam(rows, monkeypatch):
+    L, chroma = scene(750, 500, 12)
+    monkeypatch.setattr(upsample, "_BAND", 1 << 30)
+    monkeypatch.setattr(upsample, "_ROWS", 750)
+    whole = upsample.recombine(L, chroma)
+    assert ((whole == 0) | (whole == 255)).any()  # some of it had to be fitted into sRGB
+    monkeypatch.setattr(upsample, "_ROWS", rows)
+    assert np.array_equal(upsample.recombine(L, chroma), whole)
+
+
+@pytest.mark.parametrize("shape", [(90, 70), (90, 70, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lightness_may_be_told_by_rows(shape, dtype):
+    rng = np.random.default_rng(0)
+    photo = Photo(rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype))
+    L = photo.lightness()
+    ab = rng.uniform(-20, 20, (2, 90, 70)).astype(np.float32)
+    assert np.array_equal(photo.lightness(slice(31, 62)), L[31:62])
+    assert np.array_equal(upsample.recombine(photo.lightness, ab), upsample.recombine(L, ab))
+
+
+def test_memory_is_that_of_the_result():
+    pixels = np.random.default_rng(0).integers(0, 256, (4000, 3000), dtype=np.uint8)
+    ab = np.random.default_rng(1).uniform(-20, 20, (2, 40, 30)).astype(np.float32)
+    photo, small = Photo(pixels), np.full((40, 30), 50, np.float32)
+    chroma = upsample.fit(ab, small, pixels.shape)
+    tracemalloc.start()
+    try:
+        upsample.shrink(photo.lightness, pixels.shape, (40, 30))
+        assert tracemalloc.get_traced_memory()[1] < pixels.nbytes
+        upsample.recombine(photo.lightness, chroma)
+        # To each thread a band and what is made of it.
+        bands = cv2.getNumThreads() * upsample._BAND * 100
+        assert tracemalloc.get_traced_memory()[1] < 3 * pixels.nbytes + bands
+    finally:
+        tracemalloc.stop()
+
+
+# --- shrink -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("small", [(40, 25), (31, 22), (203, 128), (1, 1)])
+def test_small_lightness_is_the_mean_of_the_large(small):
+    L = np.random.default_rng(0).uniform(0, 100, (203, 128)).astype(np.float32)
+    seen = upsample.shrink(L.__getitem__, L.shape, small)
+    expected = cv2.resize(L, small[::-1], interpolation=cv2.INTER_AREA)
+    np.testing.assert_allclose(seen, expected, atol=1e-3)
+
+
+def test_a_small_photo_is_enlarged_within_what_lightness_can_be():
+    L = np.float32([[0, 100], [100, 0]])
+    seen = upsample.shrink(L.__getitem__, (2, 2), (32, 32))
+    assert seen.shape == (32, 32)
+    assert (seen.min(), seen.max()) == (0, 100)
 
 
 # --- upsample ---------------------------------------------------------------------------------

@@ -164,12 +164,11 @@ class Colorizer:
         depth = photo.pixels.dtype.type
         if strength == 0 and photo.pixels.ndim == 2:
             return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))
-        L = photo.lightness()
         if strength == 0:
-            return replace(photo, pixels=upsample.grey(L, depth))
-        view = self._view(L, size)
+            return replace(photo, pixels=upsample.grey(photo.lightness(), depth))
+        view = self._view(photo, size)
         chroma = self._chroma(view, view.spots(hints), vivid)
-        rgb = upsample.recombine(L, chroma, strength=strength, dtype=depth)
+        rgb = upsample.recombine(photo.lightness, chroma, strength=strength, dtype=depth)
         return replace(photo, pixels=rgb)
 
     def colorize(
@@ -271,7 +270,7 @@ class Colorizer:
         """
         _check_range("most", most, 1, 64)
         centres = self.model.centres()
-        view = self._view(_opened(photo).lightness(), size)
+        view = self._view(_opened(photo), size)
         here = view.spots([Hint(x, y, (0.0, 0.0))])
         logits = self._logits(view.small, [view.spots(hints)])
         row, column = _cell(here, view.small, logits)
@@ -309,7 +308,7 @@ class Colorizer:
         _check_range("k", k, 1, SAMPLES)
         _check_range("seed", seed, 0, 2**32 - 1)
         centres = self.model.centres()
-        view = self._view(_opened(photo).lightness(), size)
+        view = self._view(_opened(photo), size)
         given = _listed(hints, view.size)
         versions = [list(given) for _ in range(k)]
         dice = [np.random.default_rng([seed, i]) for i in range(k)]
@@ -354,7 +353,7 @@ class Colorizer:
     ) -> Array:
         """Where the network guesses: entropy of its distribution in bits, (H, W) float32."""
         self.model.centres()  # or there is no distribution
-        view = self._view(_opened(photo).lightness(), size)
+        view = self._view(_opened(photo), size)
         logits = self._logits(view.small, [view.spots(hints)])
         bits = distribution.entropy(distribution.probabilities(logits))[0]
         full = cv2.resize(bits, view.size[::-1], interpolation=cv2.INTER_LINEAR)
@@ -372,8 +371,7 @@ class Colorizer:
         source = _opened(reference)
         if source.pixels.ndim == 2:
             raise BadOption("The reference has no colour: give a photo that has.")
-        mine = self._view(_opened(photo).lightness(), None)
-        theirs = self._view(source.lightness(), None)
+        mine, theirs = self._view(_opened(photo), None), self._view(source, None)
         (features,), (others,) = (
             self.model.run(v.small[None, None], None, ["features"])[0] for v in (mine, theirs)
         )
@@ -415,13 +413,13 @@ class Colorizer:
             return None
         return np.stack([hint_files.planes(some, (L.shape[0], L.shape[1])) for some in spots])
 
-    def _view(self, L: Array, size: int | None) -> _View:
+    def _view(self, photo: Photo | Array, size: int | None) -> _View:
+        """A photo, or its L (H, W)."""
         self._check_size(size)
-        height, width = _network_size(L.shape[0], L.shape[1], size or self.model.size)
-        larger = height > L.shape[0]
-        way = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
-        small = np.clip(cv2.resize(L, (width, height), interpolation=way), 0, 100)
-        return _View((L.shape[0], L.shape[1]), small)
+        lightness = photo.lightness if isinstance(photo, Photo) else photo.__getitem__
+        height, width = (photo.pixels if isinstance(photo, Photo) else photo).shape[:2]
+        seen = _network_size(height, width, size or self.model.size)
+        return _View((height, width), upsample.shrink(lightness, (height, width), seen))
 
     def _check_size(self, size: int | None) -> None:
         if size is not None:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
-from photochrom import deep, heif, icc, jp2, metadata, tiff
+from photochrom import deep, heif, icc, jp2, jpeg, metadata, tiff
 from photochrom.errors import CannotWrite, PhotochromError
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def _encode(photo: Photo, format: str) -> bytes:  # noqa: A002
     pixels, options = planes(photo), _options(photo, format)
     if pixels.dtype == np.uint16 and format in deep.FORMATS and pixels.ndim == 3:
         return deep.encode(pixels, format, options)
+    if format == "JPEG" and pixels.ndim == 3:
+        return jpeg.encode(shallow(pixels), options)
     file = io.BytesIO()
     is_deep_grey = pixels.dtype == np.uint16 and format in deep.FORMATS
     image = Image.fromarray(pixels if is_deep_grey else shallow(pixels))

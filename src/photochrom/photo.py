@@ -76,21 +76,35 @@ class Photo:
         """Whether it is one of the pages of a TIFF."""
         return self.format == "TIFF" and self.pictures > 1
 
-    def lightness(self) -> npt.NDArray[np.float32]:
-        """L of CIE Lab, (H, W) in 0..100. Colour and alpha, if any, are left out."""
-        top = int(np.iinfo(self.pixels.dtype).max)
-        if self.pixels.ndim == 2:
-            return _lightness_table(top)[self.pixels]
-        height, width = self.pixels.shape[:2]
+    def lightness(self, rows: slice = slice(None)) -> npt.NDArray[np.float32]:
+        """L of CIE Lab, (H, W) in 0..100. Colour and alpha, if any, are left out.
+
+        Args:
+            rows: of these alone, by default of all. A few at a time need little memory.
+        """
+        pixels, top = self.pixels[rows], int(np.iinfo(self.pixels.dtype).max)
+        if pixels.ndim == 2:
+            return _looked_up(_lightness_table(top), pixels)
+        height, width = pixels.shape[:2]
         lightness = np.empty((height, width), np.float32)
-        rows = max(1, 1_000_000 // width)  # a megapixel at a time bounds the memory
-        for start in range(0, height, rows):
-            linear = _linear_table(top)[self.pixels[start : start + rows]]  # (rows, W, 3), 0..1
-            y = linear @ np.array(color.XYZ_FROM_RGB[1], np.float32)
+        step = max(1, 1_000_000 // width)  # a megapixel at a time bounds the memory
+        weights = np.array([color.XYZ_FROM_RGB[1]], np.float32)
+        for start in range(0, height, step):
+            linear = _looked_up(_linear_table(top), pixels[start : start + step])  # 0..1
+            y = cv2.transform(linear, weights)
             curved = cv2.pow(y, 1 / 3) * 116 - 16  # several times faster than numpy's power
-            straight = y * np.float32(116 * color._KAPPA)
-            lightness[start : start + rows] = np.where(y > color._EPSILON, curved, straight)
+            dark = y <= color._EPSILON
+            if dark.any():
+                curved[dark] = y[dark] * np.float32(116 * color._KAPPA)
+            lightness[start : start + step] = curved
         return lightness
+
+
+def _looked_up(table: npt.NDArray[np.float32], pixels: Pixels) -> npt.NDArray[np.float32]:
+    """The table's entry for every number."""
+    if pixels.dtype == np.uint8:
+        return np.asarray(cv2.LUT(pixels, table))  # cv2 has no larger tables
+    return table[pixels]
 
 
 @cache
@@ -141,11 +155,19 @@ def pages(source: Source) -> Iterator[Photo]:
         return
     path = None if isinstance(source, bytes) else Path(source)
     with decode.opened(source if isinstance(source, bytes) else Path(source)) as file:
-        for page in file.pages:
-            decode.turn_to(file, page)
-            name = file.name if len(file.pages) == 1 else f"Page {page + 1} of {file.name}"
-            photo = _from_image(file.image, name, file)
-            yield replace(photo, source=path, pictures=file.pictures)
+        *others, last = file.pages
+        for page in others:
+            yield _page(file, page, path)
+        photo = _page(file, last, path)
+    del file  # and with it Pillow's own pixels, before anything is made of ours
+    yield photo
+
+
+def _page(file: decode.File, page: int, path: Path | None) -> Photo:
+    decode.turn_to(file, page)
+    name = file.name if len(file.pages) == 1 else f"Page {page + 1} of {file.name}"
+    photo = _from_image(file.image, name, file)
+    return replace(photo, source=path, pictures=file.pictures)
 
 
 def _from_image(image: Image.Image, name: str, file: decode.File | None = None) -> Photo:

@@ -25,7 +25,7 @@ the edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +41,12 @@ Array = npt.NDArray[Any]  # float32 unless said otherwise
 _RADIUS = 1  # of the window in which a line is fitted; small, as the network's ab is already small
 _EPSILON = 100.0  # L², below which a window counts as flat and its slope fades; of 5..1000
 _NOISE = 10.0  # ab², likewise for the ab that a slope explains; of 1, 10
-_ROWS = 32  # worked on at a time by each thread: bounds memory, and suits the cache
+_BAND = 1 << 18  # pixels worked on at a time by each thread: bounds memory, and suits the cache
+_ROWS = 64  # of them at most, or the rows of a narrow photo would be mixed from all of the lines
+_PRODUCT = 8  # rows at a time, so few that BLAS starts no threads of its own within ours
+
+Lightness = Callable[[slice], Array]
+"""Answers the L (rows, W), 0..100, of some rows of a photo."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +64,27 @@ class Chroma:
     high: Array
     """(2, 1, 1)."""
 
-    def rows(self, start: int, stop: int, L: Array) -> Array:
-        """ab (2, stop - start, W) of some rows, whose lightness is L (stop - start, W)."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """H, W of the photo."""
+        return self.height, self.slope.shape[2]
+
+    def rows(self, start: int, stop: int, L: Array, space: Array | None = None) -> Array:
+        """ab (2, stop - start, W) of some rows, whose lightness is L (stop - start, W).
+
+        With ``space`` (4, stop - start, W) to work in, the answer lies there.
+        """
         first, weights = _cubic_weights(start, stop, self.height, self.slope.shape[1])
         near = slice(first, first + weights.shape[1])
-        # einsum, not @: BLAS would start its own threads within ours, and be far slower for it.
-        slope, offset = (
-            np.einsum("rk,ckw->crw", weights, plane[:, near]) for plane in (self.slope, self.offset)
-        )
-        return np.asarray(np.clip(slope * L + offset, self.low, self.high))
+        space = np.empty((4, *L.shape), np.float32) if space is None else space
+        ab, offset = space[:2], space[2:]
+        for part in (slice(i, i + _PRODUCT) for i in range(0, len(weights), _PRODUCT)):
+            np.matmul(weights[part], self.slope[:, near], out=ab[:, part])
+            np.matmul(weights[part], self.offset[:, near], out=offset[:, part])
+        ab *= L
+        ab += offset
+        np.clip(ab, self.low, self.high, out=ab)
+        return ab
 
 
 def fit(ab: Array, L: Array, size: tuple[int, int]) -> Chroma:
@@ -103,55 +120,108 @@ def upsample(ab: Array, L: Array, full: Array) -> Array:
     return fit(ab, L, (height, width)).rows(0, height, full)
 
 
+def shrink(L: Lightness, size: tuple[int, int], small: tuple[int, int]) -> Array:
+    """A photo's lightness as the network sees it, (h, w): each pixel the mean of what it covers.
+
+    Args:
+        L: the photo's.
+        size: H, W of the photo.
+        small: h, w. Where that is larger, the photo is enlarged.
+    """
+    (height, width), (h, w) = size, small
+    if h > height:
+        return np.clip(
+            cv2.resize(L(slice(0, height)), (w, h), interpolation=cv2.INTER_CUBIC), 0, 100
+        )
+    narrow = np.empty((height, w), np.float32)
+
+    def squeeze(bands: Iterator[slice]) -> None:
+        for rows in bands:
+            across = (w, rows.stop - rows.start)
+            cv2.resize(L(rows), across, narrow[rows], interpolation=cv2.INTER_AREA)
+
+    _side_by_side(squeeze, height, width)
+    return np.clip(cv2.resize(narrow, (w, h), interpolation=cv2.INTER_AREA), 0, 100)
+
+
 def recombine(
-    L: Array, ab: Chroma | Array, *, strength: float = 1.0, dtype: type[Any] = np.uint8
+    L: Lightness | Array,
+    ab: Chroma | Array,
+    *,
+    strength: float = 1.0,
+    dtype: type[Any] = np.uint8,
 ) -> Array:
     """A photo's lightness and colour as RGB; L stays, and colour that sRGB lacks is paled.
 
     Args:
-        L: (H, W) in 0..100.
-        ab: (2, H, W), or what :func:`fit` answers, which needs far less memory.
+        L: (H, W) in 0..100; or what tells it of some rows, so that it need not exist as a whole.
+        ab: (2, H, W); or what :func:`fit` answers, likewise.
         strength: what ab is multiplied by; 0 gives the grey photo, exactly.
         dtype: numpy.uint8 or numpy.uint16, of the result.
 
     Returns:
         (H, W, 3).
     """
+    height, width = ab.size if isinstance(ab, Chroma) else ab.shape[1:]
+    lightness = L if callable(L) else L.__getitem__
     if strength == 0:
-        return grey(L, dtype)
-    height, width = L.shape
+        return grey(lightness(slice(0, height)), dtype)
     rgb = np.empty((height, width, 3), dtype)
 
-    def paint(start: int) -> None:
-        rows = slice(start, min(start + _ROWS, height))
-        colours = ab.rows(start, rows.stop, L[rows]) if isinstance(ab, Chroma) else ab[:, rows]
-        a, b = (np.float32(strength) * plane for plane in colours)
-        rgb[rows] = _to_rgb(cv2.merge([L[rows], a, b]), dtype)
+    def paint(bands: Iterator[slice]) -> None:
+        # Held for all bands: memory that is new each time costs more than the arithmetic.
+        planes = np.empty((4, _rows(width), width), np.float32)
+        colours = np.empty((2, _rows(width), width, 3), np.float32)
+        for rows in bands:
+            n, here = rows.stop - rows.start, lightness(rows)
+            space, (lab, light) = planes[:, :n], colours[:, :n]
+            if isinstance(ab, Chroma):
+                known = ab.rows(rows.start, rows.stop, here, space)
+            else:
+                known = ab[:, rows]
+            a, b = np.multiply(known, np.float32(strength), out=space[:2])
+            cv2.merge([here, a, b], lab)
+            _to_rgb(lab, rgb[rows], light)
 
-    with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
-        list(pool.map(paint, range(0, height, _ROWS)))  # list: so that an error is raised here
+    _side_by_side(paint, height, width)
     return rgb
 
 
-def _to_rgb(lab: Array, dtype: type[Any]) -> Array:
-    """Lab (rows, W, 3) as RGB, fitted into sRGB."""
-    encode = _encode8 if dtype is np.uint8 else _encode16
-    rgb, top = encode(lab), float(np.iinfo(dtype).max)
+def _rows(width: int) -> int:
+    """Of a band."""
+    return max(1, min(_ROWS, _BAND // width))
+
+
+def _side_by_side(work: Callable[[Iterator[slice]], None], height: int, width: int) -> None:
+    """Have each thread take bands of rows from one list, until there are none left."""
+    step, threads = _rows(width), cv2.getNumThreads()
+    bands = iter([slice(y, min(y + step, height)) for y in range(0, height, step)])
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, [bands] * threads))  # list: so that an error is raised here
+
+
+def _to_rgb(lab: Array, rgb: Array, light: Array) -> None:
+    """Lab (rows, W, 3) to ``rgb``, fitted into sRGB; ``light`` is room for as much float32."""
+    _encode(lab, rgb, light)
     # Only a colour on the faces of the RGB cube can have been clipped to them.
-    clipped = cv2.inRange(rgb, (1.0,) * 3, (top - 1,) * 3) == 0
-    if clipped.any():
-        rgb[clipped] = encode(color.fit_gamut(lab[clipped][None], axis=-1))[0]
-    return rgb
+    inside = cv2.inRange(rgb, (1.0,) * 3, (np.iinfo(rgb.dtype).max - 1.0,) * 3)
+    clipped = np.flatnonzero(inside == 0)
+    if clipped.size:
+        asked = np.ascontiguousarray(lab.reshape(-1, 3).take(clipped, axis=0).T)
+        fitted = cv2.merge(list(color.fit_gamut(asked[:, None], axis=0)))
+        again = np.empty(fitted.shape, rgb.dtype)
+        _encode(fitted, again, np.empty_like(fitted))
+        pixel = np.dtype((np.void, 3 * rgb.itemsize))  # numpy is slow with rows of three
+        rgb.view(pixel).reshape(-1)[clipped] = again.view(pixel).reshape(-1)
 
 
-def _encode8(lab: Array) -> Array:
-    # cv2 is within 0.1 of an 8-bit level of our formula, and far faster.
-    return np.asarray(cv2.convertScaleAbs(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), alpha=255))
-
-
-def _encode16(lab: Array) -> Array:
-    rgb = np.clip(color.lab_to_rgb(lab, axis=-1), 0, 1)
-    return np.asarray(np.rint(rgb * 65535).astype(np.uint16))
+def _encode(lab: Array, rgb: Array, light: Array) -> None:
+    if rgb.dtype == np.uint8:
+        # cv2 is within 0.1 of an 8-bit level of our formula, and far faster.
+        cv2.cvtColor(lab, cv2.COLOR_Lab2RGB, light)
+        cv2.convertScaleAbs(light, rgb, alpha=255)
+    else:
+        np.rint(np.clip(color.lab_to_rgb(lab, axis=-1), 0, 1) * 65535, out=rgb, casting="unsafe")
 
 
 def grey(L: Array, dtype: type[Any] = np.uint8) -> Array:
@@ -194,7 +264,7 @@ def _cubic_weights(start: int, stop: int, height: int, small: int) -> tuple[int,
     weights = np.zeros((stop - start, last - first + 1), np.float32)
     for tap in range(-1, 3):
         column = np.clip(base + tap, 0, small - 1) - first
-        np.add.at(weights, (np.arange(len(base)), column), _cubic(np.abs(centre - base - tap)))
+        weights[np.arange(len(base)), column] += _cubic(np.abs(centre - base - tap))
     return first, weights
 
 

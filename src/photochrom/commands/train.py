@@ -18,6 +18,9 @@ def export(
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the .onnx file to write")],
     name: Annotated[str, tyro.conf.arg(help="what the model calls itself")] = "",
     release: Annotated[str, tyro.conf.arg(help="which version of it this is")] = "1",
+    size: Annotated[
+        int | None, tyro.conf.arg(help="short side at which it is to see photos, pixels")
+    ] = None,
     fp16: Annotated[bool, tyro.conf.arg(help="store weights in 16 bits: half the file")] = False,
 ) -> int:
     """Make one ONNX file of a trained run, and check that it answers as the network does.
@@ -26,7 +29,7 @@ def export(
     """
     with needs("train"):
         from photochrom.training.export import export as make
-    difference = make(run, out, name=name, release=release, fp16=fp16)
+    difference = make(run, out, name=name, release=release, size=size, fp16=fp16)
     print(f"{out} (at most {difference:.2g} in ab from the network)")  # noqa: T201
     return 0
 

@@ -39,7 +39,13 @@ SMALL = 256
 
 
 def export(
-    run: Path, target: Path, *, name: str = "", release: str = "1", fp16: bool = False
+    run: Path,
+    target: Path,
+    *,
+    name: str = "",
+    release: str = "1",
+    size: int | None = None,
+    fp16: bool = False,
 ) -> float:
     """Write the trained network of ``run`` to ``target``; returns the largest difference in ab.
 
@@ -48,19 +54,22 @@ def export(
         target: the .onnx file to write, replaced atomically.
         name: what the model calls itself; default the file's stem.
         release: and which version of it this is.
+        size: short side at which it is to see photos; default that of its training.
         fp16: store the weights in 16 bits (half the file; arithmetic stays in 32).
 
     Raises:
         BadRun: no usable run.
-        BadOption: the target is not called .onnx.
+        BadOption: the target is not called .onnx, or the size does not suit the network.
         CannotWrite: the folder does not take it.
         ExportMismatch: ONNX and torch do not agree.
     """
     network, figures = checkpoint.load_network(run)
     if target.suffix != ".onnx":
         raise BadOption(f"{target} is no name for a model: end it in .onnx.")
+    if size is not None and (size < 1 or size % network.multiple):
+        raise BadOption(f"--size {size} does not suit it: take a multiple of {network.multiple}.")
     model = to_onnx(network)
-    metadata = describe(run, network, name or target.stem, figures) | {"version": release}
+    metadata = describe(run, network, name or target.stem, figures, size) | {"version": release}
     helper.set_model_props(model, metadata)
     photos = checkpoint.load_probe(run)
     differences = []
@@ -225,10 +234,12 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     return half
 
 
-def describe(run: Path, network: Network, name: str, figures: dict[str, Any]) -> dict[str, str]:
+def describe(
+    run: Path, network: Network, name: str, figures: dict[str, Any], size: int | None = None
+) -> dict[str, str]:
     """What the file says of itself; every value a string, as ONNX wants it."""
     experiment, data = checkpoint.load_config(run)
-    size = _usual_size(experiment, network.multiple)
+    size = size or _usual_size(experiment, network.multiple)
     facts = {
         "name": name,
         "photochrom": version("photochrom"),
