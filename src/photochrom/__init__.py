@@ -9,6 +9,7 @@ The engine is loaded on first use, so that importing costs nothing.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from photochrom.errors import (
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from photochrom.hints import Hint
 
 __version__ = "0.1.0"
+
+# Before it is imported anywhere, or onnxruntime reports to its makers: nothing leaves this machine.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "BadData",

@@ -24,7 +24,7 @@ PLAUSIBLE = 50_000_000, 1000
 """Beyond so many pixels, at most so many a byte of the file: a photo of a grey wall has 200."""
 
 FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM"),
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM"),
     *("PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
 )
 """Pillow's names of what is read. Others are for drawings and data; EPS would start a program."""

@@ -51,7 +51,7 @@ class Hint:
     """``"#7a8b4f"``, a CSS name such as ``"olive"``, or a and b."""
 
     def __post_init__(self) -> None:
-        if not all(isinstance(c, int | float) and abs(c) < math.inf for c in (self.x, self.y)):
+        if not all(isinstance(c, int | float) and abs(c) < 1e12 for c in (self.x, self.y)):
             raise BadOption(f"A hint is at ({self.x}, {self.y}): give numbers of pixels.")
         _ = self.ab
 

@@ -6,6 +6,7 @@ import math
 import os
 import socket
 import threading
+import warnings
 import webbrowser
 from contextlib import suppress
 from typing import Annotated
@@ -72,6 +73,7 @@ def serve(
         limit_concurrency=_CONNECTIONS,
         server_header=False,
     )
+    warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
     with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done
         uvicorn.Server(config).run(sockets=[listener])
     return 0

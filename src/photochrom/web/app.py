@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Sequence
+import os
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
@@ -17,10 +17,12 @@ from starlette.exceptions import HTTPException
 from photochrom import __version__
 from photochrom.errors import PhotochromError
 from photochrom.web import trouble
+from photochrom.web.desk import Desk
 from photochrom.web.engine import Engine
 from photochrom.web.guard import Guard, refusal
+from photochrom.web.looks import add_looks, add_questions, add_whole
 from photochrom.web.queue import Queue
-from photochrom.web.routes import STATIC, Desk, add_facts, add_looks, add_photos
+from photochrom.web.routes import STATIC, add_facts, add_photos
 from photochrom.web.sessions import Sessions
 from photochrom.web.trouble import Trouble
 
@@ -53,8 +55,8 @@ class Limits:
 
 def create_app(
     *,
-    model: str | None = None,
-    hosts: Sequence[str] | None = LOOPBACK,
+    model: str | os.PathLike[str] | None = None,
+    hosts: Collection[str] = LOOPBACK,
     token: str | None = None,
     limits: Limits | None = None,
 ) -> FastAPI:
@@ -62,7 +64,8 @@ def create_app(
 
     Args:
         model: the default model: a name, or the path of an .onnx file.
-        hosts: names and addresses by which it may be called, without ports; None for any.
+        hosts: names and addresses by which it may be called, without ports; 0.0.0.0 and :: stand
+            for any address.
         token: what every API request must show as ``Authorization: Bearer ...``; None for nothing.
         limits: what it takes at most.
 
@@ -90,11 +93,12 @@ def create_app(
         redoc_url=None,
         lifespan=living,
     )
-    most = int(limits.megabytes * 1e6) + 1_000_000  # a form has more in it than the file
-    app.add_middleware(Guard, hosts=hosts, token=token, most=most)
+    app.add_middleware(Guard, hosts=frozenset(hosts), token=token, megabytes=limits.megabytes)
     _answer_troubles(app)
     add_photos(app, desk)
+    add_whole(app, desk)
     add_looks(app, desk)
+    add_questions(app, desk)
     add_facts(app, desk)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
@@ -118,8 +122,11 @@ def _answer_troubles(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def shape(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-        return refusal(Trouble(422, "bad-request", f"{place}: {first['msg']}."))
+        place = ".".join(str(part) for part in first["loc"][1:])
+        if first["type"] == "json_invalid":
+            place = ""
+        words = f"{place}: {first['msg']}" if place else "The body cannot be read as JSON"
+        return refusal(Trouble(422, "bad-request", f"{words}."))
 
     @app.exception_handler(HTTPException)
     async def plain(_: Request, error: HTTPException) -> Response:
@@ -128,8 +135,3 @@ def _answer_troubles(app: FastAPI) -> None:
         answer = refusal(Trouble(error.status_code, "bad-request", sentence))
         answer.headers.update(error.headers or {})
         return answer
-
-    @app.exception_handler(Exception)
-    async def unforeseen(_: Request, error: Exception) -> Response:
-        logging.getLogger("photochrom").error("unforeseen", exc_info=error)
-        return refusal(Trouble(500, "failed", "This went wrong, and should not: tell us how."))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import re
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from photochrom import encode, tone, upsample
 from photochrom import photo as photos
-from photochrom import tone, upsample
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadOption
 from photochrom.hints import Hint
@@ -41,8 +41,10 @@ class Engine:
         megapixels: that a photo may have.
     """
 
-    def __init__(self, model: str | None, megapixels: float) -> None:
+    def __init__(self, model: str | os.PathLike[str] | None, megapixels: float) -> None:
         self.megapixels = megapixels
+        self.told: shapes.Models | None = None
+        """What there is, once it was asked for."""
         self._default = Colorizer(model)
         self._named: dict[str, Colorizer] = {}
         self._lock = threading.Lock()
@@ -61,20 +63,17 @@ class Engine:
             return self._named.setdefault(name, self._named.get(name) or Colorizer(name))
 
     def models(self) -> shapes.Models:
-        """What there is."""
+        """What there is; all are loaded for it."""
         default = self._default.model.path.stem
         names = [default, *(name for name in available() if name != default)]
-        return shapes.Models(models=[_facts(n, self.colorizer(n), n == default) for n in names])
+        facts = [_facts(name, self.colorizer(name), name == default) for name in names]
+        self.told = shapes.Models(models=facts)
+        return self.told
 
     def full(
-        self,
-        data: bytes,
-        hints: Sequence[Hint],
-        look: shapes.Wish,
-        *,
-        recolor: bool,
+        self, data: bytes, hints: shapes.HintFile, look: shapes.Wish, *, recolor: bool
     ) -> tuple[bytes, str]:
-        """A whole file coloured, in its own format, and that format.
+        """A whole file coloured, in its own format if that can be written, and that format.
 
         Raises:
             PhotochromError: it cannot be coloured, or Trouble: it is in colour already.
@@ -82,23 +81,22 @@ class Engine:
         check_size(data, self.megapixels)
         pages = photos.pages(data)
         first = next(pages)
-        if first.paged and hints:
+        if first.paged and hints.hints:
             raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
         if not recolor and tone.of(first) == "colour":
             raise trouble.in_colour()
-        colorizer = self.colorizer(look.model)
+        colorizer, given = self.colorizer(look.model), hints.on(first)
 
         def colour(page: Photo) -> Photo:
             if not recolor and tone.of(page) == "colour":
                 return page
             done = colorizer.render(
-                page, size=look.size, strength=look.strength, vivid=look.vivid, hints=tuple(hints)
+                page, size=look.size, strength=look.strength, vivid=look.vivid, hints=given
             )
-            marked = look.mark and look.strength > 0
-            return colorizer.finish(done, strip=look.strip, mark=marked)
+            return colorizer.finish(done, strip=look.strip, mark=look.mark and look.strength > 0)
 
-        content = photos.encode(map(colour, itertools.chain([first], pages)))
-        return content, Image.open(io.BytesIO(content)).format or "PNG"
+        kind = first.format if first.format in encode.writable() else "PNG"
+        return photos.encode(map(colour, itertools.chain([first], pages)), kind), kind
 
     def preview(self, session: Session, hints: list[Hint], look: shapes.Wish) -> bytes:
         """A JPEG of the photo in colour."""
@@ -188,7 +186,8 @@ def named(given: str | None) -> str:
     It never becomes a path here, but browsers make one of it.
     """
     last = re.split(r"[\\/]", given or "")[-1]
-    return re.sub(r'[\x00-\x1f\x7f"]', "", last)[:200] or "photo"
+    spelt = last.encode("utf-8", "replace").decode()  # a form may say any encoding
+    return re.sub(r'[\x00-\x1f\x7f-\x9f"]', "", spelt)[:200] or "photo"
 
 
 def result_name(name: str, format: str) -> str:  # noqa: A002

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+import logging
 import secrets
-from collections.abc import Sequence
+import traceback
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,6 +31,11 @@ HEADERS = {
 }
 """Nothing is loaded from elsewhere, and nobody else may show or load what is here."""
 
+_FORM = 1_000_000
+"""Bytes of a request beside the file."""
+_SILENCE = 30
+"""Seconds in which nothing more of a request has come: it is given up."""
+
 
 def refusal(told: Trouble) -> JSONResponse:
     """An answer that is no result."""
@@ -39,73 +48,114 @@ class Guard:
 
     Args:
         app: what it guards.
-        hosts: names by which the server may be called; None for any. It keeps a foreign page from
-            giving its own name this address.
+        hosts: names and addresses by which the server may be called, which keeps a foreign page
+            from giving its own name this address; 0.0.0.0 and :: stand for any address.
         token: what an API request must show; None for nothing.
-        most: bytes a request may have.
+        megabytes: that a file may have; there is a little more in a request than the file.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Sequence[str] | None, token: str | None, most: int
+        self, app: ASGIApp, *, hosts: Collection[str], token: str | None, megabytes: float
     ) -> None:
-        self.app, self.hosts, self.token, self.most = app, hosts, token, most
+        self.app, self.hosts, self.token, self.megabytes = app, hosts, token, megabytes
+        self._most = int(megabytes * 1e6) + _FORM
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI has it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        api = scope["path"].startswith("/api")
-        sent = 0
+        caching = "no-store" if _of_api(scope) else "no-cache"
+        body, begun = _Body(receive, self._most, trouble.heavy(self.megabytes)), False
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(HEADERS | {"Cache-Control": "no-store" if api else "no-cache"})
+                MutableHeaders(scope=message).update(HEADERS | {"Cache-Control": caching})
             await send(message)
 
-        async def counted() -> Message:
-            nonlocal sent
-            message = await receive()
-            sent += len(message.get("body", b""))
-            return {"type": "http.disconnect"} if sent > self.most else message
-
         async def answer(message: Message) -> None:
-            if sent <= self.most:  # else it is about a body that broke off
+            nonlocal begun
+            if begun or body.trouble is None:  # else it is about a body that broke off
+                begun = True
                 await marked(message)
 
-        told = self._objection(scope, api)
-        try:
-            if told is None:
-                await self.app(scope, counted, answer)
-        except Exception:
-            if sent <= self.most:
-                raise
-        if sent > self.most:
-            told = self._too_large()
-        if told is not None:
+        told = self._objection(scope)
+        if told is None:
+            try:
+                await self.app(scope, body.receive, answer)
+            except Exception as error:
+                if begun:
+                    raise
+                if body.trouble is None:
+                    _note(error)
+                    told = trouble.unforeseen()
+            told = told or body.trouble
+        if told is not None and not begun:
             await refusal(told)(scope, receive, marked)
 
-    def _objection(self, scope: Scope, api: bool) -> Trouble | None:
+    def _objection(self, scope: Scope) -> Trouble | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self.hosts is not None and _name(host) not in self.hosts:
+        if not self._knows(_name(host)):
             return Trouble(421, "bad-request", "This address is not known here: use localhost.")
-        origin = headers.get("origin")
-        changes = scope["method"] not in ("GET", "HEAD")
-        if changes and origin is not None and origin.partition("://")[2] != host:
+        if scope["method"] not in ("GET", "HEAD") and _foreign(headers, host):
             return Trouble(403, "forbidden", "Only the page of this server may do that.")
-        if api and self.token is not None:
-            shown = headers.get("authorization", "").removeprefix("Bearer ")
-            if not secrets.compare_digest(shown.encode(), self.token.encode()):
+        if _of_api(scope) and self.token is not None:
+            scheme, _, shown = headers.get("authorization", "").partition(" ")
+            right = secrets.compare_digest(shown.encode(), self.token.encode())
+            if not right or scheme.lower() != "bearer":
                 return Trouble(401, "unauthorized", "Open the page with its token: /?token=...")
         length = headers.get("content-length", "0")
-        if not length.isdecimal():
-            return Trouble(400, "bad-request", "Content-Length is no number.")
-        return self._too_large() if int(length) > self.most else None
+        if not (length.isascii() and length.isdecimal()):
+            return trouble.bad("Content-Length is no number.")
+        heavy = len(length) > 18 or int(length) > self._most
+        return trouble.heavy(self.megabytes) if heavy else None
 
-    def _too_large(self) -> Trouble:
-        return trouble.too_large(f"more than {self.most / 1e6:.0f} MB")
+    def _knows(self, name: str) -> bool:
+        if name in self.hosts:
+            return True
+        if not {"0.0.0.0", "::"}.intersection(self.hosts):  # noqa: S104 - compared, not bound
+            return False
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+class _Body:
+    """A request's body: not too long, and not too long in coming."""
+
+    def __init__(self, receive: Receive, most: int, heavy: Trouble) -> None:
+        self.trouble: Trouble | None = None
+        self._receive, self._left, self._heavy, self._more = receive, most, heavy, True
+
+    async def receive(self) -> Message:
+        """The next part; where the body is refused, as if the client had hung up."""
+        if self.trouble is None:
+            try:
+                message = await asyncio.wait_for(self._receive(), _SILENCE if self._more else None)
+            except TimeoutError:
+                self.trouble = Trouble(408, "timeout", "The rest of the photo did not come.")
+            else:
+                self._more = message.get("more_body", False)
+                self._left -= len(message.get("body", b""))
+                if self._left >= 0:
+                    return message
+                self.trouble = self._heavy
+        return {"type": "http.disconnect"}
+
+
+def _of_api(scope: Scope) -> bool:
+    return str(scope["path"]).startswith("/api")
+
+
+def _foreign(headers: Headers, host: str) -> bool:
+    """Whether a browser says that another page is behind it."""
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != host:
+        return True
+    return headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
 
 
 def _name(host: str) -> str:
@@ -114,3 +164,10 @@ def _name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
+
+
+def _note(error: Exception) -> None:
+    """Log where a mistake is; not its words, which may be those of a photo."""
+    places = traceback.extract_tb(error.__traceback__)[-4:]
+    where = " < ".join(f"{place.name}:{place.lineno}" for place in reversed(places))
+    logging.getLogger("photochrom").error("%s in %s", type(error).__name__, where)

@@ -6,19 +6,25 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
 
 from photochrom import decode, tone
+from photochrom import hints as hint_files
 from photochrom import photo as photos
+from photochrom.errors import BadPhoto
 from photochrom.hints import Hint
 from photochrom.photo import Photo
 from photochrom.web import trouble
+from photochrom.web.queue import Lane
 
 PREVIEW = 1280
 """Long side of a preview, pixels."""
+_ICON = b"\0\0\1\0"
+"""How an ICO begins, which Pillow decodes when it opens it, before its size is known."""
 
 
 @dataclass
@@ -36,20 +42,25 @@ class Session:
     tone: tone.Tone
     preview: Photo
     """The first page, at most PREVIEW long, 8 bits, as it came: grey or in colour."""
-    used: float = field(default_factory=time.monotonic)
-    wanted: int = 0
-    """Number of the newest preview that was asked for."""
+    used: float = 0.0
+    """When, in the seconds of ``time.monotonic``."""
+    previews: Lane = field(default_factory=Lane)
+    """Of which only the newest is wanted."""
 
     @property
     def size(self) -> int:
         """Bytes that it takes."""
         return len(self.data) + self.preview.pixels.nbytes
 
-    def scaled(self, hints: list[Hint]) -> tuple[Hint, ...]:
-        """Hints on the photo as hints on its preview."""
-        height, width = self.preview.pixels.shape[:2]
-        across, down = width / self.width, height / self.height
-        return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in hints)
+    def scaled(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:
+        """Hints on the photo as hints on its preview.
+
+        Raises:
+            BadOption: one lies outside the photo, or there are too many.
+        """
+        small = self.preview.pixels.shape[0], self.preview.pixels.shape[1]
+        spots = hint_files.spots(hints, (self.height, self.width), small)
+        return tuple(Hint(x, y, (a, b)) for y, x, a, b in spots.tolist())
 
     def unscaled(self, hints: tuple[Hint, ...]) -> tuple[Hint, ...]:
         """Hints on the preview as hints on the photo."""
@@ -61,11 +72,13 @@ class Session:
 
 
 def check_size(data: bytes, megapixels: float) -> None:
-    """Refuse a file with too many pixels, by what its headers say.
+    """Refuse a file with too many pixels in all its pages, by what its headers say.
 
     Raises:
         BadPhoto: it is no picture. Trouble: it has more than that.
     """
+    if data[:4] == _ICON:
+        raise BadPhoto("This is an icon, and no photo: send a JPEG, PNG or TIFF.")
     pixels = 0
     with decode.opened(data) as file:
         for page in file.pages:
@@ -114,6 +127,7 @@ class Sessions:
     def add(self, session: Session) -> None:
         """Keep a photo; those that were not used for longest make room."""
         with self._lock:
+            session.used = time.monotonic()
             self._kept[session.id] = session
             self._clear()
 

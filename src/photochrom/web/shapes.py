@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from photochrom import hints as hint_files
 from photochrom.errors import BadOption
 from photochrom.hints import Hint
+from photochrom.photo import Photo
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+Side = Annotated[float, Field(ge=1, le=1e6)]
 Unit = Annotated[float, Field(ge=-128, le=127)]
 
 
@@ -48,27 +50,33 @@ def hints(spots: list[Spot]) -> list[Hint]:
     return [Hint(spot.x, spot.y, spot.color) for spot in spots]
 
 
-class _File(BaseModel):
-    """A hint file."""
+class HintFile(BaseModel):
+    """Hints, and the size of the photo they were made on if it is not this one's."""
 
-    size: tuple[int, int] | None = None
+    size: tuple[Side, Side] | None = None
     hints: Spots
 
+    @classmethod
+    def of(cls, text: str) -> HintFile:
+        """From JSON: a list of hints, or what a hint file holds.
 
-def hints_of(text: str) -> list[Hint]:
-    """Hints from JSON: a list of them, or what a hint file holds.
+        Raises:
+            BadOption: it is neither.
+        """
+        try:
+            told = json.loads(text or "[]")
+            file = cls.model_validate({"hints": told} if isinstance(told, list) else told)
+            hints(file.hints)  # is each a colour?
+        except (ValidationError, ValueError, RecursionError) as error:
+            raise BadOption(
+                'The hints cannot be read: give [{"x": 640, "y": 210, "color": "#7a8b4f"}, ...].'
+            ) from error
+        return file
 
-    Raises:
-        BadOption: it is neither.
-    """
-    try:
-        told = json.loads(text or "[]")
-        spots = told if isinstance(told, list) else _File.model_validate(told).hints
-        return hints(TypeAdapter(Spots).validate_python(spots))
-    except (ValidationError, ValueError, RecursionError) as error:
-        raise BadOption(
-            'The hints cannot be read: give [{"x": 640, "y": 210, "color": "#7a8b4f"}, ...].'
-        ) from error
+    def on(self, photo: Photo) -> tuple[Hint, ...]:
+        """The hints for a photo."""
+        height, width = photo.pixels.shape[:2]
+        return hint_files.parse(self.model_dump(), (width, height))
 
 
 class Question(Shape):

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from photochrom.errors import (
-    BadModel,
-    BadOption,
-    BadPhoto,
-    CannotWrite,
-    MissingExtra,
-    PhotochromError,
-)
+from photochrom.errors import BadModel, BadPhoto, MissingExtra, PhotochromError
 
 
 class Trouble(PhotochromError):
@@ -27,21 +20,21 @@ class Trouble(PhotochromError):
         self.status, self.code, self.wait = status, code, wait
 
 
-_STATUS: dict[type[PhotochromError], tuple[int, str]] = {
-    BadPhoto: (415, "not-an-image"),
-    MissingExtra: (415, "not-an-image"),
-    BadOption: (400, "bad-request"),
-    BadModel: (400, "bad-request"),
-    CannotWrite: (400, "bad-request"),
-}
-
-
 def of(error: PhotochromError) -> Trouble:
     """The answer that an error of the engine makes."""
     if isinstance(error, Trouble):
         return error
-    status, code = _STATUS.get(type(error), (400, "bad-request"))
-    return Trouble(status, code, str(error))
+    sentence = str(error)[:1].upper() + str(error)[1:]
+    if isinstance(error, (BadPhoto, MissingExtra)):
+        return Trouble(415, "not-an-image", sentence)
+    if isinstance(error, BadModel):  # whose sentence says where its file is
+        return bad("The model fails at this: give another size, or take another model.")
+    return bad(sentence)
+
+
+def bad(sentence: str) -> Trouble:
+    """The request is wrong."""
+    return Trouble(400, "bad-request", sentence)
 
 
 def expired() -> Trouble:
@@ -52,6 +45,11 @@ def expired() -> Trouble:
 def too_large(what: str) -> Trouble:
     """More than the server was told to take."""
     return Trouble(413, "too-large", f"The photo is too large: {what}. Make it smaller first.")
+
+
+def heavy(megabytes: float) -> Trouble:
+    """More bytes than that."""
+    return too_large(f"more than {megabytes:g} MB")
 
 
 def busy(wait: int) -> Trouble:
@@ -71,4 +69,10 @@ def in_colour() -> Trouble:
 
 def late(seconds: float) -> Trouble:
     """It takes too long."""
-    return Trouble(504, "timeout", f"This takes longer than {seconds:.0f} s: use a smaller photo.")
+    sentence = f"This was not done in {seconds:g} s: try again later, or with a smaller photo."
+    return Trouble(504, "timeout", sentence)
+
+
+def unforeseen() -> Trouble:
+    """A mistake of ours."""
+    return Trouble(500, "failed", "This went wrong, and should not: tell us which photo did it.")

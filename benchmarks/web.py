@@ -1,0 +1,229 @@
+"""How soon does the page answer? ``photochrom serve`` from start to click, alone and in a crowd.
+
+    python benchmarks/web.py [--model hintnet] [--users 32] [--seconds 60] [--json figures.json]
+
+Prints milliseconds from the start of the process to the first coloured preview; from a hint on a
+photo of 12 megapixels to its preview coloured anew, as JPEG; and how a server fares that so many
+people use at once without a pause: what it answers, how fast it still says that it is well, how
+much memory it takes. They keep hinting, ask for palettes and versions, send other photos, and come
+again when they are turned away. Users and server share this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import random
+import re
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from PIL import Image
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+PATIENCE = 120
+"""Seconds for an answer."""
+
+
+def grey(megapixels: float) -> bytes:
+    """A sample as a grey JPEG, 4:3, of so many megapixels."""
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    image = Image.open(SAMPLES / "coffee.jpg").convert("L").resize((height * 4 // 3, height))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+class Server:
+    """``photochrom serve``, as a process of its own."""
+
+    def __init__(self, model: str) -> None:
+        self.begun = time.perf_counter()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "photochrom", "serve", "--port", "0", "--model", model],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stderr is not None
+        said = self.process.stderr.readline()
+        found = re.search(r"http://\S+", said)
+        if not found:
+            raise SystemExit(said)
+        self.client = httpx.Client(base_url=found[0], timeout=PATIENCE)
+        while True:
+            try:
+                self.client.get("/api/health")
+                return
+            except httpx.TransportError:
+                time.sleep(0.01)
+
+    def send(self, photo: bytes) -> str:
+        """The id of a photo that is sent."""
+        answer = self.client.post("/api/photos", files={"photo": ("photo.jpg", photo)})
+        return str(answer.raise_for_status().json()["id"])
+
+    def colour(self, photo: str, **wish: Any) -> bytes:
+        """A preview."""
+        answer = self.client.post(f"/api/photos/{photo}/colorize", json=wish)
+        return answer.raise_for_status().content
+
+    def memory(self, which: str) -> float:
+        """Megabytes: VmRSS is now, VmHWM the most so far; 0 where there is no /proc."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        told = re.search(rf"{which}:\s+(\d+)", status.read_text()) if status.exists() else None
+        return int(told[1]) / 1024 if told else 0.0
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def first(server: Server) -> float:
+    """Milliseconds from the start of the process to a coloured preview."""
+    server.colour(server.send((SAMPLES / "coffee.jpg").read_bytes()))
+    return 1000 * (time.perf_counter() - server.begun)
+
+
+def clicks(server: Server, times: int = 20) -> list[float]:
+    """Milliseconds from a hint to the preview, the hints becoming more."""
+    photo, hints, took = server.send(grey(12)), [], []
+    dice = random.Random(0)  # noqa: S311 - no secret
+    for _ in range(times):
+        at = {"x": dice.uniform(0, 3900), "y": dice.uniform(0, 2900)}
+        hints.append(at | {"color": [dice.uniform(-30, 30), dice.uniform(-30, 30)]})
+        begun = time.perf_counter()
+        server.colour(photo, hints=hints)
+        took.append(1000 * (time.perf_counter() - begun))
+    return took
+
+
+class Crowd:
+    """People who use it at once."""
+
+    def __init__(self, server: Server, users: int, seconds: float) -> None:
+        self.server, self.users, self.seconds = server, users, seconds
+        self.statuses: Counter[str] = Counter()
+        self.health: list[float] = []
+        self.previews: list[float] = []
+        self._photos = [grey(megapixels) for megapixels in (0.3, 1, 3)]
+
+    def run(self) -> None:
+        """For so many seconds."""
+        self._until = time.perf_counter() + self.seconds
+        watch = threading.Thread(target=self._watch)
+        watch.start()
+        asyncio.run(self._all())
+        watch.join()
+
+    def _watch(self) -> None:
+        with httpx.Client(base_url=self.server.client.base_url, timeout=PATIENCE) as client:
+            while time.perf_counter() < self._until:
+                begun = time.perf_counter()
+                client.get("/api/health").raise_for_status()
+                self.health.append(1000 * (time.perf_counter() - begun))
+                time.sleep(0.05)
+
+    async def _all(self) -> None:
+        address = self.server.client.base_url
+        limits = httpx.Limits(max_connections=self.users)
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits) as client:
+            await asyncio.gather(*(self._user(client, n) for n in range(self.users)))
+
+    async def _user(self, client: httpx.AsyncClient, number: int) -> None:
+        dice = random.Random(number)  # noqa: S311 - no secret
+        while time.perf_counter() < self._until:
+            photo = {"photo": ("photo.jpg", self._photos[dice.randrange(3)])}
+            sent = await self._ask(client, "POST", "/api/photos", files=photo)
+            if sent is None:
+                continue
+            facts, hints = sent.json(), []
+            for _ in range(dice.randrange(3, 12)):
+                if time.perf_counter() > self._until:
+                    return
+                at = {"x": dice.uniform(0, facts["width"]), "y": dice.uniform(0, facts["height"])}
+                hints.append(at | {"color": [dice.uniform(-30, 30), dice.uniform(-30, 30)]})
+                what = dice.choice(["colorize"] * 6 + ["palette", "samples", "full", "comparison"])
+                asked: dict[str, Any] = {"hints": hints}
+                if what == "palette":
+                    asked |= at
+                if what == "full":
+                    what, asked = "colorize", asked | {"full": True}
+                begun = time.perf_counter()
+                path = f"/api/photos/{facts['id']}/{what}"
+                answer = await self._ask(client, "POST", path, json=asked)
+                if answer is not None and what == "colorize" and "full" not in asked:
+                    self.previews.append(1000 * (time.perf_counter() - begun))
+            if dice.random() < 0.5:
+                await self._ask(client, "DELETE", f"/api/photos/{facts['id']}")
+
+    async def _ask(
+        self, client: httpx.AsyncClient, method: str, path: str, **content: Any
+    ) -> httpx.Response | None:
+        try:
+            answer = await client.request(method, path, **content)
+        except httpx.HTTPError as error:
+            self.statuses[type(error).__name__] += 1
+            return None
+        self.statuses[str(answer.status_code)] += 1
+        if answer.status_code == 503:
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return answer if answer.is_success else None
+
+
+def figures(model: str, users: int, seconds: float) -> dict[str, Any]:
+    """All of it, milliseconds and megabytes."""
+    server = Server(model)
+    try:
+        told: dict[str, Any] = {"first preview": first(server)}
+        took = clicks(server)
+        told |= {"hint, median": statistics.median(took), "hint, most": max(took)}
+        told["memory, idle"] = server.memory("VmRSS")
+        crowd = Crowd(server, users, seconds)
+        crowd.run()
+        told |= {
+            "statuses": dict(sorted(crowd.statuses.items())),
+            "preview in the crowd, median": statistics.median(crowd.previews or [np.nan]),
+            "health, median": statistics.median(crowd.health),
+            "health, 99 %": float(np.percentile(crowd.health, 99)),
+            "health, most": max(crowd.health),
+            "memory, most": server.memory("VmHWM"),
+        }
+        return told
+    finally:
+        server.stop()
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="hintnet")
+    parser.add_argument("--users", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    told = figures(given.model, given.users, given.seconds)
+    if given.json:
+        given.json.write_text(json.dumps(told, indent=1) + "\n")
+    print(f"{given.users} users for {given.seconds:g} s\n\n| | ms, MB |\n| --- | ---: |")
+    for name, figure in told.items():
+        words = (
+            " ".join(f"{status}: {count}" for status, count in figure.items())
+            if isinstance(figure, dict)
+            else f"{figure:.1f}"
+        )
+        print(f"| {name} | {words} |")
+
+
+if __name__ == "__main__":
+    main()

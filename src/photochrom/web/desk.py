@@ -1,0 +1,86 @@
+"""What the requests share: the desk they come to, and the forms of answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, BinaryIO
+from urllib.parse import quote
+
+from fastapi import File, Path, UploadFile
+from fastapi.responses import Response
+from PIL import Image
+
+from photochrom.web import shapes, trouble
+from photochrom.web.engine import Engine, result_name
+from photochrom.web.queue import Queue
+from photochrom.web.sessions import Sessions
+
+Upload = Annotated[UploadFile, File(description="the photo; what it is, is found by reading it")]
+Id = Annotated[str, Path(description="of a photo that was sent", max_length=100)]
+
+
+class Desk:
+    """What the requests share."""
+
+    queue: Queue
+
+    def __init__(self, engine: Engine, sessions: Sessions, megabytes: float) -> None:
+        self.engine, self.sessions, self.megabytes = engine, sessions, megabytes
+
+    def file(self, photo: UploadFile) -> BinaryIO:
+        """A photo's file, to be read when its turn comes: what waits lies on the disk."""
+        if (photo.size or 0) > self.megabytes * 1e6:
+            raise trouble.heavy(self.megabytes)
+        return photo.file
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a request may be answered with instead, for the description of the API."""
+    always = (400, 401, 403, 408, 413, 421, 422, 500, 503, 504)
+    return {
+        status: {"model": shapes.Problem, "description": _WORDS[status]}
+        for status in sorted({*always, *statuses})
+    }
+
+
+_WORDS = {
+    400: "The request is wrong, or cannot be done by this model.",
+    401: "The token is missing or wrong.",
+    403: "The request came from a foreign page.",
+    404: "The photo is not kept any more.",
+    409: "In colour already, or a newer request has come.",
+    408: "The rest of the request did not come.",
+    413: "Too many bytes or pixels.",
+    415: "Not a picture.",
+    421: "The server has no such name.",
+    422: "The request has not the described shape.",
+    500: "A mistake of ours.",
+    503: "The queue is full; Retry-After says when to come again.",
+    504: "It takes too long.",
+}
+
+
+def binary(kind: str, words: str) -> dict[int | str, dict[str, Any]]:
+    """An answer that is a picture, for the description of the API."""
+    content = {kind: {"schema": {"type": "string", "format": "binary"}}}
+    return {200: {"content": content, "description": words}}
+
+
+def _attachment(name: str) -> dict[str, str]:
+    """The header that names a file, in any script."""
+    plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    coded = quote(name.encode("utf-8", "replace"))
+    words = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{coded}"
+    return {"Content-Disposition": words}
+
+
+def attached(content: bytes, kind: str, name: str) -> Response:
+    """A photo's result, of one of Pillow's formats, as a file named after the photo."""
+    headers = _attachment(result_name(name, kind))
+    media = Image.MIME.get(kind, f"image/{kind.lower()}")
+    return Response(content, media_type=media, headers=headers)
+
+
+def jpeg(content: bytes, name: str | None = None) -> Response:
+    """A picture to look at, or a file of that name."""
+    headers = None if name is None else _attachment(name)
+    return Response(content, media_type="image/jpeg", headers=headers)

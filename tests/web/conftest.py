@@ -1,0 +1,43 @@
+"""The server, with a toy for a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from album import WEAK
+
+
+@pytest.fixture
+def toy(make_model: Callable[..., Path]) -> Path:
+    """A model that colours all alike, and obeys hints."""
+    return make_model(
+        offset=WEAK, hints=0.5, vivid=[], tells=("logits",), metadata={"default_vivid": "0.3"}
+    )
+
+
+@pytest.fixture
+def house(toy: Path) -> Iterator[Callable[..., Any]]:
+    """Opens servers: with limits, and with options of ``create_app``."""
+    from fastapi.testclient import TestClient
+
+    from photochrom.web import create_app
+    from photochrom.web.app import Limits
+
+    with ExitStack() as stack:
+
+        def make(limits: dict[str, Any] | None = None, **options: Any) -> TestClient:
+            app = create_app(**{"model": toy, "limits": Limits(**(limits or {}))} | options)
+            client = TestClient(app, "http://localhost")
+            return stack.enter_context(client)
+
+        yield make
+
+
+@pytest.fixture
+def client(house: Callable[..., Any]) -> Any:
+    """A server as it is by default."""
+    return house()

@@ -1,0 +1,35 @@
+"""A crowd at the page, on real sockets: ``benchmarks/web.py`` with the toy.
+
+PHOTOCHROM_LOAD_SECONDS=60 makes it last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "web.py"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BENCHMARK.exists(), reason="the benchmarks are in the repository")
+def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_path):
+    seconds = os.environ.get("PHOTOCHROM_LOAD_SECONDS", "8")
+    out = tmp_path / "figures.json"
+    options = ["--model", str(toy), "--seconds", seconds, "--json", str(out)]
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARK), *options], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    sys.stdout.write(done.stdout)  # the figures, for who runs it with -s
+    told = json.loads(out.read_text())
+    assert set(told["statuses"]) <= {"200", "201", "204", "409", "503"}
+    assert told["statuses"]["200"] > 32
+    assert told["health, median"] < 100
+    # What is kept is bounded, and so is what two pieces of work take at a time.
+    assert told["memory, most"] < 1000

@@ -1,0 +1,210 @@
+"""Who works, who waits, and who is sent away."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from album import halves, picture, send
+
+from photochrom.web.engine import Engine
+from photochrom.web.queue import Lane, Queue
+from photochrom.web.trouble import Trouble
+
+
+class Client:
+    """One who may hang up."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    def hang_up(self) -> None:
+        self.gone.set()
+
+
+class Work:
+    """It begins, and is done when it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.free = threading.Event(), threading.Event()
+
+    def __call__(self) -> str:
+        self.begun.set()
+        assert self.free.wait(10)
+        return "done"
+
+
+def with_queue(
+    act: Callable[[Queue], Awaitable[None]], at_once: int = 1, most: int = 2, seconds: float = 10
+) -> None:
+    async def main() -> None:
+        queue = Queue(at_once, most, seconds)
+        try:
+            await act(queue)
+            assert (queue.working, queue.waiting) == (0, 0)
+        finally:
+            queue.close()
+
+    asyncio.run(main())
+
+
+async def begin(queue: Queue, work: Callable[[], Any], lane: Lane | None = None, client=None):
+    """A request that has come as far as it can."""
+    task = asyncio.create_task(queue.run(client or Client(), work, lane))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task
+
+
+def code(task: asyncio.Task) -> str:
+    error = task.exception()
+    assert isinstance(error, Trouble)
+    return error.code
+
+
+def test_so_many_work_so_many_wait_in_their_order_and_no_more_come_in():
+    async def act(queue: Queue) -> None:
+        order, first = [], Work()
+        working = await begin(queue, first)
+        waiting = [await begin(queue, lambda n=n: order.append(n)) for n in range(2)]
+        assert (queue.working, queue.waiting) == (1, 2)
+        with pytest.raises(Trouble) as refused:
+            await queue.run(Client(), Work())
+        assert (refused.value.status, refused.value.code) == (503, "busy")
+        assert refused.value.wait > 0
+        first.free.set()
+        assert await working == "done"
+        await asyncio.gather(*waiting)
+        assert order == [0, 1]
+
+    with_queue(act)
+
+
+def test_a_newer_one_of_the_lane_takes_the_place_of_one_that_waits_not_of_one_that_works():
+    async def act(queue: Queue) -> None:
+        lane, other, first = Lane(), Lane(), Work()
+        working = await begin(queue, first, lane)
+        neighbour = await begin(queue, lambda: "neighbour", other)
+        old = await begin(queue, lambda: "old", lane)
+        new = await begin(queue, lambda: "new", lane)  # though the queue was full
+        assert code(old) == "superseded"
+        assert not working.done()
+        first.free.set()
+        assert await asyncio.gather(working, neighbour, new) == ["done", "neighbour", "new"]
+
+    with_queue(act)
+
+
+def test_nothing_is_computed_for_one_who_hung_up():
+    async def act(queue: Queue) -> None:
+        first, never, client = Work(), Work(), Client()
+        working = await begin(queue, first)
+        waiting = await begin(queue, never, client=client)
+        client.hang_up()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert waiting.done()
+        assert queue.waiting == 0
+        assert code(waiting) == "superseded"
+        first.free.set()
+        await working
+        assert not never.begun.is_set()
+
+    with_queue(act)
+
+
+def test_one_that_takes_too_long_is_told_so_and_keeps_its_place_until_it_is_done():
+    async def act(queue: Queue) -> None:
+        slow = Work()
+        for _ in range(2):  # one that works, one that waits
+            with pytest.raises(Trouble) as late:
+                await queue.run(Client(), slow)
+            assert (late.value.status, late.value.code) == (504, "timeout")
+            assert (queue.working, queue.waiting) == (1, 0)
+        slow.free.set()
+        while queue.working:
+            await asyncio.sleep(0.01)
+        assert await queue.run(Client(), lambda: 1) == 1
+
+    with_queue(act, seconds=0.05)
+
+
+def test_a_request_that_is_cancelled_leaves_no_place_taken():
+    async def act(queue: Queue) -> None:
+        first = Work()
+        working = await begin(queue, first)
+        waiting = [await begin(queue, Work()) for _ in range(2)]
+        waiting[0].cancel()
+        first.free.set()
+        while queue.waiting > 0:  # the second has been given the place, and does not know yet
+            await asyncio.sleep(0)
+        waiting[1].cancel()
+        await asyncio.gather(working, *waiting, return_exceptions=True)
+        assert await queue.run(Client(), lambda: 1) == 1
+
+    with_queue(act)
+
+
+def test_an_error_of_the_work_is_that_of_the_request():
+    async def act(queue: Queue) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await queue.run(Client(), lambda: 1 / 0)
+
+    with_queue(act)
+
+
+def test_the_api_answers_409_to_the_superseded_and_503_to_the_many(house, monkeypatch):
+    client, works = house(limits={"at_once": 1, "waiting": 2}), []
+    key = send(client, picture(halves(40, 30)))["id"]
+    plain = Engine.preview
+
+    def slowly(*given: Any) -> bytes:
+        works.append(Work())
+        works[-1]()
+        return plain(*given)
+
+    monkeypatch.setattr(Engine, "preview", slowly)
+
+    def ask(**wish: Any) -> Future[Any]:
+        before = client.get("/api/health").json()
+        answer = threads.submit(client.post, f"/api/photos/{key}/colorize", json=wish)
+        while not answer.done() and client.get("/api/health").json() == before:
+            pass
+        return answer
+
+    with ThreadPoolExecutor(8) as threads:
+        working, small, old = ask(), ask(side=20), ask(vivid=0.1)
+        health = client.get("/api/health").json()
+        assert (health["working"], health["waiting"]) == (1, 2)
+        full = ask(side=30).result()
+        assert (full.status_code, full.json()["code"]) == (503, "busy")
+        assert int(full.headers["retry-after"]) > 0
+        new = threads.submit(client.post, f"/api/photos/{key}/colorize", json={"vivid": 0.2})
+        superseded = old.result(10)
+        assert (superseded.status_code, superseded.json()["code"]) == (409, "superseded")
+        for n in range(3):
+            limit = time.monotonic() + 20
+            while len(works) <= n:
+                assert time.monotonic() < limit
+                time.sleep(0.001)
+            works[n].free.set()
+        assert [a.result(10).status_code for a in (working, small, new)] == [200, 200, 200]
+    assert len(works) == 3
+
+
+def test_the_api_answers_504_to_what_takes_too_long(house, monkeypatch):
+    client, slow = house(limits={"seconds": 0.1}), Work()
+    monkeypatch.setattr(Engine, "full", lambda *_, **__: slow())
+    answer = client.post("/api/colorize", files={"photo": ("a.png", picture(halves(40, 30)))})
+    assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
+    assert client.get("/api/health").json()["working"] == 1
+    slow.free.set()

@@ -1,0 +1,274 @@
+"""The command: what it says, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from album import halves, picture, pixels, send
+
+from photochrom import photo as photos
+from photochrom.cli import main
+from photochrom.web import create_app
+from photochrom.web.app import Limits
+from photochrom.web.engine import Engine
+
+Start = Callable[..., Any]
+
+
+class Running:
+    """``photochrom serve`` as a process of its own."""
+
+    def __init__(self, model: Path, folder: Path, *options: str) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "photochrom",
+                "serve",
+                "--port",
+                "0",
+                "--model",
+                str(model),
+                *options,
+            ],
+            env=os.environ | {"TMPDIR": str(self.temporary)},
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        said = self.process.stderr.readline()
+        self.address = re.search(r"http://\S+", said)[0]
+        self.client = httpx.Client(base_url=self.address, timeout=60)
+        until = time.monotonic() + 20
+        while True:
+            try:
+                self.client.get("/api/health")
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+
+
+@pytest.fixture
+def start(toy: Path, tmp_path: Path) -> Iterator[Start]:
+    running: list[Running] = []
+
+    def start(*options: str) -> Running:
+        running.append(Running(toy, tmp_path, *options))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.client.close()
+        one.process.kill()
+        one.process.communicate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(start, how):
+    server, answers = start(), []
+    data = photos.encode(photos.Photo(halves(4000, 3000)), "TIFF")  # over the part kept in memory
+
+    def ask() -> None:
+        answers.append(server.client.post("/api/colorize", files={"photo": ("large.tif", data)}))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with httpx.Client(base_url=server.address) as other:
+        while not other.get("/api/health").json()["working"]:
+            assert asking.is_alive()
+            time.sleep(0.005)
+    server.process.send_signal(how)
+    asking.join(60)
+    assert pixels(answers[0]).shape == (3000, 4000, 3)
+    out, said = server.process.communicate(timeout=20)
+    assert server.process.returncode == (0 if how == signal.SIGINT else -signal.SIGTERM)
+    assert (out, said) == ("", "")  # nothing of the photo is told
+    assert list(server.temporary.iterdir()) == []
+    assert [path.name for path in server.temporary.parent.iterdir()] == ["toy.onnx", "temporary"]
+
+
+def test_what_is_too_large_hears_so_even_while_it_is_still_sending(start):
+    server = start("--max-megabytes", "1", "--max-megapixels", "0.1")
+    for size in (2_500_000, 30_000_000):
+        answer = server.client.post("/api/photos", files={"photo": ("a.png", bytes(size))})
+        assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+
+    def endless() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+        for _ in range(300):
+            yield bytes(100_000)
+
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    answer = server.client.post("/api/photos", content=endless(), headers=kind)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
+    large = server.client.post("/api/photos", files={"photo": ("a.png", picture(halves(400, 300)))})
+    assert "0.1 megapixels" in large.json()["detail"]
+
+
+def test_nothing_is_computed_for_a_client_that_hung_up(toy, monkeypatch):
+    begun, free, works = threading.Event(), threading.Event(), []
+
+    def slowly(*_: object) -> bytes:
+        works.append("preview")
+        begun.set()
+        assert free.wait(20)
+        return b""
+
+    monkeypatch.setattr(Engine, "preview", slowly)
+    app = create_app(model=toy, limits=Limits(at_once=1))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    address = "http://{}:{}".format(*listener.getsockname())
+
+    def until(what: Callable[[dict[str, Any]], bool]) -> None:
+        limit = time.monotonic() + 20
+        while not what(client.get("/api/health").json()):
+            assert time.monotonic() < limit
+            time.sleep(0.005)
+
+    try:
+        with httpx.Client(base_url=address, timeout=20) as client:
+            key = send(client, picture(halves(40, 30)))["id"]
+            path = f"/api/photos/{key}/colorize"
+            working = threading.Thread(
+                target=lambda: httpx.post(address + path, json={"side": 20}, timeout=20)
+            )
+            working.start()
+            assert begun.wait(20)
+            with pytest.raises(httpx.ReadTimeout):  # and the connection is shut
+                httpx.post(address + path, json={"side": 20}, timeout=0.3)
+            until(lambda health: health["waiting"] == 0)
+            free.set()
+            until(lambda health: health["working"] == 0)
+            working.join()
+    finally:
+        free.set()
+        server.should_exit = True
+        thread.join()
+    assert works == ["preview"]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What would be served."""
+    configs: list[Any] = []
+    monkeypatch.setattr(
+        uvicorn.Server, "run", lambda self, sockets: configs.append((self.config, sockets[0]))
+    )
+    yield configs
+    for _, listener in configs:
+        listener.close()
+
+
+def run(*options: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", *options])
+    return ended.value.code
+
+
+def test_it_says_where_it_is_and_nothing_else(served, toy, capfd):
+    assert run("--port", "0", "--model", str(toy)) == 0
+    ((_, listener),) = served
+    assert listener.getsockname()[0] == "127.0.0.1"
+    port = listener.getsockname()[1]
+    out, said = capfd.readouterr()
+    assert (out, said) == ("", f"photochrom: Open http://127.0.0.1:{port}/ (Ctrl-C ends).\n")
+
+
+def test_a_token_is_part_of_the_address(served, toy, capfd):
+    assert run("--port", "0", "--model", str(toy), "--token", "a b&c") == 0
+    assert "/?token=a%20b%26c " in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("token", [None, "secret"])
+def test_other_machines_are_let_in_only_if_asked_and_with_a_warning(served, toy, capfd, token):
+    options = [] if token is None else ["--token", token]
+    assert run("--host", "0.0.0.0", "--port", "0", "--model", str(toy), *options) == 0
+    said = capfd.readouterr().err
+    assert "open to other machines" in said
+    assert ("without a token" in said) == (token is None)
+
+
+def test_the_browser_is_opened_if_asked_for(served, toy, monkeypatch):
+    opened, done = [], threading.Event()
+
+    def open_it(address: str) -> None:
+        opened.append(address)
+        done.set()
+
+    monkeypatch.setattr(webbrowser, "open", open_it)
+    run("--port", "0", "--model", str(toy), "--open")
+    assert done.wait(5)
+    assert opened[0].startswith("http://127.0.0.1:")
+
+
+def test_a_port_in_use_is_one_sentence(toy, capfd):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert run("--port", port, "--model", str(toy)) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert port in said
+    assert "choose another --port" in said
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--port", "70000"], ["--port", "-1"], ["--host", "no such host"],
+        ["--host", "203.0.113.9"],
+        ["--max-megabytes", "0"], ["--max-megapixels", "nan"], ["--token", ""], ["--token", "ü"],
+        ["--model", "no-such-model"],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_served_is_one_sentence(served, toy, capfd, options):
+    given = options if "--model" in options else [*options, "--model", str(toy)]
+    assert run(*given) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "Traceback" not in said
+    assert not served
+
+
+@pytest.mark.parametrize("package", ["uvicorn", "fastapi", "python_multipart"])
+def test_a_missing_package_says_how_to_get_it(monkeypatch, capfd, package):
+    for name in [name for name in sys.modules if name.startswith("photochrom.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert run() == 1
+    said = capfd.readouterr().err
+    assert said == (
+        f"photochrom: This needs {package}, which is not installed: "
+        "pip install 'photochrom[web]'.\n"
+    )
+
+
+def test_the_command_costs_the_others_nothing():
+    code = (
+        "import sys, photochrom.cli; print({'fastapi', 'uvicorn', 'pydantic'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "set()\n"

@@ -1,0 +1,94 @@
+"""How long photos are kept, and how many."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from album import halves, picture, send
+
+from photochrom.errors import BadOption
+from photochrom.hints import Hint
+from photochrom.photo import Photo
+from photochrom.web import sessions
+from photochrom.web.sessions import Session, Sessions
+from photochrom.web.trouble import Trouble
+
+
+def session(name: str, width=8, height=8, size=(8, 8), data=b"") -> Session:
+    preview = Photo(np.zeros(size, np.uint8))
+    return Session(name, name, data, width, height, 1, "grey", preview)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(sessions.time, "monotonic", lambda: now[0])
+    return now
+
+
+def there(kept: Sessions, name: str) -> bool:
+    try:
+        return kept[name].name == name
+    except Trouble as error:
+        return error.code != "expired"
+
+
+def test_a_photo_is_forgotten_so_long_after_its_last_use(clock):
+    kept = Sessions(9, 10**9, 60)
+    for name in "ab":
+        kept.add(session(name))
+    clock[0] += 50
+    assert there(kept, "a")
+    clock[0] += 50
+    assert not there(kept, "b")
+    assert there(kept, "a")
+    clock[0] += 61
+    kept.clear()
+    assert len(kept) == 0
+
+
+def test_the_least_recently_used_make_room_by_number_and_by_bytes():
+    kept = Sessions(2, 10**9, 60)
+    for name in "ab":
+        kept.add(session(name))
+    assert there(kept, "a")
+    kept.add(session("c"))
+    assert [there(kept, name) for name in "abc"] == [True, False, True]
+    kept = Sessions(9, 3000, 60)
+    for name in "abc":
+        kept.add(session(name, data=bytes(1200)))
+    assert [there(kept, name) for name in "abc"] == [False, True, True]
+    kept.add(session("large", data=bytes(9000)))
+    assert [there(kept, name) for name in ("b", "c", "large")] == [False, False, True]
+
+
+def test_hints_fit_the_preview_to_the_last_pixel():
+    for (width, height), (w, h) in itertools.product(
+        [(7919, 1087), (1281, 961), (10007, 3)], [(1280, 176), (1280, 960), (640, 1)]
+    ):
+        photo = session("a", width, height, (h, w))
+        corners = [Hint(x, y, (10.0, -20.0)) for x in (0, width) for y in (0, height)]
+        scaled = photo.scaled(corners)
+        assert [(s.x, s.y) for s in scaled] == [(0, 0), (0, h), (w, 0), (w, h)]
+        back = photo.unscaled(scaled)
+        assert [(s.x, s.y) for s in back] == [(c.x, c.y) for c in corners]
+        with pytest.raises(BadOption, match=f"{width} pixels wide"):
+            photo.scaled([Hint(width + 1, 0, "red")])
+
+
+def test_ids_cannot_be_guessed_and_open_one_photo_only(house):
+    client = house(limits={"photos": 2})
+    ids = [send(client, picture(halves()), f"{n}.png")["id"] for n in range(3)]
+    assert len({key[:6] for key in ids}) == 3
+    names = [client.get(f"/api/photos/{key}") for key in ids[1:]]
+    assert [answer.json()["name"] for answer in names] == ["1.png", "2.png"]
+    for key in (ids[0], ids[1][:-1], ids[1].swapcase(), "x", "..", "%2e%2e", "\x00", "a" * 5000):
+        for ask in (
+            lambda k: client.get(f"/api/photos/{k}"),
+            lambda k: client.get(f"/api/photos/{k}/grey"),
+            lambda k: client.get(f"/api/photos/{k}/original"),
+            lambda k: client.post(f"/api/photos/{k}/colorize", json={}),
+        ):
+            assert ask(key.replace("\x00", "%00")).status_code in (404, 405, 422)
