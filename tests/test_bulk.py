@@ -34,8 +34,13 @@ def run(*arguments: object) -> int:
 
 def start(*arguments: object, **options: object) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "photochrom", "colorize", *map(str, arguments)]
-    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.Popen(words, start_new_session=True, **given)
+    given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hears_ctrl_c}
+    return subprocess.Popen(words, start_new_session=True, **given | options)
+
+
+def hears_ctrl_c() -> None:
+    """What is started in the background by a shell does not, and its children neither."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end(process: subprocess.Popen[bytes], given: bytes | None = None) -> tuple[int, bytes, str]:
