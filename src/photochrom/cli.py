@@ -16,6 +16,7 @@ from tyro.conf import CascadeSubcommandArgs
 from photochrom import __version__
 from photochrom.commands.colorize import colorize
 from photochrom.commands.colour import palette, uncertainty
+from photochrom.commands.data import data
 from photochrom.commands.measure import evaluate
 from photochrom.commands.report import report
 from photochrom.commands.serve import serve
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "report": report,
     "train": train,
     "export": export,
+    "data": data,
 }
 
 

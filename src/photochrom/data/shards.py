@@ -1,13 +1,15 @@
-"""Photographs where they lie: in folders, in tar shards, or both.
+"""Photographs where they lie: in folders, in tar shards, or both; on disk, or at a URL.
 
 A photo is named by its path, or by ``shard.tar/member``. Nothing here decodes more than one photo
-at a time; :mod:`photochrom.data.cache` keeps a decoded set.
+at a time; :mod:`photochrom.data.cache` keeps a decoded set, :mod:`photochrom.data.stream` goes
+through one that is too large for that.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,17 +19,20 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom import photo
+from photochrom.data.remote import Remote, place
 from photochrom.errors import BadData, BadPhoto
 from photochrom.photo import SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
+INDEX = "index.json"
+"""Beside packed shards: what is in them, so that they need not be gone through to be found out."""
 
 
 @dataclass(frozen=True)
 class Source:
     """One encoded photo: a file, or a stretch of a tar file."""
 
-    path: Path
+    path: Path | Remote
     member: str = ""
     """Name inside the tar; empty for a file of its own."""
     offset: int = 0
@@ -47,6 +52,8 @@ class Source:
             BadPhoto: the file has gone, or may not be read.
         """
         try:
+            if isinstance(self.path, Remote):
+                return self.path.read(self.offset, self.size)
             with self.path.open("rb") as file:
                 file.seek(self.offset)
                 return file.read(self.size)
@@ -54,42 +61,54 @@ class Source:
             raise BadPhoto(f"it cannot be opened ({error.strerror or error}).") from error
 
 
-def find(paths: Iterable[Path]) -> list[Source]:
+def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
     """Every photo under ``paths`` in a fixed order: a folder is searched whole, tars included.
 
+    Args:
+        paths: folders, tars, URLs of those, or lists of photos by name, a line each (.txt).
+
     Raises:
-        BadData: a path does not exist, is neither folder nor tar, or nothing was found.
+        BadData: a path does not exist, is none of those, or nothing was found.
+        MissingExtra: a URL needs one.
     """
-    paths = [Path(path) for path in paths]
+    places = [place(path) for path in paths]
     found: list[Source] = []
-    for path in paths:
-        if path.is_dir():
+    for path in places:
+        if isinstance(path, Remote):
+            found += _there(path)
+        elif path.is_dir():
             files = sorted(p for p in path.rglob("*") if p.is_file())
             for file in files:
-                found += _of_file(file)
+                found += _of_file(file, file.stat().st_size)
         elif path.suffix == ".tar" and path.is_file():
             found += _members(path)
+        elif path.suffix == ".txt" and path.is_file():
+            found += _listed(path)
         elif path.exists():
-            raise BadData(f"{path} is neither a folder nor a .tar of photos: name one of those.")
+            raise BadData(
+                f"{path} is neither a folder nor a .tar of photos, nor a .txt that lists some: "
+                "name one of those."
+            )
         else:
             raise BadData(f"{path} does not exist: name a folder or a .tar of photos.")
     if not found:
-        where = ", ".join(map(str, paths))
+        where = ", ".join(map(str, places))
         raise BadData(
             f"No photos in {where}: photochrom looks for {', '.join(sorted(SUFFIXES))} and .tar."
         )
     return found
 
 
-def _of_file(file: Path) -> list[Source]:
+def _of_file(file: Path | Remote, size: int) -> list[Source]:
     if file.suffix.lower() in SUFFIXES:
-        return [Source(file, size=file.stat().st_size)]
+        return [Source(file, size=size)]
     return _members(file) if file.suffix == ".tar" else []
 
 
-def _members(path: Path) -> list[Source]:
+def _members(path: Path | Remote) -> list[Source]:
     try:
-        with tarfile.open(path, "r:") as tar, path.open("rb") as file:
+        opened = path.open() if isinstance(path, Remote) else path.open("rb")
+        with opened as file, tarfile.open(fileobj=file, mode="r:") as tar:
             members = tar.getmembers()
             file.seek(tar.offset)
             if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a bad header for the end
@@ -101,6 +120,72 @@ def _members(path: Path) -> list[Source]:
         for member in members
         if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES
     ]
+
+
+def _there(url: Remote) -> list[Source]:
+    """At a URL. What an index tells is not fetched, as that would mean to fetch whole shards."""
+    if not url.is_dir():
+        if url.suffix == ".tar":
+            return _members(url)
+        if url.stat() and url.suffix.lower() in SUFFIXES:
+            return [Source(url, size=url.stat().st_size)]
+        raise BadData(f"{url} is neither a folder nor a .tar of photos: name one of those.")
+    files = url.files()
+    told: dict[str, tuple[int, list[Source]]] = {}
+    for file in files:
+        if file.name == INDEX:
+            told |= _told(file)
+    found: list[Source] = []
+    for file, size in files.items():
+        packed, photos = told.get(str(file), (-1, []))
+        found += photos if packed == size else _of_file(file, size)
+    return found
+
+
+def _told(index: Remote) -> dict[str, tuple[int, list[Source]]]:
+    """Bytes and photos of each shard, by an index."""
+    folder = str(index).removesuffix(INDEX)
+    told = {}
+    try:
+        for shard in json.loads(index.read())["shards"]:
+            url = Remote(folder + shard["name"])
+            photos = [
+                Source(url, str(member), int(at), int(n)) for member, at, n in shard["photos"]
+            ]
+            told[str(url)] = int(shard["bytes"]), photos
+    except (OSError, ValueError, KeyError, TypeError):  # somebody else's file of that name
+        return {}
+    return told
+
+
+def _listed(path: Path) -> list[Source]:
+    """Photos by their names; of a tar that is named it is found out once what is in it."""
+    try:
+        names = [line for line in path.read_text("utf-8", "surrogateescape").split("\n") if line]
+    except (OSError, ValueError) as error:
+        raise BadData(f"{path} is no list of photos ({error}): give one name a line.") from error
+    tars: dict[str, dict[str, Source]] = {}
+    found: list[Source] = []
+    for name in names:
+        tar, inside, _ = name.partition(".tar/")
+        if inside:
+            tar += ".tar"
+            if tar not in tars:
+                tars[tar] = {source.name: source for source in find([tar])}
+            source = tars[tar].get(name)
+        else:
+            source = _one(place(name))
+        if source is None:
+            raise BadData(f"{path} lists {name}, which is not there: make the list anew.")
+        found.append(source)
+    return found
+
+
+def _one(path: Path | Remote) -> Source | None:
+    try:
+        return Source(path, size=path.stat().st_size)
+    except (OSError, BadData):
+        return None
 
 
 def decode(data: bytes) -> Pixels:

@@ -1,0 +1,74 @@
+"""What curating leaves behind: a list of what is kept, a table of what is not, a folder."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from photochrom import atomic
+from photochrom.data.curate import Verdict
+from photochrom.data.remote import Remote
+from photochrom.data.shards import Source
+from photochrom.errors import CannotWrite
+
+KEPT, DROPPED, FOLDER = "kept.txt", "dropped.csv", "kept"
+
+
+def write(verdicts: Sequence[Verdict], out: Path) -> None:
+    """Write ``kept.txt``, a name a line, and ``dropped.csv``.
+
+    Raises:
+        CannotWrite: the folder does not take them.
+    """
+
+    def table(part: Path) -> None:
+        with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("photo", "reason", "detail", "duplicate_of"))
+            rows.writerows((v.source.name, *v[1:]) for v in verdicts if v.reason)
+
+    kept = "".join(f"{v.source.name}\n" for v in verdicts if not v.reason)
+    atomic.write(out / KEPT, lambda part: part.write_bytes(kept.encode("utf-8", "surrogateescape")))
+    atomic.write(out / DROPPED, table)
+
+
+def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[Source]:
+    """Put photos into a folder, those that are there already left as they are; gives each.
+
+    Args:
+        sources: the photos; what is in a tar or at a URL is written out.
+        folder: where to.
+        link: of files, make links instead of copies.
+
+    Raises:
+        CannotWrite: the folder holds others, or does not take these. BadPhoto: one has gone.
+    """
+    names = {_name(source): source for source in sources}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    except OSError as error:
+        raise atomic.refusal(folder, error) from error
+    if there - set(names):
+        raise CannotWrite(f"{folder} holds photos that are not kept now: remove it, and go on.")
+    for name, source in names.items():
+        if name not in there:
+            atomic.write(folder / name, partial(_put, source, link=link))
+        yield source
+
+
+def _name(source: Source) -> str:
+    """One that no other photo has, and that stays when photos are added."""
+    inner = Path(source.member or source.path.name)
+    apart = hashlib.sha256(source.name.encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{inner.stem}-{apart}{inner.suffix}"
+
+
+def _put(source: Source, part: Path, *, link: bool) -> None:
+    if link and not source.member and not isinstance(source.path, Remote):
+        part.symlink_to(source.path.absolute())
+    else:
+        part.write_bytes(source.read())

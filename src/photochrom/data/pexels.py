@@ -1,0 +1,240 @@
+"""Photographs from Pexels, by its API: https://www.pexels.com/api/documentation/.
+
+A folder of them holds ``<id>.jpg`` and ``manifest.jsonl``, a line of JSON for each photo. A photo
+is known by its id, so it is fetched once, whatever was searched for and however often. Answers to
+searches are kept for a day in ``.pexels/``, as Pexels asks for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from photochrom import atomic
+from photochrom.data import shards, web
+from photochrom.data.search import Search
+from photochrom.errors import BadOption, BadPhoto, CannotWrite
+
+LICENCE = "Pexels License, https://www.pexels.com/license/"
+MANIFEST = "manifest.jsonl"
+CACHE = ".pexels"
+Size = Literal["original", "large2x", "large", "medium"]
+
+_PASSING = (408, 425, 429)  # answers of a server that may think better of it
+_MOST_PHOTO = 64_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A photo that was fetched: a line of the manifest."""
+
+    id: int
+    photographer: str
+    photographer_url: str
+    page: str
+    licence: str
+    query: str
+    """What found it."""
+    size: str
+    """Which of the sizes that Pexels offers."""
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    file: str
+
+
+class Fetched(NamedTuple):
+    """What came of a photo."""
+
+    id: int
+    entry: Entry | None
+    trouble: str = ""
+
+
+class Album:
+    """A folder of fetched photos.
+
+    Args:
+        folder: made if it is not there.
+        size: of the photos.
+
+    Raises:
+        CannotWrite: it does not take files, or holds photos of another size.
+    """
+
+    def __init__(self, folder: Path, size: Size) -> None:
+        self.folder, self.size = folder, size
+        self.entries: dict[int, Entry] = {}
+        try:
+            (folder / CACHE).mkdir(parents=True, exist_ok=True)
+            if (folder / MANIFEST).exists():
+                lines = (folder / MANIFEST).read_text(encoding="ascii", errors="replace")
+                for line in lines.splitlines():
+                    self._learn(line)
+        except OSError as error:
+            raise atomic.refusal(folder, error) from error
+        others = {entry.size for entry in self.entries.values()} - {size}
+        if others:
+            raise CannotWrite(
+                f"{folder} holds photos of the size {min(others)}: choose another --out, or "
+                f"--size {min(others)}."
+            )
+
+    def add(self, entry: Entry) -> None:
+        """Note that a photo is there."""
+        path = self.folder / MANIFEST
+        line = json.dumps(asdict(entry)).encode() + b"\n"
+        try:
+            with path.open("a+b") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":  # the line was cut off when a process was killed
+                        file.write(b"\n")
+                file.write(line)
+        except OSError as error:
+            raise atomic.refusal(path, error) from error
+        self.entries[entry.id] = entry
+
+    def _learn(self, line: str) -> None:
+        with contextlib.suppress(ValueError, TypeError):  # what a crash has left of a line
+            entry = Entry(**json.loads(line))
+            photo = self.folder / entry.file
+            if photo.is_file() and photo.stat().st_size == entry.bytes:
+                self.entries[entry.id] = entry
+
+
+# --- fetching ---------------------------------------------------------------------------------
+
+
+def _in_turn(search: Search, queries: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the searches find, one of each in turn, so that every theme gets its share."""
+    going = {query: search.photos(query) for query in queries}
+    while going:
+        for query in list(going):
+            photo = next(going[query], None)
+            if photo is None:
+                del going[query]
+            else:
+                yield query, photo
+
+
+def fetch(
+    album: Album, search: Search, queries: Sequence[str], count: int, jobs: int
+) -> Iterator[Fetched]:
+    """Fetch photos until the album holds ``count``, or nothing more is found.
+
+    When the caller stops, so does this: what is under way is finished and noted.
+
+    Args:
+        album: where they go.
+        search: finds them.
+        queries: what to search for, in turn.
+        count: how many there shall be.
+        jobs: photos under way at a time.
+
+    Raises:
+        BadOption: the key is not accepted.
+        CannotWrite: the album takes no more.
+        PhotochromError: the API does not answer, or wants us to wait for long.
+    """
+    local = web.is_local(search.api)
+    tried, stop = set(album.entries), threading.Event()
+    under_way: set[Future[Fetched]] = set()
+    candidates = _in_turn(search, queries)
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            while True:
+                while len(under_way) < jobs and len(album.entries) + len(under_way) < count:
+                    query, photo = next(candidates, ("", None))
+                    if photo is None:
+                        break
+                    if photo["id"] not in tried:
+                        tried.add(photo["id"])
+                        under_way.add(pool.submit(_fetch, album, query, photo, local, stop))
+                if not under_way:
+                    return
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from _noted(album, done)
+        finally:
+            stop.set()
+            for future in under_way:
+                future.cancel()
+            over = {future for future in wait(under_way).done if not future.cancelled()}
+            for _ in _noted(album, {future for future in over if not future.exception()}):
+                pass
+
+
+def _noted(album: Album, done: set[Future[Fetched]]) -> list[Fetched]:
+    """Into the manifest at once, whatever becomes of the others."""
+    results = []
+    for future in done:
+        fetched = future.result()
+        if fetched.entry:
+            album.add(fetched.entry)
+        results.append(fetched)
+    return results
+
+
+def _fetch(
+    album: Album, query: str, photo: dict[str, Any], local: bool, stop: threading.Event
+) -> Fetched:
+    url = photo["src"].get(album.size)
+    target = album.folder / f"{photo['id']}.jpg"
+    if not isinstance(url, str):
+        return Fetched(photo["id"], None, f"Pexels does not offer the size {album.size} of it.")
+    trouble, pause = "", 0.0
+    with contextlib.suppress(OSError, BadPhoto):  # of a process that was killed just then
+        data = target.read_bytes()
+        return Fetched(photo["id"], _entry(album, query, photo, data))
+    for again in range(web.TRIES):
+        if again and stop.wait(pause):
+            break
+        pause = web.BACKOFF * 2**again
+        try:
+            web.check(url, local)
+            answer = web.get(url, _MOST_PHOTO)
+            if answer.status == 200:
+                entry = _entry(album, query, photo, answer.body)
+                atomic.write(target, partial(Path.write_bytes, data=answer.body))
+                return Fetched(photo["id"], entry)
+            trouble = f"error {answer.status}"
+            if 400 <= answer.status < 500 and answer.status not in _PASSING:
+                break
+            pause = max(pause, min(60.0, web.wait_told(answer.headers, web.now()) or 0.0))
+        except (web.Unreachable, BadPhoto) as error:
+            trouble = str(error)
+        except BadOption as error:
+            return Fetched(photo["id"], None, str(error))
+    return Fetched(photo["id"], None, trouble)
+
+
+def _entry(album: Album, query: str, photo: dict[str, Any], data: bytes) -> Entry:
+    """What is to be known of a photo, which is decoded whole for that.
+
+    Raises:
+        BadPhoto: it cannot be.
+    """
+    height, width = shards.decode(data).shape[:2]
+    return Entry(
+        id=photo["id"],
+        photographer=str(photo.get("photographer", "")),
+        photographer_url=str(photo.get("photographer_url", "")),
+        page=str(photo.get("url", "")),
+        licence=LICENCE,
+        query=query,
+        size=album.size,
+        width=width,
+        height=height,
+        bytes=len(data),
+        sha256=shards.digest(data),
+        file=f"{photo['id']}.jpg",
+    )

@@ -1,0 +1,78 @@
+"""`photochrom data`, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from photochrom import cli
+from photochrom.data import shards
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["data", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def album(tmp_path, encoded):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for i in range(5):
+        (folder / f"{i}.jpg").write_bytes(encoded(i, 300, 200))
+    return folder
+
+
+@pytest.mark.parametrize("action", ["pexels", "curate", "pack"])
+def test_each_help_shows_an_example(action, capsys):
+    assert run(action, "--help") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"Example: photochrom data {action} " in shown
+    assert "done" not in shown  # a name that is the program's own business
+
+
+def test_help_names_what_there_is(capsys):
+    assert run("--help") == 0
+    assert "{pexels,curate,pack}" in capsys.readouterr().out
+    assert run("paint") == 2
+
+
+def test_from_photos_to_shards(album, tmp_path, capsys):
+    assert run("curate", album, "-o", tmp_path / "clean") == 0
+    assert run("pack", tmp_path / "clean" / "kept.txt", "-o", tmp_path / "out", "--side", 64) == 0
+    said = capsys.readouterr()
+    assert "5 photos in 1 shards" in said.err
+    assert said.out.splitlines()[-1] == str(tmp_path / "out")
+    found = shards.find([tmp_path / "out"])
+    assert {min(shards.decode(s.read()).shape[:2]) for s in found} == {64}
+    assert json.loads((tmp_path / "out" / "index.json").read_text())["how"]["side"] == 64
+
+
+def test_a_bad_photo_is_named_and_the_others_are_packed(album, tmp_path, capsys):
+    (album / "bad.jpg").write_bytes(b"text")
+    assert run("pack", album, "-o", tmp_path / "out", "--kind", "jpg") == 1
+    said = capsys.readouterr().err
+    assert "bad.jpg: the photo is not a picture" in said
+    assert "5 photos in 1 shards" in said
+
+
+def test_bad_requests_have_a_sentence(album, tmp_path, capsys):
+    cases = [
+        (["pack", album, "-o", tmp_path / "o", "--side", 5], 2, "--side is 5"),
+        (["pack", "-o", tmp_path / "o"], 2, "There are no photos"),
+        (["pack", tmp_path / "no", "-o", tmp_path / "o"], 1, "no does not exist"),
+        (["pack", album, "-o", album], 1, "no photos but those in"),
+        (["pack", album, "-o", "s3://bucket/o"], 2, "choose a folder on this machine"),
+        (["pack", "memory://nothing", "-o", tmp_path / "o"], 1, "cannot be looked at"),
+    ]
+    for arguments, code, words in cases:
+        assert run(*arguments) == code, arguments
+        assert words in capsys.readouterr().err
+
+
+def test_no_photos_but_the_results(album, tmp_path, capsys):
+    assert run("pack", album, "-o", album / "packed") == 0
+    assert run("pack", album, "-o", album / "packed") == 0  # which are not packed again
+    assert len(shards.find([album / "packed"])) == 5

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom import atomic
+from photochrom.data import cache, shards
+from photochrom.data import pack as packing
+from photochrom.data.pack import Packing
+from photochrom.data.pack import pack as make
+from photochrom.errors import BadData, BadOption, CannotWrite, DiskFull
+
+
+@pytest.fixture
+def album(tmp_path, encoded):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for i in range(12):
+        (folder / f"{i:02d}.jpg").write_bytes(encoded(i, 120, 90 if i else 30))
+    return folder
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Shards of a few photos: a megabyte has so many bytes here."""
+    monkeypatch.setattr(packing, "_MEGABYTE", 8000)
+
+
+def packed(folder, out, **how):
+    *_, index = make(shards.find([folder]), out, Packing(**{"side": 40, "megabytes": 1} | how), 2)
+    return index
+
+
+def contents(out) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def test_shards_hold_every_photo_small_and_tell_where_it_came_from(album, tmp_path, small):
+    index = packed(album, tmp_path / "out")
+    assert len(index.shards) > 1
+    assert index.count == index.photos == index.taken == 12
+    told, names = [], []
+    for shard in index.shards:
+        with tarfile.open(tmp_path / "out" / shard["name"]) as tar:
+            members = tar.getnames()
+            names += members
+            keys = [name.partition(".")[0] for name in members]
+            assert keys[::2] == keys[1::2]  # a photo and what is told of it, side by side
+            told += [json.load(tar.extractfile(name)) for name in members[1::2]]
+            places = [[m.name, m.offset_data, m.size] for m in tar.getmembers()][::2]
+        assert [list(photo) for photo in shard["photos"]] == places
+        data = (tmp_path / "out" / shard["name"]).read_bytes()
+        assert shard["sha256"] == shards.digest(data)
+        assert (shard["bytes"], shard["count"]) == (len(data), len(members) // 2)
+    assert names[::2] == [f"{i:08d}.webp" for i in range(12)]
+    assert {t["source"] for t in told} == {str(p) for p in album.iterdir()}
+    assert {(t["width"], t["height"]) for t in told} == {(120, 90), (120, 30)}
+    for source, about in zip(shards.find([tmp_path / "out"]), told, strict=True):
+        photo = shards.decode((album / about["source"]).read_bytes())
+        assert about["sha256"] == shards.digest((album / about["source"]).read_bytes())
+        expected = cache.fit(photo, min(40, about["height"]))  # none is enlarged
+        got = shards.decode(source.read())
+        assert got.shape == expected.shape
+        assert np.abs(got.astype(int) - expected).mean() < 5
+
+
+def test_the_order_is_the_seed_s(album, tmp_path, small):
+    a, b, c = (tmp_path / name for name in "abc")
+    for out, seed in ((a, 0), (b, 0), (c, 1)):
+        packed(album, out, seed=seed)
+    assert contents(a) == contents(b)
+    assert contents(a) != contents(c)
+
+
+def test_training_reads_shards_as_it_reads_folders(album, tmp_path, small):
+    packed(album, tmp_path / "out", kind="jpg", quality=100)
+    photos = cache.load([tmp_path / "out"], 30, tmp_path / "kept", quiet=True)
+    assert len(photos) == 12
+
+
+def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
+    packed(album, tmp_path / "whole")
+    out, prepare, count = tmp_path / "out", packing._prepare, []
+
+    def stopping(source, how):
+        count.append(source)
+        if len(count) > 6:
+            raise KeyboardInterrupt
+        return prepare(source, how)
+
+    monkeypatch.setattr(packing, "_prepare", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        list(make(shards.find([album]), out, Packing(side=40, megabytes=1), 1))
+    assert not [name for name in contents(out) if name.endswith(".part")]
+    assert 0 < len(contents(out)) < len(contents(tmp_path / "whole"))
+    monkeypatch.setattr(packing, "_prepare", prepare)
+    packed(album, out)
+    assert contents(out) == contents(tmp_path / "whole")
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert packed(album, out).count == 12  # nothing to do
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_a_killed_process_is_gone_on_with(album, tmp_path):
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom photochrom.data import shards, pack\n"
+        "pack._MEGABYTE = 8000\nslow = pack._prepare\n"
+        "pack._prepare = lambda *a: time.sleep(0.1) or slow(*a)\n"
+        f"found = shards.find([Path({str(album)!r})])\n"
+        f"out = Path({str(tmp_path / 'out')!r})\n"
+        "list(pack.pack(found, out, pack.Packing(side=40, megabytes=1), 1))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/photos-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "_MEGABYTE", 8000)
+        packed(album, tmp_path / "out")
+        packed(album, tmp_path / "whole")
+    whole = contents(tmp_path / "whole")
+    assert {n: d for n, d in contents(tmp_path / "out").items() if n in whole} == whole
+
+
+def test_bad_photos_are_left_out_and_told(album, tmp_path, bad, small):
+    for name, data in bad.items():
+        (album / name).write_bytes(data)
+    Image.new("RGB", (900, 20)).save(album / "strip.png")
+    index = packed(album, tmp_path / "out")
+    assert index.count == 12
+    assert {name.rpartition("/")[2] for name in index.unreadable} == {*bad, "strip.png"}
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "text.jpg").write_bytes(bad["text.jpg"])
+    with pytest.raises(BadData, match=r"None of the 1 photos can be read; the first, .*text\.jpg"):
+        packed(only, tmp_path / "none")
+
+
+def test_a_folder_of_something_else_is_left_alone(album, tmp_path, small):
+    out = tmp_path / "out"
+    packed(album, out)
+    with pytest.raises(CannotWrite, match="holds shards of other photos or settings"):
+        packed(album, out, side=50)
+    (album / "00.jpg").unlink()
+    with pytest.raises(CannotWrite, match="holds shards of other photos or settings"):
+        packed(album, out)
+    with pytest.raises(CannotWrite, match="album holds something else"):
+        packed(out, album)
+    (out / "index.json").write_text("{}")
+    with pytest.raises(CannotWrite, match="is no index of shards"):
+        packed(album, out)
+
+
+def test_a_shard_that_was_changed_is_noticed(album, tmp_path, small):
+    out = tmp_path / "out"
+    packed(album, out)
+    with (out / "photos-00001.tar").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(CannotWrite, match=r"photos-00001\.tar has been changed"):
+        packed(album, out)
+    (out / "photos-00001.tar").unlink()
+    with pytest.raises(CannotWrite, match=r"photos-00001\.tar has gone"):
+        packed(album, out)
+
+
+def test_a_full_disk_has_its_sentence_and_leaves_nothing_half(album, tmp_path, small, monkeypatch):
+    monkeypatch.setattr(packing, "_fill", lambda part, *_: part.write_bytes(b"x") and _full())
+    with pytest.raises(DiskFull, match="make room, then go on"):
+        packed(album, tmp_path / "out")
+    assert list(contents(tmp_path / "out")) == ["index.json"]
+
+
+def _full():
+    raise OSError(28, os.strerror(28))
+
+
+def test_bad_settings_are_refused():
+    for wrong, words in [
+        ({"side": 3}, "--side is 3: give 16 to 4096"),
+        ({"quality": 0}, "--quality is 0"),
+        ({"megabytes": 0}, "--shard-megabytes is 0"),
+        ({"seed": -1}, "--seed is -1"),
+    ]:
+        with pytest.raises(BadOption, match=words):
+            Packing(**wrong)
+
+
+def test_a_folder_that_takes_no_files(album, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotWrite):
+        packed(album, tmp_path / "file" / "out")
+    assert isinstance(atomic.refusal(tmp_path, OSError(28, "full")), DiskFull)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from photochrom.data import cache, shards
+from photochrom.data.pack import Packing
+from photochrom.data.pack import pack as make
+from photochrom.data.remote import Remote, place
+from photochrom.data.stream import Stream
+from photochrom.errors import BadData, BadPhoto, MissingExtra
+
+
+@pytest.fixture
+def album(tmp_path, encoded, pack):
+    (tmp_path / "in").mkdir()
+    for i in range(3):
+        (tmp_path / "in" / f"{i}.jpg").write_bytes(encoded(i))
+    pack(tmp_path / "p.tar", {f"{i}.jpg": encoded(10 + i) for i in range(4)})
+    return tmp_path
+
+
+@pytest.fixture
+def far(album):
+    """The same in memory."""
+    fs = fsspec.filesystem("memory")
+    fs.put(str(album), "/album", recursive=True)
+    yield "memory://album"
+    fs.rm("/album", recursive=True)
+
+
+def data(sources) -> list[bytes]:
+    return [source.read() for source in sources]
+
+
+def test_a_url_gives_what_the_path_gives(album, far):
+    here = data(shards.find([album]))
+    assert data(shards.find([far])) == here
+    assert data(shards.find([f"file://{album}"])) == here
+    assert data(shards.find([f"{far}/p.tar"])) == here[3:]
+    assert data(shards.find([f"{far}/in/1.jpg", f"{far}/in"])) == [here[1], *here[:3]]
+    names = [source.name for source in shards.find([far])]
+    assert names[0].endswith("album/in/0.jpg")
+    assert names[-1].endswith("album/p.tar/3.jpg")
+
+
+def test_a_url_that_went_through_a_path_is_still_one(album, far):
+    assert data(shards.find([Path(far)])) == data(shards.find([far]))
+    assert data(shards.find([Path(f"file://{album}")])) == data(shards.find([album]))
+    assert place(Path("s3://bucket/a/b")) == Remote("s3://bucket/a/b")
+    assert place("S3://bucket/a") == Remote("s3://bucket/a")
+    assert place("photos/a") == Path("photos/a")
+    assert place("C:/photos") == Path("C:/photos")
+    assert place(Remote("s3://x")) == Remote("s3://x")
+
+
+def test_the_cache_takes_urls_and_sees_when_they_change(album, far, tmp_path_factory, encoded):
+    kept = tmp_path_factory.mktemp("kept")
+    photos = cache.load([Path(far)], 32, kept, quiet=True)
+    here = cache.load([album], 32, kept, quiet=True)
+    assert np.array_equal(photos.pixels, here.pixels)
+    assert photos.digests == here.digests
+    fsspec.filesystem("memory").pipe("/album/in/0.jpg", encoded(99))
+    assert not np.array_equal(cache.load([far], 32, kept, quiet=True).pixels, here.pixels)
+
+
+def test_a_stream_reads_urls(album, far):
+    got = [pixels.tobytes() for _, pixels in Stream(shards.find([far]), threads=2)]
+    assert sorted(got) == sorted(p.tobytes() for _, p in Stream(shards.find([album])))
+
+
+def test_packed_shards_are_not_gone_through(album, tmp_path_factory, monkeypatch):
+    out = tmp_path_factory.mktemp("out") / "shards"
+    list(make(shards.find([album]), out, Packing(side=20), 1))
+    here = shards.find([out])
+    monkeypatch.setattr(shards, "_members", lambda _: pytest.fail("the tar was read"))
+    assert data(shards.find([f"file://{out}"])) == data(here)
+
+
+def test_an_index_that_is_wrong_is_not_believed(album, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "shards"
+    list(make(shards.find([album]), out, Packing(side=20), 1))
+    right = data(shards.find([out]))
+    for index in ('{"shards": 5}', "[]", "text", '{"shards": [{"name": "photos-00000.tar"}]}'):
+        (out / "index.json").write_text(index)
+        assert data(shards.find([f"file://{out}"])) == right
+    told = '{"shards": [{"name": "photos-00000.tar", "bytes": 7, "photos": [["x.webp", 0, 5]]}]}'
+    (out / "index.json").write_text(told)
+    assert data(shards.find([f"file://{out}"])) == right
+
+
+def test_bad_addresses_have_a_sentence(far, monkeypatch):
+    with pytest.raises(BadData, match=r"memory://nowhere cannot be looked at .*check the address"):
+        shards.find(["memory://nowhere"])
+    with pytest.raises(BadData, match=r"nonsense://x cannot be looked at"):
+        shards.find(["nonsense://x"])
+    fsspec.filesystem("memory").pipe("/album/text.md", b"text")
+    with pytest.raises(BadData, match=r"text\.md is neither a folder nor a \.tar"):
+        shards.find([f"{far}/text.md"])
+    fsspec.filesystem("memory").pipe("/album/bad.tar", b"text" * 500)
+    with pytest.raises(BadData, match=r"bad\.tar is not a readable tar"):
+        shards.find([f"{far}/bad.tar"])
+    source = shards.find([f"{far}/in"])[0]
+    fsspec.filesystem("memory").rm("/album/in/0.jpg")
+    with pytest.raises(BadPhoto, match="cannot be opened"):
+        source.read()
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(MissingExtra, match=r"fsspec.*pip install 'photochrom\[ray\]'"):
+        shards.find([far])
