@@ -26,8 +26,8 @@ from photochrom.web.sessions import Session, check_size
 QUALITY = 90
 COMPARISON = 2048
 """Long side of a before/after picture, pixels."""
-_CERTAIN, _LOST = 2.0, 6.0
-"""Bits of uncertainty that are shown as nothing, and as much as can be."""
+_CERTAIN, _LOST = 0.45, 0.8
+"""Of the bits of all colours being as likely, what is shown as nothing, and as much as can be."""
 _YELLOW = (255, 210, 0)
 _VEIL = 170
 """Of 255, how much it may hide."""
@@ -133,7 +133,8 @@ class Engine:
     def uncertainty(self, session: Session, hints: list[Hint]) -> bytes:
         """A PNG to lay over the photo: yellow where the network guesses."""
         bits = self._default.uncertainty(session.preview, hints=session.scaled(hints))
-        veil = np.clip((bits - _CERTAIN) / (_LOST - _CERTAIN), 0, 1) * _VEIL
+        share = bits / np.log2(len(self._default.model.centres()))
+        veil = np.clip((share - _CERTAIN) / (_LOST - _CERTAIN), 0, 1) * _VEIL
         rgba = np.empty((*bits.shape, 4), np.uint8)
         rgba[..., :3], rgba[..., 3] = _YELLOW, np.rint(veil)
         file = io.BytesIO()
