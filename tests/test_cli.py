@@ -521,6 +521,20 @@ def test_train_export_evaluate_and_colour(tmp_path, album, capsys):
     assert "is no run" in capsys.readouterr().err
 
 
+def test_training_starts_from_a_model_by_its_name(tmp_path, monkeypatch, capsys):
+    from photochrom.model import WEIGHTS
+    from photochrom.training import train
+
+    began = []
+    monkeypatch.setattr(train, "train", lambda _, session: began.append(session.init))
+    common = "--data", tmp_path, "--out", tmp_path / "run", "--init"
+    assert run("train", "hintnet", *common, "hintnet") == 0
+    assert run("train", "hintnet", *common, tmp_path) == 0
+    assert began == [WEIGHTS / "hintnet.onnx", tmp_path]
+    assert run("train", "hintnet", *common, "hintnot") == 2
+    assert "There is no model hintnot: give a path, or one of: " in capsys.readouterr().err
+
+
 def test_without_torch_training_names_the_extra(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "photochrom.training.export", None)
     assert run("export", tmp_path, "-o", tmp_path / "x.onnx") == 1

@@ -67,7 +67,7 @@ class Model:
     def __init__(
         self, model: str | os.PathLike[str], threads: int | None = None, device: str = "auto"
     ) -> None:
-        self.path = _find(model)
+        self.path = find(model)
         self._session = _load(self.path, threads, device)
         self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
         """What the model says of itself: name, version, licence and the like."""
@@ -211,7 +211,12 @@ class Model:
             ) from error
 
 
-def _find(model: str | os.PathLike[str]) -> Path:
+def find(model: str | os.PathLike[str]) -> Path:
+    """The file of a model that is called by its name or its path.
+
+    Raises:
+        BadModel: there is none.
+    """
     path = Path(model)
     if path.suffix != ".onnx" and not path.exists():
         named = _named()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from torch.nn import functional as F
 
 from photochrom.color import STUDY_GRID, rgb_to_lab
 from photochrom.data.cache import Photos
+from photochrom.data.shards import find
+from photochrom.data.streamed import Streamed
 from photochrom.errors import BadOption
 from photochrom.training import loader as module
 from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
@@ -16,18 +20,26 @@ from photochrom.training.loader import Loader, bin_frequency, to_lab, validation
 def make(photos):
     """A loader of the tiny photos; any setting may be given."""
 
-    def loader(chosen=range(20), **given) -> Loader:
+    def loader(chosen=range(20), of=photos, **given) -> Loader:
         usual = {"sizes": [32], "zoom": 0.8, "batch": 6, "hints": 0.5, "degraded": 0.5, "seed": 3}
-        return Loader(photos, np.array(chosen), **usual | given)
+        return Loader(of, np.array(chosen), **usual | given)
 
     return loader
+
+
+@pytest.fixture(params=["decoded", "streamed"])
+def both(request, make, photos, folder):
+    """``make`` of decoded photos, and of such as are read when they are needed."""
+    decoded = request.param == "decoded"
+    return partial(make, of=photos if decoded else Streamed(find([folder]), 40, readers=2))
 
 
 def same(one, other) -> bool:
     return all(torch.equal(vars(one)[name], vars(other)[name]) for name in vars(one))
 
 
-def test_a_batch_is_a_function_of_seed_and_step_alone(make):
+def test_a_batch_is_a_function_of_seed_and_step_alone(both):
+    make = both
     first, second = make(), make()
     in_order = [first(step) for step in range(8)]
     torch.manual_seed(99)
@@ -38,7 +50,8 @@ def test_a_batch_is_a_function_of_seed_and_step_alone(make):
 
 
 @pytest.mark.parametrize("world", [2, 3])
-def test_what_the_processes_see_together_is_what_one_sees(make, world):
+def test_what_the_processes_see_together_is_what_one_sees(both, world):
+    make = both
     for step in range(4):
         whole = make()(step)
         shares = [make(rank=rank, world=world)(step) for rank in range(world)]
@@ -53,21 +66,27 @@ def test_a_resident_set_gives_the_same(make):
     assert all(same(make()(step), make(resident=True)(step)) for step in range(4))
 
 
-def test_an_epoch_sees_every_photo_at_most_once_and_each_epoch_another_order(make):
+def test_an_epoch_sees_every_photo_at_most_once_and_each_epoch_another_order(both):
+    make = both
     loader = make()
     assert loader.steps_per_epoch == 3
-    epochs = [[i for step in range(3) for i in loader._photos(3 * e + step)] for e in range(3)]
+    epochs = [[i for step in range(3) for i in loader._numbers(3 * e + step)] for e in range(3)]
     assert all(len(set(epoch)) == 18 for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
     chosen = make(chosen=[2, 5, 7, 11, 13, 17])
-    assert sorted(chosen._photos(0)) == [2, 5, 7, 11, 13, 17]
+    assert sorted(chosen._numbers(0)) == [2, 5, 7, 11, 13, 17]
+
+
+def test_streamed_photos_are_not_resident(make, folder):
+    with pytest.raises(BadOption, match="leave out it or --stream"):
+        make(of=Streamed(find([folder]), 40), resident=True)
 
 
 def test_fewer_photos_than_a_batch(make):
     loader = make(chosen=range(5), batch=64)
     assert loader.batch == 5
     assert loader.steps_per_epoch == 1
-    assert sorted(loader._photos(7)) == [0, 1, 2, 3, 4]
+    assert sorted(loader._numbers(7)) == [0, 1, 2, 3, 4]
     assert len(make(chosen=range(5), world=2, batch=64)(0).lab) == 2
 
 
@@ -83,7 +102,7 @@ def test_lab_is_that_of_the_photo(make, photos):
     loader = make(sizes=[40], zoom=1.0)
     mirrored = set()
     for step in range(3):
-        for i, lab in zip(loader._photos(step), loader(step).lab, strict=True):
+        for i, lab in zip(loader._numbers(step), loader(step).lab, strict=True):
             whole = rgb_to_lab(torch.from_numpy(photos[i].copy()).permute(2, 0, 1).float() / 255)
             found = [
                 flipped
@@ -268,7 +287,7 @@ def test_bins_are_counted_on_no_more_photos_than_asked(photos, most):
             seen.append(i)
             return super().__getitem__(i)
 
-    noted = Noted(photos.pixels, photos.table, photos.names, photos.digests, {})
+    noted = Noted(photos.names, photos.digests, {}, photos.pixels, photos.table)
     bin_frequency(noted, np.arange(20), STUDY_GRID, most)
     assert 1 <= len(seen) <= most
     assert len(seen) > most / 2 or most > 20

@@ -348,7 +348,15 @@ def test_a_run_is_not_resumed_as_another(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"minutes": -1}, {"report_every": 0}, {"validate_every": 0}, {"accumulate": 0}]
+    "bad",
+    [
+        {"minutes": -1},
+        {"report_every": 0},
+        {"validate_every": 0},
+        {"accumulate": 0},
+        {"readers": 0},
+        {"save_every": -1},
+    ],
 )
 def test_a_session_that_cannot_be_is_refused(tiny, tmp_path, bad):
     with pytest.raises(BadOption, match="out of range"):
@@ -382,9 +390,9 @@ def test_the_processes_agree(monkeypatch):
         world_size = 3
 
     class Run:
-        fabric, seconds = Fabric, 7.0
+        fabric, seconds, group = Fabric, 7.0, "gloo"
 
-    def gather(said, mine):
+    def gather(said, mine, group):
         said[:] = [("", 5.0), mine, ("all epochs are done", 9.0)]
 
     monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
@@ -637,6 +645,8 @@ def test_a_running_mean_is_filled_where_it_lies(tmp_path):
     checkpoint.save_checkpoint(tmp_path, network, average, optimizer, {"step": 1})
     other = {name: torch.zeros_like(value) for name, value in average.items()}
     places = {name: value.data_ptr() for name, value in other.items()}
-    assert checkpoint.load_checkpoint(tmp_path, network, other, optimizer) == {"step": 1}
+    state, facts = checkpoint.read_checkpoint(tmp_path)
+    assert facts == {"step": 1}
+    checkpoint.restore(tmp_path, state, network, other, optimizer)
     assert all((value == 5).all() for value in other.values())
     assert {name: value.data_ptr() for name, value in other.items()} == places

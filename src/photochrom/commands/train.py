@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -52,5 +53,9 @@ def train(
     """
     with needs("train"):
         from photochrom.training.train import train as fit
+    if session.init and not session.init.exists():
+        from photochrom.model import find
+
+        session = replace(session, init=find(str(session.init)))
     fit(experiment, session)
     return 0

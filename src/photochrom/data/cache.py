@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,15 +30,12 @@ LONGEST = 8
 
 
 @dataclass(frozen=True)
-class Photos:
-    """Decoded photos, all of the same short side."""
+class PhotoSet:
+    """Photos under numbers: decoded ones, or such as are decoded when they are asked for."""
 
-    pixels: npt.NDArray[np.uint8]
-    """Every photo's ``(h, w, 3)`` sRGB one after another, flat; memory-mapped."""
-    table: npt.NDArray[np.int64]
-    """``(n, 3)``: where photo i begins in ``pixels``, its h and its w."""
     names: list[str]
     digests: list[str]
+    """What tells them apart on every machine."""
     unreadable: dict[str, str]
     """Photos that could not be decoded, by name, each with the reason."""
 
@@ -47,8 +44,11 @@ class Photos:
 
     def __getitem__(self, i: int) -> Pixels:
         """Photo i, ``(h, w, 3)`` uint8."""
-        start, h, w = self.table[i]
-        return self.pixels[start : start + h * w * 3].reshape(h, w, 3)
+        raise NotImplementedError
+
+    def each(self, numbers: Iterable[int]) -> Iterator[Pixels]:
+        """The photos of these numbers that can be read, one after another."""
+        return (self[i] for i in numbers)
 
     def split(
         self, share: float, index: dict[str, str] | None = None
@@ -69,6 +69,21 @@ class Photos:
             for wanted in ("train", "val")
         )
         return train, val
+
+
+@dataclass(frozen=True)
+class Photos(PhotoSet):
+    """Decoded photos, all of the same short side."""
+
+    pixels: npt.NDArray[np.uint8]
+    """Every photo's ``(h, w, 3)`` sRGB one after another, flat; memory-mapped."""
+    table: npt.NDArray[np.int64]
+    """``(n, 3)``: where photo i begins in ``pixels``, its h and its w."""
+
+    def __getitem__(self, i: int) -> Pixels:
+        """Photo i, ``(h, w, 3)`` uint8."""
+        start, h, w = self.table[i]
+        return self.pixels[start : start + h * w * 3].reshape(h, w, 3)
 
 
 def _lookup(index: dict[str, str], name: str) -> str | None:
@@ -101,12 +116,12 @@ def load(
             ) from error
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     return Photos(
-        # copy-on-write: torch takes it without complaint, and the file cannot change
-        np.memmap(folder / "pixels.u8", np.uint8, mode="c"),
-        np.array(index["table"], np.int64),
         index["names"],
         index["digests"],
         index["unreadable"],
+        # copy-on-write: torch takes it without complaint, and the file cannot change
+        np.memmap(folder / "pixels.u8", np.uint8, mode="c"),
+        np.array(index["table"], np.int64),
     )
 
 

@@ -35,14 +35,24 @@ from photochrom.training.presets import Experiment
 State = dict[str, Tensor]
 
 
-def claim(run: Path, experiment: Experiment, resume: bool) -> None:
+def claim(run: Path, experiment: Experiment, resume: bool | None) -> bool:
     """Make the folder, unless that would mix two runs.
 
+    Args:
+        run: the run's folder.
+        experiment: what is to be trained there.
+        resume: whether to go on with the run in it; None: if there is one.
+
+    Returns:
+        Whether to go on.
+
     Raises:
-        BadRun: it holds a run and ``resume`` is not set, or the other way round.
+        BadRun: it holds a run and ``resume`` is false, or the other way round.
     """
     # A run that never saved is none: there is nothing to lose in it and nothing to resume.
     exists = any((run / f"{name}.safetensors").exists() for name in ("checkpoint", "model"))
+    if resume is None:
+        resume = exists
     if exists and not resume:
         raise BadRun(f"{run} already holds a run: add --resume, or name another --out.")
     if resume and not exists:
@@ -55,6 +65,7 @@ def claim(run: Path, experiment: Experiment, resume: bool) -> None:
         raise BadRun(f"{run} cannot be made ({error.strerror}): name another --out.") from error
     if not exists:
         (run / "metrics.jsonl").unlink(missing_ok=True)
+    return resume
 
 
 MAY_CHANGE = {"ema", "epochs", "lr", "precision", "schedule", "validate_on", "warmup"}
@@ -179,17 +190,24 @@ def save_checkpoint(
     _write(run / "checkpoint.safetensors", model | mean | moments, facts)
 
 
-def load_checkpoint(
-    run: Path, network: nn.Module, average: State, optimizer: Optimizer
-) -> dict[str, Any]:
-    """Fill the three with what :func:`save_checkpoint` wrote; returns its facts.
+def read_checkpoint(run: Path) -> tuple[State, dict[str, Any]]:
+    """What :func:`save_checkpoint` wrote, for :func:`restore`, and its facts.
 
     Raises:
-        BadRun: there is no checkpoint, or it is of another network.
+        BadRun: there is no checkpoint, or it is damaged.
     """
-    path = run / "checkpoint.safetensors"
-    state, facts = _read(path)
-    _fill(network, _below("model.", state), path)
+    return _read(run / "checkpoint.safetensors")
+
+
+def restore(
+    run: Path, state: State, network: nn.Module, average: State, optimizer: Optimizer
+) -> None:
+    """Fill network, running mean and optimizer with what :func:`read_checkpoint` gave.
+
+    Raises:
+        BadRun: it is of another network.
+    """
+    _fill(network, _below("model.", state), run / "checkpoint.safetensors")
     mean = _below("average.", state) or _below("model.", state)  # it may begin only now
     for name, value in average.items():
         value.copy_(mean[name])
@@ -198,7 +216,6 @@ def load_checkpoint(
         number, _, key = name.partition(".")
         moments.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
-    return facts
 
 
 def _below(prefix: str, state: State) -> State:

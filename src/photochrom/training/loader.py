@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from photochrom.color import Grid, rgb_to_lab
-from photochrom.data.cache import Photos
+from photochrom.data.cache import Photos, PhotoSet
+from photochrom.data.shards import Pixels
+from photochrom.data.streamed import Streamed
 from photochrom.errors import BadOption
 from photochrom.training.degrade import DICE, degrade
 
@@ -28,6 +31,9 @@ TINTED = 0.1
 """Share of the photos, where hints are given at all, that show the mean colour of the whole."""
 PATCHES = (1, 3, 5, 7, 9)
 """Sides of the patches a hint reveals, pixels (one for all photos of a step)."""
+Numbers = npt.NDArray[np.int64]
+AHEAD = 2
+"""Steps whose photos are being read while one is computed."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Loader:
     """Batches of random crops from a set of photos.
 
     Args:
-        photos: the decoded set.
+        photos: the set.
         chosen: numbers of the photos to train on.
         sizes: sides of the crops, pixels; each step takes one of them.
         zoom: smallest crop as a share of the short side.
@@ -60,13 +66,16 @@ class Loader:
         degraded: share of photos whose lightness is that of an old print.
         seed: of everything random.
         rank, world: which share of each batch to deliver.
-        device: where batches are made; with ``resident`` the photos are held there whole.
+        device: where batches are made; with ``resident`` decoded photos are held there whole.
+
+    Raises:
+        BadOption: fewer photos than processes; ``resident`` with photos that are not decoded.
     """
 
     def __init__(
         self,
-        photos: Photos,
-        chosen: npt.NDArray[np.int64],
+        photos: PhotoSet,
+        chosen: Numbers,
         *,
         sizes: Sequence[int],
         zoom: float,
@@ -89,10 +98,13 @@ class Loader:
                 f"{world} processes cannot share {min(batch, len(chosen))} photos a step: "
                 "give more photos, a larger --batch or fewer processes."
             )
-        self.table = photos.table
-        self.side = int(photos.table[:, 1:].min())
-        pixels = torch.from_numpy(np.asarray(photos.pixels))
-        self.pixels = pixels.to(self.device) if resident else pixels
+        if isinstance(photos, Streamed):
+            if resident:
+                raise BadOption("--resident holds decoded photos: leave out it or --stream.")
+            self.photos: _Decoded | _Read = _Read(photos, chosen, seed)
+        else:
+            assert isinstance(photos, Photos)
+            self.photos = _Decoded(photos, chosen, seed, self.device if resident else None)
         draw = torch.Generator().manual_seed(_mix(seed, 5, 0))
         wide = 2 * max(self.sizes)
         self.noise = torch.randn(wide, wide, generator=draw).to(self.device)
@@ -110,8 +122,9 @@ class Loader:
         """This rank's share of batch ``step``, counted from 0 over all epochs."""
         draw = torch.Generator().manual_seed(_mix(self.seed, 1, step))
         n = self.batch
-        least = max(1, round(self.side * self.zoom))
-        cut = int(torch.randint(least, self.side + 1, (), generator=draw))
+        side = self.photos.side
+        least = max(1, round(side * self.zoom))
+        cut = int(torch.randint(least, side + 1, (), generator=draw))
         where, flip = torch.rand(n, 2, generator=draw), torch.rand(n, generator=draw) < 0.5
         points = self._points(draw)
         tinted = torch.rand(n, generator=draw) < TINTED * (self.hints > 0)
@@ -119,8 +132,8 @@ class Loader:
         mine = slice(self.rank, None, self.world)
         crops = torch.stack(
             [
-                self._crop(i, cut, *yx)
-                for i, yx in zip(self._photos(step)[mine], where[mine].tolist(), strict=True)
+                _crop(photo, cut, *yx)
+                for photo, yx in zip(self._photos(step), where[mine].tolist(), strict=True)
             ]
         ).to(self.device, non_blocking=True)
         flipped = flip[mine].to(self.device)[:, None, None, None]
@@ -132,17 +145,17 @@ class Loader:
         hints = _reveal(lab[:, 1:], points[mine].to(self.device), self._patch(step))
         return Batch(lab, lightness, _tint(hints, lab[:, 1:], tinted[mine].to(self.device)))
 
-    def _photos(self, step: int) -> list[int]:
-        epoch, first = divmod(step, self.steps_per_epoch)
-        draw = torch.Generator().manual_seed(_mix(self.seed, 2, epoch))
-        order = torch.randperm(len(self.chosen), generator=draw)
-        return self.chosen[order[first * self.batch : (first + 1) * self.batch]].tolist()  # type: ignore[no-any-return]
+    def _photos(self, step: int) -> list[Tensor]:
+        photos = self.photos.take(self._numbers(step))
+        for ahead in range(step + 1, step + 1 + AHEAD):
+            self.photos.expect(self._numbers(ahead))
+        return photos
 
-    def _crop(self, i: int, cut: int, y: float, x: float) -> Tensor:
-        start, h, w = self.table[i].tolist()
-        photo = self.pixels[start : start + h * w * 3].view(h, w, 3)
-        top, left = round(y * (h - cut)), round(x * (w - cut))
-        return photo[top : top + cut, left : left + cut]
+    def _numbers(self, step: int) -> list[int]:
+        """Of the photos that this rank gets."""
+        epoch, first = divmod(step, self.steps_per_epoch)
+        order = self.photos.order(epoch)[first * self.batch : (first + 1) * self.batch]
+        return self.chosen[order[self.rank :: self.world]].tolist()  # type: ignore[no-any-return]
 
     def _points(self, draw: torch.Generator) -> Tensor:
         """Where hints go, ``(batch, HINTS_MOST, 2)`` in 0..1; -1 for no hint."""
@@ -154,6 +167,51 @@ class Loader:
 
     def _patch(self, step: int) -> int:
         return PATCHES[_mix(self.seed, 3, step) % len(PATCHES)]
+
+
+class _Decoded:
+    """Photos of a decoded set, in an order that is random from photo to photo."""
+
+    def __init__(
+        self, photos: Photos, chosen: Numbers, seed: int, device: torch.device | None
+    ) -> None:
+        self.table, self.seed, self.chosen = photos.table, seed, chosen
+        self.side = int(photos.table[:, 1:].min())
+        pixels = torch.from_numpy(np.asarray(photos.pixels))
+        self.pixels = pixels.to(device) if device else pixels
+        self.order = lru_cache(2)(self._order)
+
+    def _order(self, epoch: int) -> Numbers:
+        draw = torch.Generator().manual_seed(_mix(self.seed, 2, epoch))
+        return torch.randperm(len(self.chosen), generator=draw).numpy()
+
+    def expect(self, numbers: Sequence[int]) -> None:
+        """They are there."""
+
+    def take(self, numbers: Sequence[int]) -> list[Tensor]:
+        return [
+            self.pixels[start : start + h * w * 3].view(h, w, 3)
+            for start, h, w in self.table[numbers].tolist()
+        ]
+
+
+class _Read:
+    """Photos that are read when they are needed, in an order that goes from shard to shard."""
+
+    def __init__(self, photos: Streamed, chosen: Numbers, seed: int) -> None:
+        self.photos, self.side = photos, photos.side
+        self.expect = photos.expect
+        self.order = lru_cache(2)(photos.order(chosen, seed).order)
+
+    def take(self, numbers: Sequence[int]) -> list[Tensor]:
+        photos = self.photos.take(numbers)
+        return [torch.from_numpy(np.require(photo, requirements="W")) for photo in photos]
+
+
+def _crop(photo: Tensor, cut: int, y: float, x: float) -> Tensor:
+    h, w, _ = photo.shape
+    top, left = round(y * (h - cut)), round(x * (w - cut))
+    return photo[top : top + cut, left : left + cut]
 
 
 def to_lab(pixels: Tensor, size: int) -> Tensor:
@@ -190,13 +248,10 @@ def _tint(hints: Tensor, ab: Tensor, tinted: Tensor) -> Tensor:
     return torch.cat([hints[:, :2] + mean, hints[:, 2:]], 1)
 
 
-def validation_batches(
-    photos: Photos, chosen: Sequence[int], batch: int
-) -> list[npt.NDArray[np.uint8]]:
+def validation_batches(photos: PhotoSet, chosen: Sequence[int], batch: int) -> list[Pixels]:
     """Centre squares of the chosen photos, in stacks of at most ``batch``, uint8."""
     squares = []
-    for i in chosen:
-        photo = photos[i]
+    for photo in photos.each(chosen):
         h, w = photo.shape[:2]
         cut = min(h, w)
         top, left = (h - cut) // 2, (w - cut) // 2
@@ -205,12 +260,12 @@ def validation_batches(
 
 
 def bin_frequency(
-    photos: Photos, chosen: npt.NDArray[np.int64], grid: Grid, most: int = 2000
+    photos: PhotoSet, chosen: Numbers, grid: Grid, most: int = 2000
 ) -> npt.NDArray[np.float64]:
     """How often each cell of ``grid`` occurs, ``(side²,)``, counted on at most ``most`` photos."""
     counts = np.zeros(grid.side**2)
-    for i in chosen[:: -(-len(chosen) // most)]:
-        rgb = photos[i][::2, ::2].transpose(2, 0, 1).astype(np.float32) / 255
+    for photo in photos.each(chosen[:: -(-len(chosen) // most)].tolist()):
+        rgb = photo[::2, ::2].transpose(2, 0, 1).astype(np.float32) / 255
         _, a, b = rgb_to_lab(rgb)
         counts += np.bincount(grid.index(a, b).astype(np.int64).ravel(), minlength=len(counts))
     return counts

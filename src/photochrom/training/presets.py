@@ -25,6 +25,9 @@ class Experiment:
     """Let the side change from step to step, from this up to --size; 0 keeps it."""
     side: int = 256
     """Short side at which the decoded photos are kept, pixels."""
+    stream: bool = False
+    """Read each photo whenever it is needed rather than decode all first: for sets that --cache
+    cannot hold. Shards are gone through in random order; what is held out goes by name and size."""
     zoom: float = 1.0
     """Smallest random crop, as a share of the short side; 1 takes the whole short side."""
     batch: int = 512
@@ -123,7 +126,7 @@ class Session:
     resume: bool = False
     """Go on from the run's checkpoint."""
     init: Path | None = None
-    """Start from the weights of this run, or of this exported .onnx file (same model)."""
+    """Start from the weights of this run, or of this model: its name, or an .onnx file of it."""
     resident: bool = False
     """Hold all photos on the device."""
     accumulate: int = 1
@@ -139,13 +142,17 @@ class Session:
     """Where to train; auto takes a GPU if there is one."""
     cache: Path | None = None
     """Where decoded photos are kept; default ~/.cache/photochrom."""
+    readers: int = 4
+    """Threads of each process that read ahead, with --stream."""
     quiet: bool = False
     """No progress on the terminal."""
 
     def __post_init__(self) -> None:
-        for name in ("minutes", "accumulate", "save_every", "validate_every", "report_every"):
+        if self.save_every < 0:
+            raise BadOption(f"--save-every {self.save_every} is out of range.")
+        for name in ("minutes", "accumulate", "validate_every", "report_every", "readers"):
             value = getattr(self, name)
-            if value is not None and not (value > 0 or (value == 0 and name == "save_every")):
+            if value is not None and value <= 0:
                 raise BadOption(f"--{name.replace('_', '-')} {value} is out of range.")
 
 

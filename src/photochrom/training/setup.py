@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,18 @@ from torch import nn
 from torch.optim import Optimizer
 
 from photochrom.data import cache
-from photochrom.data.shards import read_index
+from photochrom.data.cache import PhotoSet
+from photochrom.data.shards import find, read_index
+from photochrom.data.streamed import Streamed
 from photochrom.errors import BadOption, BadRun
-from photochrom.training import checkpoint, restore
+from photochrom.training import checkpoint, processes, restore
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
 from photochrom.training.models import Network, build
+from photochrom.training.norms import share_norms
 from photochrom.training.optimize import copy_of, freeze, make_optimizer
 from photochrom.training.presets import Experiment, Session
+from photochrom.training.processes import together
 
 Numbers = npt.NDArray[np.int64]
 
@@ -43,10 +46,13 @@ class Run:
     optimizer: Optimizer
     average: checkpoint.State
     """Running mean of the weights; empty where the experiment wants none."""
+    photos: PhotoSet
     loader: Loader
     validation: list[np.ndarray[Any, Any]]
     """This rank's share of the validation photos."""
     console: Console
+    group: Any
+    """Where the processes' words go round without waiting for a GPU; None for the only process."""
     step: int = 0
     seconds: float = 0.0
     """Time trained so far, earlier sessions included."""
@@ -73,20 +79,22 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     """
     torch.manual_seed(experiment.seed)
     fabric = _fabric(experiment, session)
-    console = Console(quiet=session.quiet or fabric.global_rank > 0)
-    if fabric.global_rank == 0:
-        checkpoint.claim(session.out, experiment, session.resume)
-    fabric.barrier()
-    network = _network(experiment, session)
+    first = fabric.global_rank == 0
+    console = Console(quiet=session.quiet or not first)
+    processes.check_settings(fabric, experiment, session)
+    session = _claim(experiment, session, fabric)
+    network = together(fabric, lambda: _network(experiment, session, first))
     photos, chosen, held = _photos(experiment, session, fabric)
     if photos.unreadable:
         console.print(f"{len(photos.unreadable)} unreadable photos: {session.out}/unreadable.txt")
     if not session.resume:  # a run keeps the class weights it began with
         _weigh_classes(network, photos, chosen, experiment, console)
-    if session.init and session.init.suffix == ".onnx":
+    if first and session.init and session.init.suffix == ".onnx":
         squares = validation_batches(photos, held[:64].tolist(), 64)[0]
         restore.settle_norms(network, to_lab(torch.from_numpy(squares), experiment.size)[:, :1])
     frozen = freeze(network, experiment.freeze)
+    if fabric.world_size > 1:
+        share_norms(network, frozen, fabric.device)
     wrapped, optimizer = fabric.setup(network, make_optimizer(network, experiment))
     loader = Loader(
         photos,
@@ -113,9 +121,11 @@ def set_up(experiment: Experiment, session: Session) -> Run:
         frozen,
         optimizer,
         copy_of(network) if experiment.ema else {},
+        photos,
         loader,
         validation_batches(photos, mine.tolist(), min(32, part)),  # what training has memory for
         console,
+        torch.distributed.new_group(backend="gloo") if fabric.world_size > 1 else None,
     )
     if session.resume:
         _restore(run)
@@ -135,11 +145,11 @@ def _fabric(experiment: Experiment, session: Session) -> Fabric:
     precision = experiment.precision
     if precision == "auto":
         precision = "bf16-mixed" if accelerator == "cuda" else "32-true"
-    world, local = (int(os.environ.get(k, 1)) for k in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    world, local, machines = processes.arrange()
     fabric = Fabric(
         accelerator=accelerator,
         devices=local,
-        num_nodes=world // local,
+        num_nodes=machines,
         strategy="ddp" if world > 1 else "auto",
         precision=precision,
     )
@@ -147,14 +157,42 @@ def _fabric(experiment: Experiment, session: Session) -> Fabric:
     return fabric
 
 
+def _claim(experiment: Experiment, session: Session, fabric: Fabric) -> Session:
+    """The first process takes the run's folder; all learn from it whether to resume."""
+
+    def claim() -> bool:
+        if fabric.global_rank > 0:
+            return False
+        by_itself = processes.is_restarted_by_torchrun() and not session.resume
+        return checkpoint.claim(session.out, experiment, None if by_itself else session.resume)
+
+    return replace(session, resume=fabric.broadcast(together(fabric, claim)))
+
+
 def _photos(
     experiment: Experiment, session: Session, fabric: Fabric
-) -> tuple[cache.Photos, Numbers, Numbers]:
-    """The decoded photos and the numbers of those to train and to validate on."""
-    if fabric.global_rank == 0:  # one process decodes, the others find it done
-        cache.load(session.data, experiment.side, session.cache, session.quiet)
-    fabric.barrier()
-    photos = cache.load(session.data, experiment.side, session.cache, quiet=True)
+) -> tuple[PhotoSet, Numbers, Numbers]:
+    """The photos and the numbers of those to train and to validate on."""
+
+    def load(quiet: bool) -> PhotoSet:
+        if experiment.stream:
+            return Streamed(find(session.data), experiment.side, session.readers)
+        return cache.load(session.data, experiment.side, session.cache, quiet)
+
+    # On each machine one process decodes, the others find it done.
+    if not experiment.stream:
+        quiet = session.quiet or fabric.global_rank > 0
+        together(fabric, lambda: fabric.local_rank or load(quiet))
+    photos = together(fabric, lambda: load(quiet=True))
+    chosen, held = together(fabric, lambda: _split(photos, experiment, session))
+    processes.check_photos(fabric, photos, chosen, held)
+    first = fabric.global_rank == 0
+    together(fabric, lambda: _describe(photos, chosen, held, experiment, session) if first else 0)
+    return photos, chosen, held
+
+
+def _split(photos: PhotoSet, experiment: Experiment, session: Session) -> tuple[Numbers, Numbers]:
+    """Numbers of the photos to train and to validate on."""
     index = read_index(session.index) if session.index else None
     chosen, held = photos.split(experiment.validation, index)
     if not len(chosen) or not len(held):
@@ -162,21 +200,26 @@ def _photos(
             f"{len(chosen)} photos to train on and {len(held)} to validate on: both are needed. "
             "Give more photos, another --validation or an --index with train and val."
         )
-    if fabric.global_rank == 0:
-        data = {
-            "sources": [Path(path).name for path in session.data],
-            "training_photos": len(chosen),
-            "validation_photos": len(held),
-            "unreadable_photos": len(photos.unreadable),
-        }
-        checkpoint.save_config(session.out, experiment, data)
-        checkpoint.save_unreadable(session.out, photos.unreadable)
-        checkpoint.save_probe(session.out, [photos[i] for i in held[:4]])
-    return photos, chosen, held
+    return chosen, held
 
 
-def _network(experiment: Experiment, session: Session) -> Network:
-    """The network with the weights it starts from."""
+def _describe(
+    photos: PhotoSet, chosen: Numbers, held: Numbers, experiment: Experiment, session: Session
+) -> None:
+    """Write down what the run is, and of which photos."""
+    data = {
+        "sources": [Path(path).name for path in session.data],
+        "training_photos": len(chosen),
+        "validation_photos": len(held),
+        "unreadable_photos": len(photos.unreadable),
+    }
+    checkpoint.save_config(session.out, experiment, data)
+    checkpoint.save_unreadable(session.out, photos.unreadable)
+    checkpoint.save_probe(session.out, photos.each(held[:4].tolist()))
+
+
+def _network(experiment: Experiment, session: Session, first: bool) -> Network:
+    """The network; in the first process with the weights from which all will start."""
     network = build(experiment.model, experiment.alpha, experiment.encoder)
     if experiment.size % network.multiple:
         raise BadOption(
@@ -187,7 +230,9 @@ def _network(experiment: Experiment, session: Session) -> Network:
         if not hasattr(network.backbone, "pretrain"):
             raise BadOption(f"There are no pretrained weights for {experiment.model}.")
         network.backbone.pretrain()
-    if session.init and session.init.suffix == ".onnx":
+    if not first:
+        pass  # fabric.setup hands it what the first process has
+    elif session.init and session.init.suffix == ".onnx":
         restore.from_onnx(network, session.init)
     elif session.init:
         other = checkpoint.load_config(session.init)[0]
@@ -209,7 +254,7 @@ def _sizes(experiment: Experiment, multiple: int) -> range:
 
 def _weigh_classes(
     network: Network,
-    photos: cache.Photos,
+    photos: PhotoSet,
     chosen: Numbers,
     experiment: Experiment,
     console: Console,
@@ -236,8 +281,12 @@ def _largest_part(loader: Loader, accumulate: int) -> int:
 
 
 def _restore(run: Run) -> None:
-    facts = checkpoint.load_checkpoint(run.session.out, run.network, run.average, run.optimizer)
+    fabric, out = run.fabric, run.session.out
+    first = fabric.global_rank == 0
+    read = together(fabric, lambda: checkpoint.read_checkpoint(out) if first else None)
+    state, facts = fabric.broadcast(read)  # type: ignore[misc]
+    checkpoint.restore(out, state, run.network, run.average, run.optimizer)
     run.step, run.seconds = facts.pop("step"), facts.pop("seconds")
     run.figures = facts
-    if run.fabric.global_rank == 0:
-        checkpoint.forget_metrics_after(run.session.out, run.step)
+    if first:
+        checkpoint.forget_metrics_after(out, run.step)

@@ -38,6 +38,7 @@ from photochrom.training import checkpoint
 from photochrom.training.loader import Batch
 from photochrom.training.optimize import set_rate, update_average
 from photochrom.training.presets import Experiment, Session
+from photochrom.training.processes import gather
 from photochrom.training.setup import Run, set_up
 from photochrom.training.validate import measure, save_sheet
 
@@ -139,7 +140,7 @@ def _agreed(run: Run, word: str) -> str:
     if run.fabric.world_size == 1:
         return word
     said = [(word, run.seconds)] * run.fabric.world_size
-    torch.distributed.all_gather_object(said, (word, run.seconds))
+    torch.distributed.all_gather_object(said, (word, run.seconds), group=run.group)
     run.seconds = said[0][1]
     return max((word for word, _ in said), key=lambda said: (said != "", said != SAVE))
 
@@ -222,9 +223,13 @@ def _append(run: Run, values: dict[str, float]) -> None:
 
 
 def _save(run: Run) -> None:
+    told = gather(run.fabric, run.photos.unreadable) if run.experiment.stream else []
     if run.fabric.global_rank == 0:
         facts = {"step": run.step, "seconds": run.seconds, **run.figures}
         checkpoint.save_checkpoint(run.session.out, run.network, run.average, run.optimizer, facts)
         weights = run.average or run.network.state_dict()
         checkpoint.save_weights(run.session.out, weights, facts)
+        for unreadable in told:  # of a set that is decoded first it has been said
+            run.photos.unreadable.update(unreadable)
+            checkpoint.save_unreadable(run.session.out, run.photos.unreadable)
     run.fabric.barrier()

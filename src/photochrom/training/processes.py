@@ -1,0 +1,145 @@
+"""What the processes of one training, on one machine or on many, have to tell each other.
+
+Only the first of them reads and writes the run's folder, so that no other machine has to see it.
+Each machine has photos and a cache of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+
+from photochrom.data.cache import PhotoSet
+from photochrom.errors import BadData, BadOption, PhotochromError
+from photochrom.training.presets import Experiment, Session
+
+T = TypeVar("T")
+OWN = {"data", "out", "index", "resume", "init", "resident", "cache", "readers", "quiet"}
+"""What may differ between machines: where their files lie."""
+STORE = "TORCHELASTIC_USE_AGENT_STORE"
+"""Says whether the processes find each other in torchrun's own store, where after a restart they
+find those that were before (github.com/pytorch/pytorch/issues/135712)."""
+PATIENCE = timedelta(days=7)
+"""Millions of photos take longer to decode than a collective may: half an hour, by default."""
+
+
+def arrange() -> tuple[int, int, int]:
+    """Processes of all machines, processes of this one, and machines, as torchrun says.
+
+    Raises:
+        BadOption: machines with more processes and with fewer; restarts that could not succeed.
+    """
+    world, local = (int(os.environ.get(k, 1)) for k in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    machines = int(os.environ.get("GROUP_WORLD_SIZE", world // local))
+    if machines * local != world:
+        raise BadOption(
+            f"{world} processes on {machines} machines, {local} of them here: "
+            "give each machine the same --nproc-per-node."
+        )
+    if world > 1 and is_restarted_by_torchrun() and os.environ.get(STORE) == "True":
+        raise BadOption(
+            "torchrun would start the processes again at addresses that have gone: "
+            "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for it, or leave out --max-restarts."
+        )
+    return world, local, machines
+
+
+def is_restarted_by_torchrun() -> bool:
+    """Whether a run that stops is started again by itself, and so has to go on by itself.
+
+    Not whether this is such a start: the count of restarts is each machine's own, and stays 0
+    where only another machine was lost.
+    """
+    return int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", 0)) > 0
+
+
+def together(fabric: Fabric, work: Callable[[], T]) -> T:
+    """What ``work`` gives here, once it is done everywhere. Where it fails, all stop.
+
+    Raises:
+        PhotochromError: it failed here, and none before has said so in the same words.
+            SystemExit: it has been said elsewhere.
+    """
+    if fabric.world_size == 1:
+        return work()
+    # Of gloo, which for GPUs too waits as long as it is told to; made before the work, so that
+    # who dies at it is missed at once.
+    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+    failure: PhotochromError | None = None
+    try:
+        result = work()
+    except PhotochromError as error:
+        failure = error
+    mine = (failure.exit_code, str(failure)) if failure else (0, "")
+    said = [mine] * fabric.world_size
+    torch.distributed.all_gather_object(said, mine, group=group)
+    torch.distributed.destroy_process_group(group)
+    code = max(code for code, _ in said)
+    if not code:
+        return result
+    torch.distributed.destroy_process_group()  # left to the interpreter's end, it may abort it
+    if failure and said.index(mine) == fabric.global_rank:
+        raise failure
+    sys.exit(code)
+
+
+def check_settings(fabric: Fabric, experiment: Experiment, session: Session) -> None:
+    """Stop where the processes were given different settings: they would wait for each other.
+
+    Raises:
+        BadOption: in the first process, with their names.
+    """
+    mine = asdict(experiment) | {k: v for k, v in asdict(session).items() if k not in OWN}
+    said = gather(fabric, mine)
+    differing = sorted(k for k in mine if any(other.get(k) != mine[k] for other in said))
+
+    def compare() -> None:
+        if fabric.global_rank == 0 and differing:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in differing)
+            raise BadOption(
+                f"The machines were given different {flags}: start each with the same command."
+            )
+
+    together(fabric, compare)
+
+
+def check_photos(fabric: Fabric, photos: PhotoSet, *splits: npt.NDArray[np.int64]) -> None:
+    """Stop where the machines do not have the same photos under the same numbers.
+
+    Raises:
+        BadData: in the first process, with what the first that differs has.
+    """
+    digest = hashlib.sha256("\n".join(photos.digests).encode())
+    for split in splits:
+        digest.update(split.tobytes() + b"|")
+    said = gather(fabric, (digest.hexdigest(), len(photos), len(photos.unreadable)))
+
+    def compare() -> None:
+        for rank, (key, n, bad) in enumerate(said):
+            if fabric.global_rank == 0 and key != said[0][0]:
+                raise BadData(
+                    f"Process 0 has {len(photos)} photos ({len(photos.unreadable)} unreadable), "
+                    f"process {rank} has {n} ({bad}), and they are not the same in the same order: "
+                    "give each machine the same files under the same names, and the same --index."
+                )
+
+    together(fabric, compare)
+
+
+def gather(fabric: Fabric, value: T) -> list[T]:
+    """What every process has, for every process."""
+    if fabric.world_size == 1:
+        return [value]
+    said = [value] * fabric.world_size
+    torch.distributed.all_gather_object(said, value)
+    return said

@@ -1,0 +1,239 @@
+"""Training by several processes, on one machine and on what they take for two."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from photochrom.errors import BadOption
+from photochrom.training import norms
+from photochrom.training.norms import SharedNorm, share_norms
+from photochrom.training.train import train
+
+Command = Callable[..., list[str]]
+LAUNCH = [sys.executable, "-m", "torch.distributed.run"]
+
+
+@pytest.fixture
+def command(folder, index, kept) -> Command:
+    """What torchrun is given to train as ``tiny`` does, with one validation photo too many."""
+
+    def arguments(out: Path, **given) -> list[str]:
+        flags = {"size": 32, "side": 40, "zoom": 0.8, "batch": 4, "lr": 1e-3, "report_every": 1}
+        flags |= {"device": "cpu", "data": folder, "index": index, "cache": kept, "out": out}
+        flags |= {"validate_on": 3, "alpha": 0.5}
+        words = ["-m", "photochrom", "train", "cnn-rgb", "--quiet"]
+        for key, value in (flags | given).items():
+            flag = f"--{key.replace('_', '-')}"
+            words += [flag] if value is True else [flag, str(value)]
+        return words
+
+    return arguments
+
+
+def start(arguments: list[str], **variables: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | variables
+    return subprocess.Popen(
+        [*LAUNCH, *arguments], env=environment, text=True, stderr=subprocess.PIPE
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    try:
+        _, said = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    return process.returncode, said
+
+
+def two_machines(first: list[str], second: list[str], **options) -> list[tuple[int, str]]:
+    """A process on each of two machines, which differ in nothing but what they are given."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1"]
+    launch += ["--master-port", str(port)]
+    for name, value in options.items():
+        launch += [f"--{name}", str(value)]
+    machines = [
+        start([*launch, "--node-rank", str(rank), *arguments])
+        for rank, arguments in enumerate((first, second))
+    ]
+    return [ended(machine) for machine in machines]
+
+
+def reported(run: Path, key: str = "loss") -> dict[int, float]:
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    return {line["step"]: line[key] for line in lines if key in line}
+
+
+def test_two_machines_have_the_curve_of_one_process(tiny, tmp_path, folder, command):
+    """Each with photos, cache and batch norms of its own; only the first has the run."""
+    one, both, never = (tmp_path / name for name in ("one", "both", "never"))
+    elsewhere = shutil.copytree(folder, tmp_path / "elsewhere")
+    options = {"epochs": 2, "ema": 0.9}
+    train(*tiny(one, **options, validate_on=3))
+    answers = two_machines(
+        command(both, **options),
+        command(never, **options, data=elsewhere, cache=tmp_path / "cache"),
+    )
+    assert [code for code, _ in answers] == [0, 0], answers
+    assert reported(both) == pytest.approx(reported(one), rel=1e-3)
+    assert len(reported(both)) == 8
+    for figure in ("val_psnr", "val_colourfulness"):  # of 3 photos, two here and one there
+        assert reported(both, figure) == pytest.approx(reported(one, figure), rel=2e-3)
+    assert not never.exists()
+
+
+def test_streamed_photos_come_to_two_processes_as_to_one(tiny, tmp_path, command):
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = {"epochs": 1, "stream": True, "readers": 2}
+    train(*tiny(one, **options, validate_on=3))
+    code, said = ended(start(["--standalone", "--nproc-per-node", "2", *command(two, **options)]))
+    assert code == 0, said
+    assert reported(two) == pytest.approx(reported(one), rel=1e-3)
+    assert reported(two, "val_psnr") == pytest.approx(reported(one, "val_psnr"), rel=2e-3)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_streamed_or_not_a_resumed_run_ends_as_if_never_stopped(tiny, tmp_path, stream):
+    """In the middle of an epoch, of four steps here."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(*tiny(whole, epochs=2, stream=stream))
+    train(*tiny(parts, epochs=0.75, stream=stream))
+    train(*tiny(parts, epochs=2, stream=stream, resume=True))
+    assert reported(parts) == reported(whole)
+    one, other = (load_file(run / "model.safetensors") for run in (parts, whole))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_photos_that_cannot_be_streamed_are_listed(tiny, tmp_path, folder):
+    shutil.copytree(folder, tmp_path / "photos")
+    (tmp_path / "photos" / "03.png").write_bytes(b"no photo")
+    train(*tiny(tmp_path / "run", data=[tmp_path / "photos"], stream=True))
+    told = (tmp_path / "run" / "unreadable.txt").read_text()
+    assert "03.png: " in told
+    assert told.count("\n") == 1
+
+
+def test_a_killed_process_is_started_again_from_the_last_checkpoint(tiny, tmp_path, command):
+    out = tmp_path / "run"
+    options = {"epochs": 10, "save_every": 0, "validate_every": 1000}  # 40 steps
+    launch = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
+    process = start([*launch, *command(out, **options)], TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
+    try:
+        waited = time.monotonic()
+        while not (out / "checkpoint.safetensors").exists() and time.monotonic() - waited < 200:
+            time.sleep(0.02)
+        workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert len(workers) == 2
+        os.kill(int(workers[1]), signal.SIGKILL)
+        code, said = ended(process)
+    finally:
+        process.kill()
+    assert code == 0, said
+    assert "exitcode: -9" in said
+    assert list(reported(out)) == list(range(1, 41))
+    alone = tmp_path / "alone"
+    train(*tiny(alone, epochs=1))
+    assert list(reported(out).values())[:4] == pytest.approx(
+        list(reported(alone).values()), rel=1e-2
+    )
+
+
+def test_restarts_that_could_not_succeed_are_refused_at_once(tiny, tmp_path, monkeypatch):
+    settings = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_MAX_RESTARTS": "3"}
+    for name, value in (settings | {"TORCHELASTIC_USE_AGENT_STORE": "True"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BadOption, match="set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for it"):
+        train(*tiny(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_machines_with_other_settings_are_one_sentence(tmp_path, command):
+    first, second = two_machines(
+        command(tmp_path / "a", epochs=1), command(tmp_path / "b", epochs=2, lr=0.1)
+    )
+    assert first[0] != 0
+    assert second[0] != 0
+    sentence = "The machines were given different --epochs, --lr: start each with the same command."
+    assert first[1].count(sentence) == 1
+    assert sentence not in second[1]
+    assert "Traceback (most recent call last):\n  File" not in first[1].partition(sentence)[0]
+
+
+def test_machines_with_other_photos_are_one_sentence(tmp_path, folder, command):
+    fewer = shutil.copytree(folder, tmp_path / "fewer")
+    (fewer / "19.png").unlink()
+    first, second = two_machines(
+        command(tmp_path / "a", epochs=1),
+        command(tmp_path / "b", epochs=1, data=fewer, cache=tmp_path / "cache"),
+    )
+    assert first[0] != 0
+    assert second[0] != 0
+    assert "Process 0 has 20 photos (0 unreadable), process 1 has 19 (0)" in first[1]
+
+
+def test_machines_with_other_numbers_of_processes_are_one_sentence(tiny, tmp_path, monkeypatch):
+    for name, value in (("WORLD_SIZE", 5), ("LOCAL_WORLD_SIZE", 2), ("GROUP_WORLD_SIZE", 2)):
+        monkeypatch.setenv(name, str(value))
+    with pytest.raises(BadOption, match=r"5 processes on 2 machines, 2 of them here"):
+        train(*tiny(tmp_path / "run"))
+
+
+# --- batch norms ------------------------------------------------------------------------------
+
+
+def _between_two(rank: int, folder: str) -> None:
+    store = torch.distributed.FileStore(f"{folder}/store", 2)
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4))
+    share_norms(network, [network[3]], torch.device("cpu"))
+    network[3].eval()
+    x = torch.randn(4, 3, 8, 8)
+    parallel = nn.parallel.DistributedDataParallel(network)
+    parallel(x[2 * rank : 2 * rank + 2]).square().mean().backward()
+    kept = dict(network.state_dict())
+    kept |= {f"{name}.grad": p.grad for name, p in network.named_parameters()}
+    torch.save(kept, f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+def test_shared_norms_are_those_of_the_whole_batch(tmp_path):
+    torch.multiprocessing.spawn(_between_two, (str(tmp_path),), nprocs=2)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4))
+    network[3].eval()
+    network(torch.randn(4, 3, 8, 8)).square().mean().backward()
+    expected = network.state_dict() | {f"{n}.grad": p.grad for n, p in network.named_parameters()}
+    for rank in range(2):
+        found = torch.load(tmp_path / f"{rank}.pt")
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_which_norms_are_shared():
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Sequential(nn.BatchNorm2d(5), nn.Conv2d(5, 5, 1)))
+    kept = network[0]
+    share_norms(network, [kept], torch.device("cpu"))
+    assert type(network[0]) is nn.BatchNorm2d
+    assert type(network[1][0]) is norms.SharedNorm
+    x = torch.randn(2, 5, 4, 4)
+    alone = nn.BatchNorm2d(5).eval()
+    assert torch.equal(SharedNorm.of(alone)(x), alone(x))
