@@ -650,3 +650,17 @@ def test_a_running_mean_is_filled_where_it_lies(tmp_path):
     checkpoint.restore(tmp_path, state, network, other, optimizer)
     assert all((value == 5).all() for value in other.values())
     assert {name: value.data_ptr() for name, value in other.items()} == places
+
+
+def test_a_compiled_network_is_trained_and_kept_as_it_is(tiny, tmp_path, whole, monkeypatch):
+    """What the compiler makes of it is torch's affair, and takes a minute: here it is only run."""
+    compiled = []
+
+    def eager(network, **_):
+        compiled.append(network)
+        return network
+
+    monkeypatch.setattr(torch, "compile", eager)
+    train(*tiny(tmp_path / "run", **WHOLE, compile=True))
+    assert len(compiled) == 1
+    assert_equal(tmp_path / "run", whole, "model")

@@ -129,6 +129,8 @@ class Session:
     """Start from the weights of this run, or of this model: its name, or an .onnx file of it."""
     resident: bool = False
     """Hold all photos on the device."""
+    compile: bool = False
+    """Compile the network by torch.compile: it takes minutes before the first step."""
     accumulate: int = 1
     """Parts in which each process's share of a batch is computed, one after another, where memory
     is short; batch norms then see a part at a time."""

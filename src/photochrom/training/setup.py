@@ -95,6 +95,8 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     frozen = freeze(network, experiment.freeze)
     if fabric.world_size > 1:
         share_norms(network, frozen, fabric.device)
+    if session.compile:
+        network.compile()
     wrapped, optimizer = fabric.setup(network, make_optimizer(network, experiment))
     loader = Loader(
         photos,
