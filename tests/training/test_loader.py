@@ -78,7 +78,7 @@ def test_an_epoch_sees_every_photo_at_most_once_and_each_epoch_another_order(bot
 
 
 def test_streamed_photos_are_not_resident(make, folder):
-    with pytest.raises(BadOption, match="leave out it or --stream"):
+    with pytest.raises(BadOption, match="leave out --resident or --stream"):
         make(of=Streamed(find([folder]), 40), resident=True)
 
 
