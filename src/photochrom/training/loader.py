@@ -100,7 +100,9 @@ class Loader:
             )
         if isinstance(photos, Streamed):
             if resident:
-                raise BadOption("--resident holds decoded photos: leave out --resident or --stream.")
+                raise BadOption(
+                    "--resident holds decoded photos: leave out --resident or --stream."
+                )
             self.photos: _Decoded | _Read = _Read(photos, chosen, seed)
         else:
             assert isinstance(photos, Photos)
