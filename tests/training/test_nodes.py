@@ -98,16 +98,6 @@ def test_two_machines_have_the_curve_of_one_process(tiny, tmp_path, folder, comm
     assert not never.exists()
 
 
-def test_streamed_photos_come_to_two_processes_as_to_one(tiny, tmp_path, command):
-    one, two = tmp_path / "one", tmp_path / "two"
-    options = {"epochs": 1, "stream": True, "readers": 2}
-    train(*tiny(one, **options, validate_on=3))
-    code, said = ended(start(["--standalone", "--nproc-per-node", "2", *command(two, **options)]))
-    assert code == 0, said
-    assert reported(two) == pytest.approx(reported(one), rel=1e-3)
-    assert reported(two, "val_psnr") == pytest.approx(reported(one, "val_psnr"), rel=2e-3)
-
-
 @pytest.mark.parametrize("stream", [False, True])
 def test_streamed_or_not_a_resumed_run_ends_as_if_never_stopped(tiny, tmp_path, stream):
     """In the middle of an epoch, of four steps here."""
@@ -132,7 +122,7 @@ def test_photos_that_cannot_be_streamed_are_listed(tiny, tmp_path, folder):
 
 def test_a_killed_process_is_started_again_from_the_last_checkpoint(tiny, tmp_path, command):
     out = tmp_path / "run"
-    options = {"epochs": 10, "save_every": 0, "validate_every": 1000}  # 40 steps
+    options = {"epochs": 5, "save_every": 0, "validate_every": 1000}  # 20 steps
     launch = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "1"]
     process = start([*launch, *command(out, **options)], TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
     try:
@@ -147,7 +137,7 @@ def test_a_killed_process_is_started_again_from_the_last_checkpoint(tiny, tmp_pa
         process.kill()
     assert code == 0, said
     assert "exitcode: -9" in said
-    assert list(reported(out)) == list(range(1, 41))
+    assert list(reported(out)) == list(range(1, 21))
     alone = tmp_path / "alone"
     train(*tiny(alone, epochs=1))
     assert list(reported(out).values())[:4] == pytest.approx(

@@ -26,7 +26,7 @@ CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("examples", [5, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.slow)])
 def test_it_keeps_to_its_description(house, examples):
     client = house(hosts=["localhost", asgi.HOST])
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", client.app)
