@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from photochrom.errors import BadOption
+from photochrom.errors import BadData, BadOption
 from photochrom.training import norms
 from photochrom.training.norms import SharedNorm, share_norms
 from photochrom.training.train import train
@@ -86,15 +86,16 @@ def test_two_machines_have_the_curve_of_one_process(tiny, tmp_path, folder, comm
     elsewhere = shutil.copytree(folder, tmp_path / "elsewhere")
     options = {"epochs": 2, "ema": 0.9}
     train(*tiny(one, **options, validate_on=3))
-    answers = two_machines(
-        command(both, **options),
-        command(never, **options, data=elsewhere, cache=tmp_path / "cache"),
-    )
-    assert [code for code, _ in answers] == [0, 0], answers
+    for part in ({"epochs": 1}, {"epochs": 2, "resume": True}):
+        answers = two_machines(
+            command(both, **options | part),
+            command(never, **options | part, data=elsewhere, cache=tmp_path / "cache"),
+        )
+        assert [code for code, _ in answers] == [0, 0], answers
     assert reported(both) == pytest.approx(reported(one), rel=1e-3)
     assert len(reported(both)) == 8
     for figure in ("val_psnr", "val_colourfulness"):  # of 3 photos, two here and one there
-        assert reported(both, figure) == pytest.approx(reported(one, figure), rel=2e-3)
+        assert reported(both, figure)[8] == pytest.approx(reported(one, figure)[8], rel=2e-3)
     assert not never.exists()
 
 
@@ -118,6 +119,10 @@ def test_photos_that_cannot_be_streamed_are_listed(tiny, tmp_path, folder):
     told = (tmp_path / "run" / "unreadable.txt").read_text()
     assert "03.png: " in told
     assert told.count("\n") == 1
+    for i in range(0, 20, 5):  # all that are held out
+        (tmp_path / "photos" / f"{i:02d}.png").write_bytes(b"no photo")
+    with pytest.raises(BadData, match=r"None of the photos held out .* can be read; .*00\.png"):
+        train(*tiny(tmp_path / "other", data=[tmp_path / "photos"], stream=True))
 
 
 def test_a_killed_process_is_started_again_from_the_last_checkpoint(tiny, tmp_path, command):

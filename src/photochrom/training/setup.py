@@ -18,7 +18,7 @@ from photochrom.data import cache
 from photochrom.data.cache import PhotoSet
 from photochrom.data.shards import find, read_index
 from photochrom.data.streamed import Streamed
-from photochrom.errors import BadOption, BadRun
+from photochrom.errors import BadData, BadOption, BadRun
 from photochrom.training import checkpoint, processes, restore
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
@@ -86,12 +86,14 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     network = together(fabric, lambda: _network(experiment, session, first))
     photos, chosen, held = _photos(experiment, session, fabric)
     if photos.unreadable:
-        console.print(f"{len(photos.unreadable)} unreadable photos: {session.out}/unreadable.txt")
+        console.print(told_unreadable(photos, session))
     if not session.resume:  # a run keeps the class weights it began with
         _weigh_classes(network, photos, chosen, experiment, console)
     if first and session.init and session.init.suffix == ".onnx":
-        squares = validation_batches(photos, held[:64].tolist(), 64)[0]
-        restore.settle_norms(network, to_lab(torch.from_numpy(squares), experiment.size)[:, :1])
+        for squares in validation_batches(  # one, if any can be read
+            photos, held[:64].tolist(), 64
+        ):
+            restore.settle_norms(network, to_lab(torch.from_numpy(squares), experiment.size)[:, :1])
     frozen = freeze(network, experiment.freeze)
     if fabric.world_size > 1:
         share_norms(network, frozen, fabric.device)
@@ -114,6 +116,8 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     )
     part = _largest_part(loader, session.accumulate)
     mine = held[: experiment.validate_on][fabric.global_rank :: fabric.world_size]
+    validation = validation_batches(photos, mine.tolist(), min(32, part))  # memory for training
+    together(fabric, lambda: _check_held(processes.gather(fabric, len(validation)), photos))
     run = Run(
         experiment,
         session,
@@ -125,7 +129,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
         copy_of(network) if experiment.ema else {},
         photos,
         loader,
-        validation_batches(photos, mine.tolist(), min(32, part)),  # what training has memory for
+        validation,
         console,
         torch.distributed.new_group(backend="gloo") if fabric.world_size > 1 else None,
     )
@@ -203,6 +207,20 @@ def _split(photos: PhotoSet, experiment: Experiment, session: Session) -> tuple[
             "Give more photos, another --validation or an --index with train and val."
         )
     return chosen, held
+
+
+def _check_held(readable: list[int], photos: PhotoSet) -> None:
+    if not any(readable):
+        name, reason = next(iter(photos.unreadable.items()), ("none", ""))
+        raise BadData(
+            f"None of the photos held out to validate on can be read; {name}: {reason} "
+            "Look where they lie, or give another --validation."
+        )
+
+
+def told_unreadable(photos: PhotoSet, session: Session) -> str:
+    """How many could not be read, and where each is named."""
+    return f"{len(photos.unreadable)} unreadable photos: {session.out}/unreadable.txt"
 
 
 def _describe(

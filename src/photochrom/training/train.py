@@ -39,7 +39,7 @@ from photochrom.training.loader import Batch
 from photochrom.training.optimize import set_rate, update_average
 from photochrom.training.presets import Experiment, Session
 from photochrom.training.processes import gather
-from photochrom.training.setup import Run, set_up
+from photochrom.training.setup import Run, set_up, told_unreadable
 from photochrom.training.validate import measure, save_sheet
 
 SAVE = "save"
@@ -95,6 +95,8 @@ def _fit(run: Run, interrupted: list[bool]) -> str:
             _save(run)
             saved = time.monotonic()
         reported += time.monotonic() - now  # neither of the two is training
+    if run.experiment.stream and run.photos.unreadable:  # those decoded first were told then
+        run.console.print(told_unreadable(run.photos, run.session))
     run.console.print(f"Stopped after step {run.step}: {reason}.")
     return reason
 
