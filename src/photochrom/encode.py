@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import cv2
 import numpy as np
@@ -34,6 +34,24 @@ _BIG = 1 << 31
 """Bytes of pixels, by the first page, from which on a TIFF is a BigTIFF: half of what needs it."""
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """How a result is compressed."""
+
+    quality: int | None = None
+    """Of JPEG, 1..100; None for 95, or the original's where that is higher."""
+    compression: Literal["deflate", "lzw", "none"] | None = None
+    """Of TIFF; None for deflate."""
+
+
+DEFAULT = Encoding()
+
+
+def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002
+    """The photo with only what a format can hold; what is left out is told in its notes."""
+    return photo
+
+
 @cache
 def writable() -> frozenset[str]:
     """Pillow's names of the formats that can be written."""
@@ -42,7 +60,12 @@ def writable() -> frozenset[str]:
     return frozenset(Image.SAVE) - {"GIF"}  # 256 colours would not keep lightness
 
 
-def write(photos: Iterator[Photo], format: str, file: BinaryIO) -> None:  # noqa: A002
+def write(
+    photos: Iterator[Photo],
+    format: str,  # noqa: A002
+    file: BinaryIO,
+    encoding: Encoding = DEFAULT,
+) -> None:
     """Write photos as one file, one at a time; more than one are the pages of a TIFF.
 
     Raises:

@@ -27,6 +27,7 @@ from PIL import Image
 
 from photochrom import atomic, color, decode, heif, icc, metadata
 from photochrom import encode as encoders
+from photochrom.encode import Encoding
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.icc import Pixels
 
@@ -70,6 +71,9 @@ class Photo:
     """The file it came from, which is never written to."""
     pictures: int = 1
     """How many its file holds: pages of a TIFF, or what an animation moves through."""
+    notes: tuple[str, ...] = ()
+    """What was left behind, and why: a sentence each, such as "Its IPTC records are damaged and are
+    left out."; the picture itself is whole."""
 
     @property
     def paged(self) -> bool:
@@ -213,6 +217,8 @@ def write(
     force: bool = False,
     part: Path | None = None,
     seal: Callable[[Path], object] | None = None,
+    encoding: Encoding = encoders.DEFAULT,
+    keep_times: bool = False,
 ) -> Path:
     """Write a photo in the format of the target's suffix: the whole file, or none.
 
@@ -222,6 +228,8 @@ def write(
         force: replace a file that exists; even so never the file the photo was read from.
         part: the file's name until it is finished, on the same disk; by default one beside it.
         seal: is shown the finished file before it gets its name.
+        encoding: how it is compressed.
+        keep_times: give the result the times of the file the photo was read from.
 
     Returns:
         The target.
@@ -235,10 +243,15 @@ def write(
 
     def make(file: Path) -> None:
         with file.open("w+b") as opened:
-            encoders.write(itertools.chain([first], photos), name, opened)
+            encoders.write(itertools.chain([first], photos), name, opened, encoding)
 
     atomic.write(path, make, force=force, part=part, seal=seal)
     return path
+
+
+def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002
+    """The photo with only what a format can hold; what is left out is told in its notes."""
+    return encoders.fitted(photo, format)
 
 
 def _each(photo: Photo | Iterable[Photo]) -> Iterator[Photo]:
