@@ -21,6 +21,7 @@ from photochrom.errors import (
     CannotWrite,
     MissingExtra,
     PhotochromError,
+    PhotoWarning,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "Colorizer",
     "Hint",
     "MissingExtra",
+    "PhotoWarning",
     "PhotochromError",
     "Swatch",
     "__version__",

@@ -1,6 +1,48 @@
-"""``python -m photochrom`` is the command ``photochrom``."""
+"""Where the command begins: ``photochrom``, or ``python -m photochrom``.
 
-from photochrom.cli import main
+Little is imported until Ctrl-C is in hand, so that it never prints a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import NoReturn
+
+
+def start() -> NoReturn:
+    """Run the command line, and leave."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave_at_once)
+    from photochrom.cli import main
+
+    try:
+        main()
+    except SystemExit as ended:
+        _leave(ended.code)
+        raise
+    raise AssertionError("main always exits")  # pragma: no cover
+
+
+def _leave_at_once(*_: object) -> NoReturn:
+    """Nothing was begun yet."""
+    os.write(2, b"photochrom: Interrupted.\n")
+    os._exit(130)
+
+
+def _leave(code: object) -> None:
+    """End here where threads are still at work: the interpreter would crash under them."""
+    pool = sys.modules.get("photochrom.pool")
+    if pool is None or all(thread.name != pool.NAME for thread in threading.enumerate()):
+        return
+    sys.modules["photochrom.atomic"].discard_unfinished()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
 
 if __name__ == "__main__":
-    main()
+    start()

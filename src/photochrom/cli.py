@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import tyro
 from tyro.conf import CascadeSubcommandArgs
 
 from photochrom import __version__
+from photochrom.commands import usage
 from photochrom.commands.colorize import colorize
 from photochrom.commands.colour import palette, uncertainty
 from photochrom.commands.data import data
@@ -23,7 +26,7 @@ from photochrom.commands.serve import serve
 from photochrom.commands.shared import say
 from photochrom.commands.sheet import sheet
 from photochrom.commands.train import export, train
-from photochrom.errors import PhotochromError
+from photochrom.errors import BadOption, PhotochromError
 
 DESCRIPTION = "photochrom gives colour to black-and-white photographs."
 
@@ -54,18 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # a name it cannot spell is no reason to stop
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="photochrom",
-            description=DESCRIPTION,
-            args=_with_address(arguments),
-            config=(CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
-        )
+        code = _asked(arguments)()
     except PhotochromError as error:
         say(str(error))
         code = error.exit_code
-    except KeyboardInterrupt:
-        say("Interrupted.")
+    except KeyboardInterrupt as error:
+        say(str(error) or "Interrupted.")
         code = 130
     except OSError as error:  # of the standard output, as files have sentences of their own
         if not isinstance(error, BrokenPipeError):  # which is how a reader says that it has enough
@@ -73,6 +70,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it
         code = 1
     sys.exit(code)
+
+
+def _asked(arguments: Sequence[str]) -> Callable[[], int]:
+    """The command that the arguments ask for, ready to run.
+
+    Raises:
+        BadOption: they ask for none.
+    """
+    commands = {name: _later(command) for name, command in COMMANDS.items()}
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            asked: Callable[[], int] = tyro.extras.subcommand_cli_from_dict(
+                commands,
+                prog="photochrom",
+                description=DESCRIPTION,
+                args=_with_address(arguments),
+                config=(CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as ended:
+        if ended.code != BadOption.exit_code:
+            raise
+        raise BadOption(usage.sentence(said.getvalue(), arguments, list(COMMANDS))) from None
+    return asked
+
+
+def _later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """The command with its arguments, so that what it says is not taken for the parser's words."""
+
+    @functools.wraps(command)
+    def later(*given: Any, **options: Any) -> Callable[[], int]:
+        return functools.partial(command, *given, **options)
+
+    return later
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -16,6 +16,7 @@ import posixpath
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,13 +25,13 @@ from typing import Any, NamedTuple
 import fsspec
 import ray
 
-from photochrom import batch
+from photochrom import batch, pool
 from photochrom.batch import Job
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.ledger import FOLDER, Ledger
 from photochrom.photo import SUFFIXES, writable
 from photochrom.pool import Ledgers
-from photochrom.work import Order, Outcome, Worker
+from photochrom.work import GivenUp, Order, Outcome, Turn, Worker, failure
 
 BLOCKS = 4096
 """Parts at most that the photos are handed out in: what a dying machine loses is one of them."""
@@ -111,7 +112,7 @@ def run(
     most = max(1, min(workers or cores, len(tasks)))
     blocks = min(len(tasks), BLOCKS)
     rows = ray.data.from_items([task._asdict() for task in tasks], override_num_blocks=blocks)
-    told = rows.map(
+    answers = rows.map(
         _Colourist,  # type: ignore[arg-type]  # a class whose instances are called
         fn_constructor_args=(order,),
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
@@ -120,12 +121,11 @@ def run(
     )
     logging.disable(logging.CRITICAL)  # of Ray's tracebacks; what they mean is told below
     try:
-        for row in told.iter_rows():
+        for row in answers.iter_rows():
             if row["refused"]:  # as it would be for each
                 raise BadOption(row["words"])
-            yield Outcome(
-                row["photo"], row["state"], tuple(row["results"]), row["words"], row["seconds"]
-            )
+            told = {name: row[name] for name in Outcome._fields}
+            yield Outcome(**told | {"results": tuple(row["results"])})
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise PhotochromError(
@@ -160,27 +160,36 @@ class _Colourist:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         task, refused = Task(**row), False
+        seconds = self.order.timeout
         try:
-            outcome = self._remote(task) if task.remote else self._local(task)
-        except PhotochromError as error:
-            refused = isinstance(error, BadOption)
-            outcome = Outcome(task.photo, "failed", (), str(error), 0.0)
-        except Exception as error:
-            if not task.remote:
-                raise
-            # Each kind of store has errors of its own.
-            outcome = Outcome(task.photo, "failed", (), f"{task.photo}: {error}", 0.0)
+            ((_, outcome),) = pool.each([task], self._one, 1, seconds)
+        except BadOption as error:
+            refused, outcome = True, failure(task.photo, error, 0.0)
+        if outcome is None:
+            outcome = failure(task.photo, pool.overrun(task.photo, seconds), seconds)
         return outcome._asdict() | {"results": list(outcome.results), "refused": refused}
 
-    def _local(self, task: Task) -> Outcome:
+    def _one(self, task: Task, turn: Turn) -> Outcome:
+        """One of many; each kind of store has errors of its own, which cost this photo alone."""
+        start = time.perf_counter()
+        try:
+            return self._remote(task, turn) if task.remote else self._local(task, turn)
+        except (BadOption, GivenUp):
+            raise
+        except Exception as error:
+            told = failure(task.photo, error, time.perf_counter() - start)
+            theirs = task.remote and not isinstance(error, PhotochromError)
+            return told._replace(words=f"{task.photo}: {error}") if theirs else told
+
+    def _local(self, task: Task, turn: Turn) -> Outcome:
         root = None if task.root is None else Path(task.root)
         job = Job(Path(task.photo), Path(task.target), root, task.trouble)
-        return self.worker(job, self.ledgers[root])
+        return self.worker(job, self.ledgers[root], turn)
 
-    def _remote(self, task: Task) -> Outcome:
+    def _remote(self, task: Task, turn: Turn) -> Outcome:
         """Fetch the photo, colour it here, and send the result, if that was not done before."""
         if task.trouble:
-            return Outcome(task.photo, "failed", (), task.trouble, 0.0)
+            raise BadPhoto(task.trouble)
         if fsspec.url_to_fs(task.photo) == fsspec.url_to_fs(task.target):
             raise CannotWrite(f"{task.target} is the photo itself: choose another folder.")
         done = _Done(task, self.worker.wish)
@@ -198,6 +207,7 @@ class _Colourist:
             words = outcome.words.replace(str(photo), task.photo)
             if outcome.state != "done":
                 return outcome._replace(photo=task.photo, words=words)
+            turn.claim()
             done.note()
             _copy(str(target), task.target)
         return outcome._replace(photo=task.photo, results=(task.target,), words=words)

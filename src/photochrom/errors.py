@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 
 class PhotochromError(Exception):
     """Every error that photochrom raises on purpose. Its text is meant for the user."""
@@ -42,6 +44,10 @@ class DiskFull(CannotWrite):
     """There is no room for the result, nor for any other."""
 
 
+class TimeLimit(PhotochromError):
+    """One photo of many took longer than it was allowed to."""
+
+
 class Diverged(PhotochromError):
     """The training's loss is no longer a finite number."""
 
@@ -62,3 +68,41 @@ class MissingExtra(PhotochromError):
         super().__init__(
             f"This needs {package}, which is not installed: pip install 'photochrom[{extra}]'."
         )
+
+
+class PhotoWarning(UserWarning):
+    """What was left behind of a photo whose picture is whole, such as a damaged IPTC record."""
+
+
+def explain(error: Exception, name: str) -> str:
+    """Put what went wrong with one photo into one sentence, whatever it is.
+
+    Args:
+        error: ours, the system's, or one that nobody has foreseen.
+        name: of the photo.
+    """
+    if isinstance(error, PhotochromError):
+        return str(error) if name in str(error) else f"{name}: {error}"
+    if isinstance(error, MemoryError):
+        return f"{name} needs more memory than there is: make it smaller first."
+    if isinstance(error, OSError) and error.errno:
+        file = f" at {error.filename}" if error.filename not in (None, name) else ""
+        return f"{name} cannot be coloured ({error.strerror}{file}): check names and permissions."
+    return (
+        f"{name}: this went wrong inside photochrom ({kind_and_place(error)}): "
+        "please report it with the photo."
+    )
+
+
+def kind_and_place(error: BaseException) -> str:
+    """Name an error's type and the innermost place of ours: "IndexError in xmp.parse, line 12"."""
+    module = function = ""
+    line = 0
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        found = str(frame.f_globals.get("__name__", ""))
+        if found.partition(".")[0] == __package__:
+            module, function, line = found, frame.f_code.co_qualname, number
+    kind = type(error).__name__
+    if not module:
+        return kind
+    return f"{kind} in {module.removeprefix(f'{__package__}.')}.{function}, line {line}"

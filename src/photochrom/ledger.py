@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from photochrom import atomic
-from photochrom.errors import BadPhoto
+from photochrom.errors import BadPhoto, CannotWrite
 
 try:
     import fcntl
@@ -32,6 +32,10 @@ except ImportError:  # pragma: no cover - Windows, where age has to tell what is
     fcntl = None  # type: ignore[assignment]
 
 FOLDER = ".photochrom"
+_ALWAYS = ("target", "wish", "photo", "results", "passed")
+"""What every line of a ledger tells."""
+_PATIENCE = 0.5
+"""Seconds to wait for a thread that is just writing to a disk which hangs."""
 _ABANDONED = 86_400
 """Seconds after which an unfinished file counts as left behind, where locks cannot tell."""
 
@@ -77,6 +81,10 @@ class Entry:
     results: tuple[Seen, ...] = ()
     passed: str = ""
     """Why it has no results, where that is as it should be."""
+    failed: str = ""
+    """Why it has none, where that is not; it is tried again."""
+    error: str = ""
+    """Of what kind the failure was, and where it arose."""
 
     @classmethod
     def from_json(cls, line: str) -> Entry:
@@ -122,11 +130,15 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the ledger's file, and of one that was never written to."""
-        if self.folder is not None:
+        if self.folder is None or not self._lock.acquire(timeout=_PATIENCE):
+            return
+        try:
             empty = not self._file.tell()
             self._file.close()
             if empty:
                 Path(self._file.name).unlink(missing_ok=True)
+        finally:
+            self._lock.release()
 
     def find(self, photo: Path, targets: Sequence[Path], wish: str) -> Entry | None:
         """What came of this content on this wish, if its results are there, unchanged.
@@ -141,6 +153,7 @@ class Ledger:
         for entry in sorted(entries, key=lambda entry: -len(entry.results)):
             if (
                 entry.wish == wish
+                and not entry.failed
                 and [seen.name for seen in entry.results] == paths[: len(entry.results)]
                 and all(seen.still(self.folder / seen.name) for seen in entry.results)
                 and entry.photo.still(photo)
@@ -206,10 +219,23 @@ class Ledger:
         if self.folder is not None and photo is not None:
             self._write(Entry(self._relative(target), wish, photo, passed=reason))
 
+    def fail(self, photo: Path, target: Path, wish: str, reason: str, error: str) -> None:
+        """Note what went wrong with a photo, which is tried again all the same.
+
+        Raises:
+            CannotWrite: the ledger does not take it.
+        """
+        if self.folder is not None:
+            named = Seen(str(photo), 0, 0, "")  # perhaps it cannot even be looked at
+            self._write(Entry(self._relative(target), wish, named, failed=reason, error=error))
+
     def _write(self, entry: Entry) -> None:
         assert self.folder is not None
-        line = (json.dumps(asdict(entry)) + "\n").encode()  # ASCII, whatever the names
+        told = {name: value for name, value in asdict(entry).items() if value or name in _ALWAYS}
+        line = (json.dumps(told) + "\n").encode()  # ASCII, whatever the names
         with self._lock:
+            if self._file.closed:
+                raise CannotWrite(f"The work in {self.folder} has ended: start it again.")
             start = self._file.seek(0, os.SEEK_END)
             try:
                 if self._file.write(line) < len(line):  # which is how a disk says that it gets full

@@ -5,23 +5,35 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import KW_ONLY, asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import cv2
 
-from photochrom import batch, tone
+from photochrom import batch, sidecar, tone
+from photochrom import encode as encoders
 from photochrom import hints as hint_files
 from photochrom import photo as photographs
 from photochrom.batch import Job
 from photochrom.colorizer import SAMPLES, Colorizer
-from photochrom.errors import BadOption, BadPhoto, CannotWrite, DiskFull, PhotochromError
+from photochrom.encode import Encoding
+from photochrom.errors import (
+    BadOption,
+    BadPhoto,
+    CannotWrite,
+    DiskFull,
+    PhotochromError,
+    explain,
+    kind_and_place,
+)
 from photochrom.hints import Hint
-from photochrom.ledger import Ledger, Seen
+from photochrom.ledger import Ledger
 from photochrom.photo import Photo
 
 Seal = Callable[[Path], None]
@@ -33,6 +45,7 @@ class Order:
     """What was asked for, the same for all photos; the options of ``photochrom colorize``."""
 
     model: str | None = None
+    _: KW_ONLY
     size: int | None = None
     strength: float = 1.0
     vivid: float | None = None
@@ -45,6 +58,17 @@ class Order:
     mark: bool = True
     device: str = "auto"
     force: bool = False
+    encoding: Encoding = encoders.DEFAULT
+    keep_times: bool = False
+    """Results get the times of their photos."""
+    damaged: bool = False
+    """Colour what can be read of broken files."""
+    timeout: float = 0.0
+    """Seconds for each photo; 0 for as many as it takes."""
+
+
+_NOT_WISHED = ("force", "device", "keep_times", "damaged", "timeout")
+"""Of an order: what does not decide how a photo that is coloured will look."""
 
 
 class Outcome(NamedTuple):
@@ -57,6 +81,82 @@ class Outcome(NamedTuple):
     words: str
     """What is to be said of it: why there is no result, or what it lacks."""
     seconds: float
+    error: str = ""
+    """Of what kind a failure was, and where it arose."""
+    trace: str = ""
+    """The way there, for whoever mends it."""
+
+
+def failure(photo: str, error: Exception, seconds: float) -> Outcome:
+    """Tell what went wrong with a photo."""
+    trace = "".join(traceback.format_exception(error, limit=-_FRAMES))
+    words = explain(error, photo)
+    return Outcome(photo, "failed", (), words, seconds, kind_and_place(error), trace)
+
+
+_FRAMES = 40
+"""Of a trace that are kept: the innermost."""
+
+
+class GivenUp(PhotochromError):
+    """The photo's turn was over before its result got its name."""
+
+
+class Turn:
+    """A photo's turn. It can be given up by another thread until its last result gets its name."""
+
+    def __init__(self) -> None:
+        self.over = False
+        self._naming = threading.Lock()
+        self._claimed = False
+
+    def claim(self) -> None:
+        """Be given up no more; before a result gets its name.
+
+        Raises:
+            GivenUp: the turn is over.
+        """
+        with self._naming:
+            if self.over:
+                raise GivenUp("This photo was given up.")
+            self._claimed = True
+
+    def release(self) -> None:
+        """May be given up again."""
+        with self._naming:
+            self._claimed = False
+
+    def give_up(self) -> bool:
+        """End the turn, unless a result just gets its name; whether it has ended."""
+        with self._naming:
+            self.over = self.over or not self._claimed
+            return self.over
+
+
+class Remarks:
+    """What is to be said of a photo: sentences, and notes of what was left behind.
+
+    Args:
+        name: of the photo.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sentences: list[str] = []
+        self._notes: dict[str, None] = {}
+
+    def note(self, *notes: str) -> None:
+        """Remember some, each once."""
+        self._notes |= dict.fromkeys(note.rstrip(".") for note in notes)
+
+    def read(self, page: Photo) -> Photo:
+        """Remember the notes of a page, which is handed on."""
+        self.note(*page.notes)
+        return page
+
+    def __str__(self) -> str:
+        notes = [f"{self.name}: {'; '.join(self._notes)}."] if self._notes else []
+        return " ".join([*self.sentences, *notes])
 
 
 class InColour(PhotochromError):
@@ -89,117 +189,170 @@ class Worker:
     def wish(self) -> str:
         """A digest of all that decides what a photo becomes, apart from the photo."""
         told = asdict(self.order) | {"model": self.colorizer.model.path}
-        for name in ("force", "device"):
+        for name in _NOT_WISHED:
             del told[name]
+        if self.order.encoding == encoders.DEFAULT:  # as ledgers of before it could be chosen
+            del told["encoding"]
         for name in ("model", "hints", "reference"):
             if told[name] is not None:  # what is in the file counts, and not what it is called
                 told[name] = hashlib.sha256(told[name].read_bytes()).hexdigest()
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
-    def __call__(self, job: Job, ledger: Ledger) -> Outcome:
+    def __call__(self, job: Job, ledger: Ledger, turn: Turn | None = None) -> Outcome:
         """Colour a photo, unless the ledger knows that this was done.
 
+        This is the guard around each of many: whatever goes wrong costs this photo alone.
+
         Raises:
-            BadOption: the order does not go with the model. DiskFull: there is no room.
+            BadOption: the order does not go with the model. DiskFull: there is no room. Both would
+                be so for each. GivenUp: the turn was over.
         """
         start = time.perf_counter()
-        state, results, words = self._outcome(job, ledger)
+        try:
+            state, results, words = self._outcome(job, ledger, turn or Turn())
+        except (BadOption, DiskFull, GivenUp):
+            raise
+        except Exception as error:  # a photo may provoke anything
+            return self.fail(job, ledger, error, time.perf_counter() - start)
         names = tuple(map(str, results))
         return Outcome(str(job.photo), state, names, words, time.perf_counter() - start)
 
-    def _outcome(self, job: Job, ledger: Ledger) -> tuple[State, list[Path], str]:
+    def fail(self, job: Job, ledger: Ledger, error: Exception, seconds: float) -> Outcome:
+        """Tell what went wrong with a photo, and note it.
+
+        Raises:
+            DiskFull: there is no room for the note.
+        """
+        outcome = failure(str(job.photo), error, seconds)
+        try:
+            if ledger.folder:
+                ledger.fail(job.photo, job.target, self.wish, outcome.words, outcome.error)
+        except DiskFull:
+            raise
+        except Exception:  # perhaps the very same trouble, which the outcome tells
+            return outcome
+        return outcome
+
+    def _outcome(self, job: Job, ledger: Ledger, turn: Turn) -> tuple[State, list[Path], str]:
         if job.trouble:
-            return "failed", [], job.trouble
+            raise BadPhoto(job.trouble)
         targets = batch.numbered(job.target, self.order.samples)
         wish = self.wish if ledger.folder else ""
-        seen: Seen | None = None
+        entry = ledger.find(job.photo, targets, wish)
+        if entry and entry.passed:
+            return "passed", [], entry.passed
+        begun = len(entry.results) if entry else 0
+        if begun == len(targets):
+            return "skipped", targets, ""
+        seen = ledger.look(job.photo)
+        seal = ledger.seal(seen, targets, wish)
         try:
-            entry = ledger.find(job.photo, targets, wish)
-            if entry and entry.passed:
-                return "passed", [], entry.passed
-            begun = len(entry.results) if entry else 0
-            if begun == len(targets):
-                return "skipped", targets, ""
-            seen = ledger.look(job.photo)
-            seal = ledger.seal(seen, targets, wish)
-            try:
-                words = self._colour(job.photo, targets, ledger, seal, begun)
-            except CannotWrite:
-                ledger.refresh()  # another process may have been faster
-                entry = ledger.find(job.photo, targets, wish)
-                if entry is None or len(entry.results) <= begun:
-                    raise
-                return self._outcome(job, ledger)
-            return "done", targets, words
+            words = self._colour(job, targets, ledger, seal, begun, turn)
         except InColour as error:
             ledger.pass_over(seen, targets[0], wish, str(error))
             return "passed", [], str(error)
-        except (BadOption, DiskFull):
-            raise
-        except PhotochromError as error:
-            named = str(job.photo) in str(error)
-            return "failed", [], str(error) if named else f"{job.photo}: {error}"
-        except MemoryError:
-            reason = f"{job.photo} needs more memory than there is: make it smaller first."
-            return "failed", [], reason
-        except (OSError, RecursionError) as error:  # such as a name too long with .color in it
-            reason = str(getattr(error, "strerror", None) or error)
-            tried = f"{job.photo} cannot be coloured to {job.target} ({reason})"
-            return "failed", [], f"{tried}: check names and permissions."
+        except CannotWrite:
+            ledger.refresh()  # another process may have been faster
+            entry = ledger.find(job.photo, targets, wish)
+            if entry is None or len(entry.results) <= begun:
+                raise
+            return self._outcome(job, ledger, turn)
+        return "done", targets, words
 
     def _colour(
-        self, photo: Path, targets: list[Path], ledger: Ledger, seal: Seal, begun: int
+        self, job: Job, targets: list[Path], ledger: Ledger, seal: Seal, begun: int, turn: Turn
     ) -> str:
         """Colour one photo; answers what is to be said of it.
 
         Args:
-            photo: the file.
+            job: the photo.
             targets: what to write.
             ledger: of their folder.
             seal: told of each.
             begun: how many of them were written before the process was stopped.
+            turn: the photo's.
         """
-        order = self.order
+        order, photo = self.order, job.photo
         replace = targets if order.force else targets[:begun]
         batch.make_room(targets[0])
         for target in targets:  # before the work, not after it
             for source in (photo, order.reference):
-                photographs.check_target(target, source, force=target in replace)
-        pages = photographs.pages(photo)
+                kind = photographs.check_target(target, source, force=target in replace)
+        remarks = Remarks(str(photo))
+        if _is_instead(photo, job.target):
+            remarks.note(_instead(photo.suffix[1:].upper()))
+        pages = self._pages(photo)
         first = next(pages)
         self._check(first, photo, str(photo))
 
-        def write(coloured: Photo | Iterator[Photo], target: Path) -> None:
-            force, part = target in replace, ledger.part(target)
-            photographs.write(coloured, target, force=force, part=part, seal=seal)
+        def write(coloured: Iterable[Photo], target: Path) -> None:
+            force = target in replace
+
+            def name(part: Path) -> None:
+                turn.claim()
+                if not order.strip:
+                    remarks.note(*sidecar.copy(photo, target, force=force))
+                seal(part)
+
+            try:
+                photographs.write(
+                    map(remarks.read, coloured),
+                    target,
+                    force=force,
+                    part=ledger.part(target),
+                    seal=name,
+                    encoding=order.encoding,
+                    keep_times=order.keep_times,
+                )
+            except BaseException:
+                turn.release()
+                raise
+            if target != targets[-1]:
+                turn.release()
 
         if first.paged:
-            write(map(self._page, itertools.chain([first], pages)), targets[0])
-            return ""
-        given, words = self._hints(first, str(photo))
+            write((self._page(page, kind) for page in itertools.chain([first], pages)), targets[0])
+            return str(remarks)
+        given = self._hints(first, str(photo), remarks)
         versions = [given]
         if order.samples is not None:
             versions = self.colorizer.versions(
                 first, order.samples, order.seed, hints=given, size=order.size
             )
         for target, version in zip(targets, versions, strict=True):
-            write(self._render(first, version), target)
-        return words
+            write([self._render(first, version, kind)], target)
+        return str(remarks)
 
-    def stream(self, source: Path | bytes) -> tuple[Iterator[Photo], str]:
-        """The pages of a photo coloured, and what is to be said of it.
+    def stream(
+        self, source: Path | bytes, kind: str | None = None
+    ) -> tuple[Iterator[Photo], Remarks]:
+        """The pages of a photo coloured, and what is to be said of it when all are taken.
+
+        Args:
+            source: the photo.
+            kind: Pillow's name of the format that is to be written; by default the photo's own,
+                or PNG where that cannot be.
 
         Raises:
             PhotochromError: it cannot be coloured, or is in colour already.
         """
         name = "The photo" if isinstance(source, bytes) else str(source)
-        pages = photographs.pages(source)
+        remarks = Remarks(name)
+        pages = self._pages(source)
         first = next(pages)
         self._check(first, source, name)
+        if kind is None:
+            kind = first.format if first.format in encoders.writable() else "PNG"
+            if first.format not in (None, kind):
+                remarks.note(_instead(str(first.format)))
         if first.paged:
-            return map(self._page, itertools.chain([first], pages)), ""
-        hints, words = self._hints(first, name)
-        return iter([self._render(first, hints)]), words
+            every = itertools.chain([first], pages)
+            return (remarks.read(self._page(page, kind)) for page in every), remarks
+        done = self._render(first, self._hints(first, name, remarks), kind)
+        return iter([remarks.read(done)]), remarks
+
+    def _pages(self, source: Path | bytes) -> Iterator[Photo]:
+        return photographs.pages(source, **({"damaged": True} if self.order.damaged else {}))
 
     def _check(self, first: Photo, source: Path | bytes, name: str) -> None:
         """Whether the photo of which this is the first page is to be coloured."""
@@ -208,24 +361,25 @@ class Worker:
                 f"{name} has {first.pictures} pages, but hints and samples are for one: split it."
             )
         if not self.order.recolor and tone.of(first) == "colour":
-            rest = photographs.pages(source) if first.paged else iter(())
+            rest = self._pages(source) if first.paged else iter(())
             if all(tone.of(page) == "colour" for page in rest):
                 raise InColour(
                     f"{name} is in colour already, so it was passed over: see --recolor."
                 )
 
-    def _page(self, page: Photo) -> Photo:
+    def _page(self, page: Photo, kind: str) -> Photo:
         """One of several pages, coloured unless it is in colour already."""
         if not self.order.recolor and tone.of(page) == "colour":
-            return page
-        return self._render(page, self._hints(page, "")[0])
+            return photographs.fitted(page, kind)
+        return self._render(page, self._hints(page, "", Remarks("")), kind)
 
-    def _hints(self, page: Photo, name: str) -> tuple[tuple[Hint, ...], str]:
-        """What is given and what is borrowed from the reference, and a word on what is lacking."""
+    def _hints(self, page: Photo, name: str, remarks: Remarks) -> tuple[Hint, ...]:
+        """What is given and what is borrowed from the reference; what is lacking is remarked."""
         height, width = page.pixels.shape[:2]
-        words: list[str] = []
         if page.pictures > 1 and not page.paged:
-            words.append(f"{name} holds {page.pictures} pictures: only the first is coloured.")
+            remarks.sentences.append(
+                f"{name} holds {page.pictures} pictures: only the first is coloured."
+            )
         given: tuple[Hint, ...] = ()
         if self.order.hints is not None:
             given = hint_files.read(self.order.hints, (width, height))
@@ -234,14 +388,25 @@ class Worker:
             given += borrowed
             if not borrowed:
                 shown = f"{self.order.reference} shows nothing that {name} does"
-                words.append(f"{shown}: coloured without it.")
-        return given, " ".join(words)
+                remarks.sentences.append(f"{shown}: coloured without it.")
+        return given
 
-    def _render(self, page: Photo, hints: tuple[Hint, ...]) -> Photo:
-        """A page as it is to be written."""
+    def _render(self, page: Photo, hints: tuple[Hint, ...], kind: str) -> Photo:
+        """A page as it is to be written in a format."""
         order = self.order
         coloured = self.colorizer.render(
             page, hints=hints, size=order.size, strength=order.strength, vivid=order.vivid
         )
         marked = order.mark and order.strength > 0
-        return self.colorizer.finish(coloured, strip=order.strip, mark=marked)
+        done = self.colorizer.finish(coloured, strip=order.strip, mark=marked)
+        return photographs.fitted(done, kind)
+
+
+def _is_instead(photo: Path, target: Path) -> bool:
+    """Whether a result is PNG only because the photo's own format cannot be written."""
+    chosen = photographs.default_output(photo).name, photographs.writable(Path(photo.name)).name
+    return target.name in chosen and target.suffix != photo.suffix
+
+
+def _instead(kind: str) -> str:
+    return f"{kind} cannot be written, so the result is PNG"

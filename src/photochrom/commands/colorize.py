@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
+import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
+from photochrom.commands import pipe
 from photochrom.commands.shared import (
     Force,
     HintFile,
@@ -21,7 +23,6 @@ from photochrom.commands.shared import (
     Vivid,
     needs,
     pixels,
-    say,
 )
 from photochrom.commands.tally import Tally, check_report
 from photochrom.errors import BadData, BadOption
@@ -29,8 +30,6 @@ from photochrom.errors import BadData, BadOption
 if TYPE_CHECKING:
     from photochrom.batch import Job
     from photochrom.work import Order
-
-PIPE = "-"
 
 
 def colorize(
@@ -75,6 +74,25 @@ def colorize(
         str | None,
         tyro.conf.arg(metavar="[ADDRESS]", help="on a Ray cluster; default: a local one"),
     ] = None,
+    exclude: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="PATTERN...", help="leave out what is called so, as in '*-thumb.*'"),
+    ] = (),
+    timeout: Annotated[
+        float, tyro.conf.arg(help="seconds for each photo, else it has failed; 0 for no limit")
+    ] = 600,
+    keep_times: Annotated[bool, tyro.conf.arg(help="results get the photos' times")] = False,
+    quality_jpeg: Annotated[
+        int | None, tyro.conf.arg(help="1..100; default: 95, or the photo's own if that is higher")
+    ] = None,
+    compression: Annotated[
+        Literal["deflate", "lzw", "none"] | None,
+        tyro.conf.arg(help="of TIFF; default: deflate"),
+    ] = None,
+    damaged: Annotated[
+        bool, tyro.conf.arg(help="colour what can be read of broken files, too")
+    ] = False,
+    verbose: Annotated[bool, tyro.conf.arg(help="show where each failure arose")] = False,
 ) -> int:
     """Colour photographs.
 
@@ -83,75 +101,117 @@ def colorize(
     Of a folder, what is done already is skipped: start it again after whatever has stopped it.
     Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
+    from photochrom.encode import Encoding
     from photochrom.work import Order
 
     if jobs is not None and jobs < 1:
         raise BadOption(f"jobs is {jobs}: give 1 or more.")
+    if not timeout >= 0:
+        raise BadOption(f"timeout is {timeout:g}: give seconds, or 0 for no limit.")
+    if quality_jpeg is not None and not 1 <= quality_jpeg <= 100:
+        raise BadOption(f"quality-jpeg is {quality_jpeg}: give a number from 1 to 100.")
     order = Order(
-        *(
-            model,
-            pixels(size),
-            strength,
-            vivid,
-            hints,
-            reference,
-            samples,
-            seed,
-            recolor,
-            strip,
-            mark,
-        ),
+        model=model,
+        size=pixels(size),
+        strength=strength,
+        vivid=vivid,
+        hints=hints,
+        reference=reference,
+        samples=samples,
+        seed=seed,
+        recolor=recolor,
+        strip=strip,
+        mark=mark,
         device=device,
         force=force,
+        encoding=Encoding(quality_jpeg, compression),
+        keep_times=keep_times,
+        damaged=damaged,
+        timeout=timeout,
     )
-    if PIPE in photos or out == PIPE:
+    if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
         if watch or ray or report or samples is not None:
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
-        return _pipe(photos, out, order)
+        return pipe.colour(photos, out or pipe.NAME, order, verbose=verbose)
     if watch and (ray or hints):
         raise BadOption("--watch is for this machine and any photo: leave out --ray and --hints.")
+    _check_out(photos, out)
     if report is not None:
         check_report(report, force=force)
-    tally = Tally(report)
+    tally = Tally(report, verbose=verbose)
     try:
         if ray is not None:
+            if exclude:
+                raise BadOption("--exclude is for this machine: leave out --ray, or --exclude.")
             with needs("ray"):
                 from photochrom import cluster
             todo = cluster.listing(photos, out)
             _check_hints(hints, len(todo))
             tally.follow(cluster.run(todo, order, ray, jobs), len(todo))
         else:
-            _here(
-                _local(photos), None if out is None else _local([out])[0], order, jobs, watch, tally
-            )
+            folder = None if out is None else _local([out])[0]
+            found = partial(_found, _local(photos), folder, exclude)
+            _here(_local(photos), found, order, jobs, tally, watch=watch)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(tally.interrupted()) from None
     finally:
         tally.save()
     return tally.sum_up(quiet=len(photos) == 1 and tally.total == 1)
 
 
+def _found(photos: list[Path], out: Path | None, exclude: tuple[str, ...]) -> list[Job]:
+    """What there is to do now."""
+    from photochrom import batch
+
+    return batch.jobs(photos, out, *((exclude,) if exclude else ()))
+
+
 def _here(
     photos: list[Path],
-    out: Path | None,
+    found: Callable[[], list[Job]],
     order: Order,
     at_once: int | None,
-    watch: bool,
     tally: Tally,
+    *,
+    watch: bool,
 ) -> None:
     """On this machine."""
-    from photochrom import batch, pool
+    from photochrom import pool
     from photochrom.work import Worker
 
     if watch:
         if not all(photo.is_dir() for photo in photos):
             raise BadOption("--watch takes folders: name the one in which photos arrive.")
-        with contextlib.suppress(KeyboardInterrupt):  # which is how a watch ends
-            tally.follow(pool.run(_arrivals(photos, out), Worker(order), 1), None)
+        with suppress(KeyboardInterrupt):  # which is how a watch ends
+            arrivals = pool.run(_arrivals(found), Worker(order), 1, order.timeout)
+            with closing(arrivals) as outcomes:
+                tally.follow(outcomes, None)
         return
-    todo = batch.jobs(photos, out)
+    todo = found()
     _check_hints(order.hints, len(todo))
     at_once = min(at_once or pool.cores(), len(todo))
     worker = Worker(order, max(1, pool.cores() // at_once))
-    tally.follow(pool.run(todo, worker, at_once), len(todo))
+    with closing(pool.run(todo, worker, at_once, order.timeout)) as outcomes:
+        tally.follow(outcomes, len(todo))
+
+
+def _check_out(photos: Sequence[str], out: str | None) -> None:
+    """Refuse a name for one result that is no picture's, rather than make a folder of it.
+
+    Raises:
+        BadOption: it is such a name.
+    """
+    from photochrom.photo import SUFFIXES
+
+    if out is None or "://" in out or out.endswith(("/", os.sep)) or len(photos) != 1:
+        return
+    path = Path(out)
+    is_folder = path.is_dir() or Path(photos[0]).is_dir()
+    if path.suffix and not is_folder and path.suffix.lower() not in SUFFIXES:
+        raise BadOption(
+            f"-o {out} is no name of a picture: end it in .jpg, .png, .tif or .webp, "
+            "or in / to make a folder of that name."
+        )
 
 
 def _check_hints(hints: Path | None, photos: int) -> None:
@@ -166,18 +226,16 @@ def _local(names: Iterable[str]) -> list[Path]:
     return list(map(Path, names))
 
 
-def _arrivals(photos: list[Path], out: Path | None) -> Iterator[Job]:
+def _arrivals(found: Callable[[], list[Job]]) -> Iterator[Job]:
     """Photos that lie still: each as soon as it was the same in two looks, and again if it changes.
 
     Never ends.
     """
-    from photochrom import batch
-
     last: dict[Path, tuple[int, int]] = {}
     taken: dict[Path, tuple[int, int]] = {}
     while True:
         try:
-            todo = batch.jobs(photos, out)
+            todo = found()
         except BadData:  # nothing yet
             todo = []
         looks = {}
@@ -192,31 +250,3 @@ def _arrivals(photos: list[Path], out: Path | None) -> Iterator[Job]:
                 yield job
         last = looks
         time.sleep(1)
-
-
-def _pipe(photos: tuple[str, ...], out: str | None, order: Order) -> int:
-    """One photo, from the standard input or to the standard output."""
-    from photochrom import batch
-    from photochrom import photo as photographs
-    from photochrom.work import Worker
-
-    if len(photos) != 1:
-        raise BadOption("A pipe takes one photo: name one, or a folder to write to.")
-    if sys.stdin is None or sys.stdout is None:
-        raise BadOption("A pipe has two ends, and one of them is closed: open it, or name files.")
-    to_pipe = out in (None, PIPE)
-    if to_pipe and sys.stdout.isatty():
-        raise BadOption("A photo on the terminal would be noise: send it to a file or a program.")
-    source = sys.stdin.buffer.read() if photos[0] == PIPE else Path(photos[0])
-    if not to_pipe:
-        batch.make_room(Path(out or ""))
-        photographs.check_target(Path(out or ""), None, force=order.force)
-    done, words = Worker(order).stream(source)
-    if words:
-        say(words)
-    if to_pipe:
-        sys.stdout.buffer.write(photographs.encode(done))
-        sys.stdout.buffer.flush()
-    else:
-        print(photographs.write(done, out or "", force=order.force))  # noqa: T201
-    return 0

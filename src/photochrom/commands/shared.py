@@ -45,6 +45,11 @@ def say(sentence: str) -> None:
     print(f"photochrom: {sentence}", file=sys.stderr)  # noqa: T201
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def console() -> Console:
     """Where progress is shown."""
     return Console(stderr=True)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from photochrom.commands.shared import console, say
+from photochrom.commands.shared import console, counted, say
 from photochrom.errors import BadOption, CannotWrite, DiskFull
 
 if TYPE_CHECKING:
     from photochrom.work import Outcome
 
-_COLUMNS = ("photo", "state", "results", "seconds", "words")
+_FORMER = ("photo", "state", "results", "seconds", "words")
+_COLUMNS = (*_FORMER, "error", "trace")
 
 
 def check_report(report: Path, *, force: bool) -> None:
@@ -39,16 +40,22 @@ def check_report(report: Path, *, force: bool) -> None:
 def _is_report(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().strip() == ",".join(_COLUMNS)
+            return file.readline().strip() in (",".join(_COLUMNS), ",".join(_FORMER))
     except OSError:
         return False
 
 
 class Tally:
-    """What came of the photos, told to the user while it comes and at the end."""
+    """What came of the photos, told to the user while it comes and at the end.
 
-    def __init__(self, report: Path | None) -> None:
-        self.report = report
+    Args:
+        report: where to write it as a table.
+        verbose: show where failures arose.
+    """
+
+    def __init__(self, report: Path | None, *, verbose: bool = False) -> None:
+        self.report, self.verbose = report, verbose
+        self.expected: int | None = None
         self.outcomes: list[Outcome] = []
         self.counts: Counter[str] = Counter()
         self.full = ""
@@ -60,6 +67,7 @@ class Tally:
 
     def follow(self, outcomes: Iterable[Outcome], expected: int | None) -> None:
         """Tell what comes, until it ends."""
+        self.expected = expected
         columns = (
             TextColumn("colouring"),
             BarColumn(),
@@ -103,8 +111,10 @@ class Tally:
         def table(file: TextIO) -> None:
             rows = csv.writer(file)
             rows.writerow(_COLUMNS)
-            for photo, state, results, words, seconds in self.outcomes:
-                rows.writerow((photo, state, "\n".join(results), f"{seconds:.3f}", words))
+            for told in self.outcomes:
+                results, seconds = "\n".join(told.results), f"{told.seconds:.3f}"
+                first = (told.photo, told.state, results, seconds, told.words)
+                rows.writerow((*first, told.error, told.trace))
 
         def make(part: Path) -> None:
             with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -117,17 +127,31 @@ class Tally:
         for outcome in sorted(self.outcomes, key=lambda outcome: outcome.state == "failed"):
             if outcome.words:
                 say(outcome.words)
+            if outcome.trace and self.verbose:
+                say(f"{outcome.error}\n{outcome.trace.rstrip()}")
         if not quiet:
-            for state, words in _WORDS.items():
-                if self.counts[state]:
-                    say(f"{self.counts[state]} of {self.total} photos {words}.")
+            for state, (one, more) in _WORDS.items():
+                if count := self.counts[state]:
+                    words = one if count == 1 else more
+                    say(f"{count} of {counted(self.total, 'photo')} {words}.")
         if self.full:
             say(self.full)
         return 1 if self.counts["failed"] or self.full else 0
 
 
+    def interrupted(self) -> str:
+        """What is to be said when it was interrupted."""
+        if self.expected is None:
+            return ""
+        done = self.total - self.counts["failed"]
+        verb = "is" if done == 1 else "are"
+        failed = f", {self.counts['failed']} failed" if self.counts["failed"] else ""
+        of = counted(self.expected, "photo")
+        return f"Interrupted: {done} of {of} {verb} done{failed}; the same command goes on."
+
+
 _WORDS = {
-    "skipped": "were done before",
-    "passed": "were in colour already",
-    "failed": "failed",
+    "skipped": ("was done before", "were done before"),
+    "passed": ("was in colour already", "were in colour already"),
+    "failed": ("failed", "failed"),
 }

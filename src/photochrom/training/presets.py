@@ -74,33 +74,33 @@ class Experiment:
 
     def __post_init__(self) -> None:
         limits = {
-            "size": self.size >= 32,
-            "smallest": self.smallest == 0 or 32 <= self.smallest <= self.size,
-            "side": self.side >= 32,
-            "zoom": 0 < self.zoom <= 1,
-            "batch": self.batch >= 1,
-            "epochs": self.epochs > 0,
-            "lr": self.lr > 0,
-            "weight_decay": self.weight_decay >= 0,
-            "warmup": self.warmup >= 0,
-            "encoder_rate": self.encoder_rate > 0,
-            "alpha": 0 <= self.alpha <= 1,
-            "rebalance": 0 <= self.rebalance <= 1,
-            "hints": 0 <= self.hints <= 1,
-            "degraded": 0 <= self.degraded <= 1,
-            "ema": 0 <= self.ema < 1,
-            "validation": 0 < self.validation < 1,
-            "validate_on": self.validate_on >= 1,
-            "seed": self.seed >= 0,
+            "size": (self.size >= 32, "32 or more"),
+            "smallest": (
+                self.smallest == 0 or 32 <= self.smallest <= self.size,
+                f"0, or a number from 32 to --size ({self.size})",
+            ),
+            "side": (self.side >= 32, "32 or more"),
+            "zoom": (0 < self.zoom <= 1, "a number above 0, up to 1"),
+            "batch": (self.batch >= 1, "1 or more"),
+            "epochs": (self.epochs > 0, "a number above 0"),
+            "lr": (self.lr > 0, "a number above 0"),
+            "weight_decay": (self.weight_decay >= 0, "0 or more"),
+            "warmup": (self.warmup >= 0, "0 or more"),
+            "encoder_rate": (self.encoder_rate > 0, "a number above 0"),
+            "alpha": (0 <= self.alpha <= 1, "a number from 0 to 1"),
+            "rebalance": (0 <= self.rebalance <= 1, "a number from 0 to 1"),
+            "hints": (0 <= self.hints <= 1, "a number from 0 to 1"),
+            "degraded": (0 <= self.degraded <= 1, "a number from 0 to 1"),
+            "ema": (0 <= self.ema < 1, "0, or a number below 1"),
+            "validation": (0 < self.validation < 1, "a number between 0 and 1"),
+            "validate_on": (self.validate_on >= 1, "1 or more"),
+            "seed": (self.seed >= 0, "0 or more"),
         }
         try:
             re.compile(self.freeze)
         except re.error as error:
             raise BadOption(f"--freeze {self.freeze} is no regular expression: {error}.") from error
-        for name, holds in limits.items():
-            if not holds:
-                value = getattr(self, name)
-                raise BadOption(f"--{name.replace('_', '-')} {value} is out of range.")
+        _refuse(self, limits)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Experiment:
@@ -150,12 +150,20 @@ class Session:
     """No progress on the terminal."""
 
     def __post_init__(self) -> None:
-        if self.save_every < 0:
-            raise BadOption(f"--save-every {self.save_every} is out of range.")
-        for name in ("minutes", "accumulate", "validate_every", "report_every", "readers"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise BadOption(f"--{name.replace('_', '-')} {value} is out of range.")
+        limits = {"save_every": (self.save_every >= 0, "0 or more")}
+        if self.minutes is not None:
+            limits["minutes"] = self.minutes > 0, "a number above 0"
+        for name in ("accumulate", "validate_every", "report_every", "readers"):
+            limits[name] = getattr(self, name) >= 1, "1 or more"
+        _refuse(self, limits)
+
+
+def _refuse(given: object, limits: dict[str, tuple[bool, str]]) -> None:
+    """Raise BadOption for the first value that does not keep its limit, which it is told."""
+    for name, (holds, words) in limits.items():
+        if not holds:
+            flag = f"--{name.replace('_', '-')}"
+            raise BadOption(f"{flag} {getattr(given, name)} is out of range: give {words}.")
 
 
 # The four rows of the study (Adam, 1e-4), and the flagship.

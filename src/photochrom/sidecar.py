@@ -1,0 +1,70 @@
+"""XMP sidecars: what other programs wrote about a photo, in a file of its own beside it."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from functools import partial
+from pathlib import Path
+
+from photochrom import atomic
+from photochrom.errors import CannotWrite, DiskFull
+from photochrom.photo import SUFFIXES
+
+_RAW = frozenset(
+    f".{kind}"
+    for kind in (
+        *("3fr", "arw", "cr2", "cr3", "dng", "erf", "fff", "iiq", "jxl", "nef", "nrw", "orf"),
+        *("pef", "psd", "raf", "raw", "rw2", "srw", "x3f"),
+    )
+)
+"""Of photos, too, to which a sidecar of their stem may belong."""
+
+
+def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
+    """Copy the sidecars of a photo beside its result, under the result's name.
+
+    ``a.jpg.xmp`` is always the photo's; ``a.xmp`` where no other photo is called ``a``.
+
+    Args:
+        photo: the photo.
+        target: its result.
+        force: replace sidecars that exist.
+
+    Returns:
+        What is to be said: which of them was not copied, and why.
+
+    Raises:
+        DiskFull: there is no room.
+    """
+    pairs = [(Path(f"{photo}.xmp"), Path(f"{target}.xmp"))]
+    if (lone := photo.with_suffix(".xmp")).is_file() and not _shared(photo):
+        pairs.append((lone, target.with_suffix(".xmp")))
+    said = []
+    for source, goal in pairs:
+        if not source.is_file():
+            continue
+        try:
+            if _same(source, goal):
+                continue
+            atomic.write(goal, partial(shutil.copyfile, source), force=force)
+        except DiskFull:
+            raise
+        except (OSError, CannotWrite) as error:
+            said.append(f"its sidecar was not copied ({str(error).rstrip('.')})")
+    return said
+
+
+def _same(source: Path, goal: Path) -> bool:
+    return goal.exists() and (source.samefile(goal) or filecmp.cmp(source, goal, shallow=False))
+
+
+def _shared(photo: Path) -> bool:
+    """Whether another photo in the folder has the same stem."""
+    return any(
+        other.stem == photo.stem
+        and other.name != photo.name
+        and other.suffix.lower() in SUFFIXES | _RAW
+        for other in map(Path, os.listdir(photo.parent))  # noqa: PTH208 - names are enough
+    )
