@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import photochrom
-from photochrom import color, colorizer, metadata, model, photo
+from photochrom import color, colorizer, model, photo
 from photochrom import hints as hint_files
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.hints import Hint
 from photochrom.photo import Photo
+from tags import dump, load
 
 MakeModel = Callable[..., Path]
 
@@ -558,10 +559,10 @@ def toy_pages(scene) -> bytes:
 
 def test_strip_and_mark(make_model, scene):
     colorizer = Colorizer(make_model())
-    source = photo.encode(Photo(scene, exif=metadata.dump({315: "Ansel"})), "JPEG")
+    source = photo.encode(Photo(scene, exif=dump({315: "Ansel"})), "JPEG")
 
     def tags(**options) -> dict:
-        return metadata.load(photo.read(colorizer.colorize(source, **options)).exif)
+        return load(photo.read(colorizer.colorize(source, **options)).exif)
 
     tool = f"photochrom {photochrom.__version__}"
     assert tags() == {315: "Ansel", 305: tool, 11: tool}

@@ -20,14 +20,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom import decode, heif, icc, metadata, photo, tiff
+from photochrom import decode, heif, icc, photo, tiff
 from photochrom.errors import BadPhoto, PhotochromError
 from photochrom.photo import Photo
+from tags import dump
 
 GREY = cv2.resize(np.float32([[10, 90], [120, 240]]), (48, 32)).astype(np.uint8)
 RGB = np.dstack([GREY, 255 - GREY, GREY // 2])
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 64), dtype=np.uint8)
-EXIF = metadata.dump({315: "Ansel", 34665: {36867: "1931:05:04 12:00:00"}})
+EXIF = dump({315: "Ansel", 34665: {36867: "1931:05:04 12:00:00"}})
 WHOLE = Photo(RGB, exif=EXIF, xmp=b"<x/>", iptc=b"\x1c\x02x\0\1a", dpi=(300, 300), profiled=True)
 
 
@@ -189,7 +190,7 @@ def test_memory_stays_bounded(tmp_path):
     album = tmp_path / "album.tif"
     page = np.tile(NOISE, (20, 20))  # 1.2 megapixels
     with album.open("w+b") as file:
-        tiff.write(file, ((page, {}) for _ in range(60)), big=False)
+        tiff.write(file, (tiff.Page(page) for _ in range(60)), big=False)
     code = (
         "import sys, resource\nfrom photochrom import photo, errors\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

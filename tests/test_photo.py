@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from photochrom import color, decode, deep, icc, photo, tiff
+from photochrom import color, decode, deep, icc, photo, png, tiff
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.photo import Photo
 
@@ -264,7 +264,7 @@ def test_orientation_is_applied_and_reset(orientation, channels, format, dtype):
     )
     assert (photo.to_array(read, dtype) == upright).all()
     written = open_bytes(photo.encode(read)).getexif()
-    assert ExifTags.Base.Orientation not in written
+    assert written.get(ExifTags.Base.Orientation, 1) == 1
     assert written[ExifTags.Base.Artist] == "Ansel"
     details = written.get_ifd(ExifTags.IFD.Exif)
     height, width = upright.shape[:2]
@@ -358,9 +358,9 @@ def test_profiles_are_applied(format, dtype, channels):  # noqa: A002
 def photo_with_profile(pixels: np.ndarray, format: str, data: bytes) -> bytes:  # noqa: A002
     if pixels.dtype == np.uint16 and pixels.ndim == 3:
         if format == "PNG":
-            return deep.encode(pixels, format, {"icc_profile": data})
+            return png.with_chunks(deep.png(pixels), [png.profile_chunk(data)])
         file = io.BytesIO()
-        tiff.write(file, [(pixels, tiff.tags(profile=data))], big=False)
+        tiff.write(file, [tiff.Page(pixels, profile=data)], big=False)
         return file.getvalue()
     return file_of(pixels, format, icc_profile=data)
 
@@ -490,7 +490,7 @@ def test_nothing_is_left_of_a_failure(tmp_path: Path, monkeypatch, breaks):
         photo.write(COLOUR, target, force=True)
     monkeypatch.undo()
     if breaks != "interrupt":
-        assert re.search("choose (.png or .tif|a folder that exists)|make room", str(caught.value))
+        assert re.search("choose (.png or .tif|another folder)|make room", str(caught.value))
     assert [path.name for path in tmp_path.iterdir()] == ["out.png"]
     assert target.read_text() == "before"
 
@@ -515,7 +515,7 @@ def test_default_output():
 
 
 def test_an_image_carries_the_metadata():
-    image = photo.to_image(Photo(GREY, exif=b"Exif\0\0", xmp=XMP, dpi=(72, 72), profiled=True))
+    image = photo.to_image(Photo(GREY, exif=b"II*\0", xmp=XMP, dpi=(72, 72), profiled=True))
     assert set(image.info) == {"exif", "xmp", "dpi", "icc_profile"}
     deep = photo.to_image(Photo(np.full((2, 2, 3), 65535, np.uint16)))
     assert np.asarray(deep).tolist() == np.full((2, 2, 3), 255).tolist()

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from photochrom import metadata, provenance, xmp
+from photochrom import provenance, xmp
 from photochrom.photo import Photo
+from tags import dump, load
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
@@ -137,7 +138,7 @@ def test_a_broken_packet_is_refused_and_kept(broken):
         note(broken)
     marked = provenance.marked(replace(PIXEL, xmp=broken), "photochrom 1", "toy 2")
     assert marked.xmp == broken
-    assert metadata.load(marked.exif)[11] == "photochrom 1"
+    assert load(marked.exif)[11] == "photochrom 1"
 
 
 def test_deep_and_long_packets_take_no_time():
@@ -150,10 +151,10 @@ def test_deep_and_long_packets_take_no_time():
 
 
 def test_the_scanner_keeps_its_name():
-    exif = metadata.dump({305: "ScanMaster 3"})
+    exif = dump({305: "ScanMaster 3"})
     marked = provenance.marked(replace(PIXEL, exif=exif), "photochrom 1", "toy 2")
-    assert metadata.load(marked.exif) == {305: "ScanMaster 3", 11: "photochrom 1"}
-    assert metadata.load(provenance.marked(PIXEL, "photochrom 1", "toy 2").exif) == {
+    assert load(marked.exif) == {305: "ScanMaster 3", 11: "photochrom 1"}
+    assert load(provenance.marked(PIXEL, "photochrom 1", "toy 2").exif) == {
         305: "photochrom 1",
         11: "photochrom 1",
     }

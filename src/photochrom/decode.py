@@ -48,6 +48,8 @@ class File:
     """Numbers of the pictures that are pages of their own, and no smaller copies or masks."""
     pictures: int = 1
     """Pages, or the pictures of an animation."""
+    stream: BinaryIO | None = None
+    """Of a TIFF: what its pages are read from."""
 
 
 @contextmanager
@@ -101,7 +103,7 @@ def _file(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes]) -> 
         if image.format == "TIFF":
             whole = [i for i, kind in enumerate(kinds) if not kind & (_REDUCED | _MASK)]
             pages = tuple(whole) or (0,)
-            return File(image, name, size, data, pages, len(pages))
+            return File(image, name, size, data, pages, len(pages), stream)
         if image.format == "JPEG2000":
             metadata.from_jp2(image, data())
     except UnidentifiedImageError as error:

@@ -5,11 +5,9 @@ TIFF is written by :mod:`photochrom.tiff`.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,9 +18,6 @@ Deep = npt.NDArray[np.uint16]
 
 FORMATS = ("PNG", "PPM", "TIFF")
 """Those that keep 16 bits."""
-
-_PNG_HEAD = 8 + 25  # signature and IHDR, after which metadata may come: PNG specification, 5.6
-_PNG_METADATA = (b"iCCP", b"eXIf", b"pHYs", b"iTXt", b"tEXt", b"zTXt")
 
 
 def reader(image: Image.Image) -> Callable[[bytes], Deep | None] | None:
@@ -84,32 +79,16 @@ def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep |
     return np.asarray(scaled.astype(np.uint16).reshape(height, width, 3))
 
 
-def encode(pixels: Deep, format: str, metadata: dict[str, Any]) -> bytes:  # noqa: A002
-    """Pixels as a file.
-
-    Args:
-        pixels: (H, W, 3) or, for PNG, (H, W, 4).
-        format: "PNG" or "PPM".
-        metadata: what Pillow's ``save`` would take for that format.
-    """
-    if format == "PPM":
-        height, width = pixels.shape[:2]
-        return b"P6\n%d %d\n65535\n" % (width, height) + pixels[..., :3].astype(">u2").tobytes()
-    carrier = io.BytesIO()  # Pillow writes the metadata around one pixel; it is moved from there
-    Image.new("RGB", (1, 1)).save(carrier, format, **metadata)
-    return _png(pixels, carrier)
+def ppm(pixels: Deep) -> bytes:
+    """Colour (H, W, 3) as a PPM; a fourth channel is left out."""
+    height, width = pixels.shape[:2]
+    return b"P6\n%d %d\n65535\n" % (width, height) + pixels[..., :3].astype(">u2").tobytes()
 
 
-def _png(pixels: Deep, carrier: io.BytesIO) -> bytes:
+def png(pixels: Deep) -> bytes:
+    """Colour (H, W, 3) or (H, W, 4) as a PNG, without metadata."""
     order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     done, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, order))
     if not done:
         raise OSError("the PNG encoder failed")
-    file = encoded.tobytes()
-    chunks, rest = [], carrier.getvalue()[_PNG_HEAD:]
-    while rest:
-        length = 12 + int.from_bytes(rest[:4], "big")
-        if rest[4:8] in _PNG_METADATA:
-            chunks.append(rest[:length])
-        rest = rest[length:]
-    return file[:_PNG_HEAD] + b"".join(chunks) + file[_PNG_HEAD:]
+    return encoded.tobytes()

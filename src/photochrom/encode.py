@@ -12,24 +12,27 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
-from photochrom import deep, heif, icc, jp2, jpeg, metadata, tiff
+from photochrom import deep, exif, heif, icc, jp2, jpeg, metadata, png, tiff, xmp
 from photochrom.errors import CannotWrite, PhotochromError
 
 if TYPE_CHECKING:
     from photochrom.photo import Photo
 
+_JPEG_QUALITY = 95
 _QUALITY: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": "4:4:4"},  # colour is what we add: keep all of it
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {"quality": 90},  # at 4:2:0, as devices show no other
     "WEBP": {"quality": 95, "exact": True},  # also where it is transparent
 }
 _OPAQUE = ("JPEG", "PPM", "BMP")
 """No alpha: BMP has one that few programs read, Pillow not among them."""
+_WITHOUT_IPTC = ("AVIF", "HEIF", "WEBP")
 _RESOLUTION_IN_EXIF = ("AVIF", "HEIF", "WEBP")
 """They have no other place for it."""
+_EXIF = b"Exif\0\0"
+_XMP_ROOM = jpeg.ROOM - len(jpeg.XMP)
 _BIG = 1 << 31
 """Bytes of pixels, by the first page, from which on a TIFF is a BigTIFF: half of what needs it."""
 
@@ -45,11 +48,6 @@ class Encoding:
 
 
 DEFAULT = Encoding()
-
-
-def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002
-    """The photo with only what a format can hold; what is left out is told in its notes."""
-    return photo
 
 
 @cache
@@ -76,9 +74,10 @@ def write(
     try:
         if format == "TIFF":
             big = first.pictures * first.pixels.nbytes >= _BIG
-            tiff.write(file, map(_page, itertools.chain([first], photos)), big=big)
+            pages = map(_page, itertools.chain([first], photos))
+            tiff.write(file, pages, big=big, compression=encoding.compression or "deflate")
             return
-        file.write(_encode(first, format))
+        file.write(_encode(fitted(first, format), format, encoding))
     except (PhotochromError, MemoryError):
         raise
     except Exception as error:  # encoders raise whatever the pixels provoke
@@ -91,27 +90,98 @@ def write(
         raise CannotWrite(f"{format} holds one page, and there are more: end the result in .tif.")
 
 
-def _page(photo: Photo) -> tuple[npt.NDArray[Any], metadata.Tags]:
-    profile = icc.srgb() if photo.profiled else None
-    return planes(photo), tiff.tags(photo.exif, photo.xmp, photo.iptc, profile, photo.dpi)
-
-
-def _encode(photo: Photo, format: str) -> bytes:  # noqa: A002
-    if format in _OPAQUE:
+def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002
+    """The photo with only what a format can hold; what is left out is told in its notes."""
+    notes = list(photo.notes)
+    if photo.alpha is not None and format in _OPAQUE:
         photo = replace(photo, alpha=None)
-    pixels, options = planes(photo), _options(photo, format)
-    if pixels.dtype == np.uint16 and format in deep.FORMATS and pixels.ndim == 3:
-        return deep.encode(pixels, format, options)
-    if format == "JPEG" and pixels.ndim == 3:
-        return jpeg.encode(shallow(pixels), options)
+        notes.append(f"its transparency was left out, as {format} has none")
+    if photo.iptc and format in _WITHOUT_IPTC:
+        photo = replace(photo, iptc=b"")
+        notes.append(f"its IPTC records were left out, as {format} has no place for them")
+    if format == "JPEG":
+        photo = _fitted_to_segments(photo, notes)
+    return replace(photo, notes=tuple(dict.fromkeys(notes)))
+
+
+def _fitted_to_segments(photo: Photo, notes: list[str]) -> Photo:
+    if len(photo.exif) + len(_EXIF) > jpeg.ROOM:
+        photo = replace(photo, exif=b"")
+        notes.append("its EXIF data were left out, as they are too long for JPEG")
+    try:
+        xmp.split(photo.xmp, _XMP_ROOM)
+    except xmp.Broken:
+        photo = replace(photo, xmp=b"")
+        notes.append("its XMP packet was left out, as it is too long for JPEG")
+    text = tuple(
+        (keyword, said)
+        for keyword, said in photo.text
+        if keyword != "Comment" or len(metadata.stored(said)) <= jpeg.ROOM
+    )
+    if len(text) < len(photo.text):
+        notes.append("a remark was left out, as it is too long for JPEG")
+    return replace(photo, text=text)
+
+
+def _page(photo: Photo) -> tiff.Page:
+    profile = icc.srgb() if photo.profiled else b""
+    return tiff.Page(planes(photo), photo.exif, photo.xmp, photo.iptc, profile, photo.dpi)
+
+
+def _encode(photo: Photo, format: str, encoding: Encoding) -> bytes:  # noqa: A002
+    pixels = planes(photo)
+    if format == "JPEG":
+        quality = encoding.quality or max(_JPEG_QUALITY, photo.quality or 0)
+        return jpeg.encode(shallow(pixels), quality, _jpeg_head(photo))
+    if format == "PNG":
+        return png.with_chunks(_png_of(pixels), _png_chunks(photo))
+    if format == "PPM" and pixels.dtype == np.uint16 and pixels.ndim == 3:
+        return deep.ppm(pixels)
     file = io.BytesIO()
-    is_deep_grey = pixels.dtype == np.uint16 and format in deep.FORMATS
+    is_deep_grey = pixels.dtype == np.uint16 and format == "PPM"
     image = Image.fromarray(pixels if is_deep_grey else shallow(pixels))
-    image.save(file, format, **options)
+    image.save(file, format, **_options(photo, format))
     if format == "JPEG2000":
         parts = {"exif": photo.exif, "iptc": photo.iptc, "xmp": photo.xmp}
         return jp2.with_metadata(file.getvalue(), parts, photo.dpi)
     return file.getvalue()
+
+
+def _jpeg_head(photo: Photo) -> bytes:
+    """The segments before the pixels."""
+    parts = [jpeg.jfif(photo.dpi)]
+    if photo.exif:
+        parts.append(jpeg.segment(0xE1, _EXIF + photo.exif))
+    parts.append(jpeg.xmp_segments(*xmp.split(photo.xmp, _XMP_ROOM)))
+    if photo.profiled:
+        parts.append(jpeg.profile_segments(icc.srgb()))
+    if photo.iptc:
+        parts.append(jpeg.resource_segments(metadata.photoshop(photo.iptc)))
+    remarks = [said for keyword, said in photo.text if keyword == "Comment"]
+    return b"".join(parts + [jpeg.segment(0xFE, metadata.stored(said)) for said in remarks])
+
+
+def _png_of(pixels: npt.NDArray[Any]) -> bytes:
+    if pixels.dtype == np.uint16 and pixels.ndim == 3:
+        return deep.png(pixels)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _png_chunks(photo: Photo) -> Iterator[png.Chunk]:
+    if photo.profiled:
+        yield png.profile_chunk(icc.srgb())
+    if photo.dpi:
+        yield png.resolution_chunk(photo.dpi)
+    if photo.exif:
+        yield b"eXIf", photo.exif
+    for keyword, said in photo.text:
+        yield png.text_chunk(keyword, metadata.shown(said))
+    if photo.xmp:
+        yield b"iTXt", png.XMP.encode() + bytes(5) + photo.xmp
+    if photo.iptc:
+        yield png.raw_profile("iptc", metadata.photoshop(photo.iptc))
 
 
 def planes(photo: Photo) -> npt.NDArray[Any]:
@@ -136,30 +206,14 @@ def _options(photo: Photo, format: str) -> dict[str, Any]:  # noqa: A002
     options["icc_profile"] = icc.srgb() if photo.profiled else None
     if photo.dpi:
         options["dpi"] = photo.dpi
-    exif = photo.exif
-    if format in _RESOLUTION_IN_EXIF:
-        exif = metadata.with_dpi(exif, photo.dpi)
-    if exif:
-        options["exif"] = exif
+    block = photo.exif
+    if format in _RESOLUTION_IN_EXIF and photo.dpi:
+        block = exif.with_resolution(block, photo.dpi)
+    if block:
+        options["exif"] = _EXIF + block
     if photo.xmp:
         options["xmp"] = photo.xmp
-    text = dict(photo.text)
-    if format in ("JPEG", "JPEG2000") and "Comment" in text:
-        options["comment"] = text["Comment"].encode()
-    if format == "JPEG" and photo.iptc:
-        options["extra"] = metadata.app13(photo.iptc)
-    if format == "PNG":
-        options["pnginfo"] = _png_text(photo)
+    comments = [said for keyword, said in photo.text if keyword == "Comment"]
+    if format == "JPEG2000" and comments:
+        options["comment"] = metadata.stored(comments[0])
     return options
-
-
-def _png_text(photo: Photo) -> PngImagePlugin.PngInfo:
-    info = PngImagePlugin.PngInfo()
-    for keyword, text in photo.text:
-        info.add_text(keyword, text)  # as iTXt where Latin-1 does not do
-    if photo.xmp:
-        info.add_itxt("XML:com.adobe.xmp", photo.xmp.decode(errors="replace"))
-    if photo.iptc:  # as ImageMagick does, for lack of a standard
-        data = metadata.photoshop(photo.iptc)
-        info.add_text("Raw profile type iptc", f"\niptc\n{len(data):8}\n{data.hex()}\n", zip=True)
-    return info

@@ -1,182 +1,287 @@
 """What a file says beside its pixels, made to fit upright sRGB pixels.
 
 What described the old pixels is left behind: how they were stored, their profile and orientation,
-and thumbnails, which would go on showing the photo in grey.
+and thumbnails, which would go on showing the photo in grey. What cannot be read is left behind
+too, and told; it never costs the picture.
 """
 
 from __future__ import annotations
 
-import re
-import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import Image
 
-from photochrom import jp2
+from photochrom import exif, jp2, png, xmp
 
-Tags = dict[int, Any]
 Text = tuple[tuple[str, str], ...]
-"""Remarks by keyword, such as ("Comment", "the old house"); keywords as PNG has them."""
+"""Remarks by keyword, such as ("Comment", "the old house"); keywords as PNG has them. Bytes that
+are no UTF-8 stand there as surrogates (PEP 383): :func:`shown` reads them as Latin-1."""
 
-# TIFF 6.0's tags for how pixels are stored, and those that are carried apart from EXIF.
-_STORAGE = {*range(254, 267), *range(273, 285), *range(288, 293), 296, 301, *range(317, 340)}
-_STORAGE |= {347, *range(512, 533), 700, 33723, 34377, 34675}
-_SIZE = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
-_WITHIN = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-_INTEROP = ExifTags.IFD.Interop
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, KeyError, OverflowError, struct.error)
-"""What Pillow raises at metadata that is broken, which must not cost the user the photograph."""
-
-_IPTC_TAG = 33723  # TIFF: "IPTC-NAA"
+_IPTC_TAG, _PHOTOSHOP_TAG, _XMP_TAG = 33723, 34377, 700  # TIFF: "IPTC-NAA", "Photoshop", "XMP"
 _IPTC_RESOURCE = 0x0404  # Adobe Photoshop File Formats Specification, "Image Resource IDs"
 _PHOTOSHOP = b"Photoshop 3.0\0"
-_CENTIMETRES = 3  # EXIF 2.32, ResolutionUnit
+_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 
 
-def exif_of(image: Image.Image) -> tuple[bytes, int]:
-    """The EXIF block, made to fit upright sRGB pixels, and the orientation 1..8 it named.
+@dataclass(frozen=True)
+class Metadata:
+    """What a picture says of itself, and what of it was left behind."""
 
-    To be asked of a loaded image: Pillow and OpenCV turn a TIFF upright when they read its pixels,
-    and only then does Pillow take the orientation out of its EXIF.
+    exif: bytes = b""
+    orientation: int = 1
+    """1..8: how the stored pixels are to be turned."""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    text: Text = ()
+    dpi: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Found:
+    """Metadata as they come out of a file, before they are made to fit."""
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    extension: bytes = b""
+    iptc: bytes = b""
+    text: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def take(self, name: str, read: Callable[[], Any]) -> Any:
+        """What ``read`` gives; whatever goes wrong costs this alone, and is told."""
+        try:
+            return read()
+        except MemoryError:
+            raise
+        except Exception:  # parsers raise whatever the bytes provoke
+            self.notes.append(damaged(name))
+            return None
+
+
+def damaged(name: str) -> str:
+    """The note on what could not be read."""
+    return f"its {name} could not be read and was left out"
+
+
+def read(
+    image: Image.Image, size: tuple[int, int], data: bytes = b"", page: Page | None = None
+) -> Metadata:
+    """Read what a picture says of itself.
+
+    Args:
+        image: loaded; Pillow turns a TIFF upright then, and takes the orientation from its EXIF.
+        size: width and height of its pixels, not turned yet unless Pillow has done so.
+        data: the bytes of its file, where that is a PNG.
+        page: its directory, where it is a page of a TIFF.
     """
+    found = _Found()
+    turned = False
+    if page is not None:
+        found.take("metadata", lambda: _of_page(page, found))
+        turned = found.take("EXIF", lambda: exif.ORIENTATION not in image.getexif()) is not False
+    elif image.format in ("JPEG", "MPO"):
+        found.take("metadata", lambda: _of_jpeg(image, found))
+    else:
+        found.take("metadata", lambda: _of_other(image, data, found))
+    tidied = exif.tidy(found.exif, size, turned=turned)
+    if not tidied.whole:
+        lost = "part of its EXIF data" if tidied.block else "its EXIF data"
+        found.notes.append(f"{lost} could not be read and was left out")
+    packet, appended = found.take("XMP", lambda: _whole_packet(found)) or (b"", False)
+    if appended:
+        found.notes.append("the video or gain map that came with it was left out")
+    return Metadata(
+        exif=tidied.block,
+        orientation=tidied.orientation,
+        xmp=packet,
+        iptc=found.iptc,
+        text=tuple(found.text),
+        dpi=found.take("resolution", lambda: _dpi_of(image, tidied.block)),
+        notes=tuple(dict.fromkeys(found.notes)),
+    )
+
+
+def _whole_packet(found: _Found) -> tuple[bytes, bool]:
+    packet = found.xmp
+    if found.extension:
+        try:
+            packet = xmp.merge(packet, found.extension)
+        except xmp.Broken:
+            found.notes.append("the second part of its XMP could not be read and was left out")
+    return xmp.tidy(packet)
+
+
+def _of_other(image: Image.Image, data: bytes, found: _Found) -> None:
+    """Formats that Pillow reads, some of whose metadata it passes over."""
+    told: dict[Any, Any] = dict(image.info)
+    if "exif" not in told:  # a TIFF given from Python, or one that was edited there
+        told["exif"] = image.getexif().tobytes()
+    remarks = png.texts(data) if image.format == "PNG" and data else _pillow_text(image)
+    for keyword, text in remarks:
+        kind = keyword.removeprefix("Raw profile type ").lower()
+        if kind != keyword.lower():
+            raw = found.take(kind.upper(), partial(png.profile_of, text))
+            key = {"app1": "exif", "8bim": "iptc"}.get(kind, kind)
+            if raw and key == "exif" and raw.startswith(_XMP_HEAD):
+                key, raw = "xmp", raw[len(_XMP_HEAD) :]
+            if raw and not told.get(key):
+                told[key] = raw
+        elif keyword == png.XMP:
+            told["xmp"] = text
+        else:
+            found.text.append((keyword, text.rstrip("\0")))
+    found.exif, found.xmp = _bytes(told.get("exif")), _bytes(told.get("xmp"))
+    iptc = _bytes(told.get("iptc"))
+    found.iptc = iptc
+    if iptc.startswith(b"8BIM"):
+        found.iptc = b""
+        found.iptc = found.take("IPTC", lambda: resource(iptc)) or b""
+    comments = told.get("comment")
+    if comments and not any(keyword == "Comment" for keyword, _ in found.text):
+        found.text.append(("Comment", _escaped(comments)))
+
+
+def _pillow_text(image: Image.Image) -> list[tuple[str, str]]:
+    told = getattr(image, "text", None) if image.format == "PNG" else None
+    return [(str(key), str(value)) for key, value in (told or {}).items()]
+
+
+_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+def _of_jpeg(image: Image.Image, found: _Found) -> None:
+    found.exif, found.xmp = _bytes(image.info.get("exif")), _bytes(image.info.get("xmp"))
+    segments: list[tuple[str, bytes]] = list(getattr(image, "applist", ()))
+    resources = b""
+    for name, content in segments:
+        if name == "COM":
+            found.text.append(("Comment", _escaped(content)))
+        elif name == "APP13" and content.startswith(_PHOTOSHOP):
+            resources += content[len(_PHOTOSHOP) :]
+    if resources:
+        found.iptc = found.take("IPTC", lambda: resource(resources)) or b""
+    parts = [content for _, content in segments if content.startswith(_EXTENSION)]
+    if parts:
+        found.extension = found.take("extended XMP", lambda: _extension(parts, found.xmp)) or b""
+
+
+def _extension(parts: list[bytes], packet: bytes) -> bytes:
+    """The second part of an XMP packet, from the segments that it lies in."""
+    places: dict[int, bytes] = {}
+    total = 0
+    for part in parts:
+        guid, rest = part[len(_EXTENSION) : len(_EXTENSION) + 32], part[len(_EXTENSION) + 32 :]
+        if guid in packet:
+            total = int.from_bytes(rest[:4], "big")
+            places[int.from_bytes(rest[4:8], "big")] = rest[8:]
+    whole = b"".join(content for _, content in sorted(places.items()))
+    if len(whole) != total:
+        raise ValueError("a part is missing")
+    return whole
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where a page of a TIFF tells of itself."""
+
+    read: exif.Read
+    at: int
+    """The place of its directory."""
+    layout: exif.Layout
+
+
+def _of_page(page: Page, found: _Found) -> None:
+    told = exif.read_directory(page.read, page.at, page.layout).entries
+    found.exif, whole = exif.of_tiff(page.read, page.at, page.layout)
+    if not whole:
+        found.notes.append("part of its EXIF data could not be read and was left out")
+    if _XMP_TAG in told:
+        found.xmp = told[_XMP_TAG].data
+    if _IPTC_TAG in told:
+        found.iptc = found.take("IPTC", lambda: _iptc_of_tiff(told[_IPTC_TAG].data)) or b""
+    if not found.iptc and _PHOTOSHOP_TAG in told:
+        found.iptc = found.take("IPTC", lambda: resource(told[_PHOTOSHOP_TAG].data)) or b""
+
+
+def _iptc_of_tiff(data: bytes) -> bytes:
+    """Old software says it is made of 4-byte numbers, some in the wrong byte order."""
+    if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # 1C begins each record: IIM 4.2, 1.5
+        data = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
+    return data.rstrip(b"\0")
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else b""
+
+
+def _escaped(comment: Any) -> str:
+    return _bytes(comment).decode("utf-8", "surrogateescape").rstrip("\0")
+
+
+def stored(text: str) -> bytes:
+    """A remark's bytes, as they were."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def shown(text: str) -> str:
+    """A remark as it is to be read: UTF-8, or where it is none Latin-1."""
     try:
-        tags = _tags(image)
-        turned = tags.get(ExifTags.Base.Orientation)
-        orientation = int(turned) if turned in range(2, 9) else 1  # type: ignore[arg-type]
-        tags = {tag: value for tag, value in tags.items() if tag not in _STORAGE}
-        details = tags.get(ExifTags.IFD.Exif, {})
-        if ExifTags.Base.ColorSpace in details:
-            details[ExifTags.Base.ColorSpace] = 1  # sRGB
-        size = image.size if orientation < 5 else image.size[::-1]
-        for tag, length in zip(_SIZE, size, strict=True):
-            if tag in details:
-                details[tag] = length
-        return dump(tags), orientation  # without IFD 1, the thumbnail
-    except _BROKEN:
-        return b"", 1
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    return text
 
 
-def _tags(image: Image.Image) -> Tags:
-    if image.format == "JPEG2000" and "exif" in image.info:
-        return load(image.info["exif"])
-    return _from_pillow(image.getexif())
-
-
-def load(block: bytes) -> Tags:
-    """An EXIF block as tags; the directories within are such tags themselves."""
-    exif = Image.Exif()
-    exif.load(block)
-    return _from_pillow(exif)
-
-
-def _from_pillow(exif: Image.Exif) -> Tags:
-    """A copy: the image may belong to the caller."""
-    tags = {tag: _as_stored(value) for tag, value in exif.items() if tag not in _WITHIN}
-    for pointer in _WITHIN:
-        if pointer in exif:
-            within = exif.get_ifd(pointer).items()
-            tags[pointer] = {tag: _as_stored(value) for tag, value in within}
-    details = tags.get(ExifTags.IFD.Exif, {})
-    if _INTEROP in details:
-        details[_INTEROP] = dict(exif.get_ifd(_INTEROP))
-    return tags
-
-
-def _as_stored(value: Any) -> Any:
-    """Letters beyond ASCII as bytes: Pillow reads all as Latin-1, and would write "?"."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("latin-1", "replace")
-    return value
-
-
-def dump(tags: Tags) -> bytes:
-    """Tags as an EXIF block; none as none."""
-    exif = Image.Exif()
-    exif.update(tags)
-    return exif.tobytes() if tags else b""
-
-
-def xmp_of(image: Image.Image) -> bytes:
-    """The XMP packet, orientation reset to upright."""
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    data = packet.encode() if isinstance(packet, str) else bytes(packet)
-    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))\d", rb"\g<1>1", data)
-
-
-def dpi_of(image: Image.Image) -> tuple[float, float] | None:
+def _dpi_of(image: Image.Image, block: bytes) -> tuple[float, float] | None:
     """Pixels per inch across and down, where the file says so believably."""
+    told = image.info.get("dpi")
+    if not told and image.format != "TIFF":  # which has looked there, and found no unit
+        told = exif.resolution(block)
+    if not told:
+        return None
     try:
-        across, down = (float(value) for value in image.info.get("dpi") or _exif_dpi(image))
-    except (*_BROKEN, ZeroDivisionError):
+        across, down = (float(value) for value in told)
+    except (ValueError, TypeError, ZeroDivisionError):
         return None
     return (across, down) if 1 < across < 1e6 and 1 < down < 1e6 else None
 
 
-def _exif_dpi(image: Image.Image) -> list[float]:
-    """For formats that have no other place for it, such as WebP."""
-    if image.format == "TIFF":  # which has looked there, and found that it has no unit
-        return []
-    exif = _tags(image)
-    scale = 2.54 if exif.get(ExifTags.Base.ResolutionUnit) == _CENTIMETRES else 1
-    tags = ExifTags.Base.XResolution, ExifTags.Base.YResolution
-    return [float(exif[tag]) * scale for tag in tags]
+def from_jp2(image: Image.Image, data: bytes) -> None:
+    """Put what a JPEG 2000 file says into ``image.info``, as Pillow passes over it."""
+    image.info.update(jp2.metadata(data))
 
 
-def with_dpi(exif: bytes, dpi: tuple[float, float] | None) -> bytes:
-    """EXIF that names the resolution."""
-    if dpi is None:
-        return exif
-    tags = load(exif)
-    tags[ExifTags.Base.XResolution], tags[ExifTags.Base.YResolution] = dpi
-    tags[ExifTags.Base.ResolutionUnit] = 2  # inches
-    return dump(tags)
+# --- Photoshop's image resources --------------------------------------------------------------
 
 
-# --- IPTC and remarks -------------------------------------------------------------------------
+def resource(block: bytes, number: int = _IPTC_RESOURCE) -> bytes:
+    """Find one of Photoshop's image resources: "8BIM", number, name, length, data, and so on.
 
+    Returns:
+        Its data; nothing if it is not there.
 
-def iptc_of(image: Image.Image) -> bytes:
-    """The IPTC records (IIM), which JPEG, TIFF, PNG and JPEG 2000 have each in their own place."""
-    try:
-        if image.format == "TIFF":
-            return _iptc_of_tiff(getattr(image, "tag_v2", {}).get(_IPTC_TAG, b""))
-        if image.format in ("JPEG", "MPO"):
-            segments = [data for name, data in getattr(image, "applist", ()) if name == "APP13"]
-            kept = [data[len(_PHOTOSHOP) :] for data in segments if data.startswith(_PHOTOSHOP)]
-            return _resource(b"".join(kept))
-        if image.format == "JPEG2000":
-            return bytes(image.info.get("iptc", b""))
-        for profile in ("iptc", "8bim"):
-            if text := image.info.get(f"Raw profile type {profile}"):
-                data = bytes.fromhex("".join(text.split()[2:]))  # after its name and length
-                return _resource(data) if data.startswith(b"8BIM") else data
-    except _BROKEN:
-        pass
-    return b""
-
-
-def _iptc_of_tiff(value: Any) -> bytes:
-    """Old software says it is made of 4-byte numbers, which then come as such."""
-    if isinstance(value, bytes):
-        return value
-    numbers = value if isinstance(value, tuple) else (value,)
-    data = b"".join(int(number).to_bytes(4, "little") for number in numbers)
-    if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # 1C begins each record: IIM 4.2, 1.5
-        data = b"".join(int(number).to_bytes(4, "big") for number in numbers)
-    return data.rstrip(b"\0")
-
-
-def _resource(block: bytes) -> bytes:
-    """The IPTC records in Photoshop's image resources: "8BIM", number, name, length, data, …"""
+    Raises:
+        ValueError: the block ends amid one.
+    """
     offset = 0
     while block[offset : offset + 4] == b"8BIM":
-        number = int.from_bytes(block[offset + 4 : offset + 6], "big")
+        if offset + 7 > len(block):
+            raise ValueError("it ends amid a resource")
         named = 1 + block[offset + 6]
         start = offset + 6 + named + named % 2
         length = int.from_bytes(block[start : start + 4], "big")
-        if number == _IPTC_RESOURCE:
-            return block[start + 4 : start + 4 + length]
-        offset = start + 4 + length + length % 2
+        end = start + 4 + length
+        if start + 4 > len(block) or end > len(block):
+            raise ValueError("it ends amid a resource")
+        if int.from_bytes(block[offset + 4 : offset + 6], "big") == number:
+            return block[start + 4 : end]
+        offset = end + length % 2
     return b""
 
 
@@ -184,30 +289,3 @@ def photoshop(iptc: bytes) -> bytes:
     """IPTC records as Photoshop's image resource."""
     head = b"8BIM" + _IPTC_RESOURCE.to_bytes(2, "big") + bytes(2) + len(iptc).to_bytes(4, "big")
     return head + iptc + bytes(len(iptc) % 2)
-
-
-def app13(iptc: bytes) -> bytes:
-    """IPTC records as JPEG segments, of 65,533 bytes at most each."""
-    data, room, segments = photoshop(iptc), 65533 - len(_PHOTOSHOP), b""
-    for start in range(0, len(data), room):
-        part = _PHOTOSHOP + data[start : start + room]
-        segments += b"\xff\xed" + (len(part) + 2).to_bytes(2, "big") + part
-    return segments
-
-
-def text_of(image: Image.Image) -> Text:
-    """Remarks: PNG's text, and the comment of JPEG, GIF and JPEG 2000."""
-    found = dict(getattr(image, "text", {}))
-    comment = image.info.get("comment")
-    if comment and "Comment" not in found:
-        found["Comment"] = comment.decode("utf-8", "replace") if bytes is type(comment) else comment
-    return tuple(
-        (str(key), str(value).rstrip("\0"))
-        for key, value in found.items()
-        if not key.startswith(("Raw profile type", "XML:com.adobe.xmp"))
-    )
-
-
-def from_jp2(image: Image.Image, data: bytes) -> None:
-    """Put what a JPEG 2000 file says into ``image.info``, as Pillow passes over it."""
-    image.info.update(jp2.metadata(data))

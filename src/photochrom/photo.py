@@ -11,9 +11,11 @@ only; PNG, TIFF and PPM keep 16 bits, other formats get 8; JPEG, BMP and PPM hav
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import atomic, color, decode, heif, icc, metadata
+from photochrom import atomic, color, decode, exif, heif, icc, jpeg, metadata
 from photochrom import encode as encoders
 from photochrom.encode import Encoding
 from photochrom.errors import BadPhoto, CannotWrite
@@ -54,7 +56,7 @@ class Photo:
     alpha: Pixels | None = None
     """(H, W), same dtype as the pixels."""
     exif: bytes = b""
-    """As Pillow writes it, without what describes how the old pixels were stored."""
+    """The block, from its byte order on, made to fit the pixels as they are here."""
     xmp: bytes = b""
     """The XMP packet."""
     iptc: bytes = b""
@@ -71,9 +73,15 @@ class Photo:
     """The file it came from, which is never written to."""
     pictures: int = 1
     """How many its file holds: pages of a TIFF, or what an animation moves through."""
+    quality: int | None = None
+    """Of the JPEG it came from, 1..100."""
     notes: tuple[str, ...] = ()
     """What was left behind, and why: a sentence each, such as "Its IPTC records are damaged and are
     left out."; the picture itself is whole."""
+
+    def __post_init__(self) -> None:
+        # What Pillow writes begins with the name of JPEG's segment.
+        object.__setattr__(self, "exif", self.exif.removeprefix(b"Exif\0\0"))
 
     @property
     def paged(self) -> bool:
@@ -170,24 +178,46 @@ def pages(source: Source) -> Iterator[Photo]:
 def _page(file: decode.File, page: int, path: Path | None) -> Photo:
     decode.turn_to(file, page)
     name = file.name if len(file.pages) == 1 else f"Page {page + 1} of {file.name}"
-    photo = _from_image(file.image, name, file)
+    photo = _from_image(file.image, name, file, page)
     return replace(photo, source=path, pictures=file.pictures)
 
 
-def _from_image(image: Image.Image, name: str, file: decode.File | None = None) -> Photo:
+def _from_image(
+    image: Image.Image, name: str, file: decode.File | None = None, page: int = 0
+) -> Photo:
     pixels, alpha = decode.image_planes(image, name, file)
-    exif, orientation = metadata.exif_of(image)
+    size = pixels.shape[1], pixels.shape[0]
+    data = file.data() if file and image.format == "PNG" else b""
+    found = metadata.read(image, size, data, _directory(file, page))
     return Photo(
-        pixels=decode.upright(pixels, orientation),
-        alpha=None if alpha is None else decode.upright(alpha, orientation),
-        exif=exif,
-        xmp=metadata.xmp_of(image),
-        iptc=metadata.iptc_of(image),
-        text=metadata.text_of(image),
-        dpi=metadata.dpi_of(image),
+        pixels=decode.upright(pixels, found.orientation),
+        alpha=None if alpha is None else decode.upright(alpha, found.orientation),
+        exif=found.exif,
+        xmp=found.xmp,
+        iptc=found.iptc,
+        text=found.text,
+        dpi=found.dpi,
         profiled=bool(image.info.get("icc_profile")),
         format="JPEG" if image.format == "MPO" else image.format,  # MPO: a JPEG and its previews
+        quality=jpeg.quality_of(getattr(image, "quantization", {})),
+        notes=found.notes,
     )
+
+
+def _directory(file: decode.File | None, page: int) -> metadata.Page | None:
+    """Where a page of a TIFF tells of itself."""
+    stream = file.stream if file else None
+    if stream is None:
+        return None
+
+    def read(at: int, length: int) -> bytes:
+        stream.seek(at)
+        return stream.read(length)
+
+    try:
+        return metadata.Page(read, *exif.directory_place(read, page))
+    except exif.Broken:  # which its pixels would not have survived
+        return None
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -244,9 +274,20 @@ def write(
     def make(file: Path) -> None:
         with file.open("w+b") as opened:
             encoders.write(itertools.chain([first], photos), name, opened, encoding)
+        if first.source is not None:
+            _keep(first.source, file, keep_times=keep_times)
 
     atomic.write(path, make, force=force, part=part, seal=seal)
     return path
+
+
+def _keep(source: Path, file: Path, *, keep_times: bool) -> None:
+    """Give a file the permissions of another, and its times, as far as the disk has such."""
+    with contextlib.suppress(OSError):
+        known = source.stat()
+        file.chmod(stat.S_IMODE(known.st_mode) & 0o777)
+        if keep_times:
+            os.utime(file, ns=(known.st_atime_ns, known.st_mtime_ns))
 
 
 def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002
@@ -274,12 +315,18 @@ def check_target(target: Path, source: Path | None, *, force: bool) -> str:
     return name
 
 
-def encode(photo: Photo | Iterable[Photo], format: str | None = None) -> bytes:  # noqa: A002
+def encode(
+    photo: Photo | Iterable[Photo],
+    format: str | None = None,  # noqa: A002
+    encoding: Encoding = encoders.DEFAULT,
+) -> bytes:
     """The photo as the bytes of a file.
 
     Args:
         photo: what to write; several are the pages of a TIFF.
         format: Pillow's name of a format; by default the one it came in, else PNG.
+        encoding: how it is compressed.
+        encoding: how it is compressed.
 
     Raises:
         CannotWrite: the format does not exist, or does not take such a photo.
@@ -289,14 +336,15 @@ def encode(photo: Photo | Iterable[Photo], format: str | None = None) -> bytes: 
     usual = first.format if first.format in encoders.writable() else None
     file = io.BytesIO()
     name = (format or usual or "PNG").upper()
-    encoders.write(itertools.chain([first], photos), name, file)
+    encoders.write(itertools.chain([first], photos), name, file, encoding)
     return file.getvalue()
 
 
 def to_image(photo: Photo) -> Image.Image:
     """The photo as a PIL image of 8 bits a channel, which is all that Pillow has for colour."""
     image = Image.fromarray(encoders.shallow(encoders.planes(photo)))
-    known = {"exif": photo.exif, "xmp": photo.xmp, "dpi": photo.dpi}
+    block = b"Exif\0\0" + photo.exif if photo.exif else b""
+    known = {"exif": block, "xmp": photo.xmp, "dpi": photo.dpi}
     image.info |= {key: value for key, value in known.items() if value}
     if photo.profiled:
         image.info["icc_profile"] = icc.srgb()

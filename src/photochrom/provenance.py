@@ -20,9 +20,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PIL import ExifTags
-
-from photochrom import metadata, xmp
+from photochrom import exif, xmp
 
 if TYPE_CHECKING:
     from photochrom.photo import Photo
@@ -41,16 +39,19 @@ def marked(photo: Photo, tool: str, model: str) -> Photo:
         model: such as "hintnet 2".
     """
     note = f"colorized by {tool}, model {model}"
-    tags = metadata.load(photo.exif)
-    tags[ExifTags.Base.ProcessingSoftware] = tool
-    tags.setdefault(ExifTags.Base.Software, tool)
+    entry = exif.text_entry(tool)
+    block = exif.edit(photo.exif, {exif.PROCESSING_SOFTWARE: entry})
+    if not exif.has(block, exif.SOFTWARE):
+        block = exif.edit(block, {exif.SOFTWARE: entry})
+    notes = photo.notes
     try:
         packet = xmp.with_note(photo.xmp, tool=tool, note=note, source_type=SOURCE_TYPE)
     except xmp.Broken:
         packet = photo.xmp
+        notes += ("its XMP packet is damaged, so it stays as it was and does not tell of this",)
     said = ("Software", note)
     text = (*(pair for pair in photo.text if pair != said), said)
-    return replace(photo, exif=metadata.dump(tags), xmp=packet, text=text)
+    return replace(photo, exif=block, xmp=packet, text=text, notes=notes)
 
 
 def stripped(photo: Photo) -> Photo:

@@ -1,22 +1,27 @@
-"""TIFF files, written page by page: 8 or 16 bits, without compression, each with its metadata.
+"""TIFF files, written page by page: 8 or 16 bits, each with its metadata.
 
-Pillow writes neither 16-bit colour nor, beside compression, an EXIF directory. Numbers are little
-endian; each page is its directories and then its pixels, so that no more than a page is held in
-memory. Beyond 4 GB a file is a BigTIFF.
+Pillow writes neither 16-bit colour nor, beside compression, an EXIF directory. Each page is its
+pixels and then its directories, so that no more than a page is held in memory. Beyond 4 GB a file
+is a BigTIFF.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import TiffImagePlugin, TiffTags
 
-from photochrom import metadata
-from photochrom.metadata import Tags
+from photochrom import exif
+from photochrom.exif import Entry, Layout, Tree
+
+Compression = Literal["deflate", "lzw", "none"]
 
 MAX_PAGES = 10_000
 """Beyond this a file is more likely an attack than a scan."""
@@ -24,10 +29,13 @@ MAX_PAGES = 10_000
 _STRIP = 1 << 20
 """Bytes of a strip at most, unless a row is longer."""
 _LIMIT = 1 << 32
+_LEVEL = 4
+"""Of Deflate: beyond it photos get hardly smaller, and take twice as long."""
+_CODES = {"none": 1, "lzw": 5, "deflate": 8}
+_IMAGE_WIDTH, _IMAGE_LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_LENGTHS = 273, 277, 278, 279
+_PLANAR, _PREDICTOR, _EXTRA_SAMPLES = 284, 317, 338
 _NEW_SUBFILE_TYPE = 254
-_HEADS = {False: b"II*\0\0\0\0\0", True: b"II+\0\x08\0\0\0" + bytes(8)}
-_TYPES = {700: TiffTags.BYTE, 33723: TiffTags.UNDEFINED, 34675: TiffTags.UNDEFINED}
-_OFFSETS = (TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.STRIPBYTECOUNTS)
 
 
 def begins(head: bytes) -> bool:
@@ -73,98 +81,162 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
     return data
 
 
-def tags(
-    exif: bytes = b"",
-    xmp: bytes = b"",
-    iptc: bytes = b"",
-    profile: bytes | None = None,
-    dpi: tuple[float, float] | None = None,
-) -> Tags:
-    """A page's metadata as tags; directories within are tags themselves."""
-    found = metadata.load(exif)
-    carried = {TiffImagePlugin.XMP: xmp, 33723: iptc, TiffImagePlugin.ICCPROFILE: profile}
-    found |= {tag: value for tag, value in carried.items() if value}
-    if dpi:
-        found[TiffImagePlugin.X_RESOLUTION], found[TiffImagePlugin.Y_RESOLUTION] = dpi
-        found[TiffImagePlugin.RESOLUTION_UNIT] = 2  # inches
-    return found
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A page to be written."""
+
+    pixels: npt.NDArray[Any]
+    """(H, W), (H, W, 3) or (H, W, 4), uint8 or uint16."""
+    exif: bytes = b""
+    """A block."""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    profile: bytes = b""
+    dpi: tuple[float, float] | None = None
 
 
-def write(file: BinaryIO, pages: Iterable[tuple[npt.NDArray[Any], Tags]], *, big: bool) -> None:
+def write(
+    file: BinaryIO,
+    pages: Iterable[Page],
+    *,
+    big: bool,
+    compression: Compression = "deflate",
+) -> None:
     """Write pages, one at a time.
+
+    The file begins with the first page's EXIF block, so that whatever counts places in it, as
+    maker notes do, still finds them.
 
     Args:
         file: empty, and can be read back and forth.
-        pages: pixels (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16, and what :func:`tags` made.
+        pages: at least one.
         big: as a BigTIFF, as is needed beyond 4 GB.
+        compression: of the pixels.
 
     Raises:
         ValueError: it is beyond 4 GB, and not ``big``.
     """
-    word = 8 if big else 4
-    file.write(_HEADS[big])
-    link = len(_HEADS[big]) - word  # where the place of the next directory is written
-    for pixels, described in pages:
-        whole = described | _layout(pixels)
-        start = _directory(file, whole, big)
-        if not big and start + pixels.nbytes >= _LIMIT:
+    layout, link = None, 0
+    for page in pages:
+        block, tree = _described(page.exif)
+        if layout is None:
+            layout = Layout(block.order if block and not big else "little", big)
+            begun = page.exif if block and not big else layout.head + bytes(layout.word)
+            file.write(begun + bytes(len(begun) % 2))
+            link = len(layout.head)
+            if big and block:
+                tree = exif.reorder(tree, block.order, layout.order)
+        elif block:
+            tree = exif.reorder(tree, block.order, layout.order)
+        tree |= _carried(page, tree, layout) | _layout(page.pixels, compression, layout)
+        places, lengths = _strips(file, page.pixels, compression, layout)
+        tree[_STRIP_OFFSETS] = _numbers(places, layout)
+        tree[_STRIP_LENGTHS] = _numbers(lengths, layout)
+        start = file.tell()
+        data, at = exif.serialize(tree, start, layout)
+        if not big and start + len(data) >= _LIMIT:
             raise ValueError("pages that grow take it beyond 4 GB")
-        _rows(file, pixels)
-        if pixels.nbytes % 2:
-            file.write(b"\0")  # directories begin at even places: TIFF 6.0, section 2
+        file.write(data)
         file.seek(link)
-        file.write(start.to_bytes(word, "little"))
+        file.write(layout.pack(at))
         file.seek(0, io.SEEK_END)
-        link = start + (8 if big else 2) + len(whole) * (20 if big else 12)
+        link = at + (8 if big else 2) + len(tree) * (20 if big else 12)
 
 
-def _layout(pixels: npt.NDArray[Any]) -> Tags:
-    """The tags that say how pixels lie in the file; strips are counted from its directory's end."""
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    row = width * channels * pixels.itemsize
-    rows = max(1, min(height, _STRIP // row))
-    starts = range(0, height, rows)
-    found: Tags = {
-        TiffImagePlugin.IMAGEWIDTH: width,
-        TiffImagePlugin.IMAGELENGTH: height,
-        TiffImagePlugin.BITSPERSAMPLE: (8 * pixels.itemsize,) * channels,
-        TiffImagePlugin.COMPRESSION: 1,  # none
-        TiffImagePlugin.PHOTOMETRIC_INTERPRETATION: 1 if channels == 1 else 2,  # black is 0; RGB
-        TiffImagePlugin.STRIPOFFSETS: tuple(start * row for start in starts),
-        TiffImagePlugin.SAMPLESPERPIXEL: channels,
-        TiffImagePlugin.ROWSPERSTRIP: rows,
-        TiffImagePlugin.STRIPBYTECOUNTS: tuple(min(rows, height - s) * row for s in starts),
-        TiffImagePlugin.PLANAR_CONFIGURATION: 1,
-    }
-    if channels == 4:
-        found[TiffImagePlugin.EXTRASAMPLES] = 2  # alpha, not multiplied in
+def _described(block: bytes) -> tuple[Layout | None, Tree]:
+    """The layout and the entries of a block; None and none where there is none."""
+    try:
+        parsed = exif.parse(block)
+    except exif.Broken:
+        return None, {}
+    return parsed.layout, exif.for_tiff(parsed.tree)
+
+
+def _carried(page: Page, tree: Tree, layout: Layout) -> Tree:
+    """What a TIFF keeps in entries of its own."""
+    found: Tree = {}
+    values = ((700, exif.BYTE, page.xmp), (33723, exif.UNDEFINED, page.iptc))
+    for tag, kind, data in (*values, (34675, exif.UNDEFINED, page.profile)):
+        if data:
+            found[tag] = Entry(kind, len(data), data)
+    if page.dpi and not exif.tells(tree, layout, page.dpi):
+        found |= exif.resolution_entries(page.dpi, layout)
     return found
 
 
-def _directory(file: BinaryIO, entries: Tags, big: bool, group: int | None = None) -> int:
-    """Write a directory, and before it those within; answers where it begins."""
-    offset = TiffTags.LONG8 if big else TiffTags.LONG
-    directory = TiffImagePlugin.ImageFileDirectory_v2(_HEADS[big], group=group)
-    for tag, value in entries.items():
-        if isinstance(value, dict):
-            directory.tagtype[tag] = offset
-            directory[tag] = _directory(file, value, big, tag)
-            continue
-        if group is None and tag in _TYPES:
-            directory.tagtype[tag] = _TYPES[tag]
-        elif group is None and tag in _OFFSETS:
-            directory.tagtype[tag] = offset
-        directory[tag] = value
-    start = file.tell()
-    data = directory.tobytes(start)
-    file.write(data + bytes(len(data) % 2))
-    return start
+def _layout(pixels: npt.NDArray[Any], compression: Compression, layout: Layout) -> Tree:
+    """The entries that say how pixels are stored."""
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    values = {
+        _IMAGE_WIDTH: (width,),
+        _IMAGE_LENGTH: (height,),
+        _BITS: (8 * pixels.itemsize,) * channels,
+        _COMPRESSION: (_CODES[compression],),
+        _PHOTOMETRIC: (1 if channels == 1 else 2,),  # black is 0; RGB
+        _SAMPLES: (channels,),
+        _ROWS_PER_STRIP: (_rows(pixels),),
+        _PLANAR: (1,),
+    }
+    if compression != "none":
+        values[_PREDICTOR] = (2,)  # differences along the row
+    if channels == 4:
+        values[_EXTRA_SAMPLES] = (2,)  # alpha, not multiplied in
+    wide = (_IMAGE_WIDTH, _IMAGE_LENGTH, _ROWS_PER_STRIP)
+    return {
+        tag: Entry(
+            exif.LONG if tag in wide else exif.SHORT,
+            len(numbers),
+            b"".join(layout.pack(n, 4 if tag in wide else 2) for n in numbers),
+        )
+        for tag, numbers in values.items()
+    }
 
 
-def _rows(file: BinaryIO, pixels: npt.NDArray[Any]) -> None:
-    height = len(pixels)
-    rows = max(1, _STRIP * height // max(1, pixels.nbytes))
-    for start in range(0, height, rows):
-        part = pixels[start : start + rows]
-        file.write(np.ascontiguousarray(part, part.dtype.newbyteorder("<")).data)
+def _numbers(values: Sequence[int], layout: Layout) -> Entry:
+    kind = exif.LONG8 if layout.big else exif.LONG
+    return Entry(kind, len(values), b"".join(map(layout.pack, values)))
+
+
+def _rows(pixels: npt.NDArray[Any]) -> int:
+    """Of a strip."""
+    return max(1, min(len(pixels), _STRIP * len(pixels) // max(1, pixels.nbytes)))
+
+
+def _strips(
+    file: BinaryIO, pixels: npt.NDArray[Any], compression: Compression, layout: Layout
+) -> tuple[list[int], list[int]]:
+    """Write the pixels; answers places and lengths of the strips."""
+    rows, places, lengths = _rows(pixels), [], []
+
+    def packed(start: int) -> bytes:
+        return _packed(pixels[start : start + rows], compression, layout)
+
+    with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
+        starts = range(0, len(pixels), rows)
+        for some in _groups(starts, 64):
+            for data in pool.map(packed, some):
+                places.append(file.tell())
+                lengths.append(len(data))
+                file.write(data + bytes(len(data) % 2))
+    return places, lengths
+
+
+def _groups(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """So many at a time, as not all strips should be held in memory."""
+    return (values[i : i + size] for i in range(0, len(values), size))
+
+
+def _packed(part: npt.NDArray[Any], compression: Compression, layout: Layout) -> bytes:
+    if compression != "none":
+        difference = part.copy()
+        difference[:, 1:] -= part[:, :-1]
+        part = difference
+    data = np.ascontiguousarray(part, part.dtype.newbyteorder(layout.order)).tobytes()
+    if compression == "deflate":
+        return zlib.compress(data, _LEVEL)
+    if compression == "lzw":
+        import imagecodecs
+
+        return bytes(imagecodecs.lzw_encode(data))
+    return data

@@ -1,14 +1,15 @@
-"""XMP packets: a note of what was done is put in, and every other byte stays as it is.
+"""XMP packets: notes are put in, what is no longer true is cut out, and all else stays as it is.
 
-The packet is read by expat only to learn where things are; the note is then spliced into the text,
-so that comments, prefixes, line breaks and whatever else a catalogue keeps there survive. A
-document type is refused, and with it entities: an XMP packet has none (ISO 16684-1, 7.3).
+The packet is read by expat only to learn where things are; the text is then spliced, so that
+comments, prefixes, line breaks and whatever else a catalogue keeps there survive. A document type
+is refused, and with it entities: an XMP packet has none (ISO 16684-1, 7.3).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from hashlib import md5
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,40 +19,71 @@ _MM = "http://ns.adobe.com/xap/1.0/mm/"
 _EVENT = "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
+_XML = "http://www.w3.org/XML/1998/namespace"
+_NOTE = "http://ns.adobe.com/xmp/note/"
+_GOOGLE_CAMERA = "http://ns.google.com/photos/1.0/camera/"
+
 _TOP, _DESCRIPTION = f"{_RDF} RDF", f"{_RDF} Description"
 _ABOUT, _TOOL = f"{_RDF} about", f"{_XMP} CreatorTool"
 _HISTORY, _SOURCE = f"{_MM} History", f"{_IPTC} DigitalSourceType"
+_EXTENDED = f"{_NOTE} HasExtendedXMP"
 
+_APPENDED = (
+    "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "http://ns.apple.com/HDRGainMap/1.0/",
+    "http://ns.google.com/photos/1.0/container/",
+    f"{_GOOGLE_CAMERA} MotionPhoto",
+    f"{_GOOGLE_CAMERA} MicroVideo",
+)
+"""Beginnings of the names that promise a video or a gain map behind the picture."""
+_OLD_PIXELS = (
+    f"{_XMP} Thumbnails",
+    "http://ns.adobe.com/photoshop/1.0/ ICCProfile",
+    "http://ns.adobe.com/photoshop/1.0/ ColorMode",
+)
+"""What describes the picture as it was in grey."""
+
+_OPEN = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="' + _RDF + '"'
+_CLOSE = "</rdf:RDF></x:xmpmeta>"
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'  # ISO 16684-1, 7.3.2
-    f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"></rdf:RDF></x:xmpmeta>'
-    '<?xpacket end="w"?>'
+    f'{_OPEN}>{_CLOSE}<?xpacket end="w"?>'
 ).encode()
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
+_DECLARED = re.compile(rb"""\sxmlns:([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_PADDING = re.compile(rb"\s+(?=<\?xpacket\s+end)")
+_ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>\s*))\d")
 
 
 class Broken(Exception):
-    """The packet is not one that can be added to."""
+    """The packet is not one that can be changed."""
+
+
+Span = tuple[int, int]
 
 
 @dataclass
 class _Layout:
     """Where things are in a packet, in bytes."""
 
+    start: int = -1
+    """Of what the RDF holds."""
     end: int = -1
     """Of the RDF, where a description can be added."""
     history_end: int = -1
     """Of the list of events."""
     about: str = ""
-    tool: bool = False
-    source: str = ""
-    """What the source type was."""
-    cuts: list[tuple[int, int]] = field(default_factory=list)
-    """Source types, as elements and attributes, and a history without events."""
+    properties: list[tuple[str, str, Span]] = field(default_factory=list)
+    """Name, text and place of each property, whether element or attribute."""
+    descriptions: list[Span] = field(default_factory=list)
+
+    def named(self, *names: str) -> list[Span]:
+        """The places of properties whose names begin so."""
+        return [span for name, _, span in self.properties if name.startswith(names)]
 
 
 def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes:
-    """A packet with an event in its history and a digital source type.
+    """Add an event to a packet's history, and a digital source type.
 
     Args:
         packet: UTF-8, or nothing for a new one.
@@ -66,8 +98,9 @@ def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes
     """
     packet = packet.rstrip(b"\0") or _EMPTY
     layout = _layout(packet)
-    if layout.source not in ("", source_type):
-        note += f"; digital source type before: {layout.source}"
+    sources = [text for name, text, _ in layout.properties if name == _SOURCE]
+    if sources and sources[-1] not in ("", source_type):
+        note += f"; digital source type before: {sources[-1]}"
     event = (
         f'<rdf:li xmlns:rdf="{_RDF}" xmlns:stEvt="{_EVENT}" rdf:parseType="Resource">'
         f"<stEvt:action>edited</stEvt:action><stEvt:softwareAgent>{escape(tool)}"
@@ -78,16 +111,110 @@ def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes
         f'<iptc:DigitalSourceType xmlns:iptc="{_IPTC}">{escape(source_type)}'
         "</iptc:DigitalSourceType>"
     ]
-    if not layout.tool:
+    if not layout.named(_TOOL):
         parts.append(f'<xmp:CreatorTool xmlns:xmp="{_XMP}">{escape(tool)}</xmp:CreatorTool>')
+    edits = [(*span, "") for span in layout.named(_SOURCE)]
     if layout.history_end < 0:
+        edits += [(*span, "") for span in layout.named(_HISTORY)]  # one without events
         sequence = f"<rdf:Seq>{event}</rdf:Seq>"
         parts.append(f'<xmpMM:History xmlns:xmpMM="{_MM}">{sequence}</xmpMM:History>')
-    parts.append("</rdf:Description>")
-    edits = [(start, stop, "") for start, stop in layout.cuts]
-    edits.append((layout.end, layout.end, "".join(parts)))
-    if layout.history_end >= 0:
+    else:
         edits.append((layout.history_end, layout.history_end, event))
+    parts.append("</rdf:Description>")
+    edits.append((layout.end, layout.end, "".join(parts)))
+    return _spliced(packet, edits)
+
+
+def tidy(packet: bytes) -> tuple[bytes, bool]:
+    """Cut out what is not true of the coloured, upright picture; a broken packet stays as it is.
+
+    Returns:
+        The packet; and whether it promised a video or a gain map behind the picture.
+    """
+    packet = _ORIENTATION.sub(rb"\g<1>1", packet)
+    if not packet.strip(b"\0 \r\n\t"):
+        return b"", False
+    try:
+        layout = _layout(packet)
+        appended = layout.named(*_APPENDED)
+        cuts = [*appended, *layout.named(*_OLD_PIXELS, _EXTENDED)]
+        return _spliced(packet, [(*span, "") for span in cuts]), bool(appended)
+    except Broken:
+        return packet, False
+
+
+# --- packets in two parts, as JPEG's segments are short (XMP specification part 3, 1.1.3.1) ---
+
+
+def merge(packet: bytes, extension: bytes) -> bytes:
+    """Bring a packet and its extension together.
+
+    Raises:
+        Broken: they do not go together.
+    """
+    here, there = _layout(packet), _layout(extension)
+    known = _declared(packet[: here.start])
+    lacking = {p: uri for p, uri in _declared(extension[: there.start]).items() if p not in known}
+    if any(known.get(p, uri) != uri for p, uri in _declared(extension[: there.start]).items()):
+        raise Broken("their prefixes differ")
+    added = extension[there.start : there.end].decode()
+    opening = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in lacking.items())
+    edits = [(*span, "") for span in here.named(_EXTENDED)]
+    edits += [(here.end, here.end, added), (here.start - 1, here.start - 1, opening)]
+    return _spliced(packet, edits)
+
+
+def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
+    """Fit a packet into so many bytes: without padding, else with an extension.
+
+    Returns:
+        The packet, its extension or nothing, and the extension's GUID.
+
+    Raises:
+        Broken: it has to be in two parts, and cannot be read.
+    """
+    if len(packet) <= room:
+        return packet, b"", ""
+    packet = _PADDING.sub(b"", packet.strip())
+    if len(packet) <= room:
+        return packet, b"", ""
+    layout = _layout(packet)
+    outer = b"".join(match[0] for match in _DECLARED.finditer(packet[: layout.start]))
+    outer = b"".join(
+        match[0] for match in _DECLARED.finditer(outer) if match[1] not in (b"x", b"rdf")
+    )
+    moved: list[Span] = []
+    spare = 200  # the reference to the extension
+    for span in sorted(layout.descriptions, key=lambda span: span[0] - span[1]):
+        if len(packet) - sum(stop - start for start, stop in moved) + spare <= room:
+            break
+        moved.append(span)
+    parts = b"".join(packet[start:stop] for start, stop in sorted(moved))
+    extension = _OPEN.encode() + outer + b">" + parts + _CLOSE.encode()
+    guid = md5(extension, usedforsecurity=False).hexdigest().upper()
+    reference = (
+        f'<rdf:Description xmlns:rdf="{_RDF}" xmlns:xmpNote="{_NOTE}" '
+        f'rdf:about={quoteattr(layout.about)} xmpNote:HasExtendedXMP="{guid}"/>'
+    )
+    edits = [(*span, "") for span in moved] + [(layout.end, layout.end, reference)]
+    main = _spliced(packet, edits)
+    if len(main) > room:
+        raise Broken("it does not fit")
+    _layout(extension)
+    return main, extension, guid
+
+
+def _declared(head: bytes) -> dict[str, str]:
+    return {
+        match[1].decode(): (match[2] or match[3] or b"").decode()
+        for match in _DECLARED.finditer(head)
+    }
+
+
+# --- where things are -------------------------------------------------------------------------
+
+
+def _spliced(packet: bytes, edits: list[tuple[int, int, str]]) -> bytes:
     for start, stop, text in sorted(edits, reverse=True):
         packet = packet[:start] + text.encode() + packet[stop:]
     _layout(packet)  # what comes out can be read
@@ -98,7 +225,7 @@ def _layout(packet: bytes) -> _Layout:
     reader = _Reader(packet)
     try:
         reader.parser.Parse(packet, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, UnicodeError, RecursionError) as error:
         raise Broken(str(error)) from error
     if reader.layout.end < 0:
         raise Broken("it holds no RDF")
@@ -112,7 +239,7 @@ class _Reader:
         self.packet = packet
         self.layout = _Layout()
         self.path: list[tuple[str, re.Match[bytes]]] = []  # the open elements: name, first tag
-        self.prefixes: set[str] = set()
+        self.prefixes: dict[str, set[str]] = {}
         self.text: list[str] = []
         self.parser = expat.ParserCreate("UTF-8", " ")  # names are "namespace name"
         self.parser.StartElementHandler = self.start
@@ -125,20 +252,20 @@ class _Reader:
         raise Broken("it has a document type")
 
     def declare(self, prefix: str | None, uri: str) -> None:
-        if prefix and uri == _IPTC:
-            self.prefixes.add(prefix)
+        if prefix:
+            self.prefixes.setdefault(uri, set()).add(prefix)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        start = self.parser.CurrentByteIndex
-        tag = _TAG.match(self.packet, start)
+        tag = _TAG.match(self.packet, self.parser.CurrentByteIndex)
         if tag is None:
             raise Broken("a tag does not end")
+        if name == _TOP and self.layout.start < 0 and not tag[0].endswith(b"/>"):
+            self.layout.start = tag.end()
         if name == _DESCRIPTION and self.inside(_TOP):
             self.layout.about = attributes.get(_ABOUT, attributes.get("about", self.layout.about))
-            self.layout.tool |= _TOOL in attributes
-            if _SOURCE in attributes:
-                self.layout.source = attributes[_SOURCE]
-                self.cut_attribute(tag)
+            for told, text in attributes.items():
+                if " " in told and told != _ABOUT:
+                    self.layout.properties.append((told, text, self.attribute(told, tag)))
         self.path.append((name, tag))
         self.text.clear()
 
@@ -146,26 +273,28 @@ class _Reader:
         _, tag = self.path.pop()
         empty = tag[0].endswith(b"/>")
         here = tag.start() if empty else self.parser.CurrentByteIndex  # of </name>
+        stop = tag.end() if empty else self.packet.index(b">", here) + 1
         if name == _TOP and not empty:
             self.layout.end = here
         elif name == f"{_RDF} Seq" and self.inside(_TOP, _DESCRIPTION, _HISTORY) and not empty:
             self.layout.history_end = here
+        elif name == _DESCRIPTION and self.inside(_TOP):
+            self.layout.descriptions.append((tag.start(), stop))
         elif self.inside(_TOP, _DESCRIPTION):
-            self.layout.tool |= name == _TOOL
-            if name == _SOURCE:
-                self.layout.source = "".join(self.text).strip()
-            if name == _SOURCE or (name == _HISTORY and self.layout.history_end < 0):
-                stop = self.packet.index(b">", here) + 1 if not empty else tag.end()
-                self.layout.cuts.append((tag.start(), stop))
+            text = "".join(self.text).strip()
+            self.layout.properties.append((name, text, (tag.start(), stop)))
 
     def inside(self, *names: str) -> bool:
         """Whether these are the innermost elements that are open."""
         return [name for name, _ in self.path[-len(names) :]] == list(names)
 
-    def cut_attribute(self, tag: re.Match[bytes]) -> None:
-        names = b"|".join(re.escape(prefix.encode()) for prefix in self.prefixes)
-        pattern = rb"\s(?:" + names + rb"):DigitalSourceType\s*=\s*(?:\"[^\"]*\"|'[^']*')"
-        match = re.compile(pattern).search(self.packet, *tag.span())
-        if match is None:
+    def attribute(self, name: str, tag: re.Match[bytes]) -> Span:
+        """Where an attribute of a tag lies."""
+        uri, _, local = name.rpartition(" ")
+        names = b"|".join(re.escape(p.encode()) for p in self.prefixes.get(uri, ()))
+        spelt = rb"\s(?:" + names + rb"):" + re.escape(local.encode())
+        pattern = re.compile(spelt + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+        match = pattern.search(self.packet, *tag.span())
+        if match is None and uri != _XML:
             raise Broken("an attribute is not where it should be")
-        self.layout.cuts.append(match.span())
+        return match.span() if match else (tag.end(), tag.end())
