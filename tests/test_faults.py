@@ -214,8 +214,9 @@ def test_directories_without_end():
     link = last + 2 + 12 * entries
     loop[link : link + 4] = loop[4:8]  # the last page is followed by the first
     assert len(attempt(bytes(loop))) == 3
+    size = b"".join(struct.pack("<HHII", tag, 4, 1, 9) for tag in (256, 257))
     long = b"II*\0\x08\0\0\0" + b"".join(
-        b"\0\0" + (8 + 6 * (i + 1)).to_bytes(4, "little") for i in range(20_000)
+        b"\2\0" + size + (8 + 30 * (i + 1)).to_bytes(4, "little") for i in range(20_000)
     )
     with pytest.raises(BadPhoto, match="more than 10,000 pages"):
         photo.read(long)

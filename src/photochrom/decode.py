@@ -6,62 +6,100 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from photochrom import deep, heif, icc, metadata, tiff
+from photochrom import deep, heif, icc, kinds, levels, metadata, png_read, rescue, tiff_read
 from photochrom.errors import BadPhoto, MissingExtra
-from photochrom.icc import Pixels
+from photochrom.icc import Space
+from photochrom.levels import Pixels
 
 MAX_PIXELS = 1_000_000_000
 """Beyond this a file is more likely an attack, or a mistake, than a photograph."""
 PLAUSIBLE = 50_000_000, 1000
 """Beyond so many pixels, at most so many a byte of the file: a photo of a grey wall has 200."""
+PLAUSIBLE_BILEVEL = 200_000_000
+"""Pixels of one bit may be as many in any file: a blank page takes a few bytes."""
 
 FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM"),
-    *("PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PCX", "PNG", "PPM"),
+    *("PSD", "QOI", "SGI", "TGA", "WEBP"),
 )
-"""Pillow's names of what is read. Others are for drawings and data; EPS would start a program."""
+"""Pillow's names of what is read beside TIFF. Others are for drawings and data; EPS would start a
+program."""
 _BAND = 1 << 18  # pixels that are copied at a time
+_HEAD = 1024  # bytes by which a file is recognized
+_JPEG = b"\xff\xd8\xff"
+_JPEG_REMARKS = (0xE1, *range(0xE3, 0xEE), 0xEF, 0xFE)
+_REMARKS_LOST = "a damaged part of its metadata was left out"
+_JUNK = 1 << 16  # bytes before a JPEG at most
 _MOVING = ("AVIF", "GIF", "HEIF", "PNG", "WEBP")
-_REDUCED, _MASK = 1, 4  # TIFF 6.0, NewSubfileType: a smaller copy of a page; where it is opaque
 
 
-@dataclass(frozen=True, eq=False)
+class Planes(NamedTuple):
+    """What a picture shows."""
+
+    pixels: Pixels
+    """(H, W) or (H, W, 3), uint8 or uint16."""
+    alpha: Pixels | None
+    """(H, W) of the same dtype."""
+    notes: tuple[str, ...] = ()
+    """What was left behind, as :attr:`photochrom.photo.Photo.notes`."""
+
+
+@dataclass(eq=False)
 class File:
     """A file that was opened; of a TIFF, its pages can be gone through."""
 
     image: Image.Image
+    """The picture, or the page that was turned to."""
     name: str
     """For the errors."""
     size: int
     """Bytes."""
     data: Callable[[], bytes]
-    """All of them."""
+    """All of them, without what is broken and not needed."""
     pages: tuple[int, ...] = (0,)
     """Numbers of the pictures that are pages of their own, and no smaller copies or masks."""
     pictures: int = 1
     """Pages, or the pictures of an animation."""
-    stream: BinaryIO | None = None
-    """Of a TIFF: what its pages are read from."""
+    damaged: bool = False
+    """Whether what can be read of it is enough."""
+    notes: list[str] = field(default_factory=list)
+    """What was left behind of it as a whole."""
+    tiff: tiff_read.Tiff | None = None
+    page: tiff_read.Page | None = None
+    """Of a TIFF, the page that was turned to."""
+    pixels: bytes = b""
+    """What a PNG's pixels are read from."""
+
+    @property
+    def directory(self) -> metadata.Page | None:
+        """Where the page of a TIFF tells of itself."""
+        if self.page is None:
+            return None
+        return metadata.Page(self.page.read, self.page.place.at, self.page.tiff.layout)
 
 
 @contextmanager
-def opened(source: Path | bytes) -> Iterator[File]:
+def opened(source: Path | bytes, *, damaged: bool = False) -> Iterator[File]:
     """A file's picture, its pixels not read yet.
+
+    Args:
+        source: its path, or its bytes.
+        damaged: whether what can be read of a broken file is enough.
 
     Raises:
         BadPhoto: it is missing, empty, or not a picture.
         MissingExtra: it needs one.
     """
     if isinstance(source, bytes):
-        yield _file(io.BytesIO(source), "the photo", len(source), lambda: source)
+        yield _file(io.BytesIO(source), "the photo", len(source), lambda: source, damaged)
         return
     name = str(source)
     try:
@@ -71,9 +109,9 @@ def opened(source: Path | bytes) -> Iterator[File]:
             raise BadPhoto(f"{name} is a device or a pipe: give the path of a file.")
         with source.open("rb") as file:
             size = source.stat().st_size
-            if tiff.begins(file.read(4)):  # of which only a page is read at a time
+            if tiff_read.begins(file.read(4)):  # of which only a page is read at a time
                 file.seek(0)
-                yield _file(file, name, size, source.read_bytes)
+                yield _file(file, name, size, source.read_bytes, damaged)
                 return
             file.seek(0)
             data = file.read()
@@ -84,39 +122,101 @@ def opened(source: Path | bytes) -> Iterator[File]:
         raise BadPhoto(
             f"{name} cannot be opened ({reason}): check path and permissions."
         ) from error
-    yield _file(io.BytesIO(data), name, len(data), lambda: data)
+    yield _file(io.BytesIO(data), name, len(data), lambda: data, damaged)
 
 
-def _file(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes]) -> File:
+def _file(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes], damaged: bool) -> File:
     if not size:
         raise BadPhoto(f"{name} is empty (0 bytes): fetch or export it again.")
-    head = stream.read(16)
+    head = stream.read(_HEAD)
     stream.seek(0)
-    lacking = heif.looks_like(head) and not heif.available()
-    Image.init()
     try:
-        if tiff.begins(head):
-            kinds = tiff.subfile_types(stream)
-            stream.seek(0)
-        with _without_limit():
-            image = Image.open(stream, formats=[kind for kind in FORMATS if kind in Image.OPEN])
-        if image.format == "TIFF":
-            whole = [i for i, kind in enumerate(kinds) if not kind & (_REDUCED | _MASK)]
-            pages = tuple(whole) or (0,)
-            return File(image, name, size, data, pages, len(pages), stream)
-        if image.format == "JPEG2000":
-            metadata.from_jp2(image, data())
+        if tiff_read.begins(head):
+            return _tiff(stream, name, size, data, damaged)
+        return _other(data(), head, name, damaged)
+    except (BadPhoto, MissingExtra, MemoryError):
+        raise
+    except Exception as error:  # decoders raise whatever the bytes provoke
+        raise _damaged(name, error, damaged=True) from error
+
+
+def _tiff(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes], damaged: bool) -> File:
+    found = tiff_read.find_pages(stream, size)
+    if found.raw or kinds.named_raw(name):
+        raise BadPhoto(kinds.raw(name))
+    page = tiff_read.Page(found, found.pages[0])
+    numbers = tuple(range(len(found.pages)))
+    with _without_limit():
+        image = page.image()
+    file = File(image, name, size, data, numbers, len(numbers), damaged)
+    file.tiff, file.page = found, page
+    return file
+
+
+def _other(data: bytes, head: bytes, name: str, damaged: bool) -> File:
+    lacking = heif.looks_like(head) and not heif.available()
+    if head.startswith(kinds.JPEG_XL):
+        kinds.jpeg_xl_available()
+    if kinds.named_raw(name) and not head.startswith(b"\xff\xd8"):
+        raise BadPhoto(kinds.raw(name))
+    if head.startswith(png_read.SIGNATURE):
+        return _png(data, name, damaged)
+    notes: list[str] = []
+    try:
+        image = _open(io.BytesIO(data))
     except UnidentifiedImageError as error:
         if lacking:
             raise MissingExtra("pillow-heif", "heif") from error
-        raise BadPhoto(
-            f"{name} is not a picture that can be read: convert it to JPEG, PNG or TIFF first."
-        ) from error
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders raise whatever the bytes provoke
-        raise _damaged(name, error) from error
-    return File(image, name, size, data, pictures=_pictures(image))
+        start = 0 if head.startswith(_JPEG) else data.find(_JPEG, 1, _JUNK)
+        if start < 0 or kinds.known(name, head):
+            raise BadPhoto(kinds.refusal(name, head)) from error
+        image, data, notes = _odd_jpeg(data[start:], name, error)
+    file = File(image, name, len(data), lambda: data, damaged=damaged, notes=notes, pixels=data)
+    file.pictures = _pictures(image)
+    if image.format == "JPEG2000":
+        metadata.from_jp2(image, data)
+    return file
+
+
+def _png(data: bytes, name: str, damaged: bool) -> File:
+    prepared = _prepared(data, damaged)
+    image = _open(io.BytesIO(prepared.pixels))
+    image.info.update(prepared.info)
+    file = File(image, name, len(data), lambda: prepared.data, damaged=damaged)
+    file.pictures, file.pixels, file.notes = _pictures(image), prepared.pixels, prepared.notes
+    return file
+
+
+def _odd_jpeg(data: bytes, name: str, error: Exception) -> tuple[Image.Image, bytes, list[str]]:
+    """A JPEG that Pillow took for none, as something lay before it or its remarks are broken."""
+    for dropped in ((), (0xED,), _JPEG_REMARKS):
+        lean = rescue.without_segments(data, dropped)
+        try:
+            image = _open(io.BytesIO(lean))
+        except UnidentifiedImageError:
+            continue
+        return image, lean, [_REMARKS_LOST] if dropped else []
+    raise BadPhoto(
+        f"{name} is a JPEG whose beginning is damaged: fetch or export it again."
+    ) from error
+
+
+def _prepared(data: bytes, damaged: bool) -> png_read.Prepared:
+    try:
+        return png_read.prepare(data)
+    except ValueError:
+        if not damaged:
+            raise
+    whole, missing = png_read.repair(data)
+    prepared = png_read.prepare(whole)
+    prepared.notes.append(_lost(missing))
+    return prepared
+
+
+def _open(stream: BinaryIO) -> Image.Image:
+    Image.init()
+    with _without_limit():
+        return Image.open(stream, formats=[kind for kind in FORMATS if kind in Image.OPEN])
 
 
 def _pictures(image: Image.Image) -> int:
@@ -148,46 +248,135 @@ def _without_limit() -> Iterator[None]:
 
 def turn_to(file: File, page: int) -> None:
     """Go to a page of a TIFF; :func:`image_planes` then reads it."""
-    for told in ("icc_profile", "dpi", "resolution"):  # which Pillow carries over between pages
-        if page:
-            file.image.info.pop(told, None)
+    if file.tiff is None:
+        return
     try:
+        file.page = tiff_read.Page(file.tiff, file.tiff.pages[page])
         with _without_limit():
-            file.image.seek(page)
+            file.image = file.page.image()
     except MemoryError:
         raise
     except Exception as error:  # as above
-        raise _damaged(f"Page {page + 1} of {file.name}", error) from error
+        raise _damaged(f"Page {page + 1} of {file.name}", error, damaged=True) from error
 
 
-def image_planes(
-    image: Image.Image, name: str, file: File | None = None
-) -> tuple[Pixels, Pixels | None]:
-    """Pixels and alpha of a PIL image, as :func:`array_planes`, in sRGB but not yet upright.
+def image_planes(image: Image.Image, name: str, file: File | None = None) -> Planes:
+    """What a PIL image shows, in sRGB but not yet upright.
 
     Args:
-        image: any mode.
+        image: any mode. Of mode "I", numbers up to 255 are taken for 8 bits, and others for 16.
         name: for the errors.
         file: what it was opened from, out of which 16-bit colour can be read.
     """
     _check_size(image, name, file)
-    stored = _Stored.of(image)
-    sixteen_bits = deep.reader(image)
     try:
-        with _without_limit():
-            image.load()
-        array = sixteen_bits(file.data()) if file and sixteen_bits else None
-    except MemoryError:
+        if file and file.page:
+            return _page_planes(file, name)
+        found = _loaded(image, name, file)
+    except (BadPhoto, MemoryError):
         raise
     except Exception as error:  # as above
-        raise _damaged(name, error) from error
-    if array is None:
-        array = stored.as_meant(_array(_plain(image, name)))
-    pixels, alpha = array_planes(array, name)
-    profile = image.info.get("icc_profile")
-    if profile and image.mode not in ("CMYK", "LAB"):  # CMYK has been through its profile
-        pixels = icc.to_srgb(pixels, profile)
-    return pixels, alpha
+        raise _damaged(name, error, bool(file and file.damaged)) from error
+    notes = tuple(file.notes) if file else ()
+    return _in_srgb(*found, image.info, notes)
+
+
+def _loaded(
+    image: Image.Image, name: str, file: File | None
+) -> tuple[Pixels, Pixels | None, Space]:
+    """A picture's planes in its own colours; what is missing of it is added to its file's notes."""
+    try:
+        return _read(image, name, file.pixels if file else None)
+    except (BadPhoto, MemoryError):
+        raise
+    except Exception as error:
+        if file is None:
+            raise
+        image, pixels = _rescued(file, name, error)
+        return _read(image, name, pixels)
+
+
+def _read(image: Image.Image, name: str, data: bytes | None) -> tuple[Pixels, Pixels | None, Space]:
+    array = deep.read(image, data) if data is not None else None
+    if array is not None:
+        pixels, alpha, _ = array_planes(array, name)
+        return pixels, alpha, "RGB" if pixels.ndim == 3 else "grey"
+    with _without_limit():
+        image.load()
+    return _image_levels(image, name, from_file=data is not None)
+
+
+def _rescued(file: File, name: str, error: Exception) -> tuple[Image.Image, bytes]:
+    """A picture whose file ends too early, if all of it is there or what is there is enough."""
+    kind, lost = file.image.format, None
+    if not file.damaged and kind not in ("JPEG", "MPO"):
+        raise error
+    data = file.pixels
+    try:
+        with _without_limit():
+            if kind == "PNG":
+                data, lost = png_read.repair(data)
+                image = _open(io.BytesIO(data))
+            else:
+                image, lost = rescue.complete(data, kind, _open)
+    except MemoryError:
+        raise
+    except Exception:
+        raise error from None
+    if lost != 0 and not file.damaged:
+        raise _damaged(name, f"{_share(lost)} of it is missing", damaged=False) from error
+    if lost != 0:
+        file.notes.append(_lost(lost))
+    return image, data
+
+
+def _lost(share: float | None) -> str:
+    return f"it is damaged: {_share(share)} of it is missing"
+
+
+def _share(share: float | None) -> str:
+    return "part" if share is None else f"{max(1, round(100 * share))} %"
+
+
+def _page_planes(file: File, name: str) -> Planes:
+    """What a page of a TIFF shows."""
+    page, tiff = file.page, file.tiff
+    assert page is not None
+    assert tiff is not None
+    notes = []
+    if tiff.broken and page.place == tiff.pages[-1]:
+        notes.append(f"the list of its pages is broken after page {len(tiff.pages)}")
+    if not isinstance(file.image, tiff_read.DescribedImage):
+        info = file.image.info
+        try:
+            with _without_limit():
+                file.image.load()
+            pixels, alpha, space = _image_levels(file.image, name, from_file=True)
+            notes += [note] if (note := page.note()) else []
+            return _in_srgb(pixels, alpha, space, info, tuple(notes))
+        except MemoryError:
+            raise
+        except Exception:  # where Pillow gives up, tifffile may not
+            file.image = page.described()
+    decoded = tiff_read.decode(page, name, damaged=file.damaged)
+    notes += decoded.notes
+    if decoded.missing:
+        notes.append(_lost(decoded.missing))
+    return _in_srgb(decoded.pixels, decoded.alpha, decoded.space, file.image.info, tuple(notes))
+
+
+def _in_srgb(
+    pixels: Pixels,
+    alpha: Pixels | None,
+    space: Space,
+    info: dict[Any, Any],
+    notes: tuple[str, ...],
+) -> Planes:
+    profile, unheeded = icc.told_by(info, space)
+    pixels, ignored = icc.to_srgb(pixels, space, profile)
+    alpha = None if alpha is None else np.ascontiguousarray(alpha)
+    more = tuple(note for note in (unheeded, ignored) if note)
+    return Planes(np.ascontiguousarray(pixels), alpha, (*notes, *more))
 
 
 def _check_size(image: Image.Image, name: str, file: File | None) -> None:
@@ -195,38 +384,18 @@ def _check_size(image: Image.Image, name: str, file: File | None) -> None:
     large = f"{name} has {image.width:,} × {image.height:,} pixels"
     if pixels > MAX_PIXELS:
         raise BadPhoto(f"{large}, and at most {MAX_PIXELS:,} can be read: scale it down first.")
+    if file is None:
+        return
     most, share = PLAUSIBLE
-    if file is not None and pixels > max(most, file.size * share):
+    if file.page.bilevel if file.page else image.mode == "1":
+        most = max(most, PLAUSIBLE_BILEVEL)
+    if pixels > max(most, file.size * share):
         raise BadPhoto(
             f"{large} in only {file.size:,} bytes, as no photo has: fetch or export it again."
         )
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """What Pillow leaves undone for TIFF's rarer kinds of numbers."""
-
-    negative: bool
-    """White is 0, which Pillow heeds up to 8 bits."""
-    bits: int | None
-    """Of each number, if not those of its type."""
-
-    @classmethod
-    def of(cls, image: Image.Image) -> _Stored:
-        tags = getattr(image, "tag_v2", {})
-        inverse = tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
-        twelve = tags.get(TiffImagePlugin.BITSPERSAMPLE) == (12,)
-        return cls(inverse and image.mode in ("I;16", "F"), 12 if twelve else None)
-
-    def as_meant(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if self.bits:
-            array = array << (16 - self.bits) | array >> (2 * self.bits - 16)
-        if self.negative:
-            array = (65535 if array.dtype.kind == "u" else 1) - array
-        return array
-
-
-def array_planes(array: npt.NDArray[Any], name: str) -> tuple[Pixels, Pixels | None]:
+def array_planes(array: npt.NDArray[Any], name: str) -> Planes:
     """Pixels (H, W) or (H, W, 3) and alpha (H, W) or None, uint8 or uint16, of an array.
 
     Args:
@@ -237,21 +406,35 @@ def array_planes(array: npt.NDArray[Any], name: str) -> tuple[Pixels, Pixels | N
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or array.size == 0:
         raise BadPhoto(f"{name} has shape {array.shape}: give (H, W), (H, W, 3) or (H, W, 4).")
-    planes = _levels(array, name).reshape(*array.shape[:2], channels)
+    planes = levels.to_levels(array, name).reshape(*array.shape[:2], channels)
     pixels = planes[..., :3] if channels >= 3 else planes[..., 0]
     alpha = np.ascontiguousarray(planes[..., -1]) if channels in (2, 4) else None
-    return np.ascontiguousarray(pixels), alpha
+    return Planes(np.ascontiguousarray(pixels), alpha)
+
+
+def _image_levels(
+    image: Image.Image, name: str, *, from_file: bool
+) -> tuple[Pixels, Pixels | None, Space]:
+    """A loaded picture as numbers, in its own colours."""
+    mode = image.mode
+    if mode == "CMYK":
+        return np.asarray(image), None, "CMYK"
+    if mode == "LAB":
+        lab = np.array(image)
+        lab[..., 1:] ^= 128  # Pillow gives a and b with a sign
+        return lab, None, "Lab"
+    if mode in ("F", "I") or mode.startswith("I;16"):
+        array: npt.NDArray[Any] = np.asarray(image)
+        if mode == "I" and not from_file and array.size and 0 <= array.min() <= array.max() <= 255:
+            array = array.astype(np.uint8)  # 16 bits would be black all over
+        return levels.to_levels(array, name), None, "grey"
+    pixels, alpha, _ = array_planes(_array(_plain(image, name)), name)
+    return pixels, alpha, "RGB" if pixels.ndim == 3 else "grey"
 
 
 def _plain(image: Image.Image, name: str) -> Image.Image:
-    """The picture in a mode that numpy takes: grey or RGB, with or without alpha, or numbers."""
+    """The picture in a mode that numpy takes: grey or RGB, with or without alpha."""
     mode = image.mode
-    if mode == "CMYK":
-        return icc.cmyk_to_srgb(image)
-    if mode == "LAB":
-        return icc.lab_to_srgb(image)
-    if mode in ("F", "I") or mode.startswith("I;16"):
-        return image
     target = {"1": "L", "L": "L", "LA": "LA", "La": "LA"}.get(mode, "RGB")
     if target != "LA" and image.has_transparency_data:
         target = {"L": "LA", "RGB": "RGBA"}[target]
@@ -275,23 +458,9 @@ def _array(image: Image.Image) -> npt.NDArray[Any]:
     return array
 
 
-def _levels(array: npt.NDArray[Any], name: str) -> Pixels:
-    """Any numbers as uint8 or uint16 in the machine's byte order."""
-    kind, size = array.dtype.kind, array.dtype.itemsize
-    if kind == "u" and size <= 2:
-        return array.astype(np.uint8 if size == 1 else np.uint16, copy=False)
-    if kind not in "iuf":
-        raise BadPhoto(f"{name} holds {array.dtype}: give uint8, uint16, or numbers in 0..1.")
-    low, high, top = float(array.min()), float(array.max()), 1 if kind == "f" else 65535
-    if not (low >= 0 and high <= top):  # in this form NaN fails as well
-        raise BadPhoto(
-            f"{name} holds numbers from {low:g} to {high:g}: scale them to 0..{top} first."
-        )
-    return np.rint(array * np.float32(65535 / top)).astype(np.uint16)
-
-
-def _damaged(name: str, error: Exception) -> BadPhoto:
-    return BadPhoto(f"{name} is cut short or damaged ({error}): fetch or export it again.")
+def _damaged(name: str, reason: object, damaged: bool) -> BadPhoto:
+    advice = "" if damaged else ", or colour what can be read of it by --damaged"
+    return BadPhoto(f"{name} is cut short or damaged ({reason}): fetch or export it again{advice}.")
 
 
 # EXIF 2.32, table 6: how to turn the stored pixels upright.

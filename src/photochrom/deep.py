@@ -1,13 +1,6 @@
-"""16-bit colour, which Pillow does not have: read by way of OpenCV, written as PNG and PPM.
-
-TIFF is written by :mod:`photochrom.tiff`.
-"""
+"""16 bits in PNG and PPM, of which Pillow has only grey; TIFF has its own modules."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 
 import cv2
 import numpy as np
@@ -20,52 +13,28 @@ FORMATS = ("PNG", "PPM", "TIFF")
 """Those that keep 16 bits."""
 
 
-def reader(image: Image.Image) -> Callable[[bytes], Deep | None] | None:
-    """How to get at 16 bits that Pillow will not keep, or None if a picture has no such.
+def read(image: Image.Image, data: bytes) -> Deep | None:
+    """The 16 bits that Pillow does not keep, or with the alpha that it does not make of them.
 
     Args:
         image: opened, but not yet loaded.
+        data: the file's bytes.
 
     Returns:
-        A function from the file's bytes to pixels (H, W, 3) or (H, W, 4) in RGB order, or to None
-        when they are not to be had; it raises cv2.error at a file that is damaged or too large.
+        Pixels (H, W), or with 2, 3 or 4 channels; None where Pillow has all there is.
+
+    Raises:
+        Exception: of any type, where the file is damaged.
     """
-    if image.mode not in ("RGB", "RGBA", "LA"):
-        return None
     tiles = getattr(image, "tile", ())
-    if image.format == "PPM" and tiles and tiles[0].codec_name == "ppm":
+    if image.format == "PPM" and image.mode == "RGB" and tiles and tiles[0].codec_name == "ppm":
         _, highest = tiles[0].args
-        size = image.size
-        return partial(_ppm, size, tiles[0].offset, highest) if highest > 255 else None
-    if any(";16" in str(tile.args) for tile in tiles):
-        return partial(_opencv, image.tell() if image.format == "TIFF" else None)
+        return _ppm(image.size, tiles[0].offset, highest, data) if highest > 255 else None
+    if image.format == "PNG" and any(";16" in str(tile.args) for tile in tiles):
+        import imagecodecs
+
+        return np.asarray(imagecodecs.png_decode(data))
     return None
-
-
-def _opencv(page: int | None, data: bytes) -> Deep | None:
-    buffer = np.frombuffer(data, np.uint8)
-    with _quiet():
-        if page is None:
-            pixels = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
-        else:
-            span = (page, page + 1)
-            found = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=span)[1]
-            pixels = found[0] if found else None
-    if pixels is None or pixels.dtype != np.uint16 or pixels.ndim != 3:
-        return None
-    order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    return np.asarray(cv2.cvtColor(pixels, order))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """OpenCV would print warnings about every tag that it does not know."""
-    logging = cv2.utils.logging
-    before = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        logging.setLogLevel(before)
 
 
 def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep | None:

@@ -31,7 +31,7 @@ from photochrom import atomic, color, decode, exif, heif, icc, jpeg, metadata
 from photochrom import encode as encoders
 from photochrom.encode import Encoding
 from photochrom.errors import BadPhoto, CannotWrite
-from photochrom.icc import Pixels
+from photochrom.levels import Pixels
 
 SUFFIXES = frozenset(
     f".{kind}"
@@ -133,22 +133,23 @@ def _linear_table(top: int) -> npt.NDArray[np.float32]:
     return np.where(f**3 > color._EPSILON, f**3, straight).astype(np.float32)
 
 
-def read(source: Source) -> Photo:
+def read(source: Source, damaged: bool = False) -> Photo:
     """Open a photograph; of several pages or pictures, the first.
 
     Args:
         source: a path; the bytes of a file; a PIL image; or an array (H, W), (H, W, 1), (H, W, 2)
             with alpha, (H, W, 3) or (H, W, 4), uint8, uint16, or floating-point in 0..1, which is
-            held as 16 bits.
+            held as 16 bits. Of a PIL image of mode "I", numbers up to 255 are taken for 8 bits.
+        damaged: give what can be read of a broken file, and tell in its notes what is missing.
 
     Raises:
         BadPhoto: it is missing, empty, cut short, too large, or not a picture.
         MissingExtra: it is in a format that needs one.
     """
-    return next(pages(source))
+    return next(pages(source, damaged))
 
 
-def pages(source: Source) -> Iterator[Photo]:
+def pages(source: Source, damaged: bool = False) -> Iterator[Photo]:
     """The pages of a TIFF, one at a time; of anything else the one picture that :func:`read` gives.
 
     Smaller copies of a page and masks, as some scanners add, are no pages.
@@ -160,13 +161,14 @@ def pages(source: Source) -> Iterator[Photo]:
         if np.issubdtype(source.dtype, np.integer) and source.dtype.type not in DEPTHS:
             # 0..255 and 0..65535 look alike there, and a wrong guess would be a black photo.
             raise BadPhoto(f"The array holds {source.dtype}: convert it to uint8 or uint16 first.")
-        yield Photo(*decode.array_planes(source, "the array"))
+        yield Photo(*decode.array_planes(source, "the array")[:2])
         return
     if isinstance(source, Image.Image):
         yield _from_image(source, "the image")
         return
     path = None if isinstance(source, bytes) else Path(source)
-    with decode.opened(source if isinstance(source, bytes) else Path(source)) as file:
+    file_or_bytes = source if isinstance(source, bytes) else Path(source)
+    with decode.opened(file_or_bytes, damaged=damaged) as file:
         *others, last = file.pages
         for page in others:
             yield _page(file, page, path)
@@ -178,17 +180,16 @@ def pages(source: Source) -> Iterator[Photo]:
 def _page(file: decode.File, page: int, path: Path | None) -> Photo:
     decode.turn_to(file, page)
     name = file.name if len(file.pages) == 1 else f"Page {page + 1} of {file.name}"
-    photo = _from_image(file.image, name, file, page)
+    photo = _from_image(file.image, name, file)
     return replace(photo, source=path, pictures=file.pictures)
 
 
-def _from_image(
-    image: Image.Image, name: str, file: decode.File | None = None, page: int = 0
-) -> Photo:
-    pixels, alpha = decode.image_planes(image, name, file)
+def _from_image(image: Image.Image, name: str, file: decode.File | None = None) -> Photo:
+    pixels, alpha, notes = decode.image_planes(image, name, file)
+    image = file.image if file else image
     size = pixels.shape[1], pixels.shape[0]
-    data = file.data() if file and image.format == "PNG" else b""
-    found = metadata.read(image, size, data, _directory(file, page))
+    data = file.data() if file and image.format in ("JPEG", "MPO", "PNG") else b""
+    found = metadata.read(image, size, data, file.directory if file else None)
     return Photo(
         pixels=decode.upright(pixels, found.orientation),
         alpha=None if alpha is None else decode.upright(alpha, found.orientation),
@@ -200,24 +201,8 @@ def _from_image(
         profiled=bool(image.info.get("icc_profile")),
         format="JPEG" if image.format == "MPO" else image.format,  # MPO: a JPEG and its previews
         quality=jpeg.quality_of(getattr(image, "quantization", {})),
-        notes=found.notes,
+        notes=(*notes, *found.notes),
     )
-
-
-def _directory(file: decode.File | None, page: int) -> metadata.Page | None:
-    """Where a page of a TIFF tells of itself."""
-    stream = file.stream if file else None
-    if stream is None:
-        return None
-
-    def read(at: int, length: int) -> bytes:
-        stream.seek(at)
-        return stream.read(length)
-
-    try:
-        return metadata.Page(read, *exif.directory_place(read, page))
-    except exif.Broken:  # which its pixels would not have survived
-        return None
 
 
 # --- writing ----------------------------------------------------------------------------------

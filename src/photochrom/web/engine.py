@@ -17,7 +17,7 @@ from photochrom import photo as photos
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadOption
 from photochrom.hints import Hint
-from photochrom.icc import Pixels
+from photochrom.levels import Pixels
 from photochrom.model import available
 from photochrom.photo import Photo
 from photochrom.web import shapes, trouble

@@ -1,0 +1,120 @@
+"""What can be seen of files that are cut short.
+
+Decoders stop where the bytes end. Here they get some more: once nothing, once nonsense. Where both
+give the same pixels, these are the photo's own.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Container
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+_END_OF_JPEG = b"\xff\xd9"
+_TABLES = (0xC4, 0xDB, 0xDD, 0xFE)
+"""Markers of segments before the frame, beside those of applications: tables and comments."""
+_NONSENSE = np.random.default_rng(0).integers(0, 255, 1 << 12, dtype=np.uint8).tobytes()
+"""Without 255, which begins a marker in JPEG."""
+
+Open = Callable[[io.BytesIO], Image.Image]
+
+
+def complete(data: bytes, kind: str | None, open_image: Open) -> tuple[Image.Image, float | None]:
+    """Decode a file that ends too early.
+
+    Args:
+        data: the file.
+        kind: Pillow's name of its format.
+        open_image: opens it.
+
+    Returns:
+        The picture, what is missing filled up by its decoder, and the share of the rows that are
+        missing, 0..1; None where that is not known.
+
+    Raises:
+        Exception: of any type, where nothing can be decoded.
+    """
+    if kind in ("JPEG", "MPO"):
+        plain, filled = _END_OF_JPEG, _NONSENSE + _END_OF_JPEG
+    else:
+        with open_image(io.BytesIO(data)) as image:
+            room = min(image.width * image.height * 8 + (1 << 16), 1 << 30)
+        plain, filled = bytes(room), (_NONSENSE * (room // len(_NONSENSE) + 1))[:room]
+    try:
+        image = _decoded(data + plain, open_image)
+    except MemoryError:
+        raise
+    except Exception:
+        return _as_far_as_it_came(data, open_image), None
+    try:
+        other = _decoded(data + filled, open_image)
+    except MemoryError:
+        raise
+    except Exception:  # nonsense need not be decodable
+        return image, None
+    return image, _difference(np.asarray(image), np.asarray(other))
+
+
+def _decoded(data: bytes, open_image: Open) -> Image.Image:
+    image = open_image(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def _as_far_as_it_came(data: bytes, open_image: Open) -> Image.Image:
+    """What Pillow has decoded when it gives up, the rest black."""
+    image = open_image(io.BytesIO(data))
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:
+        if not getattr(image, "tile", None) or getattr(image, "_im", None) is None:
+            raise
+        image.tile = []  # type: ignore[attr-defined]  # so that it takes itself for loaded
+        if not np.asarray(image).any():
+            raise ValueError("nothing of it can be read") from error
+    return image
+
+
+def _difference(one: Any, other: Any) -> float:
+    """Share of the rows from the first that differs on."""
+    if one.shape != other.shape:
+        return 1.0
+    rows = (one != other).reshape(len(one), -1).any(axis=1)
+    return float(1 - rows.argmax() / len(rows)) if rows.any() else 0.0
+
+
+def without_segments(data: bytes, markers: Container[int]) -> bytes:
+    """A JPEG without the segments that have such markers."""
+    at, parts = 2, [data[:2]]
+    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
+        marker = data[at + 1]
+        if not (0xE0 <= marker <= 0xEF or marker in _TABLES):
+            break
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker not in markers:
+            parts.append(data[at:end])
+        at = end
+    return b"".join(parts) + data[at:]
+
+
+def inflate(data: bytes, most: int) -> bytes:
+    """As much of a Deflate stream as can be unpacked, up to so many bytes."""
+    engine, parts, room = zlib.decompressobj(), [], most
+    try:
+        for start in range(0, len(data), 4096):
+            if room <= 0:
+                break
+            parts.append(engine.decompress(data[start : start + 4096], room))
+            room -= len(parts[-1])
+            while engine.unconsumed_tail and room > 0:
+                parts.append(engine.decompress(engine.unconsumed_tail, room))
+                room -= len(parts[-1])
+    except zlib.error:
+        pass  # what came before is right
+    return b"".join(parts)
