@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import atomic, color, decode, exif, heif, icc, jpeg, metadata
+from photochrom import atomic, color, decode, heif, icc, jpeg, metadata
 from photochrom import encode as encoders
 from photochrom.encode import Encoding
 from photochrom.errors import BadPhoto, CannotWrite

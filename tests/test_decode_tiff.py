@@ -1,0 +1,500 @@
+"""TIFF of every kind comes out with the right values, or is refused: never garbage."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, TiffImagePlugin
+
+from photochrom import color, decode, photo, tiff_read
+from photochrom.errors import BadPhoto
+
+H, W = 37, 53  # so that the last strips and tiles are not whole
+RAMP = np.add.outer(np.linspace(0, 0.6, H), np.linspace(0, 0.4, W))
+G16 = np.rint(RAMP * 65535).astype(np.uint16)
+G8 = (G16 >> 8).astype(np.uint8)
+
+
+def tiff(pixels: np.ndarray, **options) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, **({"metadata": None} | options))
+    return file.getvalue()
+
+
+def channels(grey: np.ndarray, count: int) -> np.ndarray:
+    """Grey, grey and alpha, RGB or RGBA that differ everywhere."""
+    top = np.iinfo(grey.dtype).max if grey.dtype.kind in "ui" else 1
+    parts = {1: [grey], 2: [grey, top - grey]}.get(count, [grey, top - grey, grey // 2, grey // 3])
+    if grey.dtype.kind == "f" and count > 2:
+        parts = [grey, top - grey, grey / 2, grey / 3]
+    return parts[0] if count == 1 else np.stack(parts[:count], axis=-1)
+
+
+def shown(pixels: np.ndarray, **options) -> np.ndarray:
+    """What is read of a TIFF made of such pixels."""
+    read = photo.read(tiff(pixels, **options))
+    return photo.to_array(read, read.pixels.dtype)
+
+
+# --- the mixes ------------------------------------------------------------------------------------
+
+CODECS = [None, "lzw", "zlib", "packbits", "zstd", "lzma"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_every_mix_of_layout(codec, count, dtype):
+    pixels = channels(G8 if dtype == np.uint8 else G16, count)
+    options = {
+        "photometric": "rgb" if count > 2 else "minisblack",
+        "extrasamples": ["unassalpha"] if count in (2, 4) else None,
+        "compression": codec,
+    }
+    planes = np.moveaxis(pixels, -1, 0) if count > 1 else pixels
+    kinds = [(pixels, {"planarconfig": "contig"}), (planes, {"planarconfig": "separate"})]
+    expected = pixels
+    if count == 2:  # alpha stands fourth
+        expected = np.dstack([pixels[..., 0]] * 3 + [pixels[..., 1]])
+    for stored, plan in kinds[: 1 if count == 1 else 2]:
+        plan = {} if count == 1 else plan
+        for order in "<>":
+            for big in (False, True):
+                for parts in ({"tile": (16, 32)}, {"rowsperstrip": 5}, {"rowsperstrip": H}):
+                    for predictor in (False, True) if codec in ("lzw", "zlib") else (False,):
+                        mix = options | plan | parts | {"predictor": predictor}
+                        got = shown(stored, byteorder=order, bigtiff=big, **mix)
+                        got = got if count != 2 else got.reshape(H, W, -1)
+                        assert got.dtype == dtype
+                        if count == 2 and got.shape[2] == 2:
+                            assert (got == pixels).all()
+                        else:
+                            assert (got == expected).all(), (order, big, mix)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_floats(dtype, count):
+    pixels = channels(RAMP.astype(dtype), count)
+    options = {
+        "photometric": "rgb" if count > 1 else "minisblack",
+        "extrasamples": ["unassalpha"] if count == 4 else None,
+    }
+    for codec, predictor in ((None, False), ("zlib", True), ("zlib", False), ("lzw", False)):
+        for order in "<>":
+            mix = {"compression": codec, "predictor": predictor, "byteorder": order}
+            got = shown(pixels, **options, **mix)
+            np.testing.assert_allclose(got / 65535, pixels.astype(float), atol=1.5 / 65535)
+
+
+@pytest.mark.parametrize("bad", [np.nan, -0.5, 2, 255])
+def test_floats_out_of_range(bad):
+    pixels = np.dstack([RAMP.astype(np.float32)] * 3)
+    pixels[3, 3, 1] = bad
+    with pytest.raises(BadPhoto, match=r"holds numbers from .* scale them to 0\.\.1 first"):
+        photo.read(tiff(pixels, photometric="rgb"))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 10, 12, 14])
+@pytest.mark.parametrize("white", ["minisblack", "miniswhite"])
+def test_few_or_odd_bits(bits, white):
+    levels = np.rint(RAMP * ((1 << bits) - 1)).astype(np.uint8 if bits <= 8 else np.uint16)
+    got = shown(levels, bitspersample=bits, photometric=white, rowsperstrip=5)
+    top = 255 if bits <= 8 else 65535
+    expected = levels / ((1 << bits) - 1)
+    expected = 1 - expected if white == "miniswhite" else expected
+    assert got.dtype == (np.uint8 if bits <= 8 else np.uint16)
+    np.testing.assert_allclose(got / top, expected, atol=0.6 / top)
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+def test_wide_whole_numbers(dtype):
+    top = np.iinfo(dtype).max
+    wide = (RAMP * float(top) * 0.99).astype(dtype)
+    np.testing.assert_allclose(shown(wide) / 65535, RAMP * 0.99, atol=1 / 65535)
+    assert (shown(G16.astype(dtype)) == G16).all()  # 16 bits, stored wide
+    assert (shown(G16.astype(np.int32)) == G16).all()
+    assert (shown((G16 >> 1).astype(np.int16)) == G16 >> 1).all()
+    with pytest.raises(BadPhoto, match="holds numbers from -7"):
+        photo.read(tiff(np.where(G16 == 0, -7, G16.astype(np.int32))))
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_white_is_zero(order, dtype):
+    grey = {np.uint8: G8, np.uint16: G16, np.float32: RAMP.astype(np.float32)}[dtype]
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    got = shown(top - grey, photometric="miniswhite", byteorder=order)
+    np.testing.assert_allclose(got / (255 if dtype == np.uint8 else 65535), grey / top, atol=2e-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    count=st.sampled_from([1, 2, 3, 4]),
+    dtype=st.sampled_from([np.uint8, np.uint16]),
+    order=st.sampled_from("<>"),
+    planar=st.sampled_from(["contig", "separate"]),
+    codec=st.sampled_from([None, "lzw", "zlib", "zstd"]),
+    predictor=st.booleans(),
+    tile=st.sampled_from([None, (16, 16), (32, 16)]),
+    seed=st.integers(0, 99),
+)
+def test_two_libraries_agree(shape, count, dtype, order, planar, codec, predictor, tile, seed):
+    """The same as OpenCV, which reads by way of libtiff, where it reads it at all."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, np.iinfo(dtype).max, (*shape, count), dtype, endpoint=True)
+    pixels = pixels[..., 0] if count == 1 else pixels
+    data = tiff(
+        np.moveaxis(pixels, -1, 0) if count > 1 and planar == "separate" else pixels,
+        photometric="rgb" if count > 2 else "minisblack",
+        extrasamples=["unassalpha"] if count in (2, 4) else None,
+        planarconfig=planar if count > 1 else None,
+        **{"compression": codec, "predictor": predictor and codec in ("lzw", "zlib")},
+        **{"byteorder": order, "tile": tile},
+    )
+    read = photo.read(data)
+    assert (
+        read.pixels == (pixels[..., :3] if count > 2 else pixels.reshape(*shape, -1)[..., 0])
+    ).all()
+    assert (read.alpha is not None) == (count in (2, 4))
+    if read.alpha is not None:
+        assert (read.alpha == pixels[..., -1]).all()
+    if count in (1, 3) and planar == "contig":
+        other = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if other is not None and other.dtype == dtype:
+            assert (other[..., ::-1] == read.pixels if count == 3 else other == read.pixels).all()
+
+
+# --- colours --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_cmyk(dtype, planar):
+    top = np.iinfo(dtype).max
+    grey = G8 if dtype == np.uint8 else G16
+    ink = np.dstack([grey * 0, grey * 0, grey * 0, top - grey])
+    stored = np.moveaxis(ink, -1, 0) if planar == "separate" else ink
+    read = photo.read(tiff(stored, photometric="separated", planarconfig=planar))
+    assert read.pixels.dtype == dtype
+    assert (read.pixels == grey[..., None]).all()
+
+
+def test_other_inks_than_cmyk_are_refused():
+    ink = np.dstack([G8] * 4)
+    data = tiff(ink, photometric="separated", extratags=[(332, 3, 1, 2, True)])
+    with pytest.raises(BadPhoto, match="colours of an unusual kind: export it as RGB"):
+        photo.read(data)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kind", ["cielab", "icclab"])
+def test_lab(dtype, kind):
+    L = RAMP * 100
+    if dtype == np.uint8:
+        neutral = 0 if kind == "cielab" else 128
+        lightness = np.rint(L * 2.55).astype(np.uint8)
+    else:
+        neutral = 0 if kind == "cielab" else 32768
+        lightness = np.rint(L * (655.35 if kind == "cielab" else 652.8)).astype(np.uint16)
+    lab = np.dstack([lightness, *[np.full_like(lightness, neutral)] * 2])
+    read = photo.read(tiff(lab, photometric=kind))
+    assert read.pixels.dtype == dtype
+    assert np.abs(read.lightness() - L).max() < 0.5
+    assert np.ptp(read.pixels.astype(int), axis=-1).max() <= (1 if dtype == np.uint8 else 100)
+
+
+def test_lab_has_its_colours():
+    """Lab(60, 40, -30), whose a and b have a sign, is sRGB (192, 118, 198) or close to it."""
+    for dtype, by in ((np.uint8, 1), (np.uint16, 256)):
+        top = np.iinfo(dtype).max
+        lab = np.empty((4, 4, 3), dtype)
+        lab[..., 0] = round(0.6 * top)
+        lab[..., 1] = 40 * by
+        lab[..., 2] = (top + 1) - 30 * by
+        read = photo.read(tiff(lab, photometric="cielab"))
+        expected = color.lab_to_rgb(np.float32([[[60, 40, -30]]]), axis=-1)[0, 0]
+        got = read.pixels[0, 0] / top
+        np.testing.assert_allclose(got, expected, atol=0.05)
+
+
+@pytest.mark.parametrize("scale", [256, 1])
+def test_palettes(scale):
+    """Also those of old programs that give 8 bits where 16 belong."""
+    colors = np.random.default_rng(0).integers(0, 255, (3, 256)).astype(np.uint16)
+    indices = G8
+    data = tiff(indices, photometric="palette", colormap=colors * scale, rowsperstrip=9)
+    assert (photo.read(data).pixels == colors.T[indices]).all()
+    few = Image.fromarray(G8).convert("P").quantize(16)
+    assert (photo.read(saved(few)).pixels == np.asarray(few.convert("RGB"))).all()
+
+
+def saved(image: Image.Image, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "TIFF", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
+def test_ycbcr(compression):
+    image = Image.fromarray(np.dstack([G8, 255 - G8, G8])).resize((64, 48)).convert("YCbCr")
+    read = photo.read(saved(image, compression=compression))
+    difference = np.abs(read.pixels - np.asarray(image.convert("RGB"), float))
+    assert np.median(difference) <= 2
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4", "tiff_ccitt", "packbits"])
+def test_one_bit(compression):
+    page = Image.fromarray(G8).convert("1")
+    expected = np.asarray(page).astype(np.uint8) * 255
+    data = saved(page, compression=compression)
+    assert (photo.read(data).pixels == expected).all()
+    found = tiff_read.find_pages(io.BytesIO(data), len(data))
+    other = tiff_read.decode(tiff_read.Page(found, found.pages[0]), "the page")
+    assert (other.pixels == expected).all()  # tifffile says the same
+
+
+# --- alpha and other channels ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("codec", [None, "lzw"])
+@pytest.mark.parametrize("count", [2, 4])
+def test_alpha_that_was_multiplied_in(planar, codec, count):
+    """The same lightness from every depth; what was transparent altogether is black."""
+    alpha = np.linspace(0, 1, W)[None].repeat(H, 0)
+    seen = {}
+    for dtype in (np.uint8, np.uint16, np.float32):
+        top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+        grey = np.rint(RAMP * alpha * top) if top > 1 else RAMP * alpha
+        opaque = np.rint(alpha * top) if top > 1 else alpha
+        stored = np.stack([grey] * (count - 1) + [opaque], -1).astype(dtype)
+        stored = np.moveaxis(stored, -1, 0) if planar == "separate" else stored
+        data = tiff(
+            stored,
+            photometric="rgb" if count == 4 else "minisblack",
+            **{"extrasamples": ["assocalpha"], "planarconfig": planar, "compression": codec},
+        )
+        read = photo.read(data)
+        wide = 255 if dtype == np.uint8 else 65535
+        np.testing.assert_allclose(read.alpha / wide, alpha, atol=1 / wide)
+        level = read.pixels if read.pixels.ndim == 2 else read.pixels[..., 0]
+        seen[dtype] = level / wide
+        assert not level[:, 0].any()
+    solid = alpha > 0.2
+    np.testing.assert_allclose(seen[np.uint16][solid], RAMP[solid], atol=1e-4)
+    np.testing.assert_allclose(seen[np.float32][solid], RAMP[solid], atol=2e-4)
+    np.testing.assert_allclose(seen[np.uint8][solid], RAMP[solid], atol=0.015)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kinds", [["unspecified"], ["unassalpha", "unspecified"]])
+@pytest.mark.parametrize("colors", [1, 3])
+def test_infrared_is_no_transparency(dtype, kinds, colors, planar):
+    grey = G8 if dtype == np.uint8 else G16
+    half = np.full_like(grey, np.iinfo(dtype).max // 2)
+    planes = [*([grey] * colors), *[half] * len(kinds)]
+    stored = np.stack(planes, 0 if planar == "separate" else -1)
+    photometric = "rgb" if colors == 3 else "minisblack"
+    read = photo.read(
+        tiff(stored, photometric=photometric, extrasamples=kinds, planarconfig=planar)
+    )
+    assert (read.alpha is not None) == (len(kinds) == 2)
+    assert (read.pixels.reshape(H, W, -1) == grey[..., None]).all()
+    (note,) = read.notes
+    assert "infrared" in note
+
+
+# --- lists of pages -------------------------------------------------------------------------------
+
+
+def link_of(data: bytes, page: int = 0) -> int:
+    """Where a classic little-endian TIFF tells the place of the directory after a page."""
+    at = struct.unpack_from("<I", data, 4)[0]
+    for _ in range(page):
+        at = struct.unpack_from("<I", data, at + 2 + 12 * struct.unpack_from("<H", data, at)[0])[0]
+    return at + 2 + 12 * struct.unpack_from("<H", data, at)[0]
+
+
+def album(*pages: np.ndarray) -> bytearray:
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, byteorder="<") as writer:
+        for page in pages:
+            writer.write(page, metadata=None, contiguous=False)
+    return bytearray(file.getvalue())
+
+
+@pytest.mark.parametrize("place", [0x7FFFFFF0, 9, "end", "pixels"])
+def test_a_list_of_pages_that_breaks_off(place):
+    data = album(G8, G16, G8)
+    target = {"end": len(data), "pixels": 200}.get(place, place)
+    struct.pack_into("<I", data, link_of(data, 1), target)
+    first, second = photo.pages(bytes(data))
+    assert (first.pixels == G8).all()
+    assert (second.pixels == G16).all()
+    assert first.notes == ()
+    assert "broken after page 2" in second.notes[0]
+
+
+def test_a_link_that_is_missing():
+    data = album(G8)
+    at = struct.unpack_from("<I", data, 4)[0]
+    directory = data[at : link_of(data)]
+    struct.pack_into("<I", data, 4, len(data))
+    read = photo.read(bytes(data + directory))
+    assert (read.pixels == G8).all()
+    assert "broken after page 1" in read.notes[0]
+
+
+def test_a_list_that_goes_round():
+    data = album(G8, G16)
+    data[link_of(data, 1) :][:4] = data[4:8]
+    struct.pack_into("<I", data, link_of(data, 1), struct.unpack_from("<I", data, 4)[0])
+    assert [page.pixels.dtype for page in photo.pages(bytes(data))] == [np.uint8, np.uint16]
+
+
+def test_a_first_directory_that_is_broken():
+    data = album(G8, G16)
+    struct.pack_into("<I", data, 4, len(data) + 99)
+    with pytest.raises(BadPhoto, match="damaged"):
+        photo.read(bytes(data))
+
+
+# --- raw files and thumbnails ---------------------------------------------------------------------
+
+
+def nested(*, tags=(), full=G16, **options) -> bytes:
+    """A thumbnail, and the picture within."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(G8[::4, ::4], subfiletype=1, subifds=1, metadata=None, extratags=list(tags))
+        writer.write(full, subfiletype=0, metadata=None, **options)
+    return file.getvalue()
+
+
+def test_raw_files_are_refused(tmp_path):
+    dng = nested(tags=[(50706, 1, 4, (1, 4, 0, 0), True)])
+    sensor = nested(photometric=32803)
+    linear = nested(full=np.dstack([G16] * 3), photometric=34892)
+    for data in (dng, sensor, linear):
+        with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
+            photo.read(data)
+    for suffix in (".dng", ".NEF", ".arw", ".pef", ".cr2"):
+        path = tmp_path / f"a{suffix}"
+        path.write_bytes(tiff(G8))
+        with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
+            photo.read(path)
+    for head in (
+        b"FUJIFILMCCD-RAW 0201",
+        b"IIU\0\x08\0\0\0",
+        b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",
+    ):
+        with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
+            photo.read(head + bytes(200))
+
+
+def test_the_picture_and_not_its_thumbnail():
+    read = photo.read(nested())
+    assert (read.pixels == G16).all()
+    within = io.BytesIO()
+    with tifffile.TiffWriter(within) as writer:  # a picture, and smaller copies of it within
+        writer.write(G16, subifds=1, metadata=None)
+        writer.write(G16[::2, ::2], subfiletype=1, metadata=None)
+    (only,) = photo.pages(within.getvalue())
+    assert (only.pixels == G16).all()
+
+
+# --- sizes, damage and what else goes wrong -------------------------------------------------------
+
+
+def test_a_blank_page_is_a_page(monkeypatch):
+    monkeypatch.setattr(decode, "PLAUSIBLE", (5_000, 10))
+    monkeypatch.setattr(decode, "PLAUSIBLE_BILEVEL", 2_000_000)
+    page = Image.new("1", (992, 1403), 1)
+    data = saved(page, compression="group4")
+    assert len(data) * 10 < 992 * 1403
+    assert photo.read(data).pixels.all()
+    for other in (Image.new("L", (992, 1403)), Image.new("1", (2000, 1403), 1)):
+        with pytest.raises(BadPhoto, match="as no photo has"):
+            photo.read(saved(other, compression="tiff_adobe_deflate"))
+
+
+@pytest.mark.slow
+def test_a_blank_page_of_a_real_scanner():
+    page = Image.new("1", (9921, 14031), 1)  # A4 at 1200 dpi
+    assert photo.read(saved(page, compression="group4")).pixels.all()
+
+
+@pytest.mark.parametrize("pixels", [G8, G16, np.dstack([G16] * 3)])
+@pytest.mark.parametrize("codec", [None, "lzw", "zlib"])
+def test_what_is_left_of_a_file_that_was_cut(pixels, codec):
+    options = {"compression": codec, "rowsperstrip": 5}
+    if pixels.ndim == 3:
+        options["photometric"] = "rgb"
+    data = tiff(pixels, **options)  # its directory comes first
+    cut = data[: len(data) * 2 // 3]
+    with pytest.raises(BadPhoto, match=r"cut short or damaged .*: fetch .*--damaged"):
+        photo.read(cut)
+    read = photo.read(cut, damaged=True)
+    same = (read.pixels == pixels).reshape(H, -1).all(axis=1)
+    assert same[:10].all()
+    assert not same[-1]
+    assert "is missing" in read.notes[0]
+    assert photo.read(data, damaged=True).notes == ()
+
+
+COMPRESSION = struct.pack("<HHIHH", 259, 3, 1, 1, 0)
+
+
+def test_no_tiff_is_told_to_become_one():
+    broken = bytearray(tiff(np.dstack([G16] * 3), photometric="rgb"))
+    files = [
+        bytes(broken[:300]),
+        tiff(np.dstack([G16] * 3).astype(np.complex64), photometric="minisblack"),
+        tiff(G16, byteorder="<").replace(COMPRESSION, COMPRESSION[:-4] + b"\x61\xea\0\0"),
+        b"II*\0" + bytes(50),
+    ]
+    for data in files:
+        with pytest.raises(BadPhoto) as caught:
+            photo.read(data)
+        assert "TIFF" not in str(caught.value)
+
+
+def test_pages_that_pillow_reads_and_others_are_alike():
+    data = album(G8, G16)
+    seen = []
+    with decode.opened(bytes(data)) as file:
+        for page in file.pages:
+            decode.turn_to(file, page)
+            seen.append(type(file.image))
+            assert (file.image.width, file.image.height) == (W, H)
+    assert seen == [TiffImagePlugin.TiffImageFile, tiff_read.DescribedImage]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("pixels", [G8, G16, RAMP.astype(np.float32)])
+def test_every_way_of_reading_turns_upright(orientation, pixels):
+    tag = [(274, 3, 1, orientation, True)]
+    plain = shown(pixels)
+    turned = shown(pixels, extratags=tag)
+    assert (turned == decode.upright(plain, orientation)).all()
+    big = shown(pixels, extratags=tag, bigtiff=True, byteorder=">")
+    assert (big == turned).all()
+
+
+def test_resolution_and_profile_come_along():
+    options = {"resolution": (300, 200), "resolutionunit": 2, "iccprofile": photo.icc.srgb()}
+    for pixels in (G8, G16):
+        for order in "<>":
+            read = photo.read(tiff(pixels, byteorder=order, bigtiff=order == ">", **options))
+            assert read.dpi == (300, 200)
+            assert read.profiled
