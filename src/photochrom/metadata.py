@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from photochrom import exif, jp2, png, xmp
+from photochrom import exif, jp2, jpeg, png, xmp
 
 Text = tuple[tuple[str, str], ...]
 """Remarks by keyword, such as ("Comment", "the old house"); keywords as PNG has them. Bytes that
@@ -23,6 +23,8 @@ are no UTF-8 stand there as surrogates (PEP 383): :func:`shown` reads them as La
 _IPTC_TAG, _PHOTOSHOP_TAG, _XMP_TAG = 33723, 34377, 700  # TIFF: "IPTC-NAA", "Photoshop", "XMP"
 _IPTC_RESOURCE = 0x0404  # Adobe Photoshop File Formats Specification, "Image Resource IDs"
 _PHOTOSHOP = b"Photoshop 3.0\0"
+_EXIF = b"Exif\0\0"
+_APP1, _APP13, _COMMENT = 0xE1, 0xED, 0xFE
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 
 
@@ -75,7 +77,7 @@ def read(
     Args:
         image: loaded; Pillow turns a TIFF upright then, and takes the orientation from its EXIF.
         size: width and height of its pixels, not turned yet unless Pillow has done so.
-        data: the bytes of its file, where that is a PNG.
+        data: the bytes of its file, where that is a PNG or a JPEG; without, Pillow is asked.
         page: its directory, where it is a page of a TIFF.
     """
     found = _Found()
@@ -84,7 +86,7 @@ def read(
         found.take("metadata", lambda: _of_page(page, found))
         turned = found.take("EXIF", lambda: exif.ORIENTATION not in image.getexif()) is not False
     elif image.format in ("JPEG", "MPO"):
-        found.take("metadata", lambda: _of_jpeg(image, found))
+        found.take("metadata", lambda: _of_jpeg(image, data, found))
     else:
         found.take("metadata", lambda: _of_other(image, data, found))
     tidied = exif.tidy(found.exif, size, turned=turned)
@@ -118,7 +120,7 @@ def _whole_packet(found: _Found) -> tuple[bytes, bool]:
 def _of_other(image: Image.Image, data: bytes, found: _Found) -> None:
     """Formats that Pillow reads, some of whose metadata it passes over."""
     told: dict[Any, Any] = dict(image.info)
-    if "exif" not in told:  # a TIFF given from Python, or one that was edited there
+    if not told.get("exif") and len(image.getexif()):  # a TIFF that Python gave, say
         told["exif"] = image.getexif().tobytes()
     remarks = png.texts(data) if image.format == "PNG" and data else _pillow_text(image)
     for keyword, text in remarks:
@@ -126,8 +128,8 @@ def _of_other(image: Image.Image, data: bytes, found: _Found) -> None:
         if kind != keyword.lower():
             raw = found.take(kind.upper(), partial(png.profile_of, text))
             key = {"app1": "exif", "8bim": "iptc"}.get(kind, kind)
-            if raw and key == "exif" and raw.startswith(_XMP_HEAD):
-                key, raw = "xmp", raw[len(_XMP_HEAD) :]
+            if raw and key == "exif" and raw.startswith(jpeg.XMP):
+                key, raw = "xmp", raw[len(jpeg.XMP) :]
             if raw and not told.get(key):
                 told[key] = raw
         elif keyword == png.XMP:
@@ -139,7 +141,7 @@ def _of_other(image: Image.Image, data: bytes, found: _Found) -> None:
     found.iptc = iptc
     if iptc.startswith(b"8BIM"):
         found.iptc = b""
-        found.iptc = found.take("IPTC", lambda: resource(iptc)) or b""
+        found.iptc = found.take("IPTC records", lambda: resource(iptc)) or b""
     comments = told.get("comment")
     if comments and not any(keyword == "Comment" for keyword, _ in found.text):
         found.text.append(("Comment", _escaped(comments)))
@@ -150,23 +152,31 @@ def _pillow_text(image: Image.Image) -> list[tuple[str, str]]:
     return [(str(key), str(value)) for key, value in (told or {}).items()]
 
 
-_XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
-
-
-def _of_jpeg(image: Image.Image, found: _Found) -> None:
+def _of_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
     found.exif, found.xmp = _bytes(image.info.get("exif")), _bytes(image.info.get("xmp"))
-    segments: list[tuple[str, bytes]] = list(getattr(image, "applist", ()))
-    resources = b""
-    for name, content in segments:
-        if name == "COM":
-            found.text.append(("Comment", _escaped(content)))
-        elif name == "APP13" and content.startswith(_PHOTOSHOP):
-            resources += content[len(_PHOTOSHOP) :]
+    segments = list(jpeg.segments(data)) if data else _pillow_segments(image)
+    if data:
+        blocks = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXIF)]
+        found.exif = b"".join(part[len(_EXIF) :] for part in blocks)
+        packets = [part for kind, part in segments if kind == _APP1 and part.startswith(jpeg.XMP)]
+        found.xmp = packets[0][len(jpeg.XMP) :] if packets else b""
+    found.text += [("Comment", _escaped(part)) for kind, part in segments if kind == _COMMENT]
+    resources = b"".join(
+        part[len(_PHOTOSHOP) :]
+        for kind, part in segments
+        if kind == _APP13 and part.startswith(_PHOTOSHOP)
+    )
     if resources:
-        found.iptc = found.take("IPTC", lambda: resource(resources)) or b""
-    parts = [content for _, content in segments if content.startswith(_EXTENSION)]
+        found.iptc = found.take("IPTC records", lambda: resource(resources)) or b""
+    parts = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXTENSION)]
     if parts:
         found.extension = found.take("extended XMP", lambda: _extension(parts, found.xmp)) or b""
+
+
+def _pillow_segments(image: Image.Image) -> list[tuple[int, bytes]]:
+    kinds = {"COM": _COMMENT, "APP1": _APP1, "APP13": _APP13}
+    told: list[tuple[str, bytes]] = list(getattr(image, "applist", ()))
+    return [(kinds[name], content) for name, content in told if name in kinds]
 
 
 def _extension(parts: list[bytes], packet: bytes) -> bytes:
@@ -202,9 +212,9 @@ def _of_page(page: Page, found: _Found) -> None:
     if _XMP_TAG in told:
         found.xmp = told[_XMP_TAG].data
     if _IPTC_TAG in told:
-        found.iptc = found.take("IPTC", lambda: _iptc_of_tiff(told[_IPTC_TAG].data)) or b""
+        found.iptc = found.take("IPTC records", lambda: _iptc_of_tiff(told[_IPTC_TAG].data)) or b""
     if not found.iptc and _PHOTOSHOP_TAG in told:
-        found.iptc = found.take("IPTC", lambda: resource(told[_PHOTOSHOP_TAG].data)) or b""
+        found.iptc = found.take("IPTC records", lambda: resource(told[_PHOTOSHOP_TAG].data)) or b""
 
 
 def _iptc_of_tiff(data: bytes) -> bytes:
