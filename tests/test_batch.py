@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from photochrom import batch
-from photochrom.errors import BadData, BadOption, CannotWrite
+from photochrom.errors import BadData, BadOption
 
 
 @pytest.fixture
@@ -25,34 +25,6 @@ def names(found: list[Path], below: Path) -> list[str]:
     return [path.relative_to(below).as_posix() for path in found]
 
 
-def test_a_folder_is_searched_whole_in_a_fixed_order(album):
-    assert names(batch.inside(album), album) == ["a.PNG", "b.jpg", "sub/c.tif"]
-    assert batch.inside(album / "notes.txt") == [album / "notes.txt"]
-
-
-def test_results_are_not_photos(album):
-    (album / "b.color.jpg").touch()
-    (album / "true.color.jpg").touch()
-    (album / "out").mkdir()
-    (album / "out" / "b.jpg").touch()
-    expected = ["a.PNG", "b.jpg", "sub/c.tif", "true.color.jpg"]
-    assert names(batch.inside(album, album / "out"), album) == expected
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".Jpg"])
-def test_results_of_a_photo_are_known_by_its_name(tmp_path, suffix):
-    for stem in ("a", "a.color", "a.color-2", "a.color-12", "a.color-b", "b.color-1"):
-        (tmp_path / f"{stem}{suffix}").touch()
-    found = {path.stem for path in batch.inside(tmp_path)}
-    assert found == {"a", "a.color-b", "b.color-1"}
-
-
-def test_a_result_may_have_another_format_than_its_photo(tmp_path):
-    for name in ("a.GIF", "a.color.png"):
-        (tmp_path / name).touch()
-    assert names(batch.inside(tmp_path), tmp_path) == ["a.GIF"]
-
-
 def test_folders_are_mirrored(album, tmp_path):
     out = tmp_path / "out"
     targets = [job.target for job in batch.jobs([album, album / "b.jpg"], out)]
@@ -62,12 +34,6 @@ def test_folders_are_mirrored(album, tmp_path):
 def test_an_out_folder_around_the_photos_hides_none_of_them(album):
     assert len(batch.jobs([album], album.parent)) == 3
     assert len(batch.jobs([album], album)) == 3
-
-
-def test_two_photos_never_share_a_target(album, tmp_path):
-    (album / "sub" / "b.jpg").touch()
-    with pytest.raises(BadOption, match="would both become"):
-        batch.jobs([album / "b.jpg", album / "sub" / "b.jpg"], tmp_path / "out")
 
 
 def test_a_photo_named_twice_is_coloured_once(album):
@@ -95,57 +61,18 @@ def test_nothing_to_do_is_said(tmp_path):
         batch.jobs([tmp_path], None)
 
 
-def test_a_folder_that_cannot_be_made(album):
-    with pytest.raises(CannotWrite, match="choose another folder"):
-        batch.make_room(album / "b.jpg" / "x.jpg")
-
-
 # --- links, depths and other surprises --------------------------------------------------------
-
-
-def test_links_are_followed_but_never_in_circles(album):
-    (album / "here").symlink_to(".")
-    (album / "sub" / "up").symlink_to("..")
-    (album / "sub" / "again").symlink_to("../sub")
-    (album / "self").symlink_to("self")
-    (album / "twin").symlink_to("sub")
-    (album / "link.jpg").symlink_to("b.jpg")
-    (album / "dangling.jpg").symlink_to("nowhere")
-    found = names(batch.inside(album), album)
-    assert found == ["a.PNG", "b.jpg", "dangling.jpg", "link.jpg", "sub/c.tif"]
-
-
-def test_a_link_may_lead_out_of_the_album_and_to_the_results(album, tmp_path):
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more" / "d.jpg").touch()
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "x.jpg").touch()
-    (album / "more").symlink_to(tmp_path / "more")
-    (album / "results").symlink_to(tmp_path / "out")
-    found = names(batch.inside(album, tmp_path / "out"), album)
-    assert found == ["a.PNG", "b.jpg", "more/d.jpg", "sub/c.tif"]
 
 
 def test_folders_may_have_the_names_of_photos_and_be_hidden(album):
     for name in ("x.jpg/y.jpg", ".hidden/z.jpg", ".photochrom/w.jpg", ".v.jpg"):
         (album / name).parent.mkdir(exist_ok=True)
         (album / name).touch()
-    assert names(batch.inside(album), album) == ["a.PNG", "b.jpg", "sub/c.tif", "x.jpg/y.jpg"]
+    jobs = batch.jobs([album], None)
+    assert names([job.photo for job in jobs], album) == [
+        *("a.PNG", "b.jpg", "sub/c.tif", "x.jpg/y.jpg")
+    ]
     assert [job.target.name for job in batch.jobs([album / "x.jpg"], None)] == ["y.color.jpg"]
-
-
-def test_any_depth_is_searched(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for _ in range(1200):
-        Path("a").mkdir()
-        os.chdir("a")
-    Path("x.jpg").touch()
-    monkeypatch.chdir(tmp_path)
-    try:
-        (found,) = batch.inside(Path("a"))
-        assert len(found.parts) == 1201
-    finally:
-        subprocess.run(["rm", "-r", "a"], check=True)
 
 
 def test_a_folder_that_does_not_open_is_told_of(album, monkeypatch):
@@ -168,8 +95,75 @@ def test_a_folder_that_does_not_open_is_told_of(album, monkeypatch):
 
 def test_a_name_that_is_too_long_is_no_folder(tmp_path):
     photo = tmp_path / f"{'n' * 300}.jpg"
-    assert batch.inside(photo) == [photo]
     assert [job.photo for job in batch.jobs([photo], tmp_path / ("m" * 300))] == [photo]
+
+
+# --- a name for each result -------------------------------------------------------------------
+
+
+def planned(*found: tuple[str, str], root: str | None = "out") -> list[str]:
+    jobs = [batch.Job(Path(a), Path(b), root and Path(root)) for a, b in found]
+    return [job.target.as_posix() for job in batch.set_apart(jobs)]
+
+
+def test_two_formats_of_one_name_become_two_results(tmp_path):
+    for name in ("p.gif", "p.png"):
+        (tmp_path / name).touch()
+    targets = [job.target.name for job in batch.jobs([tmp_path], None)]
+    assert targets == ["p.gif.color.png", "p.color.png"]
+    for name in targets:
+        (tmp_path / name).touch()
+    assert [job.target.name for job in batch.jobs([tmp_path], None)] == targets
+    swapped = batch.jobs([tmp_path / "p.png", tmp_path / "p.gif"], None)
+    assert [job.target.name for job in swapped] == targets[::-1]
+    out = [job.target.name for job in batch.jobs([tmp_path], tmp_path / "out")]
+    assert out == ["p.gif.png", "p.png"]
+
+
+def test_two_albums_with_the_same_names_become_one_folder_of_all(tmp_path):
+    for name in ("one/b.jpg", "two/b.jpg", "two/sub/b.jpg", "one/sub/b.jpg", "two/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    out = tmp_path / "out"
+    jobs = batch.jobs([tmp_path / "one", tmp_path / "two"], out)
+    assert {
+        job.photo.relative_to(tmp_path).as_posix(): job.target.relative_to(out).as_posix()
+        for job in jobs
+    } == {
+        "one/b.jpg": "b.jpg",
+        "one/sub/b.jpg": "sub/b.jpg",
+        "two/b.jpg": "b-two.jpg",
+        "two/c.jpg": "c.jpg",
+        "two/sub/b.jpg": "sub/b-two.jpg",
+    }
+    (alone,) = (job for job in jobs if job.photo == tmp_path / "two" / "b.jpg")
+    (tmp_path / "two" / "c.jpg").unlink()
+    assert alone in batch.jobs([tmp_path / "one", tmp_path / "two"], out)
+
+
+def test_names_that_some_disks_take_for_one_are_told_apart():
+    assert planned(("a/p.jpg", "out/p.jpg"), ("a/P.JPG", "out/P.JPG")) == [
+        *("out/p.jpg", "out/P.JPG.JPG")
+    ]
+    composed, decomposed = "\u00fc.jpg", "u\u0308.jpg"
+    found = planned((f"a/{composed}", f"out/{composed}"), (f"a/{decomposed}", f"out/{decomposed}"))
+    assert found[0] == f"out/{composed}"
+    assert found[1] == f"out/{decomposed}.jpg"
+
+
+def test_any_number_of_photos_of_one_name_are_told_apart():
+    same = [(f"{folder}/sub/b.jpg", "out/b.jpg") for folder in "vwxyz"]
+    assert planned(*same) == ["out/b.jpg", *(f"out/b-{folder}.jpg" for folder in "wxyz")]
+    deep = [(f"{a}/{b}/b.jpg", "out/b.jpg") for a in "xy" for b in "cd"]
+    assert planned(*deep) == ["out/b.jpg", "out/b-d.jpg", "out/b-y.jpg", "out/b-d-2.jpg"]
+
+
+def test_urls_are_told_apart_as_paths_are():
+    jobs = [
+        batch.Job(f"s3://x/{name}.jpg", f"s3://out/{name[-1]}.jpg", "s3://out")
+        for name in ("one/b", "two/b")
+    ]
+    assert [job.target for job in batch.set_apart(jobs)] == ["s3://out/b.jpg", "s3://out/b-two.jpg"]
 
 
 def test_a_result_never_takes_the_place_of_a_photo(album, tmp_path, monkeypatch):
@@ -181,10 +175,45 @@ def test_a_result_never_takes_the_place_of_a_photo(album, tmp_path, monkeypatch)
         (Path("album"), Path()),
         (album, album / "sub" / "../.."),
     ):
-        with pytest.raises(BadOption, match=r"album/b.jpg would replace .*b.jpg, a photo, too"):
-            batch.jobs([given], out)
+        targets = {job.target.resolve() for job in batch.jobs([given], out)}
+        assert len(targets) == 4
+        assert album / "album" / "b.jpg" not in targets
+        assert album / "b.jpg" not in targets
+        assert {path.name for path in targets} >= {"b-album.jpg"}
     # Each result of a folder coloured into itself has a photo's name, and is refused when written.
     assert len(batch.jobs([album], album)) == 4
     # Who names a result among the photos gets it coloured, too.
     (album / "b.color.jpg").touch()
     assert len(batch.jobs([album / "b.jpg", album / "b.color.jpg"], None)) == 2
+
+
+def test_a_photo_that_is_named_beside_its_folder_is_coloured_once(album):
+    assert len(batch.jobs([album, album / "b.jpg"], None)) == 3
+
+
+# --- what is said -----------------------------------------------------------------------------
+
+
+def test_what_is_left_out_is_counted(album):
+    for name in ("x.cr2", "y.CR2", "z.jxl0", "plain"):
+        (album / name).touch()
+    others: Counter[str] = Counter()
+    assert len(batch.jobs([album], None, ["*.tif"], others)) == 2
+    assert batch.name_kinds(others) == "2 .cr2, 1 .jxl0, 1 without a suffix"
+
+
+def test_a_folder_of_other_files_is_told_what_it_holds(tmp_path):
+    (tmp_path / "a.cr2").touch()
+    with pytest.raises(BadData, match=r"No photos in .*, but 1 \.cr2: photochrom looks for"):
+        batch.jobs([tmp_path], None)
+
+
+def test_patterns_are_expanded_and_one_that_matches_nothing_stops_no_other(album):
+    jobs = batch.jobs([album / "*.gif", album / "[ab].*", album / "sub*"], None)
+    assert [job.photo.name for job in jobs if not job.trouble] == ["a.PNG", "b.jpg", "c.tif"]
+    (trouble,) = (job.trouble for job in jobs if job.trouble)
+    assert f"No photo is called {album / '*.gif'}" in trouble
+    with pytest.raises(BadOption, match="name a folder"):
+        batch.jobs([album / "[ab].*"], album / "x.jpg")
+    (job,) = batch.jobs([album / "b*"], album / "x.jpg")
+    assert job.target == album / "x.jpg"

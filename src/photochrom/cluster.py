@@ -17,6 +17,7 @@ import shutil
 import socket
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +30,9 @@ from photochrom import batch, pool
 from photochrom.batch import Job
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.ledger import FOLDER, Ledger
-from photochrom.photo import SUFFIXES, writable
+from photochrom.photo import writable
 from photochrom.pool import Ledgers
+from photochrom.storage import photos_among
 from photochrom.work import GivenUp, Order, Outcome, Turn, Worker, failure
 
 BLOCKS = 4096
@@ -51,7 +53,12 @@ class Task(NamedTuple):
         return "://" in self.photo or "://" in self.target
 
 
-def listing(photos: Sequence[str], out: str | None) -> list[Task]:
+def listing(
+    photos: Sequence[str],
+    out: str | None,
+    exclude: Sequence[str] = (),
+    others: Counter[str] | None = None,
+) -> list[Task]:
     """What there is to do; as :func:`photochrom.batch.jobs`, with URLs of photos and of folders.
 
     Raises:
@@ -64,7 +71,7 @@ def listing(photos: Sequence[str], out: str | None) -> list[Task]:
     far = out is not None and "://" in out
     base = Path("/") if far else None if out is None else Path(out)
     tasks = []
-    for job in batch.jobs(here, base) if here else []:
+    for job in batch.jobs(here, base, exclude, others) if here else []:
         if far and not job.trouble:
             task = Task(_whole(job.photo), _below(out or "", job.target.relative_to("/")), out)
         else:
@@ -74,11 +81,9 @@ def listing(photos: Sequence[str], out: str | None) -> list[Task]:
     for url in there:
         tasks += [
             Task(photo, _below(root or "", writable(Path(name))), root)
-            for photo, name in _at(url, root or "")
+            for photo, name in _at(url, root or "", exclude)
         ]
-    tasks = list(dict.fromkeys(tasks))
-    batch.refuse_clashes(tasks)
-    return tasks
+    return batch.set_apart(list(dict.fromkeys(tasks)))
 
 
 def run(
@@ -238,8 +243,8 @@ class _Done:
             file.write(self.content)
 
 
-def _at(url: str, out: str) -> list[tuple[str, str]]:
-    """The photos at a URL, each with its place below it; not what is hidden or below ``out``."""
+def _at(url: str, out: str, exclude: Sequence[str]) -> list[tuple[str, str]]:
+    """The photos at a URL, each with its place below it; not those below ``out``."""
     try:
         fs, top = fsspec.url_to_fs(url)
         if not fs.isdir(top):
@@ -251,13 +256,9 @@ def _at(url: str, out: str) -> list[tuple[str, str]]:
     if elsewhere == fs and results != top:
         found = [path for path in found if not path.startswith(f"{results.rstrip('/')}/")]
     names = [posixpath.relpath(path, top) for path in found]
-    photos = [
-        (_below(url, name), name)
-        for name in names
-        if Path(name).suffix.lower() in SUFFIXES and "/." not in f"/{name}"
-    ]
+    photos = [(_below(url, name), name) for name in photos_among(names, exclude)]
     if not photos:
-        raise BadData(f"No photos at {url}: photochrom looks for {', '.join(sorted(SUFFIXES))}.")
+        raise batch.no_photos(url, Counter())
     return photos
 
 

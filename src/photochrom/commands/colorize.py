@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -141,16 +142,14 @@ def colorize(
     tally = Tally(report, verbose=verbose)
     try:
         if ray is not None:
-            if exclude:
-                raise BadOption("--exclude is for this machine: leave out --ray, or --exclude.")
             with needs("ray"):
                 from photochrom import cluster
-            todo = cluster.listing(photos, out)
+            todo = cluster.listing(photos, out, exclude, tally.others)
             _check_hints(hints, len(todo))
             tally.follow(cluster.run(todo, order, ray, jobs), len(todo))
         else:
             folder = None if out is None else _local([out])[0]
-            found = partial(_found, _local(photos), folder, exclude)
+            found = partial(_found, _local(photos), folder, exclude, tally)
             _here(_local(photos), found, order, jobs, tally, watch=watch)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(tally.interrupted()) from None
@@ -159,11 +158,14 @@ def colorize(
     return tally.sum_up(quiet=len(photos) == 1 and tally.total == 1)
 
 
-def _found(photos: list[Path], out: Path | None, exclude: tuple[str, ...]) -> list[Job]:
+def _found(
+    photos: list[Path], out: Path | None, exclude: tuple[str, ...], tally: Tally
+) -> list[Job]:
     """What there is to do now."""
     from photochrom import batch
 
-    return batch.jobs(photos, out, *((exclude,) if exclude else ()))
+    tally.others.clear()
+    return batch.jobs(photos, out, exclude, tally.others)
 
 
 def _here(
@@ -196,18 +198,23 @@ def _here(
 
 
 def _check_out(photos: Sequence[str], out: str | None) -> None:
-    """Refuse a name for one result that is no picture's, rather than make a folder of it.
+    """Refuse the name of a file that is no picture, rather than make a folder of it.
+
+    For several photos it may be any name that is not a known kind of file, such as ``out.2024``.
 
     Raises:
         BadOption: it is such a name.
     """
     from photochrom.photo import SUFFIXES
 
-    if out is None or "://" in out or out.endswith(("/", os.sep)) or len(photos) != 1:
+    if out is None or "://" in out or out.endswith(("/", os.sep)):
         return
-    path = Path(out)
-    is_folder = path.is_dir() or Path(photos[0]).is_dir()
-    if path.suffix and not is_folder and path.suffix.lower() not in SUFFIXES:
+    suffix, *folders = Path(out).suffix.lower(), *map(os.path.isdir, (out, *photos))
+    if folders[0]:
+        return
+    several = len(photos) > 1 or any(folders)
+    known = mimetypes.guess_type(f"name{suffix}", strict=False) != (None, None)
+    if suffix and suffix not in SUFFIXES and (known or not several):
         raise BadOption(
             f"-o {out} is no name of a picture: end it in .jpg, .png, .tif or .webp, "
             "or in / to make a folder of that name."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -18,9 +18,6 @@ from photochrom.commands.shared import (
     load,
     pixels,
 )
-
-if TYPE_CHECKING:
-    pass
 
 Photo = Annotated[Positional[Path], tyro.conf.arg(metavar="PHOTO", help="a photograph")]
 
@@ -63,8 +60,8 @@ def uncertainty(
     Example: photochrom uncertainty grandmother.jpg -o guesses.png
     """
     from photochrom import photo as photographs
-    from photochrom.batch import make_room
     from photochrom.distribution import picture
+    from photochrom.storage import make_room
 
     photographs.check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))

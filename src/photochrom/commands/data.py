@@ -12,7 +12,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
-from photochrom.commands.shared import console, say
+from photochrom.commands.shared import console, counted, say
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def pexels(
         say(sentence)
     got = len(album.entries)
     print(out)  # noqa: T201
-    say(f"{got} photos, {got - before} of them new.")
+    say(f"{counted(got, 'photo')}, {got - before:,} of them new.")
     if got < count:
-        say(f"No more was found than these {got}: search for something else with --query.")
+        say("No more was found than these: search for something else with --query.")
     return 1 if got < count else 0
 
 
@@ -128,11 +128,15 @@ def curate(
     choice.write(verdicts, out)
     _sheets(verdicts, {source.name: source for source in everything}, out)
     kept = [verdict.source for verdict in verdicts if not verdict.reason]
+    lost: list[str] = []
     if link or copy:
         folder = choice.gather(kept, out / choice.FOLDER, link=link)
-        for _ in track(folder, "gathering", len(kept), console=console()):
-            pass
-    return _tell(verdicts, out / choice.KEPT)
+        gathered = track(folder, "gathering", len(kept), console=console())
+        lost = [reason for reason in gathered if reason]
+    for reason in lost:
+        say(reason)
+    _tell(verdicts, out / choice.KEPT)
+    return 1 if lost else 0
 
 
 def pack(
@@ -167,7 +171,8 @@ def pack(
         say(f"{name}: {reason}")
     print(out)  # noqa: T201
     megabytes = index.bytes / 1e6
-    say(f"{index.count} photos in {len(index.shards)} shards, {megabytes:.1f} MB.")
+    shards = counted(len(index.shards), "shard")
+    say(f"{counted(index.count, 'photo')} in {shards}, {megabytes:.1f} MB.")
     return 1 if index.unreadable else 0
 
 
@@ -254,15 +259,14 @@ def _pixels(source: Source | None) -> Any:
         return None
 
 
-def _tell(verdicts: Sequence[Verdict], kept: Path) -> int:
+def _tell(verdicts: Sequence[Verdict], kept: Path) -> None:
     from photochrom.data.curate import REASONS
 
     counts = Counter(verdict.reason for verdict in verdicts)
     for reason, words in REASONS.items():
         if counts[reason]:
             say(f"{counts[reason]} dropped as {reason}: {words}.")
-    say(f"{counts['']} of {len(verdicts)} photos kept.")
+    say(f"{counts['']:,} of {counted(len(verdicts), 'photo')} kept.")
     print(kept)  # noqa: T201
     if not counts[""]:
         raise BadData("No photo is left: look at the pictures of what was dropped.")
-    return 0

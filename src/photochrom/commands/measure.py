@@ -14,8 +14,8 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from photochrom.commands.shared import Most, load, needs, say
-from photochrom.errors import BadOption, PhotochromError
+from photochrom.commands.shared import Most, check_most, load, needs, say
+from photochrom.errors import BadOption, BadPhoto, PhotochromError
 
 Protocol = Literal["crop96", "crop256", "crop512", "native"]
 
@@ -63,6 +63,7 @@ def evaluate(
     from photochrom.data import shards
     from photochrom.study import evaluate as study
 
+    check_most(most)
     _check_targets({".json": json, ".csv": csv}, figures)
     if perceptual:
         with needs("train"):
@@ -71,7 +72,7 @@ def evaluate(
     data = tuple(path.resolve() for path in data)
     sources = shards.find(data)
     if held_out is not None:
-        sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
+        sources = [source for source in sources if _held_out(source, held_out)]
     asked = [_asked(model, vivid, hints) for model in models]
     for one, other in combinations(asked, 2):
         if one.rows.keys() & other.rows.keys():
@@ -88,6 +89,7 @@ def evaluate(
             models={next(iter(one.rows)): one.facts for one in asked},
             sources=[str(path) for path in data],
             total=len(sources[:most]),
+            troubles=unreadable,
         )
     finally:
         for reason in unreadable:
@@ -186,7 +188,7 @@ def repainted(colorizer: Colorizer, L: Any) -> Any:
 
 
 def _draw(results: Results, folder: Path, hints: bool) -> None:
-    from photochrom.batch import make_room
+    from photochrom.storage import make_room
     from photochrom.study import curves
 
     make_room(folder / "any")
@@ -203,6 +205,16 @@ def _decoded(sources: Sequence[Any], unreadable: list[str]) -> Iterator[tuple[st
             unreadable.append(f"{name}: {pixels}")
         else:
             yield name, pixels
+
+
+def _held_out(source: Any, share: float) -> bool:
+    """Whether training would have held a photo out; one that has gone is named when it is read."""
+    from photochrom.data import shards
+
+    try:
+        return shards.is_validation(shards.digest(source.read()), share)
+    except BadPhoto:
+        return True
 
 
 def _exported(run: Path) -> Path:

@@ -12,10 +12,11 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from photochrom.errors import MissingExtra
+from photochrom.errors import BadOption, MissingExtra
 
 if TYPE_CHECKING:
     from photochrom.colorizer import Colorizer
+    from photochrom.data.shards import Source
 
 Photos = Annotated[
     Positional[tuple[Path, ...]],
@@ -76,15 +77,35 @@ def needs(extra: str) -> Iterator[None]:
         raise MissingExtra(error.name or str(error), extra) from error
 
 
-def readable(photos: Iterable[Path], most: int | None) -> list[Path | bytes]:
-    """Photo files, and the bytes of photos inside tar shards."""
-    from photochrom import batch
+def check_most(most: int | None) -> None:
+    """Refuse to stop after no photo at all.
+
+    Raises:
+        BadOption: that was asked for.
+    """
+    if most is not None and most < 1:
+        raise BadOption(f"--most is {most}: give 1 or more.")
+
+
+def listed(photos: Iterable[Path], most: int | None) -> tuple[list[Path | Source], list[str]]:
+    """Photo files, and photos inside tar shards; and sentences on what cannot be searched."""
+    from photochrom import storage
     from photochrom.data import shards
 
-    found: list[Path | bytes] = []
-    for given in photos:
-        if given.suffix == ".tar":
-            found += [source.read() for source in shards.find([given])[:most]]
-        else:
-            found += batch.inside(given)
-    return found[:most]
+    check_most(most)
+    found: list[Path | Source] = []
+    troubles: list[str] = []
+    for pattern in photos:
+        paths = storage.expand(pattern)
+        if not paths:
+            troubles.append(f"No photo is called {pattern}: check the pattern, and the folder.")
+        for path in paths:
+            if path.suffix == ".tar" and path.is_file():
+                found += shards.find([path])[:most]
+            elif storage.is_folder(path):
+                inside = storage.find_photos(path)
+                found += inside.photos
+                troubles += inside.unsearched.values()
+            else:
+                found.append(path)
+    return found[:most], troubles

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.progress import track
@@ -17,12 +17,17 @@ from photochrom.commands.shared import (
     Strength,
     Vivid,
     console,
+    listed,
     load,
     pixels,
-    readable,
     say,
 )
-from photochrom.errors import BadData, BadPhoto
+from photochrom.errors import BadData, BadModel, BadOption, explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from photochrom.photo import Photo
 
 
 def sheet(
@@ -44,36 +49,32 @@ def sheet(
 ) -> int:
     """Make one picture of many: grey, coloured and, where there was colour, the original.
 
-    Takes photographs, folders and tar shards. Example: photochrom sheet album/ -o before-after.jpg
+    Takes photographs, folders and tar shards. A photo that cannot be shown is named, and the sheet
+    is made of the others. Example: photochrom sheet album/ -o before-after.jpg
     """
-    from photochrom import batch
     from photochrom import photo as photographs
+    from photochrom.storage import make_room
     from photochrom.study.sheet import sheet as make
 
-    sources = readable(photos, most)
+    sources, failed = listed(photos, most)
     for source in sources:
         known = source if isinstance(source, Path) else None
         photographs.check_target(out, known, force=force)  # before the work, not after it
     colorizer = load(model)
-    rows, failed = [], []
-    for source in track(sources, "colouring", console=console()):
-        try:
-            before = photographs.read(source)
-        except BadPhoto as error:
-            failed.append(str(error))
-            continue
-        versions: list[Any] = [()]
+
+    def versions(photo: Photo) -> list[Photo | None]:
+        """The photo in every column."""
+        hints: list[Any] = [()]
         if samples:
-            versions += colorizer.versions(before, samples, seed, size=pixels(size))
+            hints += colorizer.versions(photo, samples, seed, size=pixels(size))
         coloured = [
-            colorizer.render(
-                before, size=pixels(size), strength=strength, vivid=vivid, hints=version
-            )
-            for version in versions
+            colorizer.render(photo, size=pixels(size), strength=strength, vivid=vivid, hints=given)
+            for given in hints
         ]
-        grey = colorizer.render(before, strength=0)
-        original = _eight_bit(before) if _has_colour(before.pixels) else None
-        rows.append([_eight_bit(grey), *map(_eight_bit, coloured), original])
+        original = photo if _has_colour(photo.pixels) else None
+        return [colorizer.render(photo, strength=0), *coloured, original]
+
+    rows = _rows(sources, versions, height, failed)
     for reason in failed:
         say(reason)
     if not rows:
@@ -82,10 +83,37 @@ def sheet(
     if all(row[-1] is None for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     picture = make(rows, columns, height=height, across=across)
-    batch.make_room(out)
-    photographs.write(photographs.read(picture), out, force=force)
-    print(out)  # noqa: T201
+    make_room(out)
+    print(photographs.write(photographs.read(picture), out, force=force))  # noqa: T201
     return 1 if failed else 0
+
+
+def _rows(
+    sources: Sequence[Any],
+    versions: Callable[[Photo], list[Photo | None]],
+    height: int,
+    failed: list[str],
+) -> list[list[Any]]:
+    """The small pictures of each photo; of one that cannot be shown, the reason is told."""
+    import numpy as np
+
+    from photochrom import photo as photographs
+    from photochrom.study.sheet import thumbnail
+
+    rows = []
+    for source in track(sources, "colouring", console=console()):
+        try:
+            encoded = source if isinstance(source, Path) else source.read()
+            row = versions(photographs.read(encoded))
+            small = [photo and np.asarray(thumbnail(_eight_bit(photo), height)) for photo in row]
+        except (BadModel, BadOption):  # which would be so for each
+            raise
+        except Exception as error:  # a photo may provoke anything
+            name = str(source) if isinstance(source, Path) else source.name
+            failed.append(explain(error, name))
+            continue
+        rows.append(small)
+    return rows
 
 
 def _eight_bit(photo: Any) -> Any:

@@ -59,6 +59,8 @@ class Tally:
         self.outcomes: list[Outcome] = []
         self.counts: Counter[str] = Counter()
         self.full = ""
+        self.others: Counter[str] = Counter()
+        """Files in the folders that are no photos, by suffix."""
 
     @property
     def total(self) -> int:
@@ -134,6 +136,11 @@ class Tally:
                 if count := self.counts[state]:
                     words = one if count == 1 else more
                     say(f"{count} of {counted(self.total, 'photo')} {words}.")
+        if others := self.others.total():
+            from photochrom.batch import name_kinds
+
+            files, kinds = counted(others, "file"), name_kinds(self.others)
+            say(f"Left out: {files} that photochrom does not read: {kinds}.")
         if self.full:
             say(self.full)
         return 1 if self.counts["failed"] or self.full else 0
@@ -144,7 +151,7 @@ class Tally:
         if self.expected is None:
             return ""
         done = self.total - self.counts["failed"]
-        verb = "is" if done == 1 else "are"
+        verb = "is" if 1 in (done, self.expected) else "are"
         failed = f", {self.counts['failed']} failed" if self.counts["failed"] else ""
         of = counted(self.expected, "photo")
         return f"Interrupted: {done} of {of} {verb} done{failed}; the same command goes on."

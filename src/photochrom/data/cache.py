@@ -21,7 +21,16 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from photochrom.data.shards import Pixels, Source, decode, digest, find, is_validation
+from photochrom.data.remote import Remote
+from photochrom.data.shards import (
+    Pixels,
+    Source,
+    decode,
+    digest,
+    find,
+    is_validation,
+    one_of_many,
+)
 from photochrom.errors import BadData, BadPhoto, CannotWrite
 
 VERSION = 2
@@ -126,9 +135,16 @@ def load(
 
 
 def _key(sources: Sequence[Source], side: int) -> str:
-    files = {source.path: source.path.stat() for source in sources}
-    state = [(str(p), str(p.resolve()), s.st_size, s.st_mtime_ns) for p, s in files.items()]
+    state = [_state(path) for path in dict.fromkeys(source.path for source in sources)]
     return hashlib.sha256(repr((VERSION, side, state)).encode()).hexdigest()[:16]
+
+
+def _state(path: Path | Remote) -> tuple[str, str, int, int]:
+    try:
+        known = path.stat()
+    except OSError:  # gone, or a link to nothing: to decode it will say so
+        return str(path), str(path), 0, 0
+    return str(path), str(path.resolve()), known.st_size, known.st_mtime_ns
 
 
 def _build(sources: Sequence[Source], side: int, folder: Path, quiet: bool) -> None:
@@ -158,8 +174,9 @@ def _decode_all(
 
     def prepare(source: Source) -> tuple[Pixels | str, str]:
         try:
-            data = source.read()
-            return fit(decode(data), side), digest(data)
+            with one_of_many():
+                data = source.read()
+                return fit(decode(data), side), digest(data)
         except BadPhoto as error:
             return str(error), ""
 

@@ -12,7 +12,7 @@ from photochrom import atomic
 from photochrom.data.curate import Verdict
 from photochrom.data.remote import Remote
 from photochrom.data.shards import Source
-from photochrom.errors import CannotWrite
+from photochrom.errors import BadPhoto, CannotWrite
 
 KEPT, DROPPED, FOLDER = "kept.txt", "dropped.csv", "kept"
 
@@ -35,16 +35,19 @@ def write(verdicts: Sequence[Verdict], out: Path) -> None:
     atomic.write(out / DROPPED, table)
 
 
-def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[Source]:
-    """Put photos into a folder, those that are there already left as they are; gives each.
+def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[str]:
+    """Put photos into a folder, those that are there already left as they are.
 
     Args:
         sources: the photos; what is in a tar or at a URL is written out.
         folder: where to.
         link: of files, make links instead of copies.
 
+    Yields:
+        For each photo, why it could not be put there, or "".
+
     Raises:
-        CannotWrite: the folder holds others, or does not take these. BadPhoto: one has gone.
+        CannotWrite: the folder holds others, or does not take these.
     """
     names = {_name(source): source for source in sources}
     try:
@@ -55,9 +58,13 @@ def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[S
     if there - set(names):
         raise CannotWrite(f"{folder} holds photos that are not kept now: remove it, and go on.")
     for name, source in names.items():
+        reason = ""
         if name not in there:
-            atomic.write(folder / name, partial(_put, source, link=link))
-        yield source
+            try:
+                atomic.write(folder / name, partial(_put, source, link=link))
+            except BadPhoto as error:  # it has gone since it was looked at
+                reason = f"{source.name}: {error}"
+        yield reason
 
 
 def _name(source: Source) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from photochrom import decode, tone
 from photochrom.data import shards
 from photochrom.data.shards import Pixels
-from photochrom.errors import BadPhoto, MissingExtra
+from photochrom.errors import BadPhoto
 from photochrom.photo import Photo
 
 SIDE = 256
@@ -53,9 +53,14 @@ class Look:
 def look(data: bytes) -> Look:
     """Look at an encoded photo; never raises."""
     try:
-        pixels, width, height = _small(data)
-    except (BadPhoto, MissingExtra) as error:
+        with shards.one_of_many():
+            return _look(data)
+    except BadPhoto as error:
         return Look(str(error))
+
+
+def _look(data: bytes) -> Look:
+    pixels, width, height = _small(data)
     hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
     lab = cv2.cvtColor(pixels[::2, ::2].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     return Look(

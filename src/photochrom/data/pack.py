@@ -23,7 +23,7 @@ from PIL import Image
 
 from photochrom import atomic
 from photochrom.data.cache import fit
-from photochrom.data.shards import INDEX, Source, decode, digest
+from photochrom.data.shards import INDEX, Source, decode, digest, one_of_many
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 
 VERSION = 1
@@ -186,18 +186,19 @@ def _ahead(
 
 
 def _prepare(source: Source, how: Packing) -> _Ready:
+    file = io.BytesIO()
     try:
-        data = source.read()
-        pixels = decode(data)
-        height, width = pixels.shape[:2]
-        small = Image.fromarray(fit(pixels, min(how.side, height, width)))
+        with one_of_many():
+            data = source.read()
+            pixels = decode(data)
+            height, width = pixels.shape[:2]
+            small = Image.fromarray(fit(pixels, min(how.side, height, width)))
+            if how.kind == "webp":
+                small.save(file, "WEBP", quality=how.quality, method=4)
+            else:  # without subsampling, as what is learned is colour
+                small.save(file, "JPEG", quality=how.quality, subsampling=0)
     except BadPhoto as error:
         return _Ready(source.name, b"", {}, str(error))
-    file = io.BytesIO()
-    if how.kind == "webp":
-        small.save(file, "WEBP", quality=how.quality, method=4)
-    else:
-        small.save(file, "JPEG", quality=how.quality, subsampling=0)  # what is learned is colour
     about = {"source": source.name, "sha256": digest(data), "width": width, "height": height}
     return _Ready(source.name, file.getvalue(), about, "")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
+from photochrom import storage
 from photochrom.errors import BadData, MissingExtra
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.IGNORECASE | re.DOTALL)
@@ -69,8 +71,11 @@ class Remote:
             raise self._unseen(error) from error
         return State(size, int(hashlib.sha256(key.encode()).hexdigest()[:15], 16))
 
-    def files(self) -> dict[Remote, int]:
-        """Every file below it, in a fixed order, with its size.
+    def files(self, suffixes: frozenset[str]) -> dict[Remote, int]:
+        """Files below it, but for what is left out of folders, too, each with its size.
+
+        Args:
+            suffixes: of those that are wanted, in lower case.
 
         Raises:
             BadData: it cannot be looked at.
@@ -78,9 +83,10 @@ class Remote:
         fs, place = self._at()
         try:
             found = fs.find(place, detail=True)
+            names = {posixpath.relpath(name, place): name for name in sorted(found)}
             return {
-                Remote(fs.unstrip_protocol(name)): int(found[name]["size"] or 0)
-                for name in sorted(found)
+                Remote(fs.unstrip_protocol(names[name])): int(found[names[name]]["size"] or 0)
+                for name in storage.photos_among(names, suffixes=suffixes)
             }
         except Exception as error:  # as above
             raise self._unseen(error) from error

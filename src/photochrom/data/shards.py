@@ -12,15 +12,16 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import photo
+from photochrom import photo, storage
 from photochrom.data.remote import Remote, place
-from photochrom.errors import BadData, BadPhoto
+from photochrom.errors import BadData, BadPhoto, PhotochromError, kind_and_place
 from photochrom.photo import SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
@@ -64,22 +65,24 @@ class Source:
 def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
     """Every photo under ``paths`` in a fixed order: a folder is searched whole, tars included.
 
+    What :mod:`photochrom.storage` leaves out is left out here, too, in tars and at URLs as well:
+    hidden files, those of network drives, and our own results beside their photos.
+
     Args:
-        paths: folders, tars, URLs of those, or lists of photos by name, a line each (.txt).
+        paths: folders, tars, patterns and URLs of those, or lists of photos by name, a line
+            each (.txt).
 
     Raises:
-        BadData: a path does not exist, is none of those, or nothing was found.
+        BadData: a path does not exist, is none of those, cannot be searched, or nothing was found.
         MissingExtra: a URL needs one.
     """
-    places = [place(path) for path in paths]
+    places = [found for path in paths for found in _places(place(path))]
     found: list[Source] = []
     for path in places:
         if isinstance(path, Remote):
             found += _there(path)
         elif path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.is_file())
-            for file in files:
-                found += _of_file(file, file.stat().st_size)
+            found += _of_folder(path)
         elif path.suffix == ".tar" and path.is_file():
             found += _members(path)
         elif path.suffix == ".txt" and path.is_file():
@@ -99,6 +102,25 @@ def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
     return found
 
 
+def _places(path: Path | Remote) -> list[Path] | list[Remote]:
+    if isinstance(path, Remote):
+        return [path]
+    return storage.expand(path) or [path]
+
+
+def _of_folder(folder: Path) -> list[Source]:
+    listed = storage.find_photos(folder, suffixes=SUFFIXES | {".tar"})
+    for reason in listed.unsearched.values():  # or the set would not be what is meant
+        raise BadData(reason)
+    found: list[Source] = []
+    for file in listed.photos:
+        if file.is_file():
+            found += _of_file(file, file.stat().st_size)
+        elif not file.exists():  # a link to nothing: who reads it says so
+            found.append(Source(file))
+    return found
+
+
 def _of_file(file: Path | Remote, size: int) -> list[Source]:
     if file.suffix.lower() in SUFFIXES:
         return [Source(file, size=size)]
@@ -115,10 +137,11 @@ def _members(path: Path | Remote) -> list[Source]:
                 raise tarfile.ReadError("damaged after the first members")
     except (OSError, tarfile.TarError) as error:
         raise BadData(f"{path} is not a readable tar ({error}): pack it anew.") from error
+    photos = set(storage.photos_among(member.name for member in members))
     return [
         Source(path, member.name, member.offset_data, member.size)
         for member in members
-        if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES
+        if member.isfile() and member.name in photos
     ]
 
 
@@ -130,7 +153,7 @@ def _there(url: Remote) -> list[Source]:
         if url.stat() and url.suffix.lower() in SUFFIXES:
             return [Source(url, size=url.stat().st_size)]
         raise BadData(f"{url} is neither a folder nor a .tar of photos: name one of those.")
-    files = url.files()
+    files = url.files(SUFFIXES | {".tar", Path(INDEX).suffix})
     told: dict[str, tuple[int, list[Source]]] = {}
     for file in files:
         if file.name == INDEX:
@@ -188,11 +211,30 @@ def _one(path: Path | Remote) -> Source | None:
         return None
 
 
+@contextmanager
+def one_of_many() -> Iterator[None]:
+    """Turn whatever goes wrong with one photo into BadPhoto, so that it costs that photo alone.
+
+    Also a decorator.
+    """
+    try:
+        yield
+    except BadPhoto:
+        raise
+    except PhotochromError as error:
+        raise BadPhoto(str(error)) from error
+    except MemoryError as error:
+        raise BadPhoto("it needs more memory than there is: make it smaller first.") from error
+    except Exception as error:  # decoders raise whatever the bytes provoke
+        raise BadPhoto(f"it cannot be used ({kind_and_place(error)}): please report it.") from error
+
+
+@one_of_many()
 def decode(data: bytes) -> Pixels:
     """Encoded bytes to ``(H, W, 3)`` uint8 sRGB, upright.
 
     Raises:
-        BadPhoto: not an image, or cut short.
+        BadPhoto: not an image, cut short, or whatever else is wrong with it.
     """
     return np.asarray(photo.to_image(photo.read(data)).convert("RGB"))
 

@@ -150,8 +150,9 @@ class Stream:
 
     def _photo(self, number: int) -> Pixels | BadPhoto:
         try:
-            pixels = decode(self.sources[number].read())
-            return pixels if self.side is None else fit(pixels, self.side)
+            with shards.one_of_many():
+                pixels = decode(self.sources[number].read())
+                return pixels if self.side is None else fit(pixels, self.side)
         except BadPhoto as error:
             return error
 

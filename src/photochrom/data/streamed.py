@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom.data.cache import PhotoSet, fit
-from photochrom.data.shards import Pixels, Source, digest
+from photochrom.data.shards import Pixels, Source, digest, one_of_many
 from photochrom.data.stream import Stream, decode
 from photochrom.errors import BadData, BadOption, BadPhoto
 
@@ -92,7 +92,8 @@ class Streamed(PhotoSet):
             self.unreadable[self.names[i]] = str(error)
 
     def _read(self, i: int) -> Pixels:
-        return fit(decode(self.sources[i].read()), self.side)
+        with one_of_many():
+            return fit(decode(self.sources[i].read()), self.side)
 
 
 def _key(source: Source) -> str:

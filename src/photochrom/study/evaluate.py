@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.progress import track
 
 from photochrom.color import STUDY_GRID, Grid, fit_gamut, lab_to_rgb, rgb_to_lab
-from photochrom.errors import BadData, BadModel, BadOption, BadPhoto
+from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, kind_and_place
 from photochrom.study import metrics
 from photochrom.study.protocol import (
     HINT_COUNTS,
@@ -49,6 +49,7 @@ from photochrom.study.verdict import Judge, Verdict
 Colorizer = Callable[[Plane], Plane]
 HintedColorizer = Callable[[Plane, Plane], Plane]
 Answer = TypeVar("Answer")
+_Kept = TypeVar("_Kept")
 
 
 def evaluate(
@@ -65,6 +66,7 @@ def evaluate(
     sources: Sequence[str] = (),
     total: int | None = None,
     progress: bool = True,
+    troubles: list[str] | None = None,
 ) -> Results:
     """Measure every colorizer on every photo, beside grey and one constant colour.
 
@@ -84,11 +86,13 @@ def evaluate(
         sources: where the photos came from, likewise.
         total: how many photos there are, where known, for the progress bar.
         progress: show one, on standard error.
+        troubles: gets a sentence for each photo that cannot be measured, which is left out;
+            without it such a photo is an error.
 
     Raises:
         BadOption: the protocol is unknown, two rows have one name, or a number is below 0.
         BadData: no photos, or no colour in them.
-        BadPhoto: a photo cannot be measured.
+        BadPhoto: a photo cannot be measured, and there is no ``troubles``.
         BadModel: a colorizer failed on a photo, or answered something other than ab.
     """
     if protocol not in SIDES:
@@ -104,13 +108,13 @@ def evaluate(
     counts = {name: _Counts() for name in (TRUTH, *(row.name for row in rows))}
     with ThreadPoolExecutor(cores) as pool:
         while batch := list(islice(queue, cores)):
-            truths = _spread(pool, partial(_truth, protocol, most), batch)
+            tried = _spread(pool, partial(_truth, protocol, most), batch)
+            truths = _sorted_out(tried, troubles)
             asked = [(t, row, *_ask(t, row)) for t in truths for row in rows]
             outputs = _spread(pool, _score, asked)
             painted = [(t, outputs[i * len(rows) :][: len(rows)]) for i, t in enumerate(truths)]
-            verdicts = _spread(pool, partial(_judge, judges), painted)
-            for (truth, mine), verdict in zip(painted, verdicts, strict=True):
-                scores += _count(truth, mine, verdict, counts)
+            for judged in _sorted_out(_spread(pool, partial(_judge, judges), painted), troubles):
+                scores += _count(*judged, counts)
     if not any(score.truth_colourfulness for score in scores):
         raise BadData("Nothing to compare with: name some photos that have colour.")
     tallies = {name: count.tally(counts[TRUTH]) for name, count in counts.items()}
@@ -169,7 +173,33 @@ class _Output:
     within_20: npt.NDArray[np.int64]
 
 
-def _truth(protocol: Protocol, hints: int, name: str, photo: Pixels, seed: Sequence[int]) -> _Truth:
+def _sorted_out(tried: Iterable[_Kept | BadPhoto], troubles: list[str] | None) -> list[_Kept]:
+    """What came of photos; of those of which nothing did, the reasons are told."""
+    kept: list[_Kept] = []
+    for one in tried:
+        if not isinstance(one, BadPhoto):
+            kept.append(one)
+        elif troubles is None:
+            raise one
+        else:
+            troubles.append(str(one))
+    return kept
+
+
+def _truth(
+    protocol: Protocol, hints: int, name: str, photo: Pixels, seed: Sequence[int]
+) -> _Truth | BadPhoto:
+    try:
+        return _measured(protocol, hints, name, photo, seed)
+    except BadPhoto as error:
+        return error
+    except Exception as error:
+        return BadPhoto(f"{name} cannot be measured ({kind_and_place(error)}): please report it.")
+
+
+def _measured(
+    protocol: Protocol, hints: int, name: str, photo: Pixels, seed: Sequence[int]
+) -> _Truth:
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
         raise BadPhoto(f"{name} is {photo.dtype} {photo.shape}: give (H, W, 3) uint8.")
     rgb = np.ascontiguousarray(cut(photo, protocol).transpose(2, 0, 1), np.float32)
@@ -263,17 +293,22 @@ class _Counts:
         )
 
 
-def _judge(judges: Sequence[Judge], truth: _Truth, outputs: Sequence[_Output]) -> Verdict:
-    """What all judges together say of one photo."""
+def _judge(
+    judges: Sequence[Judge], truth: _Truth, outputs: Sequence[_Output]
+) -> tuple[_Truth, Sequence[_Output], Verdict] | BadPhoto:
+    """A photo, what became of it, and what all judges together say."""
     rgb = np.stack([truth.rgb, *(output.rgb for output in outputs)])
     figures: list[dict[str, float]] = [{} for _ in outputs]
     features: dict[str, npt.NDArray[Any]] = {}
     for judge in judges:
-        verdict = judge(rgb)
+        try:
+            verdict = judge(rgb)
+        except BadPhoto as error:
+            return BadPhoto(f"{truth.name}: {error}")
         features |= verdict.features
         for known, said in zip(figures, verdict.figures, strict=True):
             known.update(said)
-    return Verdict(figures, features)
+    return truth, outputs, Verdict(figures, features)
 
 
 def _count(

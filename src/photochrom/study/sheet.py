@@ -35,8 +35,8 @@ def sheet(
     Raises:
         BadOption: there is nothing to lay out, or a row does not have one place per column.
     """
-    _check(rows, columns, height, across)
-    thumbs = [[None if p is None else _thumbnail(p, height) for p in row] for row in rows]
+    _check(rows, columns, across)
+    thumbs = [[None if p is None else thumbnail(p, height) for p in row] for row in rows]
     blocks = [thumbs[i::across] for i in range(min(across, len(thumbs)))]
     gap = max(2, height // 40)
     caption = max(10, height // 14)  # the size of the letters, in pixels
@@ -58,18 +58,24 @@ def sheet(
     return page
 
 
-def _check(rows: Sequence[Sequence[Any]], columns: Sequence[str], height: int, across: int) -> None:
+def _check(rows: Sequence[Sequence[Any]], columns: Sequence[str], across: int) -> None:
     if not rows or not columns:
         raise BadOption("A contact sheet needs at least one photo and one column.")
-    if height < 1 or across < 1:
-        raise BadOption(f"height and across start at 1, not {height} and {across}.")
+    if across < 1:
+        raise BadOption(f"across is {across}: give 1 photo or more side by side.")
     for number, row in enumerate(rows, 1):
         if len(row) != len(columns):
             raise BadOption(f"Row {number} has {len(row)} places for {len(columns)} columns.")
 
 
-def _thumbnail(photo: Photo, height: int) -> Image.Image:
-    """The photo scaled to ``height``, or to the widest that a place may be."""
+def thumbnail(photo: Photo, height: int) -> Image.Image:
+    """The photo scaled to ``height``, or to the widest that a place may be.
+
+    Raises:
+        BadOption: no height is left.
+    """
+    if height < 1:
+        raise BadOption(f"height is {height}: give 1 pixel or more.")
     tall, wide = photo.shape[:2]
     scale = min(height / tall, WIDEST * height / wide)
     size = max(1, round(wide * scale)), max(1, round(tall * scale))
