@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from photochrom import pool
 from photochrom.batch import Job
-from photochrom.errors import CannotWrite, DiskFull
+from photochrom.errors import BadOption, CannotWrite, DiskFull
 from photochrom.ledger import FOLDER
-from photochrom.work import Outcome
+from photochrom.work import Outcome, Turn, failure
 
 
 def jobs(count: int, root: Path | None = None) -> list[Job]:
@@ -21,40 +21,42 @@ def jobs(count: int, root: Path | None = None) -> list[Job]:
 
 
 class Toy:
-    """A worker that takes its time, and notes what it is asked for."""
+    """A worker that notes what it is asked for, and does something for it."""
 
-    def __init__(self, seconds: float = 0.0, error: dict[str, Exception] | None = None) -> None:
-        self.seconds, self.error = seconds, error or {}
+    def __init__(self, do: Callable[[str, Turn], None] = lambda *_: None) -> None:
+        self.do = do
         self.begun: list[str] = []
-        self.ended: list[str] = []
         self.at_once = self.most = 0
         self.lock = threading.Lock()
 
-    def __call__(self, job: Job, ledger: object) -> Outcome:
+    def __call__(self, job: Job, ledger: object, turn: Turn) -> Outcome:
         with self.lock:
             self.begun.append(str(job.photo))
             self.at_once += 1
             self.most = max(self.most, self.at_once)
-        time.sleep(self.seconds)
-        with self.lock:
-            self.at_once -= 1
-        if str(job.photo) in self.error:
-            raise self.error[str(job.photo)]
-        self.ended.append(str(job.photo))
+        try:
+            self.do(str(job.photo), turn)
+        finally:
+            with self.lock:
+                self.at_once -= 1
         return Outcome(str(job.photo), "done", (), "", 0.0)
+
+    def fail(self, job: Job, ledger: object, error: Exception, seconds: float) -> Outcome:
+        return failure(str(job.photo), error, seconds)
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 8])
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
 def test_each_photo_comes_out_once(at_once, count):
-    worker = Toy(0.001)
+    worker = Toy()
     told = [outcome.photo for outcome in pool.run(jobs(count), worker, at_once)]
     assert sorted(told) == sorted(worker.begun) == sorted(f"{i}.jpg" for i in range(count))
     assert worker.most <= at_once
 
 
 def test_so_many_are_under_way_and_no_more():
-    worker = Toy(0.02)
+    together = threading.Barrier(3, timeout=60)  # passed by three at a time, or by none
+    worker = Toy(lambda *_: together.wait() and None)
     assert len(list(pool.run(jobs(12), worker, 3))) == 3 * 4
     assert worker.most == 3
 
@@ -74,30 +76,131 @@ def test_no_more_jobs_are_taken_than_can_be_begun():
     assert len(taken) <= 10 + 2 * 4
 
 
+def test_one_at_a_time_is_told_before_the_next_is_looked_for():
+    events = []
+
+    def arriving():
+        for job in jobs(3):
+            events.append(f"next {job.photo}")
+            yield job
+
+    events += []
+    for outcome in pool.run(arriving(), Toy(), 1):
+        events.append(f"told {outcome.photo}")
+    assert events == [f"{word} {i}.jpg" for i in range(3) for word in ("next", "told")]
+
+
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_a_full_disk_ends_it(at_once):
-    worker = Toy(0.005, {"5.jpg": DiskFull("the disk is full")})
-    with pytest.raises(DiskFull):
+@pytest.mark.parametrize("error", [DiskFull("the disk is full"), BadOption("no"), OSError("odd")])
+def test_what_would_be_so_for_each_ends_it_when_the_others_have_ended(at_once, error):
+    def stop(photo: str, turn: Turn) -> None:
+        if photo == "5.jpg":
+            raise error
+
+    worker = Toy(stop)
+    with pytest.raises(type(error)):
         list(pool.run(jobs(1000), worker, at_once))
     assert len(worker.begun) < 20
     assert worker.at_once == 0  # nobody works on in the background
 
 
+# --- given up ---------------------------------------------------------------------------------
+
+
+class Slow:
+    """What a worker does that hangs over one photo until it is let go."""
+
+    def __init__(self, photo: str) -> None:
+        self.photo = photo
+        self.reached, self.let_go, self.ended = (threading.Event() for _ in range(3))
+        self.named: list[str] = []
+
+    def __call__(self, photo: str, turn: Turn) -> None:
+        if photo == self.photo:
+            self.reached.set()
+            assert self.let_go.wait(60)
+        try:
+            turn.claim()
+            self.named.append(photo)
+        finally:
+            if photo == self.photo:
+                self.ended.set()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_photo_that_takes_too_long_has_failed_and_never_gets_its_name(at_once):
+    slow = Slow("2.jpg")
+    alone = 2 if at_once == 1 else 5  # that are done when nothing but the slow one is under way
+
+    def clock() -> float:
+        return 100.0 if slow.reached.is_set() and len(slow.named) >= alone else 0.0
+
+    told = pool.run(jobs(6), Toy(slow), at_once, 5, clock)
+    outcomes = {outcome.photo: outcome for outcome in told}
+    late = outcomes.pop("2.jpg")
+    assert late.state == "failed"
+    assert "2.jpg took more than 5 s" in late.words
+    assert late.error == "TimeLimit"
+    assert {outcome.state for outcome in outcomes.values()} == {"done"}
+    assert len(outcomes) == 5
+    slow.let_go.set()
+    assert slow.ended.wait(60)
+    assert "2.jpg" not in slow.named
+
+
+def test_a_photo_that_is_just_being_named_is_waited_for(monkeypatch):
+    monkeypatch.setattr(pool, "_TICK", 0.01)
+    naming, clock = threading.Event(), [0.0]
+
+    def name(photo: str, turn: Turn) -> None:
+        turn.claim()
+        clock[0] += 100
+        naming.wait(0.05)  # some looks
+
+    told = list(pool.run(jobs(2), Toy(name), 1, 5, lambda: clock[0]))
+    assert [outcome.state for outcome in told] == ["done", "done"]
+
+
+def test_no_limit_is_none():
+    clock = iter(range(0, 10**9, 10**6))
+    told = list(pool.run(jobs(3), Toy(), 2, 0, lambda: next(clock)))
+    assert [outcome.state for outcome in told] == ["done"] * 3
+
+
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_when_the_caller_stops_so_does_the_work(at_once):
-    worker = Toy(0.01)
+def test_when_the_caller_stops_nothing_more_gets_its_name(at_once):
+    slow = Slow("3.jpg")
+    worker = Toy(slow)
     outcomes = pool.run(jobs(1000), worker, at_once)
-    next(outcomes)
+    assert [next(outcomes).state for _ in range(3)] == ["done"] * 3
     outcomes.close()
-    assert len(worker.begun) == len(worker.ended) < 10
-    assert worker.at_once == 0
+    slow.let_go.set()
+    assert not slow.reached.is_set() or slow.ended.wait(60)
+    assert "3.jpg" not in slow.named
+    assert len(worker.begun) < 10
+
+
+def test_an_interrupt_is_passed_on_and_ends_the_turns():
+    slow = Slow("1.jpg")
+
+    def interrupted():
+        yield from jobs(2)
+        assert slow.reached.wait(60)
+        raise KeyboardInterrupt
+
+    told = []
+    with pytest.raises(KeyboardInterrupt):
+        told += pool.run(interrupted(), Toy(slow), 2)
+    slow.let_go.set()
+    assert slow.ended.wait(60)
+    assert "1.jpg" not in slow.named
 
 
 def test_ledgers_are_opened_once_and_closed(tmp_path):
     roots = [tmp_path / "a", tmp_path / "b"]
     seen = []
 
-    def worker(job: Job, ledger) -> Outcome:
+    def worker(job: Job, ledger, turn: Turn) -> Outcome:
         seen.append(ledger)
         return Outcome(str(job.photo), "done", (), "", 0.0)
 

@@ -293,8 +293,9 @@ def test_a_name_that_is_too_long_for_its_result_is_said(do, job):
 
 
 def test_trouble_is_told_as_it_was_found(do, job):
-    outcome = do(job._replace(trouble="it cannot be searched"))
-    assert (outcome.state, outcome.words) == ("failed", "it cannot be searched")
+    trouble = f"{job.photo} cannot be searched"
+    outcome = do(job._replace(trouble=trouble))
+    assert (outcome.state, outcome.words) == ("failed", trouble)
 
 
 def raising(error: Exception):
@@ -387,9 +388,9 @@ def test_what_the_order_names_is_looked_at_before_the_work(model, tmp_path):
 
 def test_a_stream_is_the_same_picture_as_a_file(model, do, job):
     do()
-    pages, words = Worker(Order(model)).stream(job.photo.read_bytes())
+    pages, remarks = Worker(Order(model)).stream(job.photo.read_bytes())
     (page,) = pages
-    assert not words
+    assert not str(remarks)
     assert photo.encode(page) == job.target.read_bytes()
     (page,) = Worker(Order(model)).stream(job.photo)[0]
     assert photo.encode(page) == job.target.read_bytes()

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if list(arguments) in (["--version"], ["-V"]):
         print(f"photochrom {__version__}")  # noqa: T201
         sys.exit(0)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    if callable(signal.getsignal(signal.SIGINT)):  # else it is to be ignored, or ends us at once
         signal.signal(signal.SIGINT, _interrupt)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name it cannot spell is no reason to stop

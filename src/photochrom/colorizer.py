@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,7 +23,7 @@ from PIL import Image
 from photochrom import __version__, color, distribution, provenance, upsample
 from photochrom import hints as hint_files
 from photochrom import photo as photos
-from photochrom.errors import BadOption
+from photochrom.errors import BadOption, PhotoWarning
 from photochrom.hints import Hint
 from photochrom.honour import honour
 from photochrom.model import DEFAULT_MODEL, Model
@@ -213,10 +214,15 @@ class Colorizer:
             BadPhoto: the photo cannot be read.
             BadOption: an option is out of range, or does not go with this photo or model.
             CannotWrite: the result exists already, or cannot be written.
+
+        Warns:
+            PhotoWarning: something beside the picture was damaged or has no place in the result,
+                and was left out.
         """
+        target, kind, notes = Path(), None, dict[str, None]()
         if isinstance(photo, (str, os.PathLike)):
             target = photos.default_output(photo) if output is None else Path(output)
-            photos.check_target(target, Path(photo), force=force)  # before the work, not after it
+            kind = photos.check_target(target, Path(photo), force=force)  # before the work
             if isinstance(reference, (str, os.PathLike)):
                 photos.check_target(target, Path(reference), force=force)
         elif output is not None or force:
@@ -232,16 +238,24 @@ class Colorizer:
             if guide is not None:
                 given += self.borrow(page, guide)
             done = self.render(page, size=size, strength=strength, vivid=vivid, hints=given)
-            return self.finish(done, strip=strip, mark=mark and strength > 0)
+            done = self.finish(done, strip=strip, mark=mark and strength > 0)
+            fit = done if kind is None else photos.fitted(done, kind)
+            notes.update(dict.fromkeys(fit.notes))
+            return fit
 
         coloured = map(colour, itertools.chain([first], pages))
         if isinstance(photo, (str, os.PathLike)):
-            return photos.write(coloured, target, force=force)
-        if isinstance(photo, bytes):
-            return photos.encode(coloured)
-        if isinstance(photo, Image.Image):
-            return photos.to_image(next(coloured))
-        return photos.to_array(next(coloured), photo.dtype)
+            result: Any = photos.write(coloured, target, force=force)
+        elif isinstance(photo, bytes):
+            kind = photos.usual(first.format)
+            result = photos.encode(coloured, kind)
+        elif isinstance(photo, Image.Image):
+            result = photos.to_image(next(coloured))
+        else:
+            result = photos.to_array(next(coloured), photo.dtype)
+        for note in notes:
+            warnings.warn(f"{first.source or 'The photo'}: {note}", PhotoWarning, stacklevel=2)
+        return result
 
     # --- what else the distribution tells -----------------------------------------------------
 

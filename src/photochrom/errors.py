@@ -86,8 +86,7 @@ def explain(error: Exception, name: str) -> str:
     if isinstance(error, MemoryError):
         return f"{name} needs more memory than there is: make it smaller first."
     if isinstance(error, OSError) and error.errno:
-        file = f" at {error.filename}" if error.filename not in (None, name) else ""
-        return f"{name} cannot be coloured ({error.strerror}{file}): check names and permissions."
+        return f"{name} cannot be coloured ({error.strerror}): check names and permissions."
     return (
         f"{name}: this went wrong inside photochrom ({kind_and_place(error)}): "
         "please report it with the photo."

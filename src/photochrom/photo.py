@@ -220,6 +220,11 @@ def default_output(source: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{path.stem}.color{suffix}")
 
 
+def usual(format: str | None) -> str:  # noqa: A002
+    """The format that a photo of one is written in by default: the same, or else PNG."""
+    return format if format in encoders.writable() and format is not None else "PNG"
+
+
 def writable(target: Path) -> Path:
     """The target, or where its format cannot be written ``<name>.png``, suffix and all."""
     return target if _format_of(target) else target.with_name(f"{target.name}.png")
@@ -318,9 +323,8 @@ def encode(
     """
     photos = _each(photo)
     first = next(photos)
-    usual = first.format if first.format in encoders.writable() else None
     file = io.BytesIO()
-    name = (format or usual or "PNG").upper()
+    name = (format or usual(first.format)).upper()
     encoders.write(itertools.chain([first], photos), name, file, encoding)
     return file.getvalue()
 

@@ -39,11 +39,11 @@ def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
         DiskFull: there is no room.
     """
     pairs = [(Path(f"{photo}.xmp"), Path(f"{target}.xmp"))]
-    if (lone := photo.with_suffix(".xmp")).is_file() and not _shared(photo):
+    if _is_file(lone := photo.with_suffix(".xmp")) and not _shared(photo):
         pairs.append((lone, target.with_suffix(".xmp")))
     said = []
     for source, goal in pairs:
-        if not source.is_file():
+        if not _is_file(source):
             continue
         try:
             if _same(source, goal):
@@ -54,6 +54,10 @@ def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
         except (OSError, CannotWrite) as error:
             said.append(f"its sidecar was not copied ({str(error).rstrip('.')})")
     return said
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - as the other raises for a name that is too long
 
 
 def _same(source: Path, goal: Path) -> bool:

@@ -342,7 +342,7 @@ class Worker:
         first = next(pages)
         self._check(first, source, name)
         if kind is None:
-            kind = first.format if first.format in encoders.writable() else "PNG"
+            kind = photographs.usual(first.format)
             if first.format not in (None, kind):
                 remarks.note(_instead(str(first.format)))
         if first.paged:
@@ -352,7 +352,7 @@ class Worker:
         return iter([remarks.read(done)]), remarks
 
     def _pages(self, source: Path | bytes) -> Iterator[Photo]:
-        return photographs.pages(source, **({"damaged": True} if self.order.damaged else {}))
+        return photographs.pages(source, damaged=self.order.damaged)
 
     def _check(self, first: Photo, source: Path | bytes, name: str) -> None:
         """Whether the photo of which this is the first page is to be coloured."""
