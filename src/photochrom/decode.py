@@ -130,14 +130,15 @@ def _file(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes], dam
         raise BadPhoto(f"{name} is empty (0 bytes): fetch or export it again.")
     head = stream.read(_HEAD)
     stream.seek(0)
+    is_tiff = tiff_read.begins(head)
     try:
-        if tiff_read.begins(head):
+        if is_tiff:
             return _tiff(stream, name, size, data, damaged)
         return _other(data(), head, name, damaged)
     except (BadPhoto, MissingExtra, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever the bytes provoke
-        raise _damaged(name, error, damaged=True) from error
+        raise _damaged(name, error, damaged or is_tiff) from error
 
 
 def _tiff(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes], damaged: bool) -> File:
@@ -171,6 +172,11 @@ def _other(data: bytes, head: bytes, name: str, damaged: bool) -> File:
         if start < 0 or kinds.known(name, head):
             raise BadPhoto(kinds.refusal(name, head)) from error
         image, data, notes = _odd_jpeg(data[start:], name, error)
+    except Exception as error:
+        if not damaged or isinstance(error, MemoryError):
+            raise
+        image, lost = rescue.complete(data, None, _open)
+        notes = [_lost(lost)]
     file = File(image, name, len(data), lambda: data, damaged=damaged, notes=notes, pixels=data)
     file.pictures = _pictures(image)
     if image.format == "JPEG2000":

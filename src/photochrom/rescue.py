@@ -20,6 +20,8 @@ _TABLES = (0xC4, 0xDB, 0xDD, 0xFE)
 _NONSENSE = np.random.default_rng(0).integers(0, 255, 1 << 12, dtype=np.uint8).tobytes()
 """Without 255, which begins a marker in JPEG."""
 
+_MOST = 1 << 30
+
 Open = Callable[[io.BytesIO], Image.Image]
 
 
@@ -39,10 +41,10 @@ def complete(data: bytes, kind: str | None, open_image: Open) -> tuple[Image.Ima
         Exception: of any type, where nothing can be decoded.
     """
     if kind in ("JPEG", "MPO"):
+        data = data.rstrip(b"\xff")  # with which a marker would begin
         plain, filled = _END_OF_JPEG, _NONSENSE + _END_OF_JPEG
     else:
-        with open_image(io.BytesIO(data)) as image:
-            room = min(image.width * image.height * 8 + (1 << 16), 1 << 30)
+        room = _room(data, open_image)
         plain, filled = bytes(room), (_NONSENSE * (room // len(_NONSENSE) + 1))[:room]
     try:
         image = _decoded(data + plain, open_image)
@@ -56,7 +58,21 @@ def complete(data: bytes, kind: str | None, open_image: Open) -> tuple[Image.Ima
         raise
     except Exception:  # nonsense need not be decodable
         return image, None
-    return image, _difference(np.asarray(image), np.asarray(other))
+    pixels = np.asarray(image)
+    lost = _difference(pixels, np.asarray(other))
+    if lost < 1:
+        return image, lost
+    if (pixels == pixels[0, 0]).all():
+        raise ValueError("nothing of it can be read")
+    return image, None  # a progressive JPEG, all of which is coarser than it was
+
+
+def _room(data: bytes, open_image: Open) -> int:
+    """Bytes that will fill up whatever is missing."""
+    if data[:4] == b"RIFF":
+        return min(max(0, int.from_bytes(data[4:8], "little") + 8 - len(data)), _MOST)
+    with open_image(io.BytesIO(data)) as image:
+        return min(image.width * image.height * 8 + (1 << 16), _MOST)
 
 
 def _decoded(data: bytes, open_image: Open) -> Image.Image:
@@ -82,11 +98,10 @@ def _as_far_as_it_came(data: bytes, open_image: Open) -> Image.Image:
 
 
 def _difference(one: Any, other: Any) -> float:
-    """Share of the rows from the first that differs on."""
+    """Share of the rows that differ."""
     if one.shape != other.shape:
         return 1.0
-    rows = (one != other).reshape(len(one), -1).any(axis=1)
-    return float(1 - rows.argmax() / len(rows)) if rows.any() else 0.0
+    return float((one != other).reshape(len(one), -1).any(axis=1).mean())
 
 
 def without_segments(data: bytes, markers: Container[int]) -> bytes:
