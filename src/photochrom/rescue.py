@@ -21,6 +21,8 @@ _NONSENSE = np.random.default_rng(0).integers(0, 255, 1 << 12, dtype=np.uint8).t
 """Without 255, which begins a marker in JPEG."""
 
 _MOST = 1 << 30
+_FLAT = 2
+"""Standard deviation below which there is only what the decoder made up."""
 
 Open = Callable[[io.BytesIO], Image.Image]
 
@@ -52,19 +54,18 @@ def complete(data: bytes, kind: str | None, open_image: Open) -> tuple[Image.Ima
         raise
     except Exception:
         return _as_far_as_it_came(data, open_image), None
+    pixels = np.asarray(image)
     try:
-        other = _decoded(data + filled, open_image)
+        lost: float | None = _difference(pixels, np.asarray(_decoded(data + filled, open_image)))
     except MemoryError:
         raise
     except Exception:  # nonsense need not be decodable
-        return image, None
-    pixels = np.asarray(image)
-    lost = _difference(pixels, np.asarray(other))
-    if lost < 1:
+        lost = None
+    if lost is not None and lost < 1:
         return image, lost
-    if (pixels == pixels[0, 0]).all():
+    if pixels.std() < _FLAT:
         raise ValueError("nothing of it can be read")
-    return image, None  # a progressive JPEG, all of which is coarser than it was
+    return image, None  # such as a progressive JPEG, all of which is coarser than it was
 
 
 def _room(data: bytes, open_image: Open) -> int:
