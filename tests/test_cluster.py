@@ -214,8 +214,9 @@ def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
     assert told["words"].startswith(f"{url(album / 'a.png')} is not a picture")
     assert do(gone)["state"] == "failed"
     assert gone.photo in do(gone)["words"]
-    trouble = do(bad._replace(trouble="it cannot be searched"))
-    assert (trouble["state"], trouble["words"]) == ("failed", "it cannot be searched")
+    words = f"{bad.photo} cannot be searched"
+    trouble = do(bad._replace(trouble=words))
+    assert (trouble["state"], trouble["words"]) == ("failed", words)
     assert not list((tmp_path / "out").glob("*.*"))
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from album import WEAK, halves, picture, pixels, send
 from PIL import Image
 
-from photochrom import color
+from photochrom import color, decode, encode, metadata, tone
 from photochrom import photo as photos
+from photochrom.model import Model
 
 SPOT, FAR = (100, 150), (300, 150)
 """x and y, on the dark half and on the bright one."""
@@ -269,3 +272,61 @@ def test_a_format_that_cannot_be_written_becomes_png(client):
     answer = client.post("/api/colorize", files={"photo": ("a.gif", data)})
     assert answer.headers["content-type"] == "image/png"
     assert 'filename="a.color.png"' in answer.headers["content-disposition"]
+
+
+# --- a photo that provokes what nobody has foreseen ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        (decode, "opened"), (decode, "image_planes"), (metadata, "read"), (tone, "of"),
+        (Model, "run"), (photos, "fitted"), (encode, "write"),
+    ],
+)  # fmt: skip
+def test_whatever_a_photo_provokes_is_answered_in_a_sentence(
+    client, monkeypatch, caplog, place, name
+):
+    def broken(*_: object, **__: object) -> None:
+        raise kind("grandmother in Kiel, 1931")
+
+    monkeypatch.setattr(place, name, broken)
+    for kind in (RuntimeError, IndexError, RecursionError):
+        answer = client.post("/api/colorize", files={"photo": picture(halves())})
+        assert (answer.status_code, answer.json()["code"]) == (422, "failed")
+        assert kind.__name__ in answer.json()["detail"]
+        assert kind.__name__ in caplog.text
+        assert "Kiel" not in answer.text + caplog.text
+
+
+def test_what_a_kept_photo_provokes_is_answered_in_a_sentence(client, monkeypatch):
+    key = send(client, picture(halves()))["id"]
+
+    def broken(*_: object, **__: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(Model, "run", broken)
+    point = {"x": 1, "y": 1}
+    for path, asked in (
+        ("colorize", {}), ("colorize", {"full": True}), ("comparison", {}), ("palette", point),
+        ("samples", {}), ("uncertainty", {}),
+    ):  # fmt: skip
+        answer = client.post(f"/api/photos/{key}/{path}", json=asked)
+        assert (answer.status_code, answer.json()["code"]) == (422, "failed"), path
+    monkeypatch.setattr(tone, "of", broken)
+    answer = client.post("/api/photos", files={"photo": picture(halves())})
+    assert (answer.status_code, answer.json()["code"]) == (422, "failed")
+    assert client.get("/api/health").json()["working"] == 0
+
+
+def test_what_was_left_out_is_told_in_a_header_and_of_a_photo_that_is_kept(client, monkeypatch):
+    made = photos._from_image
+
+    def noting(*given: object) -> photos.Photo:
+        return replace(made(*given), notes=("its größe is damaged\r\nand was left out", "odd"))
+
+    monkeypatch.setattr(photos, "_from_image", noting)
+    answer = client.post("/api/colorize", files={"photo": picture(halves())})
+    told = unquote(answer.headers["x-photochrom-notes"])
+    assert told == "its größe is damaged\r\nand was left out; odd"
+    assert send(client, picture(halves()))["notes"] == told.split("; ")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, BinaryIO
+from collections.abc import Callable
+from typing import Annotated, Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
-from fastapi import File, Path, UploadFile
+from fastapi import File, Path, Request, UploadFile
 from fastapi.responses import Response
 from PIL import Image
 
 from photochrom.web import shapes, trouble
-from photochrom.web.engine import Engine, result_name
-from photochrom.web.queue import Queue
+from photochrom.web.engine import Engine, Whole, result_name
+from photochrom.web.queue import Lane, Queue
 from photochrom.web.sessions import Sessions
 
+T = TypeVar("T")
+
+NOTES = "X-Photochrom-Notes"
+"""The header that tells what of a photo was left out."""
 Upload = Annotated[UploadFile, File(description="the photo; what it is, is found by reading it")]
 Id = Annotated[str, Path(description="of a photo that was sent", max_length=100)]
 
@@ -25,6 +30,14 @@ class Desk:
 
     def __init__(self, engine: Engine, sessions: Sessions, megabytes: float) -> None:
         self.engine, self.sessions, self.megabytes = engine, sessions, megabytes
+
+    async def run(self, request: Request, work: Callable[[], T], lane: Lane | None = None) -> T:
+        """The result of some work on a photo; as :meth:`Queue.run`.
+
+        Raises:
+            Trouble: as there; or the photo provokes what nobody has foreseen.
+        """
+        return await self.queue.run(request, trouble.guarded(work), lane)
 
     def file(self, photo: UploadFile) -> BinaryIO:
         """A photo's file, to be read when its turn comes: what waits lies on the disk."""
@@ -52,7 +65,7 @@ _WORDS = {
     413: "Too many bytes or pixels.",
     415: "Not a picture.",
     421: "The server has no such name.",
-    422: "The request has not the described shape.",
+    422: "The request has not the described shape, or the photo cannot be coloured.",
     500: "A mistake of ours.",
     503: "The queue is full; Retry-After says when to come again.",
     504: "It takes too long.",
@@ -62,7 +75,16 @@ _WORDS = {
 def binary(kind: str, words: str) -> dict[int | str, dict[str, Any]]:
     """An answer that is a picture, for the description of the API."""
     content = {kind: {"schema": {"type": "string", "format": "binary"}}}
-    return {200: {"content": content, "description": words}}
+    told: dict[str, Any] = {"content": content, "description": words}
+    if kind == "image/*":
+        told["headers"] = {
+            NOTES: {
+                "description": "What of the photo was left out beside its picture, and why; "
+                "percent-encoded UTF-8.",
+                "schema": {"type": "string"},
+            }
+        }
+    return {200: told}
 
 
 def _attachment(name: str) -> dict[str, str]:
@@ -73,11 +95,14 @@ def _attachment(name: str) -> dict[str, str]:
     return {"Content-Disposition": words}
 
 
-def attached(content: bytes, kind: str, name: str) -> Response:
-    """A photo's result, of one of Pillow's formats, as a file named after the photo."""
+def attached(whole: Whole, name: str) -> Response:
+    """A photo's result as a file named after the photo."""
+    kind = whole.kind
     headers = _attachment(result_name(name, kind))
+    if whole.notes:
+        headers[NOTES] = quote("; ".join(whole.notes), safe=" ;,:()'")
     media = Image.MIME.get(kind, f"image/{kind.lower()}")
-    return Response(content, media_type=media, headers=headers)
+    return Response(whole.content, media_type=media, headers=headers)
 
 
 def jpeg(content: bytes, name: str | None = None) -> Response:

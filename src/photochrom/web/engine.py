@@ -8,12 +8,13 @@ import os
 import re
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from photochrom import encode, tone, upsample
 from photochrom import photo as photos
+from photochrom import tone, upsample
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadOption
 from photochrom.hints import Hint
@@ -31,6 +32,16 @@ _CERTAIN, _LOST = 0.45, 0.8
 _YELLOW = (255, 210, 0)
 _VEIL = 170
 """Of 255, how much it may hide."""
+
+
+class Whole(NamedTuple):
+    """A whole file coloured."""
+
+    content: bytes
+    kind: str
+    """Pillow's name of its format."""
+    notes: tuple[str, ...]
+    """What of the photo was left out, and why."""
 
 
 class Engine:
@@ -72,8 +83,8 @@ class Engine:
 
     def full(
         self, data: bytes, hints: shapes.HintFile, look: shapes.Wish, *, recolor: bool
-    ) -> tuple[bytes, str]:
-        """A whole file coloured, in its own format if that can be written, and that format.
+    ) -> Whole:
+        """A whole file coloured, in its own format if that can be written.
 
         Raises:
             PhotochromError: it cannot be coloured, or Trouble: it is in colour already.
@@ -87,16 +98,22 @@ class Engine:
             raise trouble.in_colour()
         colorizer, given = self.colorizer(look.model), hints.on(first)
 
-        def colour(page: Photo) -> Photo:
-            if not recolor and tone.of(page) == "colour":
-                return page
-            done = colorizer.render(
-                page, size=look.size, strength=look.strength, vivid=look.vivid, hints=given
-            )
-            return colorizer.finish(done, strip=look.strip, mark=look.mark and look.strength > 0)
+        kind, notes = photos.usual(first.format), dict[str, None]()
 
-        kind = first.format if first.format in encode.writable() else "PNG"
-        return photos.encode(map(colour, itertools.chain([first], pages)), kind), kind
+        def colour(page: Photo) -> Photo:
+            done = page
+            if recolor or tone.of(page) != "colour":
+                done = colorizer.render(
+                    page, size=look.size, strength=look.strength, vivid=look.vivid, hints=given
+                )
+                marked = look.mark and look.strength > 0
+                done = colorizer.finish(done, strip=look.strip, mark=marked)
+            fit = photos.fitted(done, kind)
+            notes.update(dict.fromkeys(fit.notes))
+            return fit
+
+        content = photos.encode(map(colour, itertools.chain([first], pages)), kind)
+        return Whole(content, kind, tuple(notes))
 
     def preview(self, session: Session, hints: list[Hint], look: shapes.Wish) -> bytes:
         """A JPEG of the photo in colour."""

@@ -46,11 +46,10 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
         )
         file, name = desk.file(photo), engine.named(photo.filename)
 
-        def work() -> tuple[bytes, str]:
+        def work() -> engine.Whole:
             return desk.engine.full(file.read(), given, look, recolor=recolor)
 
-        content, kind = await desk.queue.run(request, work)
-        return attached(content, kind, name)
+        return attached(await desk.run(request, work), name)
 
 
 def add_looks(app: FastAPI, desk: Desk) -> None:
@@ -74,11 +73,10 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
         if wish.full:
             asked = shapes.HintFile(hints=wish.hints)
             work = partial(colourist.full, session.data, asked, wish, recolor=True)
-            content, kind = await desk.queue.run(request, work)
-            return attached(content, kind, session.name)
+            return attached(await desk.run(request, work), session.name)
         preview = partial(colourist.preview, session, given, wish)
         lane = session.previews if wish.side is None else None
-        return jpeg(await desk.queue.run(request, preview, lane))
+        return jpeg(await desk.run(request, preview, lane))
 
     @app.post(
         "/api/photos/{id}/comparison",
@@ -89,7 +87,7 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
     async def compare(request: Request, id: Id, wish: shapes.Wish) -> Response:  # noqa: A002
         session = desk.sessions[id]
         work = partial(colourist.comparison, session, shapes.hints(wish.hints), wish)
-        made = await desk.queue.run(request, work)
+        made = await desk.run(request, work)
         return jpeg(made, f"{Path(session.name).stem}.before-after.jpg")
 
 
@@ -103,7 +101,7 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     async def palette(request: Request, id: Id, point: shapes.Point) -> shapes.Palette:  # noqa: A002
         session = desk.sessions[id]
         work = partial(colourist.palette, session, shapes.hints(point.hints), point)
-        return await desk.queue.run(request, work)
+        return await desk.run(request, work)
 
     @app.post(
         "/api/photos/{id}/samples",
@@ -113,7 +111,7 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     async def samples(request: Request, id: Id, drawing: shapes.Drawing) -> shapes.Versions:  # noqa: A002
         session = desk.sessions[id]
         work = partial(colourist.versions, session, shapes.hints(drawing.hints), drawing)
-        return await desk.queue.run(request, work)
+        return await desk.run(request, work)
 
     @app.post(
         "/api/photos/{id}/uncertainty",
@@ -124,4 +122,4 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     async def uncertainty(request: Request, id: Id, asked: shapes.Question) -> Response:  # noqa: A002
         session = desk.sessions[id]
         work = partial(colourist.uncertainty, session, shapes.hints(asked.hints))
-        return Response(await desk.queue.run(request, work), media_type="image/png")
+        return Response(await desk.run(request, work), media_type="image/png")

@@ -26,6 +26,7 @@ def _told(session: Session, desk: Desk) -> shapes.Facts:
         tone=session.tone,
         preview=shapes.Extent(width=width, height=height),
         expires_in=int(desk.sessions.seconds),
+        notes=list(session.notes),
     )
 
 
@@ -44,7 +45,7 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
             check_size(data, desk.engine.megapixels)
             return analysed(name, data)
 
-        session = await desk.queue.run(request, keep)
+        session = await desk.run(request, keep)
         desk.sessions.add(session)
         return _told(session, desk)
 
@@ -69,7 +70,7 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
     )
     async def grey(request: Request, id: Id) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        return jpeg(await desk.queue.run(request, lambda: engine.jpeg(engine.grey(session))))
+        return jpeg(await desk.run(request, lambda: engine.jpeg(engine.grey(session))))
 
     @app.get(
         "/api/photos/{id}/original",
@@ -79,7 +80,7 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
     )
     async def original(request: Request, id: Id) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        return jpeg(await desk.queue.run(request, lambda: engine.jpeg(session.preview.pixels)))
+        return jpeg(await desk.run(request, lambda: engine.jpeg(session.preview.pixels)))
 
 
 def add_facts(app: FastAPI, desk: Desk) -> None:

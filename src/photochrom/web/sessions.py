@@ -42,6 +42,8 @@ class Session:
     tone: tone.Tone
     preview: Photo
     """The first page, at most PREVIEW long, 8 bits, as it came: grey or in colour."""
+    notes: tuple[str, ...] = ()
+    """What of it could not be read, beside the picture."""
     used: float = 0.0
     """When, in the seconds of ``time.monotonic``."""
     previews: Lane = field(default_factory=Lane)
@@ -107,6 +109,7 @@ def analysed(name: str, data: bytes) -> Session:
         pages=first.pictures if first.paged else 1,
         tone=tone.of(first),
         preview=Photo(np.asarray(image)),
+        notes=first.notes,
     )
 
 

@@ -187,6 +187,7 @@ class Facts(BaseModel):
     tone: Literal["grey", "toned", "colour"]
     preview: Extent
     expires_in: int
+    notes: list[str] = Field(description="what of it could not be read, beside the picture")
 
 
 class Swatch(BaseModel):

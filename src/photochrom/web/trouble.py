@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from photochrom.errors import BadModel, BadPhoto, MissingExtra, PhotochromError
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from photochrom.errors import (
+    BadModel,
+    BadPhoto,
+    CannotWrite,
+    MissingExtra,
+    PhotochromError,
+    kind_and_place,
+)
+
+T = TypeVar("T")
 
 
 class Trouble(PhotochromError):
@@ -28,13 +41,40 @@ def of(error: PhotochromError) -> Trouble:
     if isinstance(error, (BadPhoto, MissingExtra)):
         return Trouble(415, "not-an-image", sentence)
     if isinstance(error, BadModel):  # whose sentence says where its file is
-        return bad("The model fails at this: give another size, or take another model.")
-    return bad(sentence)
+        return failed("The model fails at this: give another size, or take another model.")
+    return failed(sentence) if isinstance(error, CannotWrite) else bad(sentence)
+
+
+def guarded(work: Callable[[], T]) -> Callable[[], T]:
+    """Work on one photo, after which whatever was not foreseen is an answer about that photo.
+
+    It is logged by its kind and place; not by its words, which may be those of the photo.
+    """
+
+    def guard() -> T:
+        try:
+            return work()
+        except (PhotochromError, MemoryError):
+            raise
+        except Exception as error:
+            what = kind_and_place(error)
+            logging.getLogger("photochrom").error("%s", what)
+            raise failed(
+                "This photo cannot be coloured, as something went wrong inside photochrom "
+                f"({what}): please report it with the photo."
+            ) from error
+
+    return guard
 
 
 def bad(sentence: str) -> Trouble:
     """The request is wrong."""
     return Trouble(400, "bad-request", sentence)
+
+
+def failed(sentence: str) -> Trouble:
+    """The photo cannot be coloured."""
+    return Trouble(422, "failed", sentence)
 
 
 def expired() -> Trouble:
