@@ -30,7 +30,7 @@ from PIL import Image
 from photochrom import atomic, color, decode, heif, icc, jpeg, metadata
 from photochrom import encode as encoders
 from photochrom.encode import Encoding
-from photochrom.errors import BadPhoto, CannotWrite
+from photochrom.errors import BadPhoto, CannotWrite, MissingExtra, PhotochromError
 from photochrom.levels import Pixels
 
 SUFFIXES = frozenset(
@@ -295,7 +295,7 @@ def check_target(target: Path, source: Path | None, *, force: bool) -> str:
         raise CannotWrite(f"{target} is a folder: give the name of a file in it.")
     name = _format_of(target)
     if not name:
-        raise CannotWrite(f"{target} names no known format: end it in .jpg, .png, .tif or .webp.")
+        raise _unwritable(target)
     if not target.exists():
         return name
     if source is not None and source.exists() and target.samefile(source):
@@ -303,6 +303,20 @@ def check_target(target: Path, source: Path | None, *, force: bool) -> str:
     if not force:
         raise atomic.exists(target)
     return name
+
+
+def _unwritable(target: Path) -> PhotochromError:
+    """Why there is no format under a name, and what to choose instead."""
+    suffix = target.suffix.lower()
+    if suffix[1:] in heif.SUFFIXES and not heif.available():
+        return MissingExtra("pillow-heif", "heif")
+    instead = "end it in .jpg, .png, .tif or .webp"
+    if suffix in _GREY_SUFFIXES:
+        return CannotWrite(f"{target} has no room for colour: {instead}.")
+    if suffix in Image.registered_extensions():
+        kind = suffix[1:].upper()
+        return CannotWrite(f"{target}: {kind} can be read, but not written: {instead}.")
+    return CannotWrite(f"{target} names no known format: {instead}.")
 
 
 def encode(
