@@ -314,8 +314,7 @@ def _unwritable(target: Path) -> PhotochromError:
     if suffix in _GREY_SUFFIXES:
         return CannotWrite(f"{target} has no room for colour: {instead}.")
     if suffix in Image.registered_extensions():
-        kind = suffix[1:].upper()
-        return CannotWrite(f"{target}: {kind} can be read, but not written: {instead}.")
+        return CannotWrite(f"{target} is of a format that is only read: {instead}.")
     return CannotWrite(f"{target} names no known format: {instead}.")
 
 

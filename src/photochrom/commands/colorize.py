@@ -216,7 +216,7 @@ def _check_out(photos: Sequence[str], out: str | None) -> None:
     known = mimetypes.guess_type(f"name{suffix}", strict=False) != (None, None)
     if suffix and suffix not in SUFFIXES and (known or not several):
         raise BadOption(
-            f"-o {out} is no name of a picture: end it in .jpg, .png, .tif or .webp, "
+            f"-o {out} names no format that is written: end it in .jpg, .png, .tif or .webp, "
             "or in / to make a folder of that name."
         )
 
