@@ -274,3 +274,11 @@ def test_an_interlaced_file_that_was_cut(bits):
     assert read.notes
     assert (read.pixels[::2] == pixels[::2]).all()
     assert not (read.pixels == pixels).all()
+
+
+def test_a_size_that_is_not_believable():
+    data = bytearray(png(G8))
+    data[16:20] = struct.pack(">I", 30_000)
+    data[20:24] = struct.pack(">I", 30_000)
+    with pytest.raises(BadPhoto):
+        photo.read(bytes(data), damaged=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -213,7 +214,7 @@ def _prepared(data: bytes, damaged: bool) -> png_read.Prepared:
     except ValueError:
         if not damaged:
             raise
-    whole, missing = png_read.repair(data)
+    whole, missing = png_read.repair(data, _plausible(len(data)))
     prepared = png_read.prepare(whole)
     prepared.notes.append(_lost(missing))
     return prepared
@@ -231,6 +232,9 @@ def _pictures(image: Image.Image) -> int:
     except Exception:
         return 1
 
+
+for _library in ("imagecodecs", "tifffile"):  # their remarks on odd files are not for users
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _LIMIT_LOCK = threading.Lock()
 _lifted: list[int | None] = []
@@ -321,7 +325,7 @@ def _rescued(file: File, name: str, error: Exception) -> tuple[Image.Image, byte
     try:
         with _without_limit():
             if kind == "PNG":
-                data, lost = png_read.repair(data)
+                data, lost = png_read.repair(data, _plausible(file.size))
                 image = _open(io.BytesIO(data))
             else:
                 image, lost = rescue.complete(data, kind, _open)
@@ -392,13 +396,19 @@ def _check_size(image: Image.Image, name: str, file: File | None) -> None:
         raise BadPhoto(f"{large}, and at most {MAX_PIXELS:,} can be read: scale it down first.")
     if file is None:
         return
-    most, share = PLAUSIBLE
+    most = _plausible(file.size)
     if file.page.bilevel if file.page else image.mode == "1":
         most = max(most, PLAUSIBLE_BILEVEL)
-    if pixels > max(most, file.size * share):
+    if pixels > most:
         raise BadPhoto(
             f"{large} in only {file.size:,} bytes, as no photo has: fetch or export it again."
         )
+
+
+def _plausible(size: int) -> int:
+    """How many pixels are believable in a file of so many bytes."""
+    most, share = PLAUSIBLE
+    return max(most, size * share)
 
 
 def array_planes(array: npt.NDArray[Any], name: str) -> Planes:

@@ -135,8 +135,12 @@ def _scaled(chunk: Chunk, data: bytes) -> bytes | None:
     return _stored(b"tRNS", level.to_bytes(2, "big"))
 
 
-def repair(data: bytes) -> tuple[bytes, float]:
+def repair(data: bytes, most: int) -> tuple[bytes, float]:
     """Fill up what a file's pixels lack with black.
+
+    Args:
+        data: the file.
+        most: pixels that are believable in it.
 
     Returns:
         A file that is whole, and the share of the pixels that is missing, 0..1.
@@ -153,20 +157,22 @@ def repair(data: bytes) -> tuple[bytes, float]:
             packed += chunk.content
         elif chunk.whole and chunk.name != b"IEND" and not packed:
             kept.append(_stored(chunk.name, chunk.content))
-    whole = _unpacked_size(head)
+    whole = _unpacked_size(head, most)
     rows = inflate(packed, whole)
-    if not rows:
-        raise ValueError("it has no pixels")
+    if not rows or whole > 100 * len(rows) + (1 << 16):
+        raise ValueError("it has hardly any pixels")
     kept.append(_stored(b"IDAT", zlib.compress(rows.ljust(whole, b"\0"), 1)))
     kept.append(_stored(b"IEND", b""))
     return b"".join(kept), 1 - len(rows) / whole
 
 
-def _unpacked_size(head: bytes) -> int:
+def _unpacked_size(head: bytes, most: int) -> int:
     """Bytes of all rows, each with its filter."""
     if len(head) != 13 or head[9] not in _CHANNELS:
         raise ValueError("its head is damaged")
     width, height, bits, kind, _, _, interlaced = struct.unpack(">IIBBBBB", head)
+    if width * height > most or bits > 16:
+        raise ValueError("its size is not believable")
     depth, size = bits * _CHANNELS[kind], 0
     for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         w, h = max(0, -(-(width - left) // across)), max(0, -(-(height - top) // down))
