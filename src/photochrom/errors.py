@@ -82,7 +82,8 @@ def explain(error: Exception, name: str) -> str:
         name: of the photo.
     """
     if isinstance(error, PhotochromError):
-        return str(error) if name in str(error) else f"{name}: {error}"
+        text = str(error) if "\n" in name else " ".join(str(error).splitlines())  # of a library
+        return text if name in text else f"{name}: {text}"
     if isinstance(error, MemoryError):
         return f"{name} needs more memory than there is: make it smaller first."
     if isinstance(error, OSError) and error.errno:

@@ -135,7 +135,7 @@ class Tally:
             for state, (one, more) in _WORDS.items():
                 if count := self.counts[state]:
                     words = one if count == 1 else more
-                    say(f"{count} of {counted(self.total, 'photo')} {words}.")
+                    say(f"{count:,} of {counted(self.total, 'photo')} {words}.")
         if others := self.others.total():
             from photochrom.batch import name_kinds
 
@@ -152,9 +152,9 @@ class Tally:
             return ""
         done = self.total - self.counts["failed"]
         verb = "is" if 1 in (done, self.expected) else "are"
-        failed = f", {self.counts['failed']} failed" if self.counts["failed"] else ""
+        failed = f", {self.counts['failed']:,} failed" if self.counts["failed"] else ""
         of = counted(self.expected, "photo")
-        return f"Interrupted: {done} of {of} {verb} done{failed}; the same command goes on."
+        return f"Interrupted: {done:,} of {of} {verb} done{failed}; the same command goes on."
 
 
 _WORDS = {

@@ -197,7 +197,7 @@ def _decode_all(
                 digests.append(key)
     if not names:
         name, reason = next(iter(unreadable.items()))
-        raise BadData(f"None of the {len(sources)} photos can be read; the first, {name}: {reason}")
+        raise BadData(f"None of the photos can be read; the first, {name}: {reason}")
     return {"table": table, "names": names, "digests": digests, "unreadable": unreadable}
 
 

@@ -132,7 +132,7 @@ def pack(
             yield index
     if not index.shards:
         name, reason = next(iter(index.unreadable.items()))
-        raise BadData(f"None of the {len(sources)} photos can be read; the first, {name}: {reason}")
+        raise BadData(f"None of the photos can be read; the first, {name}: {reason}")
 
 
 def begin(sources: Sequence[Source], out: Path, how: Packing) -> Index:

@@ -70,7 +70,7 @@ class Streamed(PhotoSet):
         if not good:
             name = self.names[numbers[0]]
             raise BadData(
-                f"None of the {len(numbers)} photos of a step can be read; {name}: "
+                f"None of the photos of a step can be read; {name}: "
                 f"{self.unreadable[name]} Look where they lie, then --resume."
             )
         return [good[k % len(good)] if photo is None else photo for k, photo in enumerate(photos)]
