@@ -15,7 +15,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from photochrom import deep, heif, icc, kinds, levels, metadata, png_read, rescue, tiff_read
+from photochrom import (
+    deep,
+    heif,
+    icc,
+    kinds,
+    levels,
+    metadata,
+    png_read,
+    rescue,
+    tiff_pixels,
+    tiff_read,
+)
 from photochrom.errors import BadPhoto, MissingExtra
 from photochrom.icc import Space
 from photochrom.levels import Pixels
@@ -368,7 +379,7 @@ def _page_planes(file: File, name: str) -> Planes:
             raise
         except Exception:  # where Pillow gives up, tifffile may not
             file.image = page.described()
-    decoded = tiff_read.decode(page, name, damaged=file.damaged)
+    decoded = tiff_pixels.decode(page, name, damaged=file.damaged)
     notes += decoded.notes
     if decoded.missing:
         notes.append(_lost(decoded.missing))

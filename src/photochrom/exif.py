@@ -486,16 +486,6 @@ def _classic(tree: Tree) -> Tree:
     }
 
 
-def directory_place(read: Read, number: int) -> tuple[int, Layout]:
-    """Where the directory of a TIFF's page lies, counted from 0. Raises Broken: nowhere."""
-    layout = Layout.of(read(0, 4))
-    link, counter, size = (8, 8, 20) if layout.big else (4, 2, 12)
-    for _ in range(number + 1):
-        at = layout.number(_exactly(read, link, layout.word))
-        link = at + counter + layout.number(_exactly(read, at, counter)) * size
-    return at, layout
-
-
 def for_tiff(tree: Tree) -> Tree:
     """A block's entries without those that a TIFF tells by its own."""
     gone = _PIXELS | _CARRIED_APART | _TIFF_ONLY

@@ -5,8 +5,8 @@ a TIFF and the file format, as far as the format can hold them. The EXIF orienta
 the pixels and its tag removed; a colour profile is applied, so that pixels are always sRGB, and an
 sRGB profile is embedded where there was one.
 
-Limits: of an animation the first picture is read; a profile on 16-bit colour is exact for greys
-only; PNG, TIFF and PPM keep 16 bits, other formats get 8; JPEG, BMP and PPM have no alpha.
+Limits: of an animation the first picture is read; PNG, TIFF and PPM keep 16 bits, other formats get
+8; JPEG, BMP and PPM have no alpha.
 """
 
 from __future__ import annotations

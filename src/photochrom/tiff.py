@@ -23,9 +23,6 @@ from photochrom.exif import Entry, Layout, Tree
 
 Compression = Literal["deflate", "lzw", "none"]
 
-MAX_PAGES = 10_000
-"""Beyond this a file is more likely an attack than a scan."""
-
 _STRIP = 1 << 20
 """Bytes of a strip at most, unless a row is longer."""
 _LIMIT = 1 << 32
@@ -35,50 +32,6 @@ _CODES = {"none": 1, "lzw": 5, "deflate": 8}
 _IMAGE_WIDTH, _IMAGE_LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_LENGTHS = 273, 277, 278, 279
 _PLANAR, _PREDICTOR, _EXTRA_SAMPLES = 284, 317, 338
-_NEW_SUBFILE_TYPE = 254
-
-
-def begins(head: bytes) -> bool:
-    """Whether a file with these first bytes is a TIFF."""
-    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-def subfile_types(file: BinaryIO) -> list[int]:
-    """``NewSubfileType`` of every directory, found without looking at anything else.
-
-    Raises:
-        ValueError: the file ends amid them, or there are more than any scan has.
-    """
-    file.seek(0)
-    head = file.read(16)
-    order: Literal["little", "big"] = "little" if head[:2] == b"II" else "big"
-    big = 43 in head[2:4]
-    word, counter, entry = (8, 8, 20) if big else (4, 2, 12)
-
-    def number(data: bytes) -> int:
-        return int.from_bytes(data, order)
-
-    place = number(head[8:16] if big else head[4:8])
-    seen, types = set(), []
-    while place and place not in seen:
-        seen.add(place)
-        file.seek(place)
-        entries = number(_exactly(file, counter))
-        data = _exactly(file, entries * entry if entries < 65536 else 1 << 62)
-        of = {number(data[i : i + 2]): data[i : i + entry] for i in range(0, len(data), entry)}
-        kind = of.get(_NEW_SUBFILE_TYPE, b"")
-        types.append(number(kind[entry - word : entry - word + 4]))
-        place = number(_exactly(file, word))
-        if len(types) > MAX_PAGES:
-            raise ValueError(f"it has more than {MAX_PAGES:,} pages")
-    return types
-
-
-def _exactly(file: BinaryIO, count: int) -> bytes:
-    data = file.read(count) if count < 1 << 32 else b""
-    if len(data) < count:
-        raise ValueError("a directory is missing")
-    return data
 
 
 @dataclass(frozen=True, eq=False)
