@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import tyro
 from tyro.conf import CascadeSubcommandArgs
@@ -23,7 +22,7 @@ from photochrom.commands.data import data
 from photochrom.commands.measure import evaluate
 from photochrom.commands.report import report
 from photochrom.commands.serve import serve
-from photochrom.commands.shared import say
+from photochrom.commands.shared import later, say
 from photochrom.commands.sheet import sheet
 from photochrom.commands.train import export, train
 from photochrom.errors import BadOption, PhotochromError
@@ -78,7 +77,7 @@ def _asked(arguments: Sequence[str]) -> Callable[[], int]:
     Raises:
         BadOption: they ask for none.
     """
-    commands = {name: _later(command) for name, command in COMMANDS.items()}
+    commands = {name: later(command) for name, command in COMMANDS.items()}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -94,16 +93,6 @@ def _asked(arguments: Sequence[str]) -> Callable[[], int]:
             raise
         raise BadOption(usage.sentence(said.getvalue(), arguments, list(COMMANDS))) from None
     return asked
-
-
-def _later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """The command with its arguments, so that what it says is not taken for the parser's words."""
-
-    @functools.wraps(command)
-    def later(*given: Any, **options: Any) -> Callable[[], int]:
-        return functools.partial(command, *given, **options)
-
-    return later
 
 
 def _interrupt(*_: object) -> NoReturn:

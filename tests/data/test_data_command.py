@@ -43,7 +43,7 @@ def test_from_photos_to_shards(album, tmp_path, capsys):
     assert run("curate", album, "-o", tmp_path / "clean") == 0
     assert run("pack", tmp_path / "clean" / "kept.txt", "-o", tmp_path / "out", "--side", 64) == 0
     said = capsys.readouterr()
-    assert "5 photos in 1 shards" in said.err
+    assert "5 photos in 1 shard," in said.err
     assert said.out.splitlines()[-1] == str(tmp_path / "out")
     found = shards.find([tmp_path / "out"])
     assert {min(shards.decode(s.read()).shape[:2]) for s in found} == {64}
@@ -55,7 +55,7 @@ def test_a_bad_photo_is_named_and_the_others_are_packed(album, tmp_path, capsys)
     assert run("pack", album, "-o", tmp_path / "out", "--kind", "jpg") == 1
     said = capsys.readouterr().err
     assert "bad.jpg: the photo is not a picture" in said
-    assert "5 photos in 1 shards" in said
+    assert "5 photos in 1 shard," in said
 
 
 def test_bad_requests_have_a_sentence(album, tmp_path, capsys):

@@ -87,8 +87,8 @@ def test_more_places_across_than_photos_are_not_kept_free():
         ([], ["photo"], {}, "at least one photo"),
         ([[]], [], {}, "at least one photo and one column"),
         ([[flat(RED)], [flat(RED)] * 2], ["photo"], {}, "Row 2 has 2 places for 1 columns"),
-        ([[flat(RED)]], ["photo"], {"across": 0}, "across start at 1"),
-        ([[flat(RED)]], ["photo"], {"height": 0}, "height and across start at 1"),
+        ([[flat(RED)]], ["photo"], {"across": 0}, "across is 0: give 1"),
+        ([[flat(RED)]], ["photo"], {"height": 0}, "height is 0: give 1"),
     ],
 )
 def test_what_cannot_be_laid_out_says_why(rows, columns, options, message):

@@ -12,7 +12,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
-from photochrom.commands.shared import console, counted, say
+from photochrom.commands.shared import console, counted, later, say
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 
 if TYPE_CHECKING:
@@ -177,18 +177,18 @@ def pack(
 
 
 _Action = (
-    Annotated[Any, subcommand("pexels", constructor=pexels)]
-    | Annotated[Any, subcommand("curate", constructor=curate)]
-    | Annotated[Any, subcommand("pack", constructor=pack)]
+    Annotated[Any, subcommand("pexels", constructor=later(pexels))]
+    | Annotated[Any, subcommand("curate", constructor=later(curate))]
+    | Annotated[Any, subcommand("pack", constructor=later(pack))]
 )
 
 
-def data(done: OmitArgPrefixes[OmitSubcommandPrefixes[_Action]]) -> int:
+def data(action: OmitArgPrefixes[OmitSubcommandPrefixes[_Action]]) -> int:
     """Get photographs to train on, clean them, and pack them.
 
     Example: photochrom data curate photos/ -o clean/
     """
-    return int(done)
+    return int(action())
 
 
 def _find(given: Sequence[str], out: Path) -> list[Source]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -66,6 +67,16 @@ def load(model: str | None) -> Colorizer:
 def pixels(size: int | Literal["auto"]) -> int | None:
     """A size as the engine takes it."""
     return None if size == "auto" else size
+
+
+def later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """The command with its arguments, so that what it says is not taken for the parser's words."""
+
+    @functools.wraps(command)
+    def later(*given: Any, **options: Any) -> Callable[[], int]:
+        return functools.partial(command, *given, **options)
+
+    return later
 
 
 @contextmanager
