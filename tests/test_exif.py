@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tags import dump, load
 
 from photochrom import exif, heif, metadata, photo, provenance
 from photochrom.exif import Entry, Layout
 from photochrom.photo import Photo
+from tags import dump, load
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
 NOTE = b"Canon's own\0" + bytes(range(64))

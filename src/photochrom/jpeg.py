@@ -81,16 +81,6 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     return ((kind, data[start + 4 : end]) for kind, start, end in _places(data))
 
 
-def without_remarks(data: bytes) -> bytes:
-    """A file without the metadata that its pixels can do without."""
-    kept, rest = [_START], len(_START)
-    for kind, start, end in _places(data):
-        if kind not in _METADATA or kind in (0xE0, 0xE2, 0xEE):  # JFIF, profile, Adobe's transform
-            kept.append(data[start:end])
-        rest = end
-    return b"".join(kept) + data[rest:]
-
-
 def _places(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Kind, beginning and end of each segment before the pixels."""
     at = len(_START)
