@@ -177,14 +177,13 @@ def test_results_inside_or_around_the_album_never_replace_a_photo(
     assert len(after) == (13 if where == "inside" else 7)
 
 
-def test_a_result_in_the_place_of_another_photo_is_refused(album, tmp_path, model, capsys):
+def test_a_result_in_the_place_of_another_photo_gets_another_name(album, tmp_path, model):
     (album / "album").mkdir()
     (album / "a.png").rename(album / "album" / "b.jpg")
     before = digests(album)
     for given, into in ((album, tmp_path), (album, album / ".."), (album / ".", tmp_path)):
-        assert run("colorize", given, "-o", into, "--model", model, "--force") == 2
-        assert "b.jpg, a photo, too: choose another folder." in capsys.readouterr().err
-    assert digests(album) == before
+        assert run("colorize", given, "-o", into, "--model", model, "--force") == 0
+        assert digests(album).items() >= before.items()
 
 
 def test_any_number_at_a_time_gives_the_same_bytes(album, tmp_path, model):
@@ -269,7 +268,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(tmp_path, model, sample
     assert end(start(*asked, "-o", out))[1] == b""  # all was done
 
 
-def test_interrupted_twice_it_ends_at_once_and_goes_on_later(tmp_path, model):
+def test_interrupted_it_ends_at_once_whatever_is_under_way_and_goes_on_later(tmp_path, model):
     crowd(tmp_path / "album", 4)
     (tmp_path / "album" / "box 0" / "small.png").write_bytes(tiny())
     out = tmp_path / "out"
@@ -277,12 +276,7 @@ def test_interrupted_twice_it_ends_at_once_and_goes_on_later(tmp_path, model):
     process = start(*asked, held=(tmp_path / "never", 1))  # what is under way takes for ever
     wait_for(lambda: digests(out))
     process.send_signal(signal.SIGINT)
-    time.sleep(1)
-    assert process.poll() is None
-    while process.poll() is None:  # as two that come at once may count as one
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-    assert end(process)[0] in (130, -signal.SIGINT)
+    assert end(process)[0] == 130
     assert len(digests(out)) == 1
     assert end(start(*asked))[0] == 1
     assert len(digests(out)) == 2

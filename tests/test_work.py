@@ -271,7 +271,7 @@ def test_what_is_no_photo_fails_with_a_sentence(do, job, tmp_path):
     cases["loop"].symlink_to(cases["loop"])
     cases["dangling"].symlink_to("nowhere.png")
     words = {
-        "empty": "is empty", "text": "is not a picture", "folder": "is a folder",
+        "empty": "is empty", "text": "not a photo", "folder": "is a folder",
         "pipe": "is a device or a pipe", "loop": "cannot be opened",
         "dangling": "does not exist", "gone": "does not exist",
     }  # fmt: skip

@@ -279,7 +279,7 @@ class Worker:
             for source in (photo, order.reference):
                 kind = photographs.check_target(target, source, force=target in replace)
         remarks = Remarks(str(photo))
-        if _is_instead(photo, job.target):
+        if _is_instead(job):
             remarks.note(_instead(photo.suffix[1:].upper()))
         pages = self._pages(photo)
         first = next(pages)
@@ -402,10 +402,11 @@ class Worker:
         return photographs.fitted(done, kind)
 
 
-def _is_instead(photo: Path, target: Path) -> bool:
+def _is_instead(job: Job) -> bool:
     """Whether a result is PNG only because the photo's own format cannot be written."""
-    chosen = photographs.default_output(photo).name, photographs.writable(Path(photo.name)).name
-    return target.name in chosen and target.suffix != photo.suffix
+    ours = job.root is not None or job.target == photographs.default_output(job.photo)
+    same = job.target.suffix.lower() == job.photo.suffix.lower()
+    return ours and not same and job.target.suffix == ".png"
 
 
 def _instead(kind: str) -> str:
