@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
+
+# How long an example takes is a matter of the machine.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 MakeModel = Callable[..., Path]
 

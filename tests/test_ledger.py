@@ -327,7 +327,7 @@ def work(out: Path) -> None:
     ledger = Ledger(out)
     ledger.part(out / "x.jpg").write_bytes(b"half")
     (out / "begun").touch()
-    time.sleep(60)
+    time.sleep(600)  # it is killed long before
 
 
 def test_what_the_dead_leave_unfinished_is_cleared_and_the_livings_is_not(out):
@@ -336,6 +336,7 @@ def test_what_the_dead_leave_unfinished_is_cleared_and_the_livings_is_not(out):
     process.start()
     try:
         while not (out / "begun").exists():
+            assert process.is_alive()
             time.sleep(0.01)
         (part,) = (out / FOLDER).glob("*.part")
         own = Ledger(out)

@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from photochrom.training.presets import PRESETS
 
@@ -26,7 +28,7 @@ echo "${0##*/} $*" >> "$CALLS"
 case $1 in
   train)
     while [ "$1" != --out ]; do shift; done
-    mkdir -p "$2" && touch "$2"/{checkpoint,model}.safetensors
+    mkdir -p "$2" && touch -t 201001010000 "$2"/{checkpoint,model}.safetensors
     [[ -z ${FAIL:-} || $2 != *"$FAIL" ]] || exit 130 ;;
   evaluate)
     [ -n "${BLIND:-}" ] || for run in "${@:2}"; do
@@ -249,13 +251,18 @@ def test_without_photochrom_the_recipes_say_so(recipe, photos, tmp_path):
 
 @pytest.mark.slow
 def test_smoke(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(5):
+        coarse = np.random.default_rng(i).integers(0, 256, (4, 5, 3), np.uint8)
+        Image.fromarray(coarse).resize((80, 64), Image.Resampling.BICUBIC).save(photos / f"{i}.png")
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PHOTOCHROM_CACHE": str(tmp_path / "cache"),
         "OMP_NUM_THREADS": "1",
         "DEVICE": "cpu",
     }
-    command = [RECIPES / "smoke.sh", "--out", tmp_path / "out"]
+    command = [RECIPES / "smoke.sh", "--data", photos, "--out", tmp_path / "out"]
     subprocess.run(command, env=environment, check=True, timeout=1200)
     seeds, ablation = tmp_path / "out" / "seeds", tmp_path / "out" / "ablation"
     alphas = [f"cnn-rgb-alpha-{alpha}" for alpha in ("1", "0.7", "0.5", "0.3", "0")]

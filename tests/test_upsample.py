@@ -19,6 +19,13 @@ def grey_levels(rgb: np.ndarray) -> np.ndarray:
     return np.interp(color.rgb_to_lab(rgb / top, axis=-1)[..., 0], LEVELS, np.arange(256))
 
 
+def assert_alike(one: np.ndarray, other: np.ndarray) -> None:
+    """Of two ways to the same picture: processors sum in other orders, and round the last bit."""
+    apart = np.abs(one.astype(int) - other)
+    assert apart.max() <= 1
+    assert np.count_nonzero(apart) <= 1e-4 * apart.size
+
+
 def every_level(count: int, reach: float = 110) -> tuple[np.ndarray, np.ndarray]:
     """L (256, count) of all grey levels, and random ab (2, 256, count), most beyond sRGB."""
     rng = np.random.default_rng(0)
@@ -125,7 +132,7 @@ def test_bands_leave_no_seam(rows, monkeypatch):
     whole = upsample.recombine(L, chroma)
     assert ((whole == 0) | (whole == 255)).any()  # some of it had to be fitted into sRGB
     monkeypatch.setattr(upsample, "_ROWS", rows)
-    assert np.array_equal(upsample.recombine(L, chroma), whole)
+    assert_alike(upsample.recombine(L, chroma), whole)
 
 
 @pytest.mark.parametrize("shape", [(90, 70), (90, 70, 3)])
@@ -135,8 +142,8 @@ def test_lightness_may_be_told_by_rows(shape, dtype):
     photo = Photo(rng.integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype))
     L = photo.lightness()
     ab = rng.uniform(-20, 20, (2, 90, 70)).astype(np.float32)
-    assert np.array_equal(photo.lightness(slice(31, 62)), L[31:62])
-    assert np.array_equal(upsample.recombine(photo.lightness, ab), upsample.recombine(L, ab))
+    np.testing.assert_allclose(photo.lightness(slice(31, 62)), L[31:62], atol=1e-4)
+    assert_alike(upsample.recombine(photo.lightness, ab), upsample.recombine(L, ab))
 
 
 def test_memory_is_that_of_the_result():
@@ -198,7 +205,7 @@ def test_nothing_overshoots(small: tuple[int, int], full: tuple[int, int]):
     out = upsample.upsample(ab, L, rng.uniform(0, 100, full).astype(np.float32))
     assert out.shape == (2, *full)
     assert out.dtype == np.float32
-    assert (out >= ab.min((1, 2), keepdims=True)).all()
+    assert (out >= ab.min((1, 2), keepdims=True)).all()  # clipped, so exactly
     assert (out <= ab.max((1, 2), keepdims=True)).all()
 
 
@@ -219,7 +226,7 @@ def test_bands_and_whole_agree():
     ab = rng.uniform(-20, 20, (2, 25, 15)).astype(np.float32)
     whole = upsample.recombine(full, upsample.upsample(ab, small, full))
     banded = upsample.recombine(full, upsample.fit(ab, small, full.shape))
-    assert np.abs(whole.astype(int) - banded).max() <= 1
+    assert_alike(banded, whole)
 
 
 def test_edges_are_sharper_than_bilinear():

@@ -88,6 +88,16 @@ def test_the_file_agrees_with_the_network_at_any_size(run, exported, shape):
         assert theirs[name] == pytest.approx(ours[name].numpy(), abs=1e-3)
 
 
+@torch.no_grad()
+def test_training_goes_on_from_a_file(run, exported, tiny, tmp_path):
+    with torch.enable_grad():
+        train(*tiny(tmp_path / "second", init=exported[0], epochs=0.25, lr=1e-9))
+    smooth = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(1)) * 100
+    L = nn.functional.interpolate(smooth, (32, 32), mode="bilinear")  # as photos are
+    begun, ended = (checkpoint.load_network(out)[0].eval() for out in (tmp_path / "second", run))
+    assert (begun(L) - ended(L)).abs().max() < 0.1
+
+
 def test_the_file_says_what_it_is(run, exported):
     path, _ = exported
     model = onnx.load(path)
@@ -324,7 +334,8 @@ def test_the_exporter_is_heard_again_afterwards():
     assert exporter.level == before
 
 
-def test_the_release_is_told(run, tmp_path):
+def test_the_release_is_told(run, exported, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "to_onnx", lambda network: onnx.load(exported[0]))
     module.export(run, tmp_path / "third.onnx", release="3")
     properties = onnx.load(tmp_path / "third.onnx").metadata_props
     assert ("version", "3") in [(prop.key, prop.value) for prop in properties]

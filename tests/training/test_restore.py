@@ -9,11 +9,8 @@ import torch
 
 import photochrom
 from photochrom.errors import BadModel
-from photochrom.training import checkpoint
-from photochrom.training.export import export
 from photochrom.training.models import build
 from photochrom.training.restore import from_onnx, settle_norms
-from photochrom.training.train import train
 
 BUNDLED = Path(photochrom.__file__).parent / "weights" / "hintnet.onnx"
 
@@ -69,16 +66,6 @@ def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
     with torch.no_grad():
         trained = bundled(L).numpy()
     assert np.abs(trained - before).mean() < 0.1 * np.abs(before).mean()
-
-
-def test_training_goes_on_from_a_file(tiny, tmp_path):
-    first, file = tmp_path / "first", tmp_path / "first.onnx"
-    train(*tiny(first, epochs=2))
-    export(first, file)
-    train(*tiny(tmp_path / "second", init=file, epochs=0.25, lr=1e-9))
-    L = lightness(2, 32, 32)
-    begun, ended = (checkpoint.load_network(tmp_path / run)[0] for run in ("second", "first"))
-    assert np.abs(answer(begun, L) - answer(ended, L)).max() < 0.1
 
 
 def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(tmp_path):

@@ -29,7 +29,8 @@ def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_p
     sys.stdout.write(done.stdout)  # the figures, for who runs it with -s
     told = json.loads(out.read_text())
     assert set(told["statuses"]) <= {"200", "201", "204", "409", "503"}
-    assert told["statuses"]["200"] > 32
-    assert told["health, median"] < 100
+    assert told["statuses"]["200"] > 0
+    # On a machine of any speed: that it is well is not told after all the work, but before.
+    assert told["health, median"] < told["preview in the crowd, median"]
     # What is kept is bounded, and so is what two pieces of work take at a time.
     assert told["memory, most"] < 1000

@@ -55,8 +55,8 @@ class Running:
         )
         said = self.process.stderr.readline()
         self.address = re.search(r"http://\S+", said)[0]
-        self.client = httpx.Client(base_url=self.address, timeout=60)
-        until = time.monotonic() + 20
+        self.client = httpx.Client(base_url=self.address, timeout=300)
+        until = time.monotonic() + 300
         while True:
             try:
                 self.client.get("/api/health")
@@ -97,9 +97,9 @@ def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(start, ho
             assert asking.is_alive()
             time.sleep(0.005)
     server.process.send_signal(how)
-    asking.join(60)
+    asking.join(300)
     assert pixels(answers[0]).shape == (3000, 4000, 3)
-    out, said = server.process.communicate(timeout=20)
+    out, said = server.process.communicate(timeout=300)
     assert server.process.returncode == (0 if how == signal.SIGINT else -signal.SIGTERM)
     assert (out, said) == ("", "")  # nothing of the photo is told
     assert list(server.temporary.iterdir()) == []
@@ -130,7 +130,7 @@ def test_nothing_is_computed_for_a_client_that_hung_up(toy, monkeypatch):
     def slowly(*_: object) -> bytes:
         works.append("preview")
         begun.set()
-        assert free.wait(20)
+        assert free.wait(300)
         return b""
 
     monkeypatch.setattr(Engine, "preview", slowly)
@@ -142,20 +142,20 @@ def test_nothing_is_computed_for_a_client_that_hung_up(toy, monkeypatch):
     address = "http://{}:{}".format(*listener.getsockname())
 
     def until(what: Callable[[dict[str, Any]], bool]) -> None:
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + 300
         while not what(client.get("/api/health").json()):
             assert time.monotonic() < limit
             time.sleep(0.005)
 
     try:
-        with httpx.Client(base_url=address, timeout=20) as client:
+        with httpx.Client(base_url=address, timeout=300) as client:
             key = send(client, picture(halves(40, 30)))["id"]
             path = f"/api/photos/{key}/colorize"
             working = threading.Thread(
-                target=lambda: httpx.post(address + path, json={"side": 20}, timeout=20)
+                target=lambda: httpx.post(address + path, json={"side": 20}, timeout=300)
             )
             working.start()
-            assert begun.wait(20)
+            assert begun.wait(300)
             with pytest.raises(httpx.ReadTimeout):  # and the connection is shut
                 httpx.post(address + path, json={"side": 20}, timeout=0.3)
             until(lambda health: health["waiting"] == 0)
@@ -219,7 +219,7 @@ def test_the_browser_is_opened_if_asked_for(served, toy, monkeypatch):
 
     monkeypatch.setattr(webbrowser, "open", open_it)
     run("--port", "0", "--model", str(toy), "--open")
-    assert done.wait(5)
+    assert done.wait(300)
     assert opened[0].startswith("http://127.0.0.1:")
 
 
