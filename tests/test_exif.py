@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom import exif, heif, metadata, photo, provenance
-from photochrom.exif import Entry, Layout
+from photochrom import exif, heif, ifd, metadata, photo, provenance
+from photochrom.ifd import Entry, Layout
 from photochrom.photo import Photo
 from tags import dump, load
 
@@ -31,7 +31,7 @@ FORMATS = [
 
 
 def entry(kind: int, data: bytes, order: str = "little") -> Entry:
-    return Entry(kind, len(data) // exif._SIZES[kind], data)
+    return Entry(kind, len(data) // ifd.SIZES[kind], data)
 
 
 def block(order: str = "little", orientation: int = 1) -> bytes:
@@ -57,8 +57,8 @@ def block(order: str = "little", orientation: int = 1) -> bytes:
         0x0112: entry(3, number(orientation)),
         0xC4A5: entry(7, b"PrintIM\0" + bytes(20)),
         0xFDE8: entry(9, number(7, 4) * 3),  # of nobody's
-        exif.EXIF: details,
-        exif.GPS: {0: entry(1, b"\2\3\0\0"), 2: entry(5, number(48, 4) + number(1, 4))},
+        ifd.EXIF: details,
+        ifd.GPS: {0: entry(1, b"\2\3\0\0"), 2: entry(5, number(48, 4) + number(1, 4))},
     }
     return exif.block_of(tree, order)
 
@@ -66,7 +66,7 @@ def block(order: str = "little", orientation: int = 1) -> bytes:
 def flat(data: bytes) -> dict[str, tuple[int, int, bytes]]:
     """Every entry by its path, as it is stored."""
 
-    def walk(tree: exif.Tree, path: str) -> dict[str, tuple[int, int, bytes]]:
+    def walk(tree: ifd.Tree, path: str) -> dict[str, tuple[int, int, bytes]]:
         found = {}
         for tag, value in tree.items():
             if isinstance(value, dict):
@@ -101,13 +101,13 @@ def test_entries_keep_type_count_and_bytes(format, order):  # noqa: A002
 def test_a_maker_note_stays_where_it_was(order, source):
     """Its offsets count from the block's head, and in a TIFF from the file's."""
     started = photo.read(photo.encode(Photo(GREY, exif=block(order)), source))
-    place = exif.parse(started.exif).tree[exif.EXIF][0x927C].at
+    place = exif.parse(started.exif).tree[ifd.EXIF][0x927C].at
     marked = provenance.marked(started, "photochrom 1", "toy 1")
     assert marked.exif[place : place + len(NOTE)] == NOTE
     written = photo.encode(marked, "TIFF")
     assert written[place : place + len(NOTE)] == NOTE
     again = photo.read(written)
-    assert exif.parse(again.exif).tree[exif.EXIF][0x927C].at == place
+    assert exif.parse(again.exif).tree[ifd.EXIF][0x927C].at == place
 
 
 def test_marking_again_and_again_lets_nothing_grow():
@@ -145,7 +145,7 @@ def test_broken_parts_cost_only_themselves():
     first = int.from_bytes(whole[4:8], "little")
     rows = {int.from_bytes(whole[i : i + 2], "little"): i for i in range(first + 2, first + 74, 12)}
     cut = bytearray(whole)
-    cut[rows[exif.GPS] + 8 : rows[exif.GPS] + 12] = (1 << 30).to_bytes(4, "little")
+    cut[rows[ifd.GPS] + 8 : rows[ifd.GPS] + 12] = (1 << 30).to_bytes(4, "little")
     tidied = exif.tidy(bytes(cut), (48, 32))
     assert not tidied.whole
     assert flat(tidied.block).keys() == {p for p in flat(whole) if not p.startswith("/8825")}
@@ -216,9 +216,9 @@ def survives(data: bytes) -> None:
     tidied = exif.tidy(data, (48, 32))
     assert 1 <= tidied.orientation <= 8
     assert len(tidied.block) <= 2 * len(data) + 64  # a directory anew at most
-    marked = exif.edit(tidied.block, {exif.SOFTWARE: exif.text_entry("photochrom 1")})
+    marked = exif.edit(tidied.block, {exif.SOFTWARE: ifd.text_entry("photochrom 1")})
     assert exif.has(marked, exif.SOFTWARE)
-    assert exif.edit(marked, {exif.SOFTWARE: exif.text_entry("photochrom 1")}) == marked
+    assert exif.edit(marked, {exif.SOFTWARE: ifd.text_entry("photochrom 1")}) == marked
     exif.with_resolution(marked, (300, 300))
 
 

@@ -287,7 +287,7 @@ def test_grey_suffixes_take_no_colour(tmp_path):
     assert photo.default_output("scan.pgm") == Path("scan.color.png")
     assert photo.default_output("scan.ppm") == Path("scan.color.ppm")
     assert photo.writable(Path("out/scan.gif")) == Path("out/scan.gif.png")
-    with pytest.raises(CannotWrite, match="names no known format"):
+    with pytest.raises(CannotWrite, match="has no room for colour"):
         photo.write(FULL, tmp_path / "out.pgm")
 
 

@@ -8,26 +8,27 @@ entries is written anew at the end. Types, counts and unknown tags survive as th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
-Order = Literal["little", "big"]
-Read = Callable[[int, int], bytes]
-"""From a place and a length to the bytes there, fewer at the end."""
+from photochrom import ifd
+from photochrom.ifd import (
+    EXIF,
+    Broken,
+    Directory,
+    Entry,
+    Layout,
+    Order,
+    Parsed,
+    Read,
+    Tree,
+    number_of,
+)
 
-EXIF, GPS, INTEROP = 0x8769, 0x8825, 0xA005
-"""Tags whose value is the place of another directory."""
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 SOFTWARE, PROCESSING_SOFTWARE = 0x0131, 0x000B
 
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}  # BigTIFF's, and EXIF 3.0's UTF-8
-_SWAPPED = {5: 4, 10: 4}  # fractions are two numbers
-_MOST = 1 << 26
-"""Bytes of one value, beyond which it is no metadata."""
 _PIXELS = {254, 255, *range(258, 267), 273, *range(277, 282), 284, *range(288, 293), 301}
 _PIXELS |= {*range(317, 343), 347, *range(512, 529)}
 """TIFF 6.0's tags for how old pixels were stored."""
@@ -40,255 +41,13 @@ _PINNED = 60_000
 """Bytes before a maker note that may be filled up so that it stays where it was."""
 
 
-class Broken(Exception):
-    """A block, or a directory, that cannot be read."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How numbers and entries are stored."""
-
-    order: Order = "little"
-    big: bool = False
-    """Whether it is a BigTIFF."""
-
-    @property
-    def word(self) -> int:
-        """Bytes of a place, and of what an entry holds itself."""
-        return 8 if self.big else 4
-
-    @property
-    def head(self) -> bytes:
-        """Of a file; the place of the first directory is to follow."""
-        mark = b"II" if self.order == "little" else b"MM"
-        return mark + (self.pack(43, 2) + self.pack(8, 2) + bytes(2) if self.big else self.pack(42, 2))
-
-    def pack(self, number: int, size: int | None = None) -> bytes:
-        """A number of ``size`` bytes, by default those of a place."""
-        return number.to_bytes(self.word if size is None else size, self.order)
-
-    def number(self, data: bytes) -> int:
-        """The number that bytes stand for."""
-        return int.from_bytes(data, self.order)
-
-    @classmethod
-    def of(cls, head: bytes) -> Layout:
-        """Read the first 4 bytes of a file. Raises Broken."""
-        layouts = {b"II*\0": cls(), b"MM\0*": cls("big")}
-        layouts |= {b"II+\0": cls("little", True), b"MM\0+": cls("big", True)}
-        if head[:4] not in layouts:
-            raise Broken("it has no head")
-        return layouts[head[:4]]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a directory."""
-
-    type: int
-    count: int
-    data: bytes
-    """As stored, in its file's byte order."""
-    at: int | None = None
-    """Where the data lies already; None where it has still to be written."""
-
-
-Tree = dict[int, "Entry | Tree"]
-"""Entries by tag, and directories by the tags that point to them."""
-
-
-class Directory(NamedTuple):
-    """A directory as it was found."""
-
-    entries: dict[int, Entry]
-    at: int
-    end: int
-    """Where the place of the next directory is told."""
-    next: int
-    whole: bool
-    """Whether every entry could be read."""
-
-
-# --- reading ----------------------------------------------------------------------------------
-
-
-def read_directory(read: Read, at: int, layout: Layout) -> Directory:
-    """Read the directory at a place; entries that cannot be read are left out.
-
-    Raises:
-        Broken: the directory itself is not there.
-    """
-    counter, size = (8, 20) if layout.big else (2, 12)
-    count = layout.number(_exactly(read, at, counter))
-    if not 0 < count < 65536:
-        raise Broken("a directory has no entries")
-    start = at + counter
-    table = read(start, count * size)
-    entries: dict[int, Entry] = {}
-    for i in range(0, len(table) - size + 1, size):
-        tag, kind = (layout.number(table[i + k : i + k + 2]) for k in (0, 2))
-        entry = _entry(read, start + i, table[i : i + size], kind, layout)
-        if entry and tag not in entries:
-            entries[tag] = entry
-    end = start + count * size
-    after = read(end, layout.word)
-    following = layout.number(after) if len(after) == layout.word else 0
-    return Directory(entries, at, end, following, len(entries) == count)
-
-
-def _entry(read: Read, at: int, raw: bytes, kind: int, layout: Layout) -> Entry | None:
-    count = layout.number(raw[4 : 4 + layout.word])
-    length = count * _SIZES.get(kind, 0)
-    if not length or length > _MOST:
-        return None
-    if length <= layout.word:
-        place = at + 4 + layout.word
-        return Entry(kind, count, raw[4 + layout.word :][:length], place)
-    place = layout.number(raw[4 + layout.word :])
-    data = read(place, length)
-    return Entry(kind, count, data, place) if len(data) == length else None
-
-
-def _exactly(read: Read, at: int, length: int) -> bytes:
-    data = read(at, length)
-    if len(data) < length:
-        raise Broken("it ends too early")
-    return data
-
-
-def number_of(entry: Entry | Tree | None, layout: Layout) -> int | None:
-    """The whole number that an entry holds, or None."""
-    if not isinstance(entry, Entry) or entry.type not in (1, 3, 4, 13, 16, 18) or entry.count != 1:
-        return None
-    return layout.number(entry.data)
-
-
-class Parsed(NamedTuple):
-    """A first directory and those within it."""
-
-    layout: Layout
-    tree: Tree
-    """Its entries, with Exif, GPS and Interop as trees."""
-    first: Directory
-    directories: list[Directory]
-    """All of them."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of it could be read."""
-        return all(directory.whole for directory in self.directories)
-
-
-def read_tree(read: Read, at: int, layout: Layout) -> Parsed:
-    """Read a first directory and those within it. Raises Broken: there is no directory."""
-    first = read_directory(read, at, layout)
-    found = [first]
-    return Parsed(layout, _descend(read, first, (EXIF, GPS), layout, found), first, found)
-
-
-def _descend(
-    read: Read,
-    directory: Directory,
-    pointers: Collection[int],
-    layout: Layout,
-    found: list[Directory],
-) -> Tree:
-    tree: Tree = dict(directory.entries)
-    for pointer in pointers:
-        if pointer not in tree:
-            continue
-        try:
-            within = read_directory(read, number_of(tree[pointer], layout) or 0, layout)
-        except Broken:
-            del tree[pointer]
-            found.append(directory._replace(whole=False))
-            continue
-        found.append(within)
-        below = (INTEROP,) if pointer == EXIF else ()
-        tree[pointer] = _descend(read, within, below, layout, found)
-    return tree
-
-
-def reader(block: bytes | bytearray) -> Read:
-    """Read from bytes."""
-    return lambda at, length: bytes(block[at : at + length]) if at >= 0 else b""
-
-
 def parse(block: bytes) -> Parsed:
     """Read a block. Raises Broken."""
     layout = Layout.of(block)
     if layout.big:
         raise Broken("it is a BigTIFF")
-    read = reader(block)
-    return read_tree(read, layout.number(_exactly(read, 4, 4)), layout)
-
-
-# --- writing ----------------------------------------------------------------------------------
-
-
-def serialize(tree: Tree, start: int, layout: Layout, following: int = 0) -> tuple[bytes, int]:
-    """Lay out a directory and those within it.
-
-    Args:
-        tree: entries that lie somewhere already stay there.
-        start: where the bytes will lie; even.
-        layout: of the file.
-        following: the place of the next directory.
-
-    Returns:
-        The bytes, of an even length, and where in the file the directory begins.
-    """
-    data, rows = bytearray(), []
-    for tag, value in sorted(tree.items()):
-        if isinstance(value, dict):
-            inner, at = serialize(value, start + len(data), layout)
-            data += inner
-            value = place_entry(at, layout)
-        if len(value.data) <= layout.word:
-            field = value.data.ljust(layout.word, b"\0")
-        elif value.at is not None:
-            field = layout.pack(value.at)
-        else:
-            field = layout.pack(start + len(data))
-            data += value.data + bytes(len(value.data) % 2)
-        kind, count = layout.pack(value.type, 2), layout.pack(value.count)
-        rows.append(layout.pack(tag, 2) + kind + count + field)
-    begins = start + len(data)
-    data += layout.pack(len(rows), 8 if layout.big else 2) + b"".join(rows)
-    data += layout.pack(following)
-    return bytes(data + bytes(len(data) % 2)), begins
-
-
-def place_entry(at: int, layout: Layout) -> Entry:
-    """An entry that tells a place."""
-    return Entry(LONG8 if layout.big else LONG, 1, layout.pack(at))
-
-
-def text_entry(text: str) -> Entry:
-    """An entry of text; what is not ASCII goes as UTF-8."""
-    data = text.encode() + b"\0"
-    return Entry(ASCII, len(data), data)
-
-
-def rational_entry(value: float, layout: Layout) -> Entry:
-    """An entry of one fraction, 0 or more."""
-    fraction = Fraction(value).limit_denominator(10_000)
-    parts = layout.pack(fraction.numerator, 4) + layout.pack(fraction.denominator, 4)
-    return Entry(RATIONAL, 1, parts)
-
-
-def reorder(tree: Tree, old: Order, new: Order) -> Tree:
-    """The tree with its numbers in another byte order, to be written anew."""
-    turned: Tree = {}
-    for tag, value in tree.items():
-        if isinstance(value, dict):
-            turned[tag] = reorder(value, old, new)
-            continue
-        data, size = value.data, _SWAPPED.get(value.type) or _SIZES[value.type]
-        if old != new and size > 1:
-            data = b"".join(data[i : i + size][::-1] for i in range(0, len(data), size))
-        turned[tag] = replace(value, data=data, at=None)
-    return turned
+    read = ifd.reader(block)
+    return ifd.read_tree(read, layout.number(ifd.exactly(read, 4, 4)), layout)
 
 
 def block_of(tree: Tree, order: Order = "little") -> bytes:
@@ -297,15 +56,15 @@ def block_of(tree: Tree, order: Order = "little") -> bytes:
     details = tree.get(EXIF)
     note = details.get(_MAKER_NOTE) if isinstance(details, dict) else None
     if not (isinstance(note, Entry) and note.at and 8 <= note.at <= _PINNED and note.count > 4):
-        data, at = serialize(_unplaced(tree), 8, layout)
+        data, at = ifd.serialize(_unplaced(tree), 8, layout)
         return layout.head + layout.pack(at) + data
     tree = _unplaced(tree)
     tree[EXIF][_MAKER_NOTE] = note  # type: ignore[index]
-    data, at = serialize(tree, 8, layout)
+    data, at = ifd.serialize(tree, 8, layout)
     if 8 + len(data) <= note.at:
         return layout.head + layout.pack(at) + data.ljust(note.at - 8, b"\0") + note.data
     before = bytes(note.at - 8) + note.data
-    data, at = serialize(tree, 8 + len(before) + len(before) % 2, layout)
+    data, at = ifd.serialize(tree, 8 + len(before) + len(before) % 2, layout)
     return layout.head + layout.pack(at) + before + bytes(len(before) % 2) + data
 
 
@@ -365,7 +124,7 @@ def _with_first(data: bytearray, first: Directory, entries: Tree, layout: Layout
     if first.end + layout.word >= len(data) and first.at >= 8:  # it was at the end already
         del data[first.at :]
     data += bytes(len(data) % 2)
-    added, at = serialize(entries, len(data), layout)
+    added, at = ifd.serialize(entries, len(data), layout)
     data[4:8] = layout.pack(at)
     return bytes(data + added)
 
@@ -437,7 +196,7 @@ def _drop_thumbnail(data: bytearray, parsed: Parsed) -> None:
     """Cut the link to what follows the first directory, and blank the picture there."""
     layout, tree, first, directories = parsed
     try:
-        second = read_directory(reader(data), first.next, layout).entries
+        second = ifd.read_directory(ifd.reader(data), first.next, layout).entries
     except Broken:
         second = {}
     data[first.end : first.end + 4] = bytes(4)
@@ -470,7 +229,7 @@ def of_tiff(read: Read, at: int, layout: Layout) -> tuple[bytes, bool]:
         layout: of the file.
     """
     try:
-        parsed = read_tree(read, at, layout)
+        parsed = ifd.read_tree(read, at, layout)
     except Broken:
         return b"", False
     kept = _classic(for_tiff(parsed.tree))
@@ -506,7 +265,7 @@ def resolution_of(tree: Tree, layout: Layout) -> tuple[float, float] | None:
     values = []
     for tag in (X_RESOLUTION, Y_RESOLUTION):
         entry = tree.get(tag)
-        if not isinstance(entry, Entry) or entry.type != RATIONAL or entry.count != 1:
+        if not isinstance(entry, Entry) or entry.type != ifd.RATIONAL or entry.count != 1:
             return None
         below = layout.number(entry.data[4:])
         values.append(layout.number(entry.data[:4]) / below if below else 0.0)
@@ -534,6 +293,6 @@ def tells(tree: Tree, layout: Layout, dpi: tuple[float, float]) -> bool:
 
 def resolution_entries(dpi: tuple[float, float], layout: Layout) -> dict[int, Entry]:
     """Entries that tell a resolution in pixels per inch."""
-    across, down = (rational_entry(value, layout) for value in dpi)
-    unit = Entry(SHORT, 1, layout.pack(2, 2))
+    across, down = (ifd.rational_entry(value, layout) for value in dpi)
+    unit = Entry(ifd.SHORT, 1, layout.pack(2, 2))
     return {X_RESOLUTION: across, Y_RESOLUTION: down, RESOLUTION_UNIT: unit}

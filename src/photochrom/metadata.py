@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from photochrom import exif, jp2, jpeg, png, xmp
+from photochrom import exif, ifd, jp2, jpeg, png, xmp
 
 Text = tuple[tuple[str, str], ...]
 """Remarks by keyword, such as ("Comment", "the old house"); keywords as PNG has them. Bytes that
@@ -198,14 +198,14 @@ def _extension(parts: list[bytes], packet: bytes) -> bytes:
 class Page:
     """Where a page of a TIFF tells of itself."""
 
-    read: exif.Read
+    read: ifd.Read
     at: int
     """The place of its directory."""
-    layout: exif.Layout
+    layout: ifd.Layout
 
 
 def _of_page(page: Page, found: _Found) -> None:
-    told = exif.read_directory(page.read, page.at, page.layout).entries
+    told = ifd.read_directory(page.read, page.at, page.layout).entries
     found.exif, whole = exif.of_tiff(page.read, page.at, page.layout)
     if not whole:
         found.notes.append("part of its EXIF data could not be read and was left out")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -37,14 +37,18 @@ SUFFIXES = frozenset(
     f".{kind}"
     for kind in (
         *("jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "avif", "bmp", "gif"),
-        *("jp2", "j2k", "pnm", "ppm", "pgm", "pbm", *heif.SUFFIXES),
+        *("jp2", "j2k", "pnm", "ppm", "pgm", "pbm", "psd", *heif.SUFFIXES),
     )
 )
 """What is taken for a photo when a folder is searched."""
 
 DEPTHS = np.uint8, np.uint16
 
-Source = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
+Encoded = bytes | bytearray | memoryview | BinaryIO
+"""The bytes of a file, or one that is open in binary mode, such as an ``io.BytesIO``."""
+Held = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
+Source = Held | Encoded
+"""What photos are read from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,9 +141,10 @@ def read(source: Source, damaged: bool = False) -> Photo:
     """Open a photograph; of several pages or pictures, the first.
 
     Args:
-        source: a path; the bytes of a file; a PIL image; or an array (H, W), (H, W, 1), (H, W, 2)
-            with alpha, (H, W, 3) or (H, W, 4), uint8, uint16, or floating-point in 0..1, which is
-            held as 16 bits. Of a PIL image of mode "I", numbers up to 255 are taken for 8 bits.
+        source: a path; the bytes of a file, or one that is open in binary mode; a PIL image; or an
+            array (H, W), (H, W, 1), (H, W, 2) with alpha, (H, W, 3) or (H, W, 4), uint8, uint16,
+            or floating-point in 0..1, which is held as 16 bits. Of a PIL image of mode "I", numbers
+            up to 255 are taken for 8 bits.
         damaged: give what can be read of a broken file, and tell in its notes what is missing.
 
     Raises:
@@ -147,6 +152,34 @@ def read(source: Source, damaged: bool = False) -> Photo:
         MissingExtra: it is in a format that needs one.
     """
     return next(pages(source, damaged))
+
+
+def contents(source: Source) -> Held:
+    """The bytes of what holds them; anything else as it is.
+
+    A file is read from its beginning, if it can be turned back to that.
+
+    Raises:
+        BadPhoto: it does not let itself be read, is open for text, or is nothing of the kind.
+    """
+    if isinstance(source, str | os.PathLike | bytes | Image.Image | np.ndarray):
+        return source
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    if not hasattr(source, "read"):
+        raise BadPhoto(
+            f"A {type(source).__name__} is no photo: give a path, the bytes of a file, a file that "
+            "is open in binary mode, a PIL image or an array."
+        )
+    try:
+        if source.seekable():
+            source.seek(0)
+        data = source.read()
+    except (OSError, ValueError) as error:  # or it is closed
+        raise BadPhoto(f"The open file cannot be read ({error}): open it for reading.") from error
+    if not isinstance(data, bytes):
+        raise BadPhoto("The open file gives text: open it in binary mode, 'rb'.")
+    return data
 
 
 def pages(source: Source, damaged: bool = False) -> Iterator[Photo]:
@@ -157,6 +190,7 @@ def pages(source: Source, damaged: bool = False) -> Iterator[Photo]:
     Raises:
         BadPhoto, MissingExtra: as :func:`read`; of a page when its turn comes.
     """
+    source = contents(source)
     if isinstance(source, np.ndarray):
         if np.issubdtype(source.dtype, np.integer) and source.dtype.type not in DEPTHS:
             # 0..255 and 0..65535 look alike there, and a wrong guess would be a black photo.

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from photochrom import exif, xmp
+from photochrom import exif, ifd, xmp
 
 if TYPE_CHECKING:
     from photochrom.photo import Photo
@@ -39,7 +39,7 @@ def marked(photo: Photo, tool: str, model: str) -> Photo:
         model: such as "hintnet 2".
     """
     note = f"colorized by {tool}, model {model}"
-    entry = exif.text_entry(tool)
+    entry = ifd.text_entry(tool)
     block = exif.edit(photo.exif, {exif.PROCESSING_SOFTWARE: entry})
     if not exif.has(block, exif.SOFTWARE):
         block = exif.edit(block, {exif.SOFTWARE: entry})

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import exif
-from photochrom.exif import Entry, Layout, Tree
+from photochrom import exif, ifd
+from photochrom.ifd import Entry, Layout, Tree
 
 Compression = Literal["deflate", "lzw", "none"]
 
@@ -78,15 +78,15 @@ def write(
             file.write(begun + bytes(len(begun) % 2))
             link = len(layout.head)
             if big and block:
-                tree = exif.reorder(tree, block.order, layout.order)
+                tree = ifd.reorder(tree, block.order, layout.order)
         elif block:
-            tree = exif.reorder(tree, block.order, layout.order)
+            tree = ifd.reorder(tree, block.order, layout.order)
         tree |= _carried(page, tree, layout) | _layout(page.pixels, compression, layout)
         places, lengths = _strips(file, page.pixels, compression, layout)
         tree[_STRIP_OFFSETS] = _numbers(places, layout)
         tree[_STRIP_LENGTHS] = _numbers(lengths, layout)
         start = file.tell()
-        data, at = exif.serialize(tree, start, layout)
+        data, at = ifd.serialize(tree, start, layout)
         if not big and start + len(data) >= _LIMIT:
             raise ValueError("pages that grow take it beyond 4 GB")
         file.write(data)
@@ -100,7 +100,7 @@ def _described(block: bytes) -> tuple[Layout | None, Tree]:
     """The layout and the entries of a block; None and none where there is none."""
     try:
         parsed = exif.parse(block)
-    except exif.Broken:
+    except ifd.Broken:
         return None, {}
     return parsed.layout, exif.for_tiff(parsed.tree)
 
@@ -108,8 +108,8 @@ def _described(block: bytes) -> tuple[Layout | None, Tree]:
 def _carried(page: Page, tree: Tree, layout: Layout) -> Tree:
     """What a TIFF keeps in entries of its own."""
     found: Tree = {}
-    values = ((700, exif.BYTE, page.xmp), (33723, exif.UNDEFINED, page.iptc))
-    for tag, kind, data in (*values, (34675, exif.UNDEFINED, page.profile)):
+    values = ((700, ifd.BYTE, page.xmp), (33723, ifd.UNDEFINED, page.iptc))
+    for tag, kind, data in (*values, (34675, ifd.UNDEFINED, page.profile)):
         if data:
             found[tag] = Entry(kind, len(data), data)
     if page.dpi and not exif.tells(tree, layout, page.dpi):
@@ -138,7 +138,7 @@ def _layout(pixels: npt.NDArray[Any], compression: Compression, layout: Layout) 
     wide = (_IMAGE_WIDTH, _IMAGE_LENGTH, _ROWS_PER_STRIP)
     return {
         tag: Entry(
-            exif.LONG if tag in wide else exif.SHORT,
+            ifd.LONG if tag in wide else ifd.SHORT,
             len(numbers),
             b"".join(layout.pack(n, 4 if tag in wide else 2) for n in numbers),
         )
@@ -147,7 +147,7 @@ def _layout(pixels: npt.NDArray[Any], compression: Compression, layout: Layout) 
 
 
 def _numbers(values: Sequence[int], layout: Layout) -> Entry:
-    kind = exif.LONG8 if layout.big else exif.LONG
+    kind = ifd.LONG8 if layout.big else ifd.LONG
     return Entry(kind, len(values), b"".join(map(layout.pack, values)))
 
 

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from PIL import Image, TiffImagePlugin
 
-from photochrom import exif
-from photochrom.exif import Entry, Layout
+from photochrom import exif, ifd
+from photochrom.ifd import Entry, Layout
 
 MAX_PAGES = 10_000
 """Beyond this a file is more likely an attack than a scan."""
@@ -102,7 +102,7 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
     return Tiff(stream, size, layout, pages or found[:1], raw, broken)
 
 
-def _reader(stream: BinaryIO, most: int) -> exif.Read:
+def _reader(stream: BinaryIO, most: int) -> ifd.Read:
     """Read from a file, but no more in all than a budget: entries may all point to one place."""
     left = most
 
@@ -117,7 +117,7 @@ def _reader(stream: BinaryIO, most: int) -> exif.Read:
     return read
 
 
-def _glance(read: exif.Read, at: int, layout: Layout) -> Place:
+def _glance(read: ifd.Read, at: int, layout: Layout) -> Place:
     """Look at a directory. Raises ValueError: there is none."""
     counter, entry, word = (8, 20, 8) if layout.big else (2, 12, 4)
     count = layout.number(read(at, counter))
@@ -151,7 +151,7 @@ def _glance(read: exif.Read, at: int, layout: Layout) -> Place:
     return Place(at, link, after, kind, photometric, _DNG_VERSION in rows, within)
 
 
-def _within(read: exif.Read, pages: list[Place], layout: Layout) -> Iterator[Place]:
+def _within(read: ifd.Read, pages: list[Place], layout: Layout) -> Iterator[Place]:
     for page in pages[:_MOST_WITHIN]:
         for at in page.within:
             try:
@@ -227,12 +227,12 @@ class Page:
     tiff: Tiff
     place: Place
     entries: dict[int, Entry] = field(init=False)
-    read: exif.Read = field(init=False)
+    read: ifd.Read = field(init=False)
     """From the file, as far as one page may ask for."""
 
     def __post_init__(self) -> None:
         self.read = _reader(self.tiff.stream, 4 * self.tiff.size + (1 << 20))
-        found = exif.read_directory(self.read, self.place.at, self.tiff.layout)
+        found = ifd.read_directory(self.read, self.place.at, self.tiff.layout)
         self.entries = found.entries
         self.read = _reader(self.tiff.stream, 4 * self.tiff.size + (1 << 20))
 

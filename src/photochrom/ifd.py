@@ -1,0 +1,270 @@
+"""Directories of TIFF and EXIF: entries with a tag, a type, a count and their bytes.
+
+Read as they are stored, and laid out so that what lies somewhere already stays there (TIFF 6.0,
+section 2; BigTIFF). Bytes keep their file's order; only :func:`reorder` turns them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+Order = Literal["little", "big"]
+Read = Callable[[int, int], bytes]
+"""From a place and a length to the bytes there, fewer at the end."""
+
+EXIF, GPS, INTEROP = 0x8769, 0x8825, 0xA005
+"""Tags whose value is the place of another directory."""
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}  # BigTIFF's, and EXIF 3.0's UTF-8
+_SWAPPED = {5: 4, 10: 4}  # fractions are two numbers
+_MOST = 1 << 26
+"""Bytes of one value, beyond which it is no metadata."""
+
+
+class Broken(Exception):
+    """A block, or a directory, that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How numbers and entries are stored."""
+
+    order: Order = "little"
+    big: bool = False
+    """Whether it is a BigTIFF."""
+
+    @property
+    def word(self) -> int:
+        """Bytes of a place, and of what an entry holds itself."""
+        return 8 if self.big else 4
+
+    @property
+    def head(self) -> bytes:
+        """Of a file; the place of the first directory is to follow."""
+        mark = b"II" if self.order == "little" else b"MM"
+        return mark + (
+            self.pack(43, 2) + self.pack(8, 2) + bytes(2) if self.big else self.pack(42, 2)
+        )
+
+    def pack(self, number: int, size: int | None = None) -> bytes:
+        """A number of ``size`` bytes, by default those of a place."""
+        return number.to_bytes(self.word if size is None else size, self.order)
+
+    def number(self, data: bytes) -> int:
+        """The number that bytes stand for."""
+        return int.from_bytes(data, self.order)
+
+    @classmethod
+    def of(cls, head: bytes) -> Layout:
+        """Read the first 4 bytes of a file. Raises Broken."""
+        layouts = {b"II*\0": cls(), b"MM\0*": cls("big")}
+        layouts |= {b"II+\0": cls("little", True), b"MM\0+": cls("big", True)}
+        if head[:4] not in layouts:
+            raise Broken("it has no head")
+        return layouts[head[:4]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a directory."""
+
+    type: int
+    count: int
+    data: bytes
+    """As stored, in its file's byte order."""
+    at: int | None = None
+    """Where the data lies already; None where it has still to be written."""
+
+
+Tree = dict[int, "Entry | Tree"]
+"""Entries by tag, and directories by the tags that point to them."""
+
+
+class Directory(NamedTuple):
+    """A directory as it was found."""
+
+    entries: dict[int, Entry]
+    at: int
+    end: int
+    """Where the place of the next directory is told."""
+    next: int
+    whole: bool
+    """Whether every entry could be read."""
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def read_directory(read: Read, at: int, layout: Layout) -> Directory:
+    """Read the directory at a place; entries that cannot be read are left out.
+
+    Raises:
+        Broken: the directory itself is not there.
+    """
+    counter, size = (8, 20) if layout.big else (2, 12)
+    count = layout.number(exactly(read, at, counter))
+    if not 0 < count < 65536:
+        raise Broken("a directory has no entries")
+    start = at + counter
+    table = read(start, count * size)
+    entries: dict[int, Entry] = {}
+    for i in range(0, len(table) - size + 1, size):
+        tag, kind = (layout.number(table[i + k : i + k + 2]) for k in (0, 2))
+        entry = _entry(read, start + i, table[i : i + size], kind, layout)
+        if entry and tag not in entries:
+            entries[tag] = entry
+    end = start + count * size
+    after = read(end, layout.word)
+    following = layout.number(after) if len(after) == layout.word else 0
+    return Directory(entries, at, end, following, len(entries) == count)
+
+
+def _entry(read: Read, at: int, raw: bytes, kind: int, layout: Layout) -> Entry | None:
+    count = layout.number(raw[4 : 4 + layout.word])
+    length = count * SIZES.get(kind, 0)
+    if not length or length > _MOST:
+        return None
+    if length <= layout.word:
+        place = at + 4 + layout.word
+        return Entry(kind, count, raw[4 + layout.word :][:length], place)
+    place = layout.number(raw[4 + layout.word :])
+    data = read(place, length)
+    return Entry(kind, count, data, place) if len(data) == length else None
+
+
+def exactly(read: Read, at: int, length: int) -> bytes:
+    """Read so many bytes. Raises Broken: there are fewer."""
+    data = read(at, length)
+    if len(data) < length:
+        raise Broken("it ends too early")
+    return data
+
+
+def number_of(entry: Entry | Tree | None, layout: Layout) -> int | None:
+    """The whole number that an entry holds, or None."""
+    if not isinstance(entry, Entry) or entry.type not in (1, 3, 4, 13, 16, 18) or entry.count != 1:
+        return None
+    return layout.number(entry.data)
+
+
+class Parsed(NamedTuple):
+    """A first directory and those within it."""
+
+    layout: Layout
+    tree: Tree
+    """Its entries, with Exif, GPS and Interop as trees."""
+    first: Directory
+    directories: list[Directory]
+    """All of them."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it could be read."""
+        return all(directory.whole for directory in self.directories)
+
+
+def read_tree(read: Read, at: int, layout: Layout) -> Parsed:
+    """Read a first directory and those within it. Raises Broken: there is no directory."""
+    first = read_directory(read, at, layout)
+    found = [first]
+    return Parsed(layout, _descend(read, first, (EXIF, GPS), layout, found), first, found)
+
+
+def _descend(
+    read: Read,
+    directory: Directory,
+    pointers: Collection[int],
+    layout: Layout,
+    found: list[Directory],
+) -> Tree:
+    tree: Tree = dict(directory.entries)
+    for pointer in pointers:
+        if pointer not in tree:
+            continue
+        try:
+            within = read_directory(read, number_of(tree[pointer], layout) or 0, layout)
+        except Broken:
+            del tree[pointer]
+            found.append(directory._replace(whole=False))
+            continue
+        found.append(within)
+        below = (INTEROP,) if pointer == EXIF else ()
+        tree[pointer] = _descend(read, within, below, layout, found)
+    return tree
+
+
+def reader(block: bytes | bytearray) -> Read:
+    """Read from bytes."""
+    return lambda at, length: bytes(block[at : at + length]) if at >= 0 else b""
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+def serialize(tree: Tree, start: int, layout: Layout, following: int = 0) -> tuple[bytes, int]:
+    """Lay out a directory and those within it.
+
+    Args:
+        tree: entries that lie somewhere already stay there.
+        start: where the bytes will lie; even.
+        layout: of the file.
+        following: the place of the next directory.
+
+    Returns:
+        The bytes, of an even length, and where in the file the directory begins.
+    """
+    data, rows = bytearray(), []
+    for tag, value in sorted(tree.items()):
+        if isinstance(value, dict):
+            inner, at = serialize(value, start + len(data), layout)
+            data += inner
+            value = place_entry(at, layout)
+        if len(value.data) <= layout.word:
+            field = value.data.ljust(layout.word, b"\0")
+        elif value.at is not None:
+            field = layout.pack(value.at)
+        else:
+            field = layout.pack(start + len(data))
+            data += value.data + bytes(len(value.data) % 2)
+        kind, count = layout.pack(value.type, 2), layout.pack(value.count)
+        rows.append(layout.pack(tag, 2) + kind + count + field)
+    begins = start + len(data)
+    data += layout.pack(len(rows), 8 if layout.big else 2) + b"".join(rows)
+    data += layout.pack(following)
+    return bytes(data + bytes(len(data) % 2)), begins
+
+
+def place_entry(at: int, layout: Layout) -> Entry:
+    """An entry that tells a place."""
+    return Entry(LONG8 if layout.big else LONG, 1, layout.pack(at))
+
+
+def text_entry(text: str) -> Entry:
+    """An entry of text; what is not ASCII goes as UTF-8."""
+    data = text.encode() + b"\0"
+    return Entry(ASCII, len(data), data)
+
+
+def rational_entry(value: float, layout: Layout) -> Entry:
+    """An entry of one fraction, 0 or more."""
+    fraction = Fraction(value).limit_denominator(10_000)
+    parts = layout.pack(fraction.numerator, 4) + layout.pack(fraction.denominator, 4)
+    return Entry(RATIONAL, 1, parts)
+
+
+def reorder(tree: Tree, old: Order, new: Order) -> Tree:
+    """The tree with its numbers in another byte order, to be written anew."""
+    turned: Tree = {}
+    for tag, value in tree.items():
+        if isinstance(value, dict):
+            turned[tag] = reorder(value, old, new)
+            continue
+        data, size = value.data, _SWAPPED.get(value.type) or SIZES[value.type]
+        if old != new and size > 1:
+            data = b"".join(data[i : i + size][::-1] for i in range(0, len(data), size))
+        turned[tag] = replace(value, data=data, at=None)
+    return turned
