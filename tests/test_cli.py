@@ -205,6 +205,35 @@ def test_a_sheet_never_replaces_a_photo_and_survives_a_bad_one(album, model, tmp
     assert (tmp_path / "s.png").exists()
 
 
+@pytest.mark.parametrize("error", [ValueError("odd"), MemoryError(), OSError(5, "Input/output")])
+def test_whatever_a_photo_provokes_the_sheet_is_made_of_the_others(
+    album, model, tmp_path, capsys, monkeypatch, error
+):
+    render = Colorizer.render
+    Image.new("L", (77, 20)).save(album / "odd.png")
+
+    def provoked(self, photo, **options):
+        if photo.pixels.shape[1] == 77:
+            raise error
+        return render(self, photo, **options)
+
+    monkeypatch.setattr(Colorizer, "render", provoked)
+    out = tmp_path / "s.png"
+    photos = (album, tmp_path / "none*.jpg")
+    assert run("sheet", *photos, "-o", out, "--model", model, "--height", 50) == 1
+    said = capsys.readouterr().err
+    assert str(album / "odd.png") in said
+    assert "No photo is called" in said
+    assert Image.open(out).height < 4 * 50
+
+
+def test_what_would_be_wrong_with_each_stops_a_sheet(album, model, tmp_path, capsys):
+    for wrong in (("--size", 7), ("--height", 0), ("--most", 0)):
+        assert run("sheet", album, "-o", tmp_path / "s.png", "--model", model, *wrong) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()[-1:]) == 1
+    assert not (tmp_path / "s.png").exists()
+
+
 # --- hints, versions, references --------------------------------------------------------------
 
 

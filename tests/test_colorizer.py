@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,6 +173,94 @@ def test_paths(make_model: MakeModel, scene: np.ndarray, tmp_path: Path):
         colour.colorize(tmp_path / "none.png")
 
 
+@pytest.mark.parametrize("kind", ["bytearray", "memoryview", "BytesIO", "file", "pipe"])
+def test_whatever_holds_bytes_is_answered_by_bytes(make_model: MakeModel, scene, tmp_path, kind):
+    colour = Colorizer(make_model(offset=(3, 4)))
+    data = png(scene)
+    (tmp_path / "scene.png").write_bytes(data)
+    file = io.BytesIO(data)
+    file.seek(0, io.SEEK_END)  # as one leaves it who has just written it
+    with (tmp_path / "scene.png").open("rb") as opened:
+
+        class Pipe(io.RawIOBase):
+            def read(self, size: int = -1) -> bytes:
+                return opened.read(size)
+
+        held = {
+            "bytearray": bytearray(data),
+            "memoryview": memoryview(data),
+            "BytesIO": file,
+            "file": opened,
+            "pipe": Pipe(),
+        }[kind]
+        done = colour.colorize(held)
+    assert type(done) is bytes
+    assert done == colour.colorize(data)
+
+
+def test_an_open_file_serves_for_all_questions(make_model: MakeModel, scene):
+    able = Colorizer(make_model(hints=0.1, tells=("logits", "features")))
+    data = png(scene)
+    assert able.palette(io.BytesIO(data), 3, 4) == able.palette(data, 3, 4)
+    assert able.samples(io.BytesIO(data), 2) == able.samples(data, 2)
+    assert (able.uncertainty(io.BytesIO(data)) == able.uncertainty(data)).all()
+    colours = png(np.dstack([scene, scene // 2, scene[::-1]]))
+    assert able.borrow(io.BytesIO(data), bytearray(colours)) == able.borrow(data, colours)
+
+
+def test_what_holds_no_bytes_is_said(make_model: MakeModel, tmp_path):
+    colour = Colorizer(make_model())
+    (tmp_path / "text").write_text("a photo")
+    with (
+        (tmp_path / "text").open() as text,
+        pytest.raises(BadPhoto, match="open it in binary mode, 'rb'"),
+    ):
+        colour.colorize(text)
+    with (
+        (tmp_path / "new").open("wb") as new,
+        pytest.raises(BadPhoto, match="open it for reading"),
+    ):
+        colour.colorize(new)
+    with pytest.raises(BadPhoto, match="cannot be read"):
+        colour.colorize(new)  # by now it is closed
+    for nothing in (None, 7, [[1, 2]]):
+        with pytest.raises(BadPhoto, match=f"A {type(nothing).__name__} is no photo: give a path"):
+            colour.colorize(nothing)
+
+
+def test_folders_for_the_output_are_made(make_model: MakeModel, scene, tmp_path):
+    colour = Colorizer(make_model())
+    (tmp_path / "scene.png").write_bytes(png(scene))
+    target = tmp_path / "x" / "y" / "z.webp"
+    assert colour.colorize(tmp_path / "scene.png", output=target) == target
+    assert Image.open(target).size == scene.shape[1::-1]
+    (tmp_path / "bad.png").write_bytes(b"bad")
+    with pytest.raises(BadPhoto):
+        colour.colorize(tmp_path / "bad.png", output=tmp_path / "none" / "z.webp")
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(CannotWrite, match="choose another folder"):
+        colour.colorize(tmp_path / "scene.png", output=target / "z.webp")
+
+
+class Mine(Colorizer):
+    """Somebody's own."""
+
+
+def test_a_colorizer_survives_pickle_and_copy(make_model: MakeModel, scene, monkeypatch):
+    path = make_model("mine", offset=(3, 4))
+    monkeypatch.chdir(path.parent)
+    colour = Mine(path.name, threads=1, device="cpu")
+    monkeypatch.chdir("/")  # another process may stand in another folder
+    for again in (pickle.loads(pickle.dumps(colour)), copy.deepcopy(colour)):
+        assert type(again) is Mine
+        assert again.model.path.samefile(path)
+        assert again._again.keywords == {"threads": 1, "device": "cpu"}
+        np.testing.assert_array_equal(again.colorize(scene), colour.colorize(scene))
+    monkeypatch.setattr(model, "WEIGHTS", path.parent)
+    monkeypatch.setattr(colorizer, "WEIGHTS", path.parent)
+    assert Colorizer("mine")._again.args == ("mine",)  # the name, wherever it lies there
+
+
 def test_colour_in_the_photo_is_replaced(make_model: MakeModel):
     colour = Colorizer(make_model(offset=(0, 0)))
     photo = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -324,6 +414,18 @@ def test_hints_come_from_a_file_of_a_photo_of_any_size(painter: Colorizer, tmp_p
     assert (painter.colorize(grey) != expected).any()
 
 
+def test_two_colours_at_one_point_are_refused_wherever_hints_come_from(painter: Colorizer):
+    photo, two = np.full((9, 9), 128, np.uint8), [Hint(3, 4, "red"), Hint(3, 4, "blue")]
+    for ask in (
+        lambda: painter.colorize(photo, hints=two),
+        lambda: painter.palette(photo, 1, 1, hints=two),
+        lambda: painter.versions(photo, 2, hints=two),
+        lambda: painter.uncertainty(photo, hints=two),
+    ):
+        with pytest.raises(BadOption, match="x = 3, y = 4 has two colours, red and blue"):
+            ask()
+
+
 def test_hints_outside_the_photo_are_refused(painter: Colorizer):
     grey = np.full((40, 60), 128, np.uint8)
     for call in (
@@ -376,6 +478,14 @@ def test_hints_change_a_palette(make_model: MakeModel):
     after = colour.palette(grey, 20, 30, hints=[Hint(20, 30, (25, 20))])
     assert before[0].probability < 0.5 < after[0].probability
     np.testing.assert_allclose(after[0].ab, [25, 20], atol=3)
+
+
+def test_a_longer_palette_begins_with_the_shorter(painter: Colorizer):
+    photo = tones(40, 60)
+    whole = painter.palette(photo, 20, 30, most=64)
+    assert len(whole) > 3
+    for most in range(1, len(whole)):
+        assert painter.palette(photo, 20, 30, most=most) == whole[:most]
 
 
 def test_a_palette_has_at_most_so_many(painter: Colorizer):

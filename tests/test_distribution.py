@@ -86,9 +86,12 @@ def test_spread_of_what_is_certain_is_none():
 def test_a_palette_is_short_and_stands_for_all(seed, most):
     ab, shares = distribution.distinct(peaked(seed), CENTRES, most)
     assert 1 <= len(ab) == len(shares) <= most
-    assert shares.sum() == pytest.approx(1, abs=1e-4)
     assert (np.diff(shares) <= 0).all()
     assert (np.abs(ab) <= 60.01).all()
+    everything, whole = distribution.distinct(peaked(seed), CENTRES, len(CENTRES))
+    assert whole.sum() == pytest.approx(1, abs=1e-4)
+    np.testing.assert_array_equal(ab, everything[:most])  # to ask for more changes none
+    np.testing.assert_array_equal(shares, whole[:most])
 
 
 @given(st.integers(0, 10_000))

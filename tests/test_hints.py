@@ -22,7 +22,11 @@ colours = st.one_of(
     st.sampled_from(["olive", "#7a8b4f", "#abc", "rgb(10, 200, 30)", "hsl(120, 50%, 50%)"]),
 )
 positions = st.floats(0, 1e5)
-any_hints = st.lists(st.builds(Hint, positions, positions, colours), max_size=5).map(tuple)
+any_hints = st.lists(
+    st.builds(Hint, positions, positions, colours),
+    max_size=5,
+    unique_by=lambda hint: (hint.x, hint.y),
+).map(tuple)
 
 
 # --- a hint -----------------------------------------------------------------------------------
@@ -96,7 +100,8 @@ def test_a_file_is_plain_json(tmp_path: Path):
 def test_hints_move_with_the_size_of_their_photo(tmp_path: Path):
     file = tmp_path / "hints.json"
     hints.write([Hint(600, 200, "red")], file, (1200, 800))
-    assert hints.read(file, (2400, 400)) == (Hint(1200, 100, "red"),)
+    assert hints.read(file, (2400, 1600)) == (Hint(1200, 400, "red"),)
+    assert hints.read(file, (300, 198)) == (Hint(150, 49.5, "red"),)
     assert hints.read(file) == (Hint(600, 200, "red"),)
     hints.write([Hint(600, 200, "red")], file)  # without its size, as it is
     assert hints.read(file, (2400, 400)) == (Hint(600, 200, "red"),)
@@ -134,6 +139,19 @@ MALFORMED = {
     "a size beyond floats": f'{{"size": [{10**400}, 4], "hints": []}}',
     "a size of one side": '{"size": [4], "hints": []}',
     "a size that is a number": '{"size": 4, "hints": []}',
+    "a size of three sides": '{"size": [4, 4, 3], "hints": []}',
+    "a size that is a word": '{"size": "big", "hints": []}',
+    "a size of digits": '{"size": "43", "hints": []}',
+    "a size of words": '{"size": ["4", "3"], "hints": []}',
+    "a size with a word": '{"size": ["x", 4, 3], "hints": []}',
+    "a size of truths": '{"size": [true, true], "hints": []}',
+    "a size by names": '{"size": {"width": 4, "height": 3}, "hints": []}',
+    "a size that is empty": '{"size": [], "hints": []}',
+    "a size that is misspelt": '{"sise": [4, 3], "hints": []}',
+    "a hint with more to it": one(colour="blue"),
+    "two colours at one point": json.dumps(
+        {"hints": [{"x": 1, "y": 2, "color": c} for c in ("red", "blue")]}
+    ),
 }
 
 
@@ -158,9 +176,50 @@ def test_a_file_that_is_missing_or_no_text(tmp_path: Path):
 
 
 def test_a_file_beyond_every_photo_scales_to_no_number(tmp_path: Path):
-    (tmp_path / "far.json").write_text('{"size": [1e-300, 1], "hints": ' + one(x=1e300)[10:])
+    size = '{"size": [4e-300, 3e-300], "hints": '
+    (tmp_path / "far.json").write_text(size + one(x=1e11, y=1)[10:])
     with pytest.raises(BadOption, match=r"far\.json: A hint is at"):
         hints.read(tmp_path / "far.json", (40, 30))
+
+
+@pytest.mark.parametrize(
+    ("made_on", "photo", "fits"),
+    [
+        ((1200, 800), (1200, 800), True),
+        ((1200, 800), (600, 400), True),
+        ((1200, 800), (599, 400), True),
+        ((1200, 800), (4000, 2615), True),  # 1.98 %
+        ((1200, 800), (4000, 2613), False),  # 2.05 %
+        ((1200, 800), (4000, 2740), False),
+        ((1200, 800), (800, 1200), False),  # turned
+        ((1200, 801), (10, 7), True),  # as near as pixels come
+        ((1200, 800), (10, 8), False),
+        ((3000, 2), (1500, 1), True),
+        ((1, 1), (1, 1), True),
+    ],
+)
+def test_hints_are_for_photos_of_one_shape(made_on, photo, fits):
+    content = {"size": list(made_on), "hints": [{"x": 0.5, "y": 0.5, "color": "red"}]}
+    if fits:
+        (hint,) = hints.parse(content, photo)
+        assert (hint.x, hint.y) == (0.5 * photo[0] / made_on[0], 0.5 * photo[1] / made_on[1])
+    else:
+        with pytest.raises(BadOption, match=f"but this one has {photo[0]} by {photo[1]}"):
+            hints.parse(content, photo)
+    assert hints.parse(content) == (Hint(0.5, 0.5, "red"),)
+
+
+def test_one_colour_told_twice_is_no_contradiction():
+    twice = [Hint(1, 2, "red"), Hint(1, 2, "#f00"), Hint(1, 3, "blue"), Hint(1.5, 2, "blue")]
+    hints.check(twice)
+    with pytest.raises(BadOption, match="x = 1, y = 2 has two colours, red and lime"):
+        hints.check([*twice, Hint(1.0, 2.0, "lime")])
+
+
+def test_what_is_given_stands_before_what_is_added():
+    given, more = (Hint(1, 2, "red"), Hint(3, 4, "red")), (Hint(3, 4, "blue"), Hint(5, 6, "blue"))
+    assert hints.join(given, more) == (*given, more[1])
+    assert hints.join((), more) == more
 
 
 def test_hints_are_written_whole_or_not_at_all(tmp_path: Path):

@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ from photochrom import photo as photos
 from photochrom.errors import BadOption, PhotoWarning
 from photochrom.hints import Hint
 from photochrom.honour import honour
-from photochrom.model import DEFAULT_MODEL, Model
+from photochrom.model import CLONE, DEFAULT_MODEL, WEIGHTS, Model
 from photochrom.photo import Photo, Source
 from photochrom.reference import match
+from photochrom.storage import make_room
 
 Array = npt.NDArray[Any]
 Hints = Sequence[Hint] | str | os.PathLike[str]
@@ -63,6 +64,8 @@ class Swatch:
 class Colorizer:
     """A model, loaded once, that colours any number of photographs; threads may share it.
 
+    Pickled, it is the model's name or the path of its file, and is loaded anew from there.
+
     Args:
         model: a path to an ONNX file, or the name of one that comes with the package.
         threads: CPU threads for the network; by default one per core.
@@ -81,6 +84,13 @@ class Colorizer:
         device: str = "auto",
     ) -> None:
         self.model = Model(DEFAULT_MODEL if model is None else model, threads, device)
+        path = self.model.path
+        named = path.stem if path.parent in (WEIGHTS, CLONE) else path.absolute()
+        self._again = partial(type(self), named, threads=threads, device=device)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle and copy: what a loaded network holds no other process can take."""
+        return self._again, ()
 
     @property
     def name(self) -> str:
@@ -189,26 +199,30 @@ class Colorizer:
         """Colour a photograph; what comes back is of the kind that went in.
 
         Args:
-            photo: a path; the bytes of a file; a PIL image; or an array (H, W), (H, W, 1),
-                (H, W, 3) or (H, W, 4), uint8, uint16, or floating-point in 0..1. Of a photo that
-                is in colour already, the lightness is kept and the colour replaced. Every page
-                of a TIFF is coloured; of an animation, the first picture.
+            photo: a path; the bytes of a file, or one that is open in binary mode; a PIL image; or
+                an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16, or
+                floating-point in 0..1. Of a photo that is in colour already, the lightness is kept
+                and the colour replaced. Every page of a TIFF is coloured; of an animation, the
+                first picture.
             size: short side in pixels at which the network sees the photo, 32..2048.
                 By default what the model likes best.
             strength: how much of the colour, 0..1.5: 0 is grey, 1 is what the network says.
             vivid: for models that have it.
-            hints: colours at points of the photo, or the path of a hint file.
+            hints: colours at points of the photo, or the path of a hint file; where the reference
+                shows another colour at such a point, it stands back.
             reference: a colour photo; what is seen in both takes its colour, and if nothing is
                 (:meth:`borrow` tells), the photo is coloured without it.
-            output: for a path: the file to write, by default ``<stem>.color.<suffix>`` beside it.
+            output: for a path: the file to write, by default ``<stem>.color.<suffix>`` beside it;
+                folders that are missing are made.
             force: for a path: replace the output if it exists.
             strip: leave out what the file says of the photo, such as who is on it and where it
                 was taken; orientation and colour profile are applied all the same.
             mark: note in the result's metadata that it was colorized, and by which model.
 
         Returns:
-            For a path, the path that was written; for bytes, a file in the same format; for a PIL
-            image, an image; for an array, (H, W, 3) of the same dtype, or (H, W, 4) with alpha.
+            For a path, the path that was written; for bytes or an open file, the bytes of a file
+            in the same format; for a PIL image, an image; for an array, (H, W, 3) of the same
+            dtype, or (H, W, 4) with alpha.
 
         Raises:
             BadPhoto: the photo cannot be read.
@@ -219,6 +233,7 @@ class Colorizer:
             PhotoWarning: something beside the picture was damaged or has no place in the result,
                 and was left out.
         """
+        photo = photos.contents(photo)
         target, kind, notes = Path(), None, dict[str, None]()
         if isinstance(photo, (str, os.PathLike)):
             target = photos.default_output(photo) if output is None else Path(output)
@@ -232,11 +247,13 @@ class Colorizer:
         if hints and first.paged:
             raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
         guide = None if reference is None else _opened(reference)
+        if isinstance(photo, (str, os.PathLike)):
+            make_room(target)
 
         def colour(page: Photo) -> Photo:
             given = _listed(hints, page.pixels.shape)
             if guide is not None:
-                given += self.borrow(page, guide)
+                given = hint_files.join(given, self.borrow(page, guide))
             done = self.render(page, size=size, strength=strength, vivid=vivid, hints=given)
             done = self.finish(done, strip=strip, mark=mark and strength > 0)
             fit = done if kind is None else photos.fitted(done, kind)
@@ -324,7 +341,7 @@ class Colorizer:
         centres = self.model.centres()
         view = self._view(_opened(photo), size)
         given = _listed(hints, view.size)
-        versions = [list(given) for _ in range(k)]
+        versions = [given] * k
         dice = [np.random.default_rng([seed, i]) for i in range(k)]
         for step in range(_ANCHORS):
             # Before the first draw all are one.
@@ -336,8 +353,8 @@ class Colorizer:
                 mine = p[i if step else 0]
                 apart = _APART * min(cells)
                 row, column, ab = distribution.draw(mine, centres, taken, apart, dice[i])
-                version.append(view.hint(row, column, ab, cells))
-        return [tuple(version) for version in versions]
+                versions[i] = hint_files.join(version, [view.hint(row, column, ab, cells)])
+        return versions
 
     def samples(
         self,
@@ -354,6 +371,7 @@ class Colorizer:
 
         The options are those of :meth:`versions` and :meth:`colorize`.
         """
+        photo = photos.contents(photo)
         opened = photos.read(photo)
         if isinstance(photo, (str, os.PathLike)):
             photo = photos.to_image(opened)
@@ -478,7 +496,8 @@ def _listed(hints: Hints, size: Sequence[int]) -> tuple[Hint, ...]:
     """The hints, read from their file if that is what they are, for a photo of height and width."""
     if isinstance(hints, (str, os.PathLike)):
         return hint_files.read(hints, (size[1], size[0]))
-    return tuple(hints)
+    hint_files.check(listed := tuple(hints))
+    return listed
 
 
 def _cell(spot: Array, small: Array, answer: Array) -> tuple[int, int]:

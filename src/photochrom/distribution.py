@@ -49,19 +49,18 @@ def distinct(p: Array, centres: Array, most: int) -> tuple[Array, Array]:
 
     Returns:
         ab ``(m, 2)`` and probabilities ``(m,)``, the likeliest first. Each of the Q counts towards
-        the nearest of the m, which stands at the mean of what it stands for; so they sum to 1.
+        the nearest of all that can be told apart, which stands at the mean of what it stands for;
+        of these come the first, so that to ask for more of them changes none.
     """
+    gaps = np.linalg.norm(centres[:, None] - centres, axis=-1)  # (Q, Q)
     chosen: list[int] = []
     for q in np.argsort(-p, kind="stable"):
-        if all(np.hypot(*(centres[q] - centres[c])) >= _APART for c in chosen):
+        if (gaps[q, chosen] >= _APART).all():
             chosen.append(q)
-        if len(chosen) == most:
-            break
-    distance = np.linalg.norm(centres[:, None] - centres[chosen], axis=-1)  # (Q, m)
-    belongs = np.eye(len(chosen))[distance.argmin(1)] * p[:, None]  # (Q, m)
+    belongs = np.eye(len(chosen))[gaps[:, chosen].argmin(1)] * p[:, None]  # (Q, m)
     shares = belongs.sum(0)
     ab = belongs.T @ centres / np.maximum(shares, 1e-12)[:, None]
-    order = np.argsort(-shares, kind="stable")
+    order = np.argsort(-shares, kind="stable")[:most]
     return ab[order].astype(np.float32), shares[order].astype(np.float32)
 
 

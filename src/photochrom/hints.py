@@ -5,8 +5,9 @@ A hint file is JSON, with positions in pixels of a photo of that size, upright a
     {"size": [1200, 800], "hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}
 
 Of a colour only the ab counts: the lightness is that of the photo. ``"color": [a, b]`` gives it
-directly. Where the photo is larger or smaller than ``size``, positions move with it; without
-``size`` they are taken as they are.
+directly. Where the photo is larger or smaller than ``size``, positions move with it, if it has the
+same shape; without ``size`` they are taken as they are. Other keys are refused, as one that is
+misspelt would be missed in silence.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ PATCH = 5
 """Side of the square that stands for a hint in the network's planes; it trained with 1..9."""
 MOST = 1000
 """Hints a photo may have: each is weighed against all others."""
+_SHAPE = 0.02
+"""How much wider or narrower a photo may be than the one that the hints were made on."""
+_FORM = 'write {"hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}'
 
 
 @dataclass(frozen=True)
@@ -99,22 +103,74 @@ def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> t
 def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
     """The hints of a file's content; the same errors."""
     try:
-        across, down = (1.0, 1.0)
-        if content.get("size") is not None:
-            width, height = (float(side) for side in content["size"])
-            if not (0 < width < math.inf and 0 < height < math.inf):
-                raise BadOption(f"the size is {width:g} by {height:g}: give that of the photo.")
-            if size is not None:
-                across, down = size[0] / width, size[1] / height
-        entries = [(e["x"], e["y"], e["color"]) for e in content["hints"]]
-        hints = [Hint(x, y, c if isinstance(c, str) else tuple(c)) for x, y, c in entries]
-    except BadOption:
-        raise
+        _check_keys(content, ("size", "hints"))
+        entries = content["hints"]
+        for entry in entries:
+            _check_keys(entry, ("x", "y", "color"))
+        found = [
+            Hint(e["x"], e["y"], c if isinstance(c := e["color"], str) else tuple(c))
+            for e in entries
+        ]
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadOption(f"these are no hints: {_FORM}.") from error
+    check(found)
+    across, down = _scale(content.get("size"), size)
+    return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in found)
+
+
+def check(hints: Iterable[Hint]) -> None:
+    """Refuse hints of which two give one point different colours.
+
+    Raises:
+        BadOption: there are such.
+    """
+    known: dict[tuple[float, float], Hint] = {}
+    for hint in hints:
+        other = known.setdefault((hint.x, hint.y), hint)
+        if other.ab != hint.ab:
+            raise BadOption(
+                f"x = {hint.x:g}, y = {hint.y:g} has two colours, {other.color} and {hint.color}: "
+                "leave one out."
+            )
+
+
+def join(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
+    """Hints and more of them, but for points that have a colour already."""
+    taken = {(hint.x, hint.y) for hint in hints}
+    return (*hints, *(hint for hint in more if (hint.x, hint.y) not in taken))
+
+
+def _check_keys(entry: dict[str, Any], known: Sequence[str]) -> None:
+    for key in entry.keys() - known:
+        raise BadOption(f"nobody knows what {key!r} is: {_FORM}.")
+
+
+def _scale(made_on: Any, photo: tuple[int, int] | None) -> tuple[float, float]:
+    """How much larger a photo is than the one that hints were made on, across and down."""
+    if made_on is None:
+        return 1.0, 1.0
+    sides = made_on if isinstance(made_on, list | tuple) else []
+    if len(sides) != 2 or not all(type(side) in (int, float) for side in sides):
         raise BadOption(
-            'these are no hints: write {"hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}.'
-        ) from error
-    return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in hints)
+            f'the size is {made_on}: give width and height of the photo, as in "size": [1200, 800].'
+        )
+    try:
+        width, height = map(float, sides)
+    except OverflowError:
+        width = height = math.inf
+    if not (0 < width < math.inf and 0 < height < math.inf):
+        raise BadOption(f"the size is {width:g} by {height:g}: give that of the photo.")
+    if photo is None:
+        return 1.0, 1.0
+    across, down = photo[0] / width, photo[1] / height
+    # A pixel more or less is what scaling rounds to.
+    leeway = max(_SHAPE, 1 / min(width, height, *photo))
+    if abs(math.log(across / down)) > math.log1p(leeway):
+        raise BadOption(
+            f"they are for a photo of {width:g} by {height:g} pixels, but this one has "
+            f"{photo[0]} by {photo[1]}: take the hints of a photo of the same shape."
+        )
+    return across, down
 
 
 def write(

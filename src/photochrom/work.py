@@ -385,7 +385,7 @@ class Worker:
             given = hint_files.read(self.order.hints, (width, height))
         if self.guide is not None:
             borrowed = self.colorizer.borrow(page, self.guide)
-            given += borrowed
+            given = hint_files.join(given, borrowed)
             if not borrowed:
                 shown = f"{self.order.reference} shows nothing that {name} does"
                 remarks.sentences.append(f"{shown}: coloured without it.")

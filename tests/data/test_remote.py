@@ -48,6 +48,13 @@ def test_a_url_gives_what_the_path_gives(album, far):
     assert names[-1].endswith("album/p.tar/3.jpg")
 
 
+def test_what_is_left_out_of_folders_is_left_out_at_urls(album, far, encoded):
+    fs = fsspec.filesystem("memory")
+    for name in ("in/@eaDir/0.jpg", "in/._0.jpg", "in/0.color.jpg", ".photochrom/0.jpg", "._p.tar"):
+        fs.pipe(f"/album/{name}", encoded(99))
+    assert data(shards.find([far])) == data(shards.find([album]))
+
+
 def test_a_url_that_went_through_a_path_is_still_one(album, far):
     assert data(shards.find([Path(far)])) == data(shards.find([far]))
     assert data(shards.find([Path(f"file://{album}")])) == data(shards.find([album]))

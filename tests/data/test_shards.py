@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from photochrom.data import shards
-from photochrom.errors import BadData, BadPhoto
+from photochrom import photo
+from photochrom.data import cache, curate, look, shards, stream
+from photochrom.data import pack as packing
+from photochrom.errors import BadData, BadPhoto, MissingExtra
 
 
 def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack):
@@ -93,6 +98,94 @@ def test_a_photo_that_has_gone_is_reported(tmp_path, encoded):
     assert isinstance(gone, BadPhoto)
     assert "cannot be opened" in str(gone)
     assert photo.shape == (40, 60, 3)
+
+
+FOREIGN = ["._0.jpg", ".photochrom/0.jpg", "@eaDir/0.jpg", "in/#recycle/0.jpg", "._p.tar"]
+RESULTS = ["0.color.jpg", "in/1.color-2.png"]
+
+
+def test_what_is_nobodys_photo_and_what_we_have_painted_is_no_training_photo(
+    tmp_path, encoded, pack
+):
+    photos = {"0.jpg": encoded(0), "in/1.png": encoded(1)}
+    everything = photos | dict.fromkeys(FOREIGN + RESULTS, encoded(2))
+    for name, data in everything.items():
+        (tmp_path / "album" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "album" / name).write_bytes(data)
+    found = shards.find([tmp_path / "album"])
+    assert [source.read() for source in found] == list(photos.values())
+    del everything["._p.tar"]
+    found = shards.find([pack(tmp_path / "p.tar", everything)])
+    assert [source.member for source in found] == list(photos)
+
+
+def test_patterns_are_taken_for_what_they_match(tmp_path, encoded, pack):
+    for i in range(2):
+        pack(tmp_path / f"p-{i}.tar", {f"{i}.jpg": encoded(i)})
+    assert [source.member for source in shards.find([tmp_path / "p-*.tar"])] == ["0.jpg", "1.jpg"]
+    with pytest.raises(BadData, match=r"q-\*\.tar does not exist"):
+        shards.find([tmp_path / "q-*.tar"])
+
+
+def test_a_link_to_nothing_is_reported_and_the_others_come(tmp_path, encoded):
+    album = tmp_path / "album"
+    album.mkdir()
+    (album / "0.jpg").write_bytes(encoded(0))
+    (album / "1.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(album / "2.jpg")  # which would be waited for
+    (_, photo), (name, gone) = shards.photos(shards.find([album]))
+    assert photo.shape == (40, 60, 3)
+    assert name.endswith("1.jpg")
+    assert "cannot be opened" in str(gone)
+    assert list(cache.load([album], 16, tmp_path / "kept", quiet=True).unreadable) == [name]
+
+
+def test_a_folder_that_does_not_open_makes_another_set_and_is_an_error(
+    tmp_path, encoded, monkeypatch
+):
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "0.jpg").write_bytes(encoded(0))
+    listdir = os.listdir
+
+    def refuse(path):
+        if Path(path).name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(BadData, match="shut cannot be searched"):
+        shards.find([tmp_path])
+
+
+@pytest.mark.parametrize(
+    "error", [IndexError("bytes"), MissingExtra("pillow_heif", "heif"), MemoryError(), OSError(5)]
+)
+def test_whatever_one_photo_provokes_costs_that_one_alone(tmp_path, encoded, monkeypatch, error):
+    album = tmp_path / "album"
+    album.mkdir()
+    for i in range(3):
+        (album / f"{i}.jpg").write_bytes(encoded(i))
+    read, bad = photo.read, encoded(1)
+
+    def provoked(source, **options):
+        if source == bad:
+            raise error
+        return read(source, **options)
+
+    monkeypatch.setattr(photo, "read", provoked)
+    monkeypatch.setattr(stream, "_plain", lambda _: False)
+    sources = shards.find([album])
+    assert [isinstance(p, BadPhoto) for _, p in shards.photos(sources)] == [False, True, False]
+    assert len(cache.load([album], 16, tmp_path / "kept", quiet=True)) == 2
+    streamed = stream.Stream(sources, side=16)
+    assert len(list(streamed)) == 2
+    *_, index = packing.pack(sources, tmp_path / "out", packing.Packing(side=16), 1)
+    assert index.count == 2
+    monkeypatch.setattr(look, "_drafted", lambda _: None)
+    looks = list(curate.Looks(tmp_path / "clean").take(sources, 1))
+    assert [bool(seen.trouble) for seen in looks] == [False, True, False]
+    for told in (streamed.unreadable, index.unreadable):
+        assert list(told) == [str(album / "1.jpg")]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000"])

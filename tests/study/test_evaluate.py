@@ -14,6 +14,7 @@ from photochrom.study import metrics
 from photochrom.study.evaluate import evaluate
 from photochrom.study.protocol import HINT_COUNTS, HINT_PATCH, MEAN_AB, cut, reveal
 from photochrom.study.results import HISTOGRAM, Results, hinted_name
+from photochrom.study.verdict import Verdict
 
 
 def scene(seed=0, height=40, width=50):
@@ -359,6 +360,19 @@ def test_a_failure_names_the_colorizer_and_the_photo(colorizer, message):
 def test_a_photo_that_cannot_be_measured_is_named(photo, message):
     with pytest.raises(BadPhoto, match=message):
         measure(of=[("x.png", photo)])
+
+
+def test_of_many_photos_those_that_cannot_be_measured_are_told_and_left_out():
+    def judge(rgb):
+        if rgb.shape[-1] == 21:
+            raise BadPhoto("too small to judge.")
+        return Verdict([{} for _ in rgb[1:]], {})
+
+    troubles = []
+    odd = [("x.png", scene(0, 10, 40)), ("y.png", scene()[..., 0]), ("z.png", scene(0, 20, 21))]
+    results = measure(of=[*odd, *photos()], troubles=troubles, judges=[judge])
+    assert [reason[:5] for reason in sorted(troubles)] == ["x.png", "y.png", "z.png"]
+    assert {score.photo for score in results.rows["grey"]} == {name for name, _ in photos()}
 
 
 def test_the_request_is_checked():
