@@ -145,7 +145,6 @@ class Tally:
             say(self.full)
         return 1 if self.counts["failed"] or self.full else 0
 
-
     def interrupted(self) -> str:
         """What is to be said when it was interrupted."""
         if self.expected is None:
