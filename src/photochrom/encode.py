@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from photochrom import deep, exif, heif, icc, jp2, jpeg, metadata, png, tiff, xmp
-from photochrom.errors import CannotWrite, PhotochromError
+from photochrom.errors import CannotWrite, MissingExtra, PhotochromError
 
 if TYPE_CHECKING:
     from photochrom.photo import Photo
@@ -32,6 +32,13 @@ _QUALITY: dict[str, dict[str, Any]] = {
 }
 _OPAQUE = ("JPEG", "PPM", "BMP")
 """No alpha: BMP has one that few programs read, Pillow not among them."""
+_PHOTOS = frozenset(
+    (
+        *("AVIF", "BMP", "DIB", "HEIF", "JPEG", "JPEG2000", "JXL", "PCX", "PNG", "PPM", "QOI"),
+        *("SGI", "TGA", "TIFF", "WEBP"),
+    )
+)
+"""Without GIF, whose 256 colours would not keep lightness, and what is for drawings and data."""
 _WITHOUT_IPTC = ("AVIF", "HEIF", "WEBP")
 _RESOLUTION_IN_EXIF = ("AVIF", "HEIF", "WEBP")
 """They have no other place for it."""
@@ -59,7 +66,7 @@ def writable() -> frozenset[str]:
     """Pillow's names of the formats that can be written."""
     Image.init()
     heif.available()
-    return frozenset(Image.SAVE) - {"GIF"}  # 256 colours would not keep lightness
+    return _PHOTOS.intersection(Image.SAVE)
 
 
 def write(
@@ -75,6 +82,11 @@ def write(
         OSError: the disk does not take the file.
     """
     first = next(photos)
+    if format == "HEIF" and not heif.available():
+        raise MissingExtra("pillow-heif", "heif")
+    if format not in writable():
+        kinds = ", ".join(sorted(writable()))
+        raise CannotWrite(f"{format} cannot be written: choose one of {kinds}.")
     try:
         if format == "TIFF":
             big = first.pictures * first.pixels.nbytes >= _BIG
