@@ -7,7 +7,7 @@
 
 A table stands between ``<!-- table hintnet scores -->`` and ``<!-- table end -->``; headings may be
 picked: ``<!-- table hintnet scores: colorizer; PSNR, dB -->``. In place of ``scores``, ``hints``
-tells what hints gain.
+tells what hints gain, and ``plain`` is a JSON of rows by name as a benchmark has written it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from photochrom.study.results import Results, Summary
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
 TABLE = re.compile(
-    r"(<!-- table (\S+) (scores|hints)(?:: (.+?))? -->\n).*?(<!-- table end -->)", re.S
+    r"(<!-- table (\S+) (scores|hints|plain)(?:: (.+?))? -->\n).*?(<!-- table end -->)", re.S
 )
 
 
@@ -68,12 +68,21 @@ def hints(name: str, picked: list[str]) -> str:
     return tables.markdown(hinted, {key: columns[key] for key in picked or columns})
 
 
+def plain(name: str, picked: list[str]) -> str:
+    """The rows of a benchmark; the first heading picked is that of their names."""
+    told = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))
+    heads = picked or ["", *next(iter(told.values()))]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    lines += [[row, *(str(values[head]) for head in heads[1:])] for row, values in told.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
 def fill(text: str) -> str:
     """The text with every table as its figures have it."""
 
     def table(found: re.Match[str]) -> str:
         head, name, kind, picked, end = found.groups()
-        make = {"scores": scores, "hints": hints}[kind]
+        make = {"scores": scores, "hints": hints, "plain": plain}[kind]
         return f"{head}\n{make(name, picked.split('; ') if picked else [])}\n{end}"
 
     return TABLE.sub(table, text)
