@@ -141,7 +141,7 @@ def _of_other(image: Image.Image, data: bytes, found: _Found) -> None:
     found.iptc = iptc
     if iptc.startswith(b"8BIM"):
         found.iptc = b""
-        found.iptc = found.take("IPTC records", lambda: resource(iptc)) or b""
+        found.iptc = found.take("IPTC data", lambda: resource(iptc)) or b""
     comments = told.get("comment")
     if comments and not any(keyword == "Comment" for keyword, _ in found.text):
         found.text.append(("Comment", _escaped(comments)))
@@ -167,7 +167,7 @@ def _of_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
         if kind == _APP13 and part.startswith(_PHOTOSHOP)
     )
     if resources:
-        found.iptc = found.take("IPTC records", lambda: resource(resources)) or b""
+        found.iptc = found.take("IPTC data", lambda: resource(resources)) or b""
     parts = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXTENSION)]
     if parts:
         found.extension = found.take("extended XMP", lambda: _extension(parts, found.xmp)) or b""
@@ -212,9 +212,9 @@ def _of_page(page: Page, found: _Found) -> None:
     if _XMP_TAG in told:
         found.xmp = told[_XMP_TAG].data
     if _IPTC_TAG in told:
-        found.iptc = found.take("IPTC records", lambda: _iptc_of_tiff(told[_IPTC_TAG].data)) or b""
+        found.iptc = found.take("IPTC data", lambda: _iptc_of_tiff(told[_IPTC_TAG].data)) or b""
     if not found.iptc and _PHOTOSHOP_TAG in told:
-        found.iptc = found.take("IPTC records", lambda: resource(told[_PHOTOSHOP_TAG].data)) or b""
+        found.iptc = found.take("IPTC data", lambda: resource(told[_PHOTOSHOP_TAG].data)) or b""
 
 
 def _iptc_of_tiff(data: bytes) -> bytes:
