@@ -10,7 +10,6 @@ The engine is loaded on first use, so that importing costs nothing.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from photochrom.errors import (
     BadData,
@@ -24,7 +23,10 @@ from photochrom.errors import (
     PhotoWarning,
 )
 
+TYPE_CHECKING = False  # as typing would take longer to import than all that is imported here
 if TYPE_CHECKING:
+    from typing import Any
+
     from photochrom.colorizer import Colorizer, Swatch, colorize
     from photochrom.hints import Hint
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def start() -> NoReturn:
@@ -34,6 +36,8 @@ def _leave_at_once(*_: object) -> NoReturn:
 
 def _leave(code: object) -> None:
     """End here where threads are still at work: the interpreter would crash under them."""
+    import threading
+
     pool = sys.modules.get("photochrom.pool")
     if pool is None or all(thread.name != pool.NAME for thread in threading.enumerate()):
         return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
-
 
 class PhotochromError(Exception):
     """Every error that photochrom raises on purpose. Its text is meant for the user."""
@@ -96,6 +94,8 @@ def explain(error: Exception, name: str) -> str:
 
 def kind_and_place(error: BaseException) -> str:
     """Name an error's type and the innermost place of ours: "IndexError in xmp.parse, line 12"."""
+    import traceback  # when there is one: this module is imported before Ctrl-C is in hand
+
     module = function = ""
     line = 0
     for frame, number in traceback.walk_tb(error.__traceback__):
