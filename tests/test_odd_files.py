@@ -1,0 +1,91 @@
+"""A folder of a thousand odd files ends with a list, and without a traceback."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from photochrom import jpeg, photo
+from test_exif import block
+from test_faults import CORPUS, NOISE, WHOLE
+from test_metadata import BLOCK, jpeg_with, packet
+
+SUFFIX = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "WEBP": "webp", "GIF": "gif"}
+SUFFIX |= dict.fromkeys(("pages", "lzw", "fax", "jpeg in TIFF", "deep TIFF"), "tif")
+
+
+def spoiled(data: bytes, random: np.random.Generator) -> bytes:
+    """The file with some bytes changed, cut out, doubled, or its end missing."""
+    file = bytearray(data)
+    for _ in range(random.integers(1, 5)):
+        place = int(random.integers(0, min(len(file), 1500)))
+        match random.integers(4):
+            case 0:
+                file[place : place + 4] = random.bytes(4)
+            case 1:
+                del file[place : place + int(random.integers(1, 40))]
+            case 2:
+                file[place:place] = file[place : place + 30]
+            case 3:
+                file = file[: max(1, int(len(file) * random.uniform(0.2, 1)))]
+    return bytes(file)
+
+
+def write_odd_files(folder: Path, many: int) -> list[str]:
+    """So many odd files, a few of them whole; answers the names of those."""
+    random = np.random.default_rng(13)
+    seeds = {
+        **CORPUS,
+        "with EXIF": photo.encode(photo.Photo(NOISE, exif=block("big")), "JPEG"),
+        "with XMP": jpeg_with(jpeg.segment(0xE1, jpeg.XMP + packet(padding=900))),
+        "with 8BIM": jpeg_with(jpeg.segment(0xED, b"Photoshop 3.0\0" + BLOCK)),
+        "no picture": b"Dear diary, " * 20,
+    }
+    names = sorted(seeds)
+    for i in range(many - len(names)):
+        name = names[i % len(names)]
+        suffix = SUFFIX.get(name, ("jpg", "png", "tif")[i % 3])
+        (folder / f"odd {i:04}.{suffix}").write_bytes(spoiled(seeds[name], random))
+    for i, name in enumerate(names):
+        (folder / f"whole {i:02}.{SUFFIX.get(name, 'png')}").write_bytes(seeds[name])
+    return [f"whole {i:02}" for i, name in enumerate(names) if name != "no picture"]
+
+
+def test_a_thousand_odd_files(make_model, tmp_path: Path):
+    album, report = tmp_path / "album", tmp_path / "report.csv"
+    album.mkdir()
+    whole = write_odd_files(album, 1000)
+    command = [sys.executable, "-m", "photochrom", "colorize", album, "--model", make_model()]
+    command += ["-o", tmp_path / "out", "--report", report, "--jobs", "2", "--recolor"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    with report.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 1000
+    states = {Path(row["photo"]).stem: row["state"] for row in rows}
+    assert {states[name] for name in whole} == {"done"}
+    for row in rows:
+        assert row["state"] in ("done", "failed")
+        if row["state"] == "failed":
+            assert row["words"].endswith(".")
+            assert row["error"].startswith(("BadPhoto", "CannotWrite")), row
+        else:
+            assert Path(row["results"]).stat().st_size > 0
+    again = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "were done before" in again.stderr
+
+
+def test_the_odd_files_are_odd(tmp_path: Path):
+    whole = write_odd_files(tmp_path, 60)
+    assert len(list(tmp_path.iterdir())) == 60
+    assert len(whole) > 10
+    assert tifffile.TiffFile(next(tmp_path.glob("whole*.tif"))).pages
+    assert Image.fromarray(WHOLE.pixels).size == (48, 32)
