@@ -1,23 +1,46 @@
 # `make demo` colours the sample photographs, or yours: make demo PHOTO=path
-# `make test` checks everything. Both set up what they need, in .venv.
+# `make test` checks everything, but for what takes minutes: that is `make test-slow`. All set up
+# what they need, in .venv. `make lowest` tries the oldest packages that pyproject.toml allows.
 
 PYTHON ?= python3
 PHOTO ?= samples
+export PHOTO  # by the environment, so that a name may hold spaces and quotes
 BIN := .venv/bin
+PYTEST := bin/pytest --numprocesses 2 --dist loadscope
 
-.PHONY: demo test clean
+# Other processors sum in another order, and round the last bit otherwise. So what computes is
+# tested again with the instructions of 2008, which all of them have.
+OLDER := OPENBLAS_CORETYPE=Nehalem ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default \
+  MKL_CBWR=COMPATIBLE OPENCV_CPU_DISABLE=AVX,FP16,AVX2,AVX512-SKX \
+  NPY_DISABLE_CPU_FEATURES='X86_V3 X86_V4 AVX512_ICL AVX512_SPR' OMP_NUM_THREADS=1
+COMPUTE := $(wildcard $(addprefix tests/,test_bundled.py test_color.py test_colorizer.py \
+  test_distribution.py test_hints.py test_honour.py test_reference.py test_tone.py test_upsample.py \
+  study/test_metrics.py training/test_degrade.py training/test_heads.py training/test_losses.py \
+  training/test_models.py))
+
+.PHONY: demo test test-slow lowest clean
 
 demo: .venv/demo
-	$(BIN)/photochrom colorize "$(PHOTO)" --out demo --recolor --force
-	$(BIN)/photochrom sheet "$(PHOTO)" --out demo/sheet.jpg --force
-	@echo "Before and after, side by side: demo/sheet.jpg"
+	@rm -f demo/sheet.jpg
+	@status=0; \
+	$(BIN)/photochrom colorize "$$PHOTO" --out demo --recolor --force || status=$$?; \
+	$(BIN)/photochrom sheet "$$PHOTO" --out demo/sheet.jpg --force || status=$$?; \
+	if test -e demo/sheet.jpg; then echo "Before and after, side by side: demo/sheet.jpg"; fi; \
+	exit $$status
 
 test: .venv/test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --cov --durations=10
+	.venv/$(PYTEST) -m "not slow" --cov --durations=10
+	$(OLDER) .venv/$(PYTEST) -m "not slow" $(COMPUTE)
+
+test-slow: .venv/test
+	.venv/$(PYTEST) -m slow --durations=10
+
+lowest: .venv-lowest/test
+	.venv-lowest/$(PYTEST) -m "not slow" tests/test_*.py tests/data
 
 .venv/demo: pyproject.toml requirements/demo.txt
 	$(PYTHON) -m venv .venv
@@ -29,5 +52,12 @@ test: .venv/test
 	$(BIN)/pip install --quiet --constraint requirements/demo.txt --constraint requirements/test.txt --editable '.[dev]'
 	touch $@ .venv/demo
 
+# Without torch, Ray and the page, whose tests are skipped there.
+.venv-lowest/test: pyproject.toml requirements/lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --constraint requirements/lowest.txt --editable '.[heif]' \
+	  fsspec hypothesis onnx pytest pytest-xdist scikit-image
+	touch $@
+
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .venv-lowest demo

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import atomic, color, decode, heif, icc, jpeg, metadata
+from photochrom import atomic, color, decode, heif, icc, jpeg, kinds, metadata
 from photochrom import encode as encoders
 from photochrom.encode import Encoding
 from photochrom.errors import BadPhoto, CannotWrite, MissingExtra, PhotochromError
@@ -38,6 +38,7 @@ SUFFIXES = frozenset(
     for kind in (
         *("jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "avif", "bmp", "gif"),
         *("jp2", "j2k", "pnm", "ppm", "pgm", "pbm", "psd", *heif.SUFFIXES),
+        *(("jxl",) if kinds.jpeg_xl_available() else ()),
     )
 )
 """What is taken for a photo when a folder is searched."""

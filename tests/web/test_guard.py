@@ -7,6 +7,7 @@ import logging
 
 import pytest
 from album import halves, picture, send
+from fastapi.testclient import TestClient
 
 from photochrom.web import guard
 from photochrom.web.engine import Engine
@@ -110,6 +111,108 @@ def test_a_foreign_page_cannot_make_it_work(client, photo, headers):
 def test_its_own_page_can(client, photo):
     own = {"origin": "http://localhost", "sec-fetch-site": "same-origin"}
     assert client.post("/api/photos", files=photo, headers=own).status_code == 201
+
+
+# --- behind a proxy ---------------------------------------------------------------------------
+
+PUBLIC = "photos.example.org"
+NGINX = {"host": PUBLIC, "x-forwarded-host": PUBLIC, "x-forwarded-proto": "https"}
+OWN = {"origin": f"https://{PUBLIC}", "sec-fetch-site": "same-origin"}
+
+
+@pytest.fixture
+def asked(house):
+    """The statuses of a page and of a deed, for requests of a machine."""
+
+    def ask(headers: dict[str, str], peer: str = "127.0.0.1", **options: object) -> tuple[int, int]:
+        app = house(**{"hosts": ["localhost", "127.0.0.1", PUBLIC]} | options).app
+        client = TestClient(app, "http://localhost", client=(peer, 50_000))
+        page = client.get("/", headers=headers)
+        return page.status_code, client.delete("/api/photos/none", headers=headers).status_code
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        NGINX | OWN,
+        {"host": PUBLIC} | OWN,  # as much as is needed at the usual port
+        {"host": "127.0.0.1:8000", "x-forwarded-host": PUBLIC, "x-forwarded-proto": "https"} | OWN,
+        NGINX | OWN | {"x-forwarded-host": f"{PUBLIC}:443"},
+        NGINX | OWN | {"x-forwarded-host": f"{PUBLIC}, inner.example.org"},
+        NGINX | OWN | {"host": PUBLIC.upper()},
+        NGINX | {"x-forwarded-host": f"{PUBLIC}:8443", "origin": f"https://{PUBLIC}:8443"},
+        {"host": f"{PUBLIC}:8443", "origin": f"https://{PUBLIC}:8443"},
+        {"host": "localhost:8000", "origin": "http://localhost:8000"},
+        NGINX,
+    ],
+)
+def test_behind_a_proxy_its_own_page_can(asked, headers):
+    assert asked(headers) == (200, 204)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        NGINX | {"origin": "https://evil.example"},
+        NGINX | {"origin": f"http://{PUBLIC}"},  # whoever listens in could be that
+        NGINX | {"origin": f"https://{PUBLIC}:8443"},
+        NGINX | {"origin": "https://localhost"},
+        NGINX | {"origin": "null"},
+        NGINX | OWN | {"sec-fetch-site": "cross-site"},
+        {"host": "localhost", "origin": f"https://{PUBLIC}"},
+    ],
+)
+def test_behind_a_proxy_a_foreign_page_cannot(asked, headers):
+    assert asked(headers) == (200, 403)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {
+            "host": "evil.example",
+            "x-forwarded-host": "localhost",
+        },  # a name that was given our address
+        {"host": "evil.example", "x-forwarded-host": PUBLIC, "origin": "http://evil.example"},
+        {"host": "localhost", "x-forwarded-host": "evil.example"},
+        {"host": PUBLIC, "x-forwarded-host": f"evil.example, {PUBLIC}"},
+        {"host": f"{PUBLIC}.evil.example"},
+    ],
+)
+def test_behind_a_proxy_other_names_are_as_foreign_as_before(asked, headers):
+    assert asked(headers) == (421, 421)
+
+
+def test_without_being_told_of_a_name_it_is_foreign(asked):
+    assert asked(NGINX | OWN, hosts=["localhost"]) == (421, 421)
+    inner = {"host": "localhost", "x-forwarded-host": PUBLIC} | OWN
+    assert asked(inner, hosts=["localhost"]) == (421, 421)
+
+
+def test_what_another_machine_says_of_a_proxy_is_not_believed(asked):
+    forged = {"host": "localhost", "x-forwarded-host": PUBLIC, "x-forwarded-proto": "https"} | OWN
+    assert asked(forged) == (200, 204)
+    for peer in ("192.168.1.7", "testclient"):
+        assert asked(forged, peer) == (200, 403)
+    assert asked({"host": PUBLIC} | OWN, "172.17.0.1") == (200, 204)  # a proxy in a container
+
+
+def test_a_proxy_that_passes_no_host_on_is_told_to(house):
+    client = house(hosts=["localhost", PUBLIC])
+    for origin, told in ((f"https://{PUBLIC}", True), ("https://evil.example", False)):
+        said = client.delete("/api/photos/none", headers={"origin": origin}).json()["detail"]
+        assert ("has to pass Host" in said) == told
+
+
+def test_an_unknown_name_is_told_how_it_becomes_known(house):
+    client = house()
+    said = client.get("/api/health", headers={"host": f"{PUBLIC}:443"}).json()["detail"]
+    assert f"--allowed-host {PUBLIC}" in said
+    odd = client.get("/api/health", headers={"host": "<b>"}).json()["detail"]
+    assert "<" not in odd
 
 
 def test_with_a_token_the_api_is_closed_to_those_without(house, photo):

@@ -187,6 +187,29 @@ def run(*options: str) -> int:
     return ended.value.code
 
 
+def test_behind_a_proxy_it_is_known_by_more_names(served, toy, capfd):
+    named = ("--allowed-host", "Photos.example.org", "--allowed-host", "other.example.org")
+    assert run("--port", "0", "--model", str(toy), *named) == 0
+    ((config, _),) = served
+    assert not config.proxy_headers  # which would hide who has sent them
+    (guard,) = (layer for layer in config.app.user_middleware if "hosts" in layer.kwargs)
+    assert guard.kwargs["hosts"] == {
+        *("localhost", "127.0.0.1", "::1", "photos.example.org", "other.example.org")
+    }
+    said = capfd.readouterr().err
+    assert "other.example.org, photos.example.org: open to other machines" in said
+    assert "without a token" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["https://photos.example.org", "photos.example.org:8443", "*", "a/b", "", "a b"]
+)
+def test_what_is_no_name_of_a_host_is_refused(served, toy, capfd, name):
+    assert run("--port", "0", "--model", str(toy), "--allowed-host", name) == 2
+    assert "give it alone" in capfd.readouterr().err
+    assert not served
+
+
 def test_it_says_where_it_is_and_nothing_else(served, toy, capfd):
     assert run("--port", "0", "--model", str(toy)) == 0
     ((_, listener),) = served

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 import threading
 import warnings
@@ -13,6 +14,7 @@ from typing import Annotated
 from urllib.parse import quote
 
 import tyro
+from tyro.conf import UseAppendAction
 
 from photochrom.commands.shared import Model, needs, say
 from photochrom.errors import BadOption
@@ -29,6 +31,10 @@ def serve(
     token: Annotated[
         str | None, tyro.conf.arg(help="what those who use it have to show: /?token=...")
     ] = None,
+    allowed_host: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        tyro.conf.arg(metavar="NAME", help="that a proxy before it has, as photos.example.org"),
+    ] = (),
     max_megabytes: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 64,
     max_megapixels: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 100,
     open: Annotated[bool, tyro.conf.arg(help="open the page in the browser")] = False,  # noqa: A002
@@ -48,18 +54,20 @@ def serve(
         raise BadOption("A photo has to be allowed some megabytes and megapixels: give numbers.")
     if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
         raise BadOption("The token has to be of letters, digits and signs: give another.")
+    public = {_checked(name) for name in allowed_host}
     local = host in LOOPBACK
     app = create_app(
         model=model,
-        hosts=LOOPBACK if local else {*LOOPBACK, host.lower(), *_names()},
+        hosts={*LOOPBACK, *public} if local else {*LOOPBACK, *public, host.lower(), *_names()},
         token=token,
         limits=Limits(megabytes=max_megabytes, megapixels=max_megapixels),
     )
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
-    if not local:
+    if public or not local:
         guarded = "whoever has the token" if token else "anybody who reaches it, without a token,"
-        say(f"{host} is open to other machines: {guarded} can use this computer's time.")
+        places = ", ".join(sorted(public | (set() if local else {host})))
+        say(f"{places}: open to other machines, so {guarded} can use this computer's time.")
     if token:
         address += f"?token={quote(token, safe='')}"
     say(f"Open {address} (Ctrl-C ends).")
@@ -72,11 +80,27 @@ def serve(
         timeout_graceful_shutdown=_PATIENCE,
         limit_concurrency=_CONNECTIONS,
         server_header=False,
+        proxy_headers=False,  # the guard looks at them, and wants to see who has sent them
     )
     warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
     with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done
         uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _checked(name: str) -> str:
+    """The name of a host, in lower case.
+
+    Raises:
+        BadOption: it is more than that, or less.
+    """
+    plain = name.lower().strip("[]").rstrip(".")
+    if not re.fullmatch(r"[\w.:-]+", plain, re.ASCII) or re.search(r"[^:]:\d*$", plain):
+        raise BadOption(
+            f"--allowed-host {name} is no name: give it alone, as in photos.example.org, without "
+            "https:// and without a port."
+        )
+    return plain
 
 
 def _names() -> set[str]:

@@ -64,8 +64,8 @@ def create_app(
 
     Args:
         model: the default model: a name, or the path of an .onnx file.
-        hosts: names and addresses by which it may be called, without ports; 0.0.0.0 and :: stand
-            for any address.
+        hosts: names and addresses by which it may be called, without ports, through a proxy as
+            well; 0.0.0.0 and :: stand for any address.
         token: what every API request must show as ``Authorization: Bearer ...``; None for nothing.
         limits: what it takes at most.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import re
 import secrets
 import traceback
 from collections.abc import Collection
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -48,8 +50,9 @@ class Guard:
 
     Args:
         app: what it guards.
-        hosts: names and addresses by which the server may be called, which keeps a foreign page
-            from giving its own name this address; 0.0.0.0 and :: stand for any address.
+        hosts: names and addresses by which the server may be called, itself or through a proxy on
+            this machine that forwards them, which keeps a foreign page from giving its own name
+            this address; 0.0.0.0 and :: stand for any address.
         token: what an API request must show; None for nothing.
         megabytes: that a file may have; there is a little more in a request than the file.
     """
@@ -95,11 +98,16 @@ class Guard:
 
     def _objection(self, scope: Scope) -> Trouble | None:
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if not self._knows(_name(host)):
-            return Trouble(421, "bad-request", "This address is not known here: use localhost.")
-        if scope["method"] not in ("GET", "HEAD") and _foreign(headers, host):
-            return Trouble(403, "forbidden", "Only the page of this server may do that.")
+        seen = _Seen.of(scope, headers)
+        # The host of the request itself, too: who gives his name this address can forward any.
+        for host in (headers.get("host", ""), seen.host):
+            if not self._knows(_name(host)):
+                return _unknown(_name(host))
+        if scope["method"] not in ("GET", "HEAD") and _foreign(headers, seen):
+            own = self._knows(_name(headers.get("origin", "").partition("://")[2]))
+            more = " If this is its page, the proxy has to pass Host and X-Forwarded-Proto on."
+            words = "Only the page of this server may do that."
+            return Trouble(403, "forbidden", words + more if own else words)
         if _of_api(scope) and self.token is not None:
             scheme, _, shown = headers.get("authorization", "").partition(" ")
             right = secrets.compare_digest(shown.encode(), self.token.encode())
@@ -150,12 +158,61 @@ def _of_api(scope: Scope) -> bool:
     return str(scope["path"]).startswith("/api")
 
 
-def _foreign(headers: Headers, host: str) -> bool:
+class _Seen(NamedTuple):
+    """Where a browser believes to be: at this server, or at a proxy before it."""
+
+    host: str
+    """With its port, if it has one of its own."""
+    scheme: str | None
+    """None where nobody says."""
+
+    @classmethod
+    def of(cls, scope: Scope, headers: Headers) -> _Seen:
+        """What a proxy on this machine forwards is believed; what anybody else says is not."""
+        host, scheme = headers.get("host", ""), None
+        if _is_loopback((scope.get("client") or ("",))[0]):
+            host = _first(headers.get("x-forwarded-host")) or host
+            scheme = _first(headers.get("x-forwarded-proto")).lower() or None
+        return cls(host, scheme)
+
+
+def _first(forwarded: str | None) -> str:
+    """What the first of several proxies says, which is the one that the browser talks to."""
+    return (forwarded or "").partition(",")[0].strip()
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _foreign(headers: Headers, seen: _Seen) -> bool:
     """Whether a browser says that another page is behind it."""
     origin = headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != host:
-        return True
+    if origin is not None:
+        scheme, _, host = origin.partition("://")
+        if _place(host, scheme) != _place(seen.host, seen.scheme or scheme):
+            return True
     return headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
+
+
+def _place(host: str, scheme: str) -> tuple[str, str]:
+    """A host as an origin has it: without the port that its scheme has anyway."""
+    usual = {"http": ":80", "https": ":443"}.get(scheme)
+    return host.removesuffix(usual).lower() if usual else host.lower(), scheme
+
+
+def _unknown(name: str) -> Trouble:
+    """The refusal of a host; its name is repeated only if it is one."""
+    if not re.fullmatch(r"[\w.:-]{1,253}", name, re.ASCII):
+        return Trouble(421, "bad-request", "This address is not known here: use localhost.")
+    return Trouble(
+        421,
+        "bad-request",
+        f"{name} is not known here: use localhost, or start with --allowed-host {name}.",
+    )
 
 
 def _name(host: str) -> str:
