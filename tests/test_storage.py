@@ -155,7 +155,9 @@ def test_files_that_are_no_photos_are_counted_and_what_goes_with_photos_is_not(a
 
 
 def test_a_pattern_that_no_shell_has_seen_to_is_expanded(album, monkeypatch):
-    make(album, "d.jpg", "d.color.jpg", ".e.jpg", "shard.tar")
+    make(album, "d.jpg", "d.color.jpg", "d.jpg.color.png", ".e.jpg", "shard.tar")
+    assert names(storage.expand(album / "*.PNG"), album) == ["a.PNG"]
+    assert names(storage.expand(album / "*.png"), album) == []
     expanded = storage.expand(album / "*")
     assert names(expanded, album) == ["a.PNG", "b.jpg", "d.jpg", "shard.tar", "sub"]
     assert names(storage.expand(album / "[bd].jpg"), album) == ["b.jpg", "d.jpg"]

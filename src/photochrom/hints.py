@@ -209,8 +209,9 @@ def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int])
     for hint in hints:
         if not (0 <= hint.x <= width and 0 <= hint.y <= height):
             raise BadOption(
-                f"A hint at x = {hint.x:g}, y = {hint.y:g} lies outside the photo, which is "
-                f"{width} pixels wide and {height} high: move it."
+                f"The point x = {hint.x:g}, y = {hint.y:g} lies outside the photo, which is "
+                f"{width} pixels wide and {height} high: give x from 0 to {width} and y from 0 to "
+                f"{height}."
             )
     down, across = small[0] / height, small[1] / width
     rows = [(hint.y * down, hint.x * across, *hint.ab) for hint in hints]

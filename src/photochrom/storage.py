@@ -138,16 +138,27 @@ def expand(path: Path) -> list[Path]:
     if not any(sign in str(path) for sign in "*?[") or os.path.lexists(path):
         return [path]
     matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - with its root
-    present = defaultdict(set)
-    for match in matches:
-        present[match.parent].add(match.name)
-    return [
-        match
-        for match in matches
-        if not is_left_out(match.name)
-        and not _is_result(match.name, present[match.parent])
-        and (_suffix(match.name) in SUFFIXES | {".tar"} or is_folder(match))
-    ]
+    wants_results = ".color" in path.name
+    present = {folder: _names_in(folder) for folder in {match.parent for match in matches}}
+
+    def is_wanted(match: Path) -> bool:
+        if is_left_out(match.name):
+            return False
+        if is_folder(match):
+            return True
+        kind = _suffix(match.name)
+        if kind not in SUFFIXES | {".tar"}:
+            return False
+        return wants_results or not _is_result(match.name, present[match.parent])
+
+    return [match for match in matches if is_wanted(match)]
+
+
+def _names_in(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))  # noqa: PTH208 - names are enough
+    except OSError:  # which whoever opens what is in it is told
+        return set()
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
