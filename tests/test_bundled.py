@@ -134,7 +134,7 @@ def test_the_palette_offers_the_sky_blue_and_the_lawn_green(colorizer):
     sky, lawn = colorizer.palette(photo, 80, 50), colorizer.palette(photo, 440, 440)
     for swatches in (sky, lawn):
         assert 6 <= len(swatches) <= 9
-        assert 0.9 < sum(s.probability for s in swatches) < 1.001  # the rest is rarer colours
+        assert 0.7 < sum(s.probability for s in swatches) < 1.001  # the rest is rarer colours
     assert any(s.ab[1] < -8 for s in sky[:4])
     assert any(s.ab[0] < -5 and s.ab[1] > 8 for s in lawn[:3])
 

@@ -259,7 +259,7 @@ def workers() -> list[int]:
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
-    names = [f"{i:02}.png" for i in range(10)] + [os.fsdecode(b"caf\xe9.png"), "two\nlines.png"]
+    names = [f"{i:02}.png" for i in range(20)] + [os.fsdecode(b"caf\xe9.png"), "two\nlines.png"]
     (tmp_path / "album").mkdir()
     dice = np.random.default_rng(0)
     for name in names:
@@ -269,7 +269,7 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
     out, killed = tmp_path / "out", []
 
     def kill() -> None:
-        while len(results(out)) < 3:
+        while not results(out):
             time.sleep(0.02)
         for pid in workers()[:1]:
             os.kill(pid, signal.SIGKILL)
@@ -355,7 +355,7 @@ def test_where_no_cluster_is_that_is_said_soon(album, tmp_path, model, capsys):
                     "-o", str(tmp_path / "out"),
                 ])  # fmt: skip
             assert ended.value.code == 2
-            assert time.monotonic() - start < 30
+            assert time.monotonic() - start < 120  # not the many minutes that Ray waits by default
             assert f"No Ray cluster can be used at {address}" in capsys.readouterr().err
 
 

@@ -32,13 +32,16 @@ pytest.importorskip("uvicorn")
 from browser.visitor import House, Visitor  # noqa: E402
 
 expect = playwright.expect
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=120_000)
 ROOT = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 QUIET = ["--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
 WINDOW = {"viewport": {"width": 1280, "height": 800}}
 Come = Callable[..., Visitor]
 
+STILL = """() => document.getAnimations().every(
+  (a) => a.playState !== "running" || a.effect.getComputedTiming().iterations === Infinity)"""
+"""Nothing fades any more."""
 SPOT = (0.3, 0.3)
 """On the dark half of the photo."""
 FAR = (0.9, 0.9)
@@ -401,13 +404,17 @@ def test_the_server_goes_and_comes_back_with_nothing_in_mind(come, house, photo)
 def test_a_busy_server_is_waited_for(come, photo):
     visitor = come()
     busy = {"detail": "There is much to do.", "code": "busy"}
+    waiting = []
     answers = [
         lambda route: route.fulfill(status=503, headers={"Retry-After": "1"}, json=busy),
-        lambda route: route.continue_(),
+        waiting.append,
     ]
     visitor.page.route("**/api/photos", lambda route: answers.pop(0)(route), times=2)
     visitor.bring(photo)
     expect(visitor.at("#banner")).to_contain_text("waits its turn")
+    while not waiting:
+        visitor.page.wait_for_timeout(10)
+    waiting[0].continue_()
     visitor.ready()
     expect(visitor.at("#banner")).to_be_hidden()
     assert answers == []
@@ -543,7 +550,7 @@ def test_nothing_stands_in_anybodys_way(come, photo, wishes):
     visitor = come(**wishes)
 
     def check() -> None:
-        visitor.page.wait_for_timeout(300)  # nothing fades any more
+        visitor.page.wait_for_function(STILL)
         found = axe.run(visitor.page).response["violations"]
         grave = [v for v in found if v["impact"] in ("serious", "critical")]
         assert not grave, json.dumps(grave, indent=1)[:4000]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from album import halves, picture, pixels, send
@@ -29,24 +30,33 @@ from photochrom.web.engine import Engine
 Start = Callable[..., Any]
 
 
-class Running:
-    """``photochrom serve`` as a process of its own."""
+HELD = """
+import os, sys, time
+from pathlib import Path
+from photochrom.cli import main
+from photochrom.web.engine import Engine
+go, tests, full = Path(sys.argv[1]), os.getppid(), Engine.full
+def held(*given, **options):
+    while not go.exists() and os.getppid() == tests:
+        time.sleep(0.01)
+    return full(*given, **options)
+Engine.full = held
+main(sys.argv[2:])
+"""
 
-    def __init__(self, model: Path, folder: Path, *options: str) -> None:
+
+class Running:
+    """``photochrom serve`` as a process of its own.
+
+    ``held``, it answers no photo until the path exists, and so is surely at work before.
+    """
+
+    def __init__(self, model: Path, folder: Path, *options: str, held: Path | None = None) -> None:
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
+        run = ["-c", HELD, str(held)] if held else ["-m", "photochrom"]
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "photochrom",
-                "serve",
-                "--port",
-                "0",
-                "--model",
-                str(model),
-                *options,
-            ],
+            [sys.executable, *run, "serve", "--port", "0", "--model", str(model), *options],
             env=os.environ | {"TMPDIR": str(self.temporary)},
             cwd=folder,
             stderr=subprocess.PIPE,
@@ -70,8 +80,8 @@ class Running:
 def start(toy: Path, tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
-    def start(*options: str) -> Running:
-        running.append(Running(toy, tmp_path, *options))
+    def start(*options: str, held: Path | None = None) -> Running:
+        running.append(Running(toy, tmp_path, *options, held=held))
         return running[-1]
 
     yield start
@@ -83,27 +93,33 @@ def start(toy: Path, tmp_path: Path) -> Iterator[Start]:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(start, how):
-    server, answers = start(), []
-    data = photos.encode(photos.Photo(halves(4000, 3000)), "TIFF")  # over the part kept in memory
+def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(
+    start, how, tmp_path_factory
+):
+    go = tmp_path_factory.mktemp("held") / "go"
+    server, answers = start(held=go), []
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1600), np.uint8)
+    data = photos.encode(photos.Photo(noise), "TIFF")
+    assert len(data) > 1 << 20  # over the part that is kept in memory
 
     def ask() -> None:
         answers.append(server.client.post("/api/colorize", files={"photo": ("large.tif", data)}))
 
     asking = threading.Thread(target=ask)
     asking.start()
-    with httpx.Client(base_url=server.address) as other:
+    with httpx.Client(base_url=server.address, timeout=300) as other:
         while not other.get("/api/health").json()["working"]:
             assert asking.is_alive()
             time.sleep(0.005)
     server.process.send_signal(how)
+    go.touch()
     asking.join(300)
-    assert pixels(answers[0]).shape == (3000, 4000, 3)
+    assert pixels(answers[0]).shape == (1200, 1600, 3)
     out, said = server.process.communicate(timeout=300)
     assert server.process.returncode == (0 if how == signal.SIGINT else -signal.SIGTERM)
     assert (out, said) == ("", "")  # nothing of the photo is told
     assert list(server.temporary.iterdir()) == []
-    assert [path.name for path in server.temporary.parent.iterdir()] == ["toy.onnx", "temporary"]
+    assert {path.name for path in server.temporary.parent.iterdir()} == {"toy.onnx", "temporary"}
 
 
 def test_what_is_too_large_hears_so_even_while_it_is_still_sending(start):

@@ -59,7 +59,7 @@ class House:
 
     def shut(self) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(120)
 
     @property
     def address(self) -> str:
@@ -73,7 +73,7 @@ class Visitor:
         self.page, self.house = page, house
         self.complaints: list[str] = []
         self.visited: set[str] = set()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._heard)
         page.on("request", lambda request: self.visited.add(request.url))
