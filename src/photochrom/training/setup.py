@@ -203,7 +203,7 @@ def _split(photos: PhotoSet, experiment: Experiment, session: Session) -> tuple[
     chosen, held = photos.split(experiment.validation, index)
     if not len(chosen) or not len(held):
         raise BadOption(
-            f"{len(chosen)} photos to train on and {len(held)} to validate on: both are needed. "
+            f"Photos to train on: {len(chosen)}, to validate on: {len(held)}; both are needed. "
             "Give more photos, another --validation or an --index with train and val."
         )
     return chosen, held
