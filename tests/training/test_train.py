@@ -474,9 +474,7 @@ def test_unreadable_photos_are_listed(tiny, tmp_path, folder):
 def test_too_few_photos_is_one_sentence(tiny, tmp_path, folder):
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "1.png").write_bytes((folder / "00.png").read_bytes())
-    with pytest.raises(
-        BadOption, match=r"to train on: ., to validate on: .; both are needed"
-    ):
+    with pytest.raises(BadOption, match=r"to train on: ., to validate on: .; both are needed"):
         train(*tiny(tmp_path / "run", data=[tmp_path / "one"], index=None))
     with pytest.raises(BadData, match="does not exist"):
         train(*tiny(tmp_path / "run", data=[tmp_path / "none"]))
