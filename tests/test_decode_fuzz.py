@@ -118,6 +118,20 @@ def test_directories(data, damaged):
     attempt(data, damaged=damaged)
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize("tag", [322, 323])
+def test_tiles_larger_than_their_page_cost_no_memory(tag, damaged):
+    whole = tiff(DEEP, compression="zlib", predictor=True, tile=(16, 16))
+    place = whole.index(struct.pack("<HHI", tag, 3, 1))
+    large = whole[:place] + struct.pack("<HHII", tag, 4, 1, 1 << 22) + whole[place + 12 :]
+    tracemalloc.start()
+    with pytest.raises(PhotochromError):
+        photo.read(large, damaged=damaged)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
+
+
 # --- PNG ------------------------------------------------------------------------------------------
 
 RGB16 = np.dstack([DEEP, DEEP // 2, 65535 - DEEP])

@@ -29,6 +29,12 @@ from photochrom.tiff_read import (
 _DEFLATE = 8, 32946
 _FLOATS = 3  # SampleFormat
 _MOST_SAMPLES = 64
+_TILE = 1 << 22
+"""Pixels that a tile may have though the page is smaller."""
+_LIGHT = 1 << 30
+"""Bytes of samples that any page may take."""
+_PACKED = 1000
+"""Bytes of samples to a byte of the file, beyond that."""
 
 
 class Decoded(NamedTuple):
@@ -80,6 +86,7 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
             )
         if photometric == YCBCR and int(found.compression) not in (6, 7):
             return _ycbcr(page)
+        _check_segments(found, page)
         extra = page.numbers(EXTRA_SAMPLES) or ((ALPHA,) if samples == colors + 1 else ())
         extra = (*extra, *(0,) * samples)[: samples - colors]
         alpha_at = next((i for i, sort in enumerate(extra) if sort in (MULTIPLIED, ALPHA)), None)
@@ -104,6 +111,19 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
     return Decoded(pixels, alpha, space, notes, missing)
 
 
+def _check_segments(found: Any, page: Page) -> None:
+    """Refuse what would take memory that no page needs, before a codec sees it."""
+    height, width = found.imagelength, found.imagewidth
+    if (width, height) != (page.number(256, 0), page.number(257, 0)):
+        raise ValueError("it tells two sizes")
+    tall, wide = (found.tilelength, found.tilewidth) if found.is_tiled else (height, width)
+    if tall * wide > max(4 * height * width, _TILE):
+        raise ValueError("its tiles are larger than the page")
+    size = found.dtype.itemsize if found.dtype else 8
+    if height * width * found.samplesperpixel * size > max(_LIGHT, _PACKED * page.tiff.size):
+        raise ValueError("its channels take more memory than such a file can fill")
+
+
 def _values(
     found: Any, page: Page, keep: list[int], damaged: bool
 ) -> tuple[npt.NDArray[Any], float]:
@@ -114,9 +134,10 @@ def _values(
     wide = found.tilewidth if found.is_tiled else width
     segments = -(-height // tall) * -(-width // wide) * planes
     values: npt.NDArray[Any] | None = None
-    missing = 0
     spans = list(zip(found.dataoffsets, found.databytecounts, strict=False))[:segments]
-    spans += [(0, 0)] * (segments - len(spans))
+    missing = segments - len(spans)
+    if missing and not damaged:
+        raise ValueError("some of its pixels are nowhere")
     for index, span in enumerate(spans):
         try:
             data, (plane, _, top, left, _), _shape = _segment(found, page, index, span, damaged)

@@ -441,7 +441,7 @@ def test_what_is_no_photo_is_told_in_words(come, photo, tmp_path):
     path.write_text("Dear all")
     visitor = come()
     visitor.bring(path)
-    expect(visitor.at("#notice p")).to_contain_text("not a picture that can be read")
+    expect(visitor.at("#notice p")).to_contain_text("is a text file, not a photo")
     expect(visitor.at("#notice button").first).to_have_text("Choose another")
     visitor.at("#notice button").nth(1).click()
     expect(visitor.at("#welcome")).to_be_visible()
