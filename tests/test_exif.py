@@ -240,7 +240,7 @@ def test_any_bytes(data):
 
 
 @pytest.mark.slow
-@settings(FUZZ, max_examples=20_000)
+@settings(FUZZ, max_examples=10_000)
 @given(st.composite(mangled)() | st.binary(max_size=2000))
 def test_any_bytes_for_long(data):
     survives(data)

@@ -304,7 +304,7 @@ def test_any_bytes(kind, data):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", SEEDS)
-@settings(FUZZ, max_examples=20_000)
+@settings(FUZZ, max_examples=6_000)
 @given(st.data())
 def test_any_bytes_for_long(kind, data):
     try_all(kind, data.draw(mangled(SEEDS[kind]) | st.binary(max_size=2000)))

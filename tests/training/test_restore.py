@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,7 @@ def test_the_bundled_model_comes_back_whole(bundled):
 
 
 def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
+    bundled = copy.deepcopy(bundled)  # the other tests are of the file's own
     L = lightness(4, 64, 64)
     before = answer(bundled, L)
     settle_norms(bundled, L)
