@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from photochrom.photo import Photo
 
 _JPEG_QUALITY = 98
-"""At 4:4:4; below it the lightness of single pixels is off by twice as much (docs/speed.md)."""
+"""At 4:4:4; at 95 lightness is off by twice as much (docs/log.md, 2026-11-27)."""
 _QUALITY: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {

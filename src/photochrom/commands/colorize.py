@@ -80,11 +80,11 @@ def colorize(
         tyro.conf.arg(metavar="PATTERN...", help="leave out what is called so, as in '*-thumb.*'"),
     ] = (),
     timeout: Annotated[
-        float, tyro.conf.arg(help="seconds for each photo, else it has failed; 0 for no limit")
+        float, tyro.conf.arg(help="seconds that each photo may take; 0 for no limit")
     ] = 600,
     keep_times: Annotated[bool, tyro.conf.arg(help="results get the photos' times")] = False,
     quality_jpeg: Annotated[
-        int | None, tyro.conf.arg(help="1..100; default: 95, or the photo's own if that is higher")
+        int | None, tyro.conf.arg(help="1..100; default: 98, or the photo's own if that is higher")
     ] = None,
     compression: Annotated[
         Literal["deflate", "lzw", "none"] | None,
