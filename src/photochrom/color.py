@@ -45,15 +45,27 @@ _EPSILON, _KAPPA, _OFFSET = 0.008856, 7.787, 16 / 116
 def rgb_to_lab(rgb: Array, axis: int = -3) -> Array:
     """sRGB in 0..1 to Lab. Same shape, dtype and kind of array; differentiable everywhere."""
     xp, channels = _unstack(rgb, axis)
-    linear = [
-        xp.where(c > 0.04045, ((xp.clip(c, 0.04045, None) + 0.055) / 1.055) ** 2.4, c / 12.92)
-        for c in channels
-    ]
+    linear = [rgb_to_light(c) for c in channels]
     x, y, z = (
-        xp.where(t > _EPSILON, xp.clip(t, _EPSILON, None) ** (1 / 3), _KAPPA * t + _OFFSET)
-        for t in (c / w for c, w in zip(_mix(XYZ_FROM_RGB, linear), WHITE, strict=True))
+        _cube_root(xp, c / w) for c, w in zip(_mix(XYZ_FROM_RGB, linear), WHITE, strict=True)
     )
     return xp.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis)  # type: ignore[no-any-return]
+
+
+def rgb_to_light(rgb: Array) -> Array:
+    """sRGB in 0..1 to light in 0..1, of any shape: the gamma undone."""
+    xp: Any = _namespace(rgb)
+    above: Any = ((xp.clip(rgb, 0.04045, None) + 0.055) / 1.055) ** 2.4
+    return xp.where(rgb > 0.04045, above, rgb / 12.92)  # type: ignore[operator, no-any-return]
+
+
+def light_to_lightness(light: Array) -> Array:
+    """Light in 0..1, white being 1, to L in 0..100, of any shape."""
+    return 116 * _cube_root(_namespace(light), light) - 16  # type: ignore[no-any-return]
+
+
+def _cube_root(xp: Any, t: Any) -> Any:
+    return xp.where(t > _EPSILON, xp.clip(t, _EPSILON, None) ** (1 / 3), _KAPPA * t + _OFFSET)
 
 
 def lab_to_rgb(lab: Array, axis: int = -3) -> Array:

@@ -13,12 +13,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from photochrom.color import light_to_lightness, rgb_to_light
+
 KINDS = ("blur", "grain", "fade", "jpeg")
 """In the order in which they happen to a photo."""
 DICE = 2 * len(KINDS) + 4
 """Random numbers a photo takes."""
 OFTEN = 0.5
 """How often each kind happens to a photo that is degraded at all."""
+
+RESPONSES = (  # of film to linear red and green, lowest and highest share; blue has the rest
+    ((0.0, 0.05), (0.05, 0.25)),  # blue-sensitive: the first plates
+    ((0.02, 0.15), (0.25, 0.5)),  # orthochromatic: blind to red until about 1925
+    ((0.2, 0.4), (0.3, 0.45)),  # panchromatic
+    ((0.3, 0.45), (0.4, 0.5)),  # the same behind a yellow filter
+)
+FILM_DICE = 5
+"""Random numbers that :func:`film` takes for a photo."""
 
 # The luminance table of the JPEG standard (ITU T.81, annex K.1).
 QUANTISATION = torch.tensor(
@@ -61,6 +72,27 @@ def degrade(lightness: Tensor, share: float, dice: Tensor, noise: Tensor) -> Ten
         chosen = (harmed & which[:, i])[:, None, None, None]
         lightness = torch.where(chosen, steps[kind](lightness), lightness)
     return lightness
+
+
+def film(rgb: Tensor, dice: Tensor) -> Tensor:
+    """Lightness as film saw it that was blind to some colours: lips dark, skies white.
+
+    Args:
+        rgb: ``(N, 3, H, W)`` sRGB, 0..1.
+        dice: ``(N, FILM_DICE)`` uniform in 0..1, which choose one of :data:`RESPONSES`, its shares,
+            and the film's curve: an exposure and a contrast.
+
+    Returns:
+        ``(N, 1, H, W)``, 0..100.
+    """
+    which, red, green, exposure, contrast = dice.unbind(1)
+    ends = rgb.new_tensor(RESPONSES)[(which * len(RESPONSES)).long()]  # (N, 2, 2)
+    low, high = ends.unbind(2)
+    shares = low + (high - low) * torch.stack([red, green], 1)
+    shares = torch.cat([shares, 1 - shares.sum(1, keepdim=True)], 1)[:, :, None, None]
+    light = (rgb_to_light(rgb) * shares).sum(1, keepdim=True)
+    gain, gamma = (2 ** (0.6 * (u - 0.5))[:, None, None, None] for u in (exposure, contrast))
+    return light_to_lightness((gain * light**gamma).clamp(0, 1))
 
 
 def blur(x: Tensor, sigma: Tensor) -> Tensor:

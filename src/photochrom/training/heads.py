@@ -160,7 +160,9 @@ class SoftBinsHead(nn.Module):
         return a * 256 + b
 
     def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
-        """``ab`` at the size of ``lightness``; ``logits`` of the true p, before any dial."""
+        """``ab`` at the size of ``lightness``, ``coarse`` as it is before it is enlarged, and
+        ``logits`` of the true p, before any dial.
+        """
         vivid, temperature = (scalars.get(k, torch.tensor(v)) for k, v in self.scalars.items())
         log_weights = self.weights.log()[:, None, None]
         scores = (raw - (1 - vivid) * log_weights) / temperature
@@ -169,9 +171,9 @@ class SoftBinsHead(nn.Module):
         # took a third of the network's time.
         kernel = torch.cat([self.centres.T, torch.ones_like(self.centres.T[:1])])  # (3, Q)
         sums = F.conv2d(odds, kernel[..., None, None])
-        ab = sums[:, :2] / sums[:, 2:]
-        ab = F.interpolate(ab, size=lightness.shape[2:], mode="bilinear", align_corners=False)
-        return {"ab": ab, "logits": raw - log_weights}
+        coarse = sums[:, :2] / sums[:, 2:]
+        ab = F.interpolate(coarse, size=lightness.shape[2:], mode="bilinear", align_corners=False)
+        return {"ab": ab, "coarse": coarse, "logits": raw - log_weights}
 
 
 def _soft_encoding(
