@@ -3,6 +3,7 @@
 ======================  ===========================================================
 config.json             the experiment and what it was trained on
 metrics.jsonl           one line per report: step, loss, PSNR, photos/s, ...
+validation.jsonl        one line per validation: its figures photo by photo
 model.safetensors       the weights for use (the running mean, where there is one)
 checkpoint.safetensors  all that is needed to go on
 samples/                sheets of validation photos: grey, coloured, original
@@ -14,8 +15,9 @@ probe.safetensors       L of a few held-out photos, to check an export on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,8 @@ def claim(run: Path, experiment: Experiment, resume: bool | None) -> bool:
     except OSError as error:
         raise BadRun(f"{run} cannot be made ({error.strerror}): name another --out.") from error
     if not exists:
-        (run / "metrics.jsonl").unlink(missing_ok=True)
+        for name in ("metrics.jsonl", "validation.jsonl"):
+            (run / name).unlink(missing_ok=True)
     return resume
 
 
@@ -109,12 +112,36 @@ def append_metrics(run: Path, facts: Mapping[str, float]) -> None:
         file.write(json.dumps(facts) + "\n")
 
 
+def append_validation(run: Path, step: int, rows: Sequence[Mapping[str, float]]) -> None:
+    """One more line of ``validation.jsonl``: lists of figures, a number for each photo."""
+    columns = {name: [round(row[name], 4) for row in rows] for name in rows[0]}
+    with (run / "validation.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"step": step} | columns) + "\n")
+
+
+def load_validation(run: Path) -> tuple[int, list[dict[str, float]]]:
+    """The step and the rows of the last validation; 0 and none where there is none."""
+    lines = _whole_lines(run / "validation.jsonl")
+    if not lines:
+        return 0, []
+    columns = json.loads(lines[-1])
+    step = columns.pop("step")
+    return step, [
+        dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+    ]
+
+
 def forget_metrics_after(run: Path, step: int) -> None:
     """Drop what was reported after the checkpoint that a resumed run starts from."""
-    path = run / "metrics.jsonl"
-    kept = "".join(line for line in _whole_lines(path) if json.loads(line)["step"] <= step)
-    if path.exists():
-        atomic.write(path, lambda path: path.write_text(kept, encoding="utf-8"))
+    for name in ("metrics.jsonl", "validation.jsonl"):
+        path = run / name
+        kept = "".join(line for line in _whole_lines(path) if json.loads(line)["step"] <= step)
+        if path.exists():
+            atomic.write(path, partial(_write_text, kept))
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def epochs_at(run: Path, step: int) -> float | None:
@@ -158,9 +185,18 @@ def load_network(run: Path) -> tuple[Network, dict[str, Any]]:
     """
     experiment, _ = load_config(run)
     state, facts = _read(run / "model.safetensors")
-    network = build(experiment.model, experiment.alpha, experiment.encoder)
+    network = build(experiment.model, experiment.alpha, experiment.encoder, experiment.emphasis)
     _fill(network, state, run / "model.safetensors")
     return network.eval(), facts
+
+
+def load_weights(run: Path) -> State:
+    """The weights for use of a run, by name.
+
+    Raises:
+        BadRun: there are none, or they are damaged.
+    """
+    return _read(run / "model.safetensors")[0]
 
 
 def save_weights(run: Path, state: State, facts: Mapping[str, Any]) -> None:

@@ -108,9 +108,9 @@ def blur(x: Tensor, sigma: Tensor) -> Tensor:
 def grain(x: Tensor, strength: Tensor, top: Tensor, left: Tensor, noise: Tensor) -> Tensor:
     """Silver grain of ``strength`` ``(N,)`` in units of L, most in the middle tones."""
     h, w = x.shape[2:]
-    tops = (top * (len(noise) - h)).long().tolist()
-    lefts = (left * (len(noise) - w)).long().tolist()
-    field = torch.stack([noise[t : t + h, s : s + w] for t, s in zip(tops, lefts, strict=True)])
+    rows = (top * (len(noise) - h)).long()[:, None] + torch.arange(h, device=x.device)
+    columns = (left * (len(noise) - w)).long()[:, None] + torch.arange(w, device=x.device)
+    field = noise[rows[:, :, None], columns[:, None]]
     tone = (x.clamp(0, 100) / 100 * math.pi).sin()
     return (x + field[:, None] * strength[:, None, None, None] * (0.3 + 0.7 * tone)).clamp(0, 100)
 

@@ -22,16 +22,21 @@ from photochrom.data.cache import Photos, PhotoSet
 from photochrom.data.shards import Pixels
 from photochrom.data.streamed import Streamed
 from photochrom.errors import BadOption
-from photochrom.training.degrade import DICE, degrade
+from photochrom.training.augmentation import (
+    CROP_DICE,
+    HINT_DICE,
+    RECOLOR_DICE,
+    choose_points,
+    crop,
+    point_out,
+    recolor,
+    reveal,
+)
+from photochrom.training.degrade import DICE, FILM_DICE, degrade, film
 
-HINTS_MOST = 128
-"""A hinted photo gets 1 to so many hints, every order of magnitude as often: half of the photos
-get up to 10, as a person would give, and some as many as a reference photo gives."""
-TINTED = 0.1
-"""Share of the photos, where hints are given at all, that show the mean colour of the whole."""
-PATCHES = (1, 3, 5, 7, 9)
-"""Sides of the patches a hint reveals, pixels (one for all photos of a step)."""
 Numbers = npt.NDArray[np.int64]
+_DICE = [CROP_DICE, RECOLOR_DICE, 1, FILM_DICE, DICE, HINT_DICE]
+"""Random numbers a photo takes, by what they are for."""
 AHEAD = 2
 """Steps whose photos are being read while one is computed."""
 
@@ -45,7 +50,7 @@ class Batch:
     lightness: Tensor
     """``(N, 1, size, size)``: L as the network gets it, degraded or not."""
     hints: Tensor
-    """``(N, 3, size, size)``: a, b and mask; outside the mask the mean of the whole or 0."""
+    """``(N, 3, size, size)``: a, b and mask; 0 outside the mask."""
 
     def parts(self, n: int) -> list[Batch]:
         """The same photos in n batches, as equal as can be."""
@@ -56,6 +61,9 @@ class Batch:
 class Loader:
     """Batches of random crops from a set of photos.
 
+    Things are recoloured in the first photos of a batch and film is simulated in its last, as many
+    as their shares say: photos come in random order, and so no GPU has to say which are chosen.
+
     Args:
         photos: the set.
         chosen: numbers of the photos to train on.
@@ -63,6 +71,8 @@ class Loader:
         zoom: smallest crop as a share of the short side.
         batch: photos a step over all ranks; not more than there are.
         hints: share of photos with hints.
+        recolored: share of photos in which one thing has another colour, which hints tell.
+        film: share of photos whose lightness is that of film blind to some colours.
         degraded: share of photos whose lightness is that of an old print.
         seed: of everything random.
         rank, world: which share of each batch to deliver.
@@ -82,6 +92,8 @@ class Loader:
         batch: int,
         hints: float,
         seed: int,
+        recolored: float = 0.0,
+        film: float = 0.0,
         degraded: float = 0.0,
         rank: int = 0,
         world: int = 1,
@@ -89,7 +101,7 @@ class Loader:
         resident: bool = False,
     ) -> None:
         self.sizes, self.zoom, self.hints, self.seed = tuple(sizes), zoom, hints, seed
-        self.degraded = degraded
+        self.recolored, self.film, self.degraded = recolored, film, degraded
         self.rank, self.world, self.device = rank, world, torch.device(device)
         self.chosen = chosen
         self.batch = min(batch, len(chosen)) // world * world
@@ -123,52 +135,48 @@ class Loader:
     def __call__(self, step: int) -> Batch:
         """This rank's share of batch ``step``, counted from 0 over all epochs."""
         draw = torch.Generator().manual_seed(_mix(self.seed, 1, step))
-        n = self.batch
-        side = self.photos.side
-        least = max(1, round(side * self.zoom))
-        cut = int(torch.randint(least, side + 1, (), generator=draw))
-        where, flip = torch.rand(n, 2, generator=draw), torch.rand(n, generator=draw) < 0.5
-        points = self._points(draw)
-        tinted = torch.rand(n, generator=draw) < TINTED * (self.hints > 0)
-        dice = torch.rand(n, DICE, generator=draw)
-        mine = slice(self.rank, None, self.world)
-        crops = torch.stack(
-            [
-                _crop(photo, cut, *yx)
-                for photo, yx in zip(self._photos(step), where[mine].tolist(), strict=True)
-            ]
-        ).to(self.device, non_blocking=True)
-        flipped = flip[mine].to(self.device)[:, None, None, None]
-        size = self.sizes[_mix(self.seed, 4, step) % len(self.sizes)]
-        lab = to_lab(torch.where(flipped, crops.flip(2), crops), size)
-        lightness = lab[:, :1]
-        if self.degraded:
-            lightness = degrade(lightness, self.degraded, dice[mine].to(self.device), self.noise)
-        hints = _reveal(lab[:, 1:], points[mine].to(self.device), self._patch(step))
-        return Batch(lab, lightness, _tint(hints, lab[:, 1:], tinted[mine].to(self.device)))
-
-    def _photos(self, step: int) -> list[Tensor]:
-        photos = self.photos.take(self._numbers(step))
+        place = torch.rand(self.batch, 2, generator=draw)[self.rank :: self.world]
+        dice = self._send(torch.rand(self.batch, sum(_DICE), generator=draw))
+        cut, things, which, shades, age, points = torch.split(dice, _DICE, 1)
+        windows = self.photos.take(self._numbers(step), place)
         for ahead in range(step + 1, step + 1 + AHEAD):
             self.photos.expect(self._numbers(ahead))
-        return photos
+        size = self.sizes[_mix(self.seed, 4, step) % len(self.sizes)]
+        rgb = crop(self._send(windows, whole=True), cut, self.zoom, size)
+        lab = rgb_to_lab(rgb)
+        lightness = self._film(rgb, lab[:, :1], shades)
+        if self.degraded:
+            lightness = degrade(lightness, self.degraded, age, self.noise)
+        points, given, reach = choose_points(points, self.hints)
+        if n := self._first(self.recolored):
+            changed, thing, point = recolor(lab[:n], things[:n])
+            told = point_out(points[:n], given[:n], thing, point, which[:n, 0])
+            lab = torch.cat([changed, lab[n:]])
+            points, given = torch.cat([told[0], points[n:]]), torch.cat([told[1], given[n:]])
+        return Batch(lab, lightness, reveal(lab[:, 1:], points, given, reach))
+
+    def _film(self, rgb: Tensor, lightness: Tensor, dice: Tensor) -> Tensor:
+        n = self.share - self._first(1 - self.film)
+        if not n:
+            return lightness
+        return torch.cat([lightness[:-n], film(rgb[-n:], dice[-n:])])
+
+    def _first(self, share: float) -> int:
+        """How many of this rank's photos are among the first of the whole batch."""
+        return len(range(self.rank, round(share * self.batch), self.world))
+
+    def _send(self, numbers: Tensor, whole: bool = False) -> Tensor:
+        """This rank's rows on the device, without waiting for it."""
+        mine = numbers if whole else numbers[self.rank :: self.world].contiguous()
+        if self.device.type == "cuda" and not mine.is_cuda:
+            mine = mine.pin_memory()
+        return mine.to(self.device, non_blocking=True)
 
     def _numbers(self, step: int) -> list[int]:
         """Of the photos that this rank gets."""
         epoch, first = divmod(step, self.steps_per_epoch)
         order = self.photos.order(epoch)[first * self.batch : (first + 1) * self.batch]
         return self.chosen[order[self.rank :: self.world]].tolist()  # type: ignore[no-any-return]
-
-    def _points(self, draw: torch.Generator) -> Tensor:
-        """Where hints go, ``(batch, HINTS_MOST, 2)`` in 0..1; -1 for no hint."""
-        hinted = torch.rand(self.batch, generator=draw) < self.hints
-        count = (HINTS_MOST + 1) ** torch.rand(self.batch, generator=draw)
-        points = torch.rand(self.batch, HINTS_MOST, 2, generator=draw)
-        unused = torch.arange(HINTS_MOST) >= torch.where(hinted, count.floor(), 0)[:, None]
-        return points.masked_fill(unused[..., None], -1)
-
-    def _patch(self, step: int) -> int:
-        return PATCHES[_mix(self.seed, 3, step) % len(PATCHES)]
 
 
 class _Decoded:
@@ -177,10 +185,12 @@ class _Decoded:
     def __init__(
         self, photos: Photos, chosen: Numbers, seed: int, device: torch.device | None
     ) -> None:
-        self.table, self.seed, self.chosen = photos.table, seed, chosen
+        self.photos, self.seed, self.chosen, self.device = photos, seed, chosen, device
         self.side = int(photos.table[:, 1:].min())
-        pixels = torch.from_numpy(np.asarray(photos.pixels))
-        self.pixels = pixels.to(device) if device else pixels
+        if device:
+            self.pixels = torch.from_numpy(np.asarray(photos.pixels)).view(-1, 3).to(device)
+            side = torch.arange(self.side, device=device)
+            self.grid = side[:, None], side
         self.order = lru_cache(2)(self._order)
 
     def _order(self, epoch: int) -> Numbers:
@@ -190,11 +200,16 @@ class _Decoded:
     def expect(self, numbers: Sequence[int]) -> None:
         """They are there."""
 
-    def take(self, numbers: Sequence[int]) -> list[Tensor]:
-        return [
-            self.pixels[start : start + h * w * 3].view(h, w, 3)
-            for start, h, w in self.table[numbers].tolist()
-        ]
+    def take(self, numbers: Sequence[int], place: Tensor) -> Tensor:
+        """A square window of each photo, as large as its short side, ``(N, S, S, 3)``."""
+        if self.device is None:
+            return _windows([self.photos[i] for i in numbers], place, self.side)
+        start, h, w = torch.from_numpy(self.photos.table[numbers]).T
+        top, left = (place * (torch.stack([h, w], 1) - self.side + 1)).long().unbind(1)
+        first = start // 3 + top * w + left
+        first, w = (t.to(self.device, non_blocking=True)[:, None, None] for t in (first, w))
+        down, across = self.grid
+        return self.pixels[first + down * w + across]
 
 
 class _Read:
@@ -205,15 +220,18 @@ class _Read:
         self.expect = photos.expect
         self.order = lru_cache(2)(photos.order(chosen, seed).order)
 
-    def take(self, numbers: Sequence[int]) -> list[Tensor]:
+    def take(self, numbers: Sequence[int], place: Tensor) -> Tensor:
+        """A square window of each photo, as large as its short side, ``(N, S, S, 3)``."""
         photos = self.photos.take(numbers)
-        return [torch.from_numpy(np.require(photo, requirements="W")) for photo in photos]
+        return _windows(photos, place, self.side)
 
 
-def _crop(photo: Tensor, cut: int, y: float, x: float) -> Tensor:
-    h, w, _ = photo.shape
-    top, left = round(y * (h - cut)), round(x * (w - cut))
-    return photo[top : top + cut, left : left + cut]
+def _windows(photos: Sequence[Pixels], place: Tensor, side: int) -> Tensor:
+    windows = np.empty((len(photos), side, side, 3), np.uint8)
+    for photo, window, yx in zip(photos, windows, place.numpy(), strict=True):
+        top, left = (yx * (np.array(photo.shape[:2]) - side + 1)).astype(int)
+        window[:] = photo[top : top + side, left : left + side]
+    return torch.from_numpy(windows)
 
 
 def to_lab(pixels: Tensor, size: int) -> Tensor:
@@ -222,32 +240,6 @@ def to_lab(pixels: Tensor, size: int) -> Tensor:
     if rgb.shape[2:] != (size, size):
         rgb = F.interpolate(rgb, size=(size, size), mode="bicubic", antialias=True).clamp(0, 1)
     return rgb_to_lab(rgb)
-
-
-def _reveal(ab: Tensor, points: Tensor, patch: int) -> Tensor:
-    """Hint planes ``(N, 3, H, W)`` that show the mean ab of a patch around each point."""
-    n, _, h, w = ab.shape
-    photo, k = torch.nonzero(points[..., 0] >= 0, as_tuple=True)
-    means = F.avg_pool2d(ab, patch, 1, patch // 2, count_include_pad=False)
-    limits = torch.tensor([h - 1, w - 1], device=ab.device)
-    y, x = (points[photo, k] * limits).round().long().unbind(-1)
-    values = torch.cat([means[photo, :, y, x], means.new_ones(len(photo), 1)], 1)  # (M, 3)
-    reach = torch.arange(patch, device=ab.device) - patch // 2
-    rows = (y[:, None] + reach).clamp(0, h - 1)[:, :, None]  # (M, patch, 1)
-    columns = (x[:, None] + reach).clamp(0, w - 1)[:, None, :]  # (M, 1, patch)
-    # Where patches overlap the last one shows, on every device: writing there twice would not say.
-    pixel = (photo[:, None, None] * h + rows) * w + columns  # (M, patch, patch)
-    number = torch.arange(1, len(photo) + 1, device=ab.device)[:, None, None].expand_as(pixel)
-    shown = torch.zeros(n * h * w, dtype=torch.long, device=ab.device)
-    shown.scatter_reduce_(0, pixel.flatten(), number.flatten(), "amax")
-    planes = torch.cat([values.new_zeros(1, 3), values])[shown]  # the first is no hint
-    return planes.view(n, h, w, 3).permute(0, 3, 1, 2)
-
-
-def _tint(hints: Tensor, ab: Tensor, tinted: Tensor) -> Tensor:
-    """Show the mean colour of the ``tinted`` photos wherever no hint is."""
-    mean = ab.mean((2, 3), keepdim=True) * tinted[:, None, None, None] * (1 - hints[:, 2:])
-    return torch.cat([hints[:, :2] + mean, hints[:, 2:]], 1)
 
 
 def validation_batches(photos: PhotoSet, chosen: Sequence[int], batch: int) -> list[Pixels]:

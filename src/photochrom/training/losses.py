@@ -43,20 +43,23 @@ def cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
     return F.cross_entropy(logits, classes, weights, reduction="none").mean()
 
 
-def soft_cross_entropy(logits: Tensor, classes: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy against a target spread over a few classes.
+def soft_cross_entropy(
+    logits: Tensor, classes: Tensor, shares: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy against a target spread over a few classes, ``(M,)``.
 
     Each class counts with its own weight, so that the minimum is exactly ``p * w`` (normalised)
     and decoding can divide the weights out again.
 
     Args:
-        logits: ``(N, Q, H, W)``.
-        classes: ``(N, K, H, W)`` int64, the classes a pixel belongs to.
-        shares: ``(N, K, H, W)``, how much to each; sums to 1 over K.
-        weights: ``(Q,)``.
+        logits: ``(M, Q)``: classes last, which is several times as fast as in between.
+        classes: ``(M, K)`` int64, the classes each of M belongs to.
+        shares: ``(M, K)``, how much to each; sums to 1 over K.
+        weights: ``(Q,)``; all 1 if left out.
     """
-    likelihood = F.log_softmax(logits, 1).gather(1, classes)
-    return -(likelihood * shares * weights[classes]).sum(1).mean()
+    if weights is not None:
+        shares = shares * weights[classes]
+    return -(F.log_softmax(logits, 1).gather(1, classes) * shares).sum(1)
 
 
 def class_weights(frequency: npt.NDArray[np.floating], rebalance: float) -> npt.NDArray[np.float32]:

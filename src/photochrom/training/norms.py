@@ -1,4 +1,4 @@
-"""Batch norms over all processes: each sees the whole batch, as it would in one process."""
+"""Batch norms that are not torch's: of all processes together, and such as stay settled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+class SettledNorm(nn.BatchNorm2d):
+    """A batch norm whose statistics are set once, on real photos, and stay.
+
+    Statistics that follow the batches are a mixture of all sizes in which photos were seen, and
+    right for none: they caused nearly all of hintnet 3's sensitivity to size. With these, training
+    computes what the exported file will. They are set by
+    :func:`photochrom.training.restore.settle_norms`.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.weight * (self.running_var + self.eps).rsqrt()
+        shift = self.bias - self.running_mean * scale
+        return torch.addcmul(shift[:, None, None], x, scale[:, None, None]).to(x.dtype)
 
 
 def share_norms(network: nn.Module, frozen: list[nn.Module], device: torch.device) -> None:
@@ -19,7 +37,9 @@ def share_norms(network: nn.Module, frozen: list[nn.Module], device: torch.devic
     convert = SharedNorm.of if device.type == "cpu" else nn.SyncBatchNorm.convert_sync_batchnorm
     for parent in list(network.modules()):
         for name, norm in parent.named_children():
-            if isinstance(norm, nn.BatchNorm2d) and norm not in frozen:
+            if isinstance(norm, SettledNorm) or norm in frozen:
+                continue
+            if isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, name, convert(norm))
 
 

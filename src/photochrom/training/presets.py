@@ -57,8 +57,16 @@ class Experiment:
     """alpha * MSE + (1 - alpha) * L1, for the regressing heads."""
     rebalance: float = 0.5
     """How far class weights are mixed with uniform: 0 inverse frequency, 1 no rebalancing."""
+    emphasis: float = 1.0
+    """How far class weights enter the loss of hintnet: 1 as in the paper, 0 all colours alike.
+    Decoding makes up for it."""
     hints: float = 0.0
     """Share of photos that come with colour hints."""
+    recolored: float = 0.0
+    """Share of photos in which one thing is given another colour, which a hint on it tells, so that
+    hints stay local, and unlikely ones are followed."""
+    film: float = 0.0
+    """Share of photos whose lightness is that of film that was blind to red, or green too."""
     degraded: float = 0.0
     """Share of photos whose lightness is blurred, grainy, faded or compressed, as old ones are."""
     ema: float = 0.0
@@ -89,7 +97,10 @@ class Experiment:
             "encoder_rate": (self.encoder_rate > 0, "a number above 0"),
             "alpha": (0 <= self.alpha <= 1, "a number from 0 to 1"),
             "rebalance": (0 <= self.rebalance <= 1, "a number from 0 to 1"),
+            "emphasis": (0 <= self.emphasis <= 1, "a number from 0 to 1"),
             "hints": (0 <= self.hints <= 1, "a number from 0 to 1"),
+            "recolored": (0 <= self.recolored <= 1, "a number from 0 to 1"),
+            "film": (0 <= self.film <= 1, "a number from 0 to 1"),
             "degraded": (0 <= self.degraded <= 1, "a number from 0 to 1"),
             "ema": (0 <= self.ema < 1, "0, or a number below 1"),
             "validation": (0 < self.validation < 1, "a number between 0 and 1"),

@@ -1,14 +1,15 @@
-"""Back from an exported file to a network that can go on learning.
+"""Older weights in a network that goes on learning: those of a run, or of an exported file.
 
 Exporting folds each batch norm into the convolution before it. Here the norm is unfolded again:
-first as one that does nothing but add the bias, then with the statistics that photos give it, so
-that training, which normalises by the batch, begins where the file left off.
+first as one that does nothing but add the bias, then with the statistics that photos give it, and
+the convolution with weights of a usual size: folded, many are smaller than a learning rate. So
+training begins where the file left off.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import onnx
@@ -17,14 +18,37 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from photochrom.errors import BadModel
+from photochrom.errors import BadModel, BadRun, PhotochromError
+from photochrom.training import checkpoint
+from photochrom.training.heads import SoftBinsHead
 from photochrom.training.models import Network
+from photochrom.training.norms import SettledNorm
+
+State = dict[str, Tensor]
 
 
-def from_onnx(network: Network, path: Path) -> None:
+def from_run(network: Network, run: Path) -> list[str]:
+    """Fill ``network`` with the weights of a run; otherwise as :func:`from_onnx`.
+
+    Raises:
+        BadRun: no such run, or not of this model.
+    """
+    other, state = checkpoint.load_config(run)[0], checkpoint.load_weights(run)
+    wanted = {name: state[name] for name in network.state_dict() if name in state}
+    new = _adopt(network, wanted, f"{run} is no run of this model", BadRun)
+    if isinstance(network.head, SoftBinsHead):
+        _shift(network, -other.emphasis * state["head.weights"].log())
+    return new
+
+
+def from_onnx(network: Network, path: Path) -> list[str]:
     """Fill ``network`` with the weights of a file that photochrom exported.
 
-    In evaluation mode it then answers as the file does. Class weights are left as they are.
+    In evaluation mode it then answers the log p that the file answers as ``logits``; what class
+    weights add to that, :func:`weigh` adds.
+
+    Returns:
+        The parts that are new since those weights, and add nothing yet.
 
     Raises:
         BadModel: no such file, or not of this model.
@@ -34,15 +58,56 @@ def from_onnx(network: Network, path: Path) -> None:
     except (OSError, DecodeError) as error:
         raise BadModel(f"{path} cannot be read as an ONNX model ({error}).") from error
     stored = {
-        _plain(tensor.name): torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
         for tensor in graph.initializer
     }
+    offset = _taken_away(graph, stored)
+    wanted = _unfolded(network, {_plain(name): value for name, value in stored.items()})
+    new = _adopt(network, wanted, f"{path} is no export of this model", BadModel)
+    if isinstance(network.head, SoftBinsHead) and offset is not None:
+        _shift(network, -offset)
+    return new
+
+
+def weigh(network: Network) -> None:
+    """Have a network that answers log p answer what its class weights make of it."""
+    if isinstance(network.head, SoftBinsHead):
+        _shift(network, network.head.offset())
+
+
+def _adopt(
+    network: Network, wanted: State, complaint: str, error: type[PhotochromError]
+) -> list[str]:
+    """Load what there is; names the parts of the network that may be missing and are."""
     state = network.state_dict()
-    for name, value in _unfolded(network, stored).items():
-        if name not in state or state[name].shape != value.shape:
-            raise BadModel(f"{path} is no export of this model: {name} does not fit.")
-        state[name] = value
+    grown = tuple(f"backbone.{part}" for part in getattr(network.backbone, "grown", ()))
+    for name, value in state.items():
+        counts = name.endswith("num_batches_tracked")  # which nothing depends on
+        own = counts or name.startswith((*grown, "head."))
+        given = wanted.get(name, value if own else torch.zeros(0))
+        if given.shape != value.shape:
+            raise error(f"{complaint}: {name} does not fit.")
+        state[name] = given
+    for name in wanted.keys() - state.keys():
+        raise error(f"{complaint}: {name} does not fit.")
     network.load_state_dict(state)
+    missing = [name for name in state.keys() - wanted.keys() if name.startswith(grown)]
+    return sorted({name.removeprefix("backbone.").partition(".")[0] for name in missing})
+
+
+@torch.no_grad()
+def _shift(network: Network, logits: Tensor) -> None:
+    """Add to what the network answers."""
+    network.backbone.last.bias.add_(logits)
+
+
+def _taken_away(graph: onnx.GraphProto, stored: State) -> Tensor | None:
+    """What the file takes off its last convolution to make it log p, ``(Q,)``."""
+    for node in graph.node:
+        if "logits" in node.output and node.op_type == "Sub":
+            value = stored.get(node.input[1], stored.get(f"{node.input[1]}.half"))
+            return None if value is None else value.flatten()
+    return None
 
 
 def _plain(name: str) -> str:
@@ -72,30 +137,68 @@ def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
             # A way in that starts at zero may be missing: the file is older than it, or the
             # exporter left out what adds nothing. Anything else fits nowhere, and that is said.
             silent = not start.any() and ".encoder." not in name
-            wanted[name] = stored.get(name, start.detach() if silent else torch.zeros(0))
+            grown = name.removeprefix("backbone.").startswith(network.backbone.grown)
+            if name in stored or not grown:
+                wanted[name] = stored.get(name, start.detach() if silent else torch.zeros(0))
     return wanted
 
 
 @torch.no_grad()
-def settle_norms(network: Network, lightness: Tensor) -> None:
+def settle_norms(network: nn.Module, lightness: Tensor) -> None:
     """Give every batch norm the statistics of its input, without changing what it answers.
+
+    The weights of the convolution before it are scaled to those that torch would have begun with,
+    ``1 / sqrt(3 n)`` for n inputs (He et al. 2015, arXiv 1502.01852, with torch's gain).
 
     Args:
         network: in any mode; left in evaluation mode.
         lightness: ``(N, 1, H, W)`` of real photos, as in training.
     """
-    seen: dict[nn.BatchNorm2d, Tensor] = {}
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    hooks = [m.register_forward_pre_hook(lambda m, x: seen.update({m: x[0]})) for m in norms]
+    seen: dict[nn.Module, Tensor] = {}
+    before: dict[nn.Module, nn.Conv2d] = {}
+    conv = None
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            conv = module
+        elif isinstance(module, nn.BatchNorm2d) and conv is not None:
+            before[module] = conv
+    hooks = [m.register_forward_pre_hook(lambda m, x: seen.update({m: x[0]})) for m in before]
     network.eval()
     network(lightness)
     for hook in hooks:
         hook.remove()
     for norm, x in seen.items():
-        mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
-        running: tuple[Any, Any] = norm.running_mean, norm.running_var
-        slope = norm.weight / (running[1] + norm.eps).sqrt()
-        norm.bias.add_((mean - running[0]) * slope)
-        norm.weight.copy_(slope * (variance + norm.eps).sqrt())
-        running[0].copy_(mean)
-        running[1].copy_(variance)
+        _settle(cast("nn.BatchNorm2d", norm), before[norm], x)
+
+
+def _settle(norm: nn.BatchNorm2d, conv: nn.Conv2d, x: Tensor) -> None:
+    running_mean, running_var = cast("tuple[Tensor, Tensor]", (norm.running_mean, norm.running_var))
+    mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+    slope = norm.weight / (running_var + norm.eps).sqrt()
+    norm.bias.add_((mean - running_mean) * slope)
+    size = conv.weight[0].numel()
+    scale = conv.weight.square().mean((1, 2, 3)).mul(3 * size).sqrt()
+    scale = torch.where(scale > 0, scale, 1)
+    conv.weight.div_(scale[:, None, None, None])
+    if conv.bias is not None:
+        conv.bias.div_(scale)
+    running_mean.copy_(mean / scale)
+    running_var.copy_(variance / scale**2)
+    norm.weight.copy_(slope * scale * (running_var + norm.eps).sqrt())
+
+
+@torch.no_grad()
+def settle_new_norms(network: nn.Module, lightness: Tensor) -> None:
+    """Give each :class:`SettledNorm` the statistics of its input, the first of them first.
+
+    What it answers changes: it is normalised, as a fresh network's is by its first batch.
+    """
+    for norm in [module for module in network.modules() if isinstance(module, SettledNorm)]:
+        seen: list[Tensor] = []
+        hook = norm.register_forward_pre_hook(lambda _, x, seen=seen: seen.append(x[0]))
+        network.eval()
+        network(lightness)
+        hook.remove()
+        variance, mean = torch.var_mean(seen[0], (0, 2, 3), correction=0)
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,11 @@ class Run:
     figures: dict[str, float] = field(default_factory=dict)
 
     @property
+    def validation_size(self) -> int:
+        """The middle one of the sides that steps take."""
+        return self.loader.sizes[len(self.loader.sizes) // 2]
+
+    @property
     def steps(self) -> int:
         return max(1, round(self.experiment.epochs * self.loader.steps_per_epoch))
 
@@ -83,17 +89,16 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     console = Console(quiet=session.quiet or not first)
     processes.check_settings(fabric, experiment, session)
     session = _claim(experiment, session, fabric)
-    network = together(fabric, lambda: _network(experiment, session, first))
+    network, new = together(fabric, lambda: _network(experiment, session, first))
     photos, chosen, held = _photos(experiment, session, fabric)
     if photos.unreadable:
         console.print(told_unreadable(photos, session))
-    if not session.resume:  # a run keeps the class weights it began with
+    if not session.resume:  # a run keeps the class weights it began with, and its norms
         _weigh_classes(network, photos, chosen, experiment, console)
-    if first and session.init and session.init.suffix == ".onnx":
-        for squares in validation_batches(  # one, if any can be read
-            photos, held[:64].tolist(), 64
-        ):
-            restore.settle_norms(network, to_lab(torch.from_numpy(squares), experiment.size)[:, :1])
+        if first:
+            _settle(network, experiment, session, photos, held)
+        if new:
+            console.print(f"new since {session.init}: {', '.join(new)}")
     frozen = freeze(network, experiment.freeze)
     if fabric.world_size > 1:
         share_norms(network, frozen, fabric.device)
@@ -108,6 +113,8 @@ def set_up(experiment: Experiment, session: Session) -> Run:
         batch=experiment.batch,
         hints=experiment.hints if network.takes_hints else 0.0,
         seed=experiment.seed,
+        recolored=experiment.recolored if network.takes_hints else 0.0,
+        film=experiment.film,
         degraded=experiment.degraded,
         rank=fabric.global_rank,
         world=fabric.world_size,
@@ -238,9 +245,15 @@ def _describe(
     checkpoint.save_probe(session.out, photos.each(held[:4].tolist()))
 
 
-def _network(experiment: Experiment, session: Session, first: bool) -> Network:
-    """The network; in the first process with the weights from which all will start."""
-    network = build(experiment.model, experiment.alpha, experiment.encoder)
+def _network(
+    experiment: Experiment, session: Session, first: bool
+) -> tuple[Network, Sequence[str]]:
+    """The network, and what in it is new since the weights it starts from.
+
+    Only in the first process it has them: :meth:`Fabric.setup` hands them to the others.
+    """
+    network = build(experiment.model, experiment.alpha, experiment.encoder, experiment.emphasis)
+    new: Sequence[str] = ()
     if experiment.size % network.multiple:
         raise BadOption(
             f"--size {experiment.size} does not suit {experiment.model}: "
@@ -250,20 +263,36 @@ def _network(experiment: Experiment, session: Session, first: bool) -> Network:
         if not hasattr(network.backbone, "pretrain"):
             raise BadOption(f"There are no pretrained weights for {experiment.model}.")
         network.backbone.pretrain()
-    if not first:
-        pass  # fabric.setup hands it what the first process has
-    elif session.init and session.init.suffix == ".onnx":
-        restore.from_onnx(network, session.init)
-    elif session.init:
-        other = checkpoint.load_config(session.init)[0]
-        for name in ("model", "encoder"):
-            theirs, ours = getattr(other, name), getattr(experiment, name)
-            if theirs != ours:
-                raise BadRun(
-                    f"{session.init} is a run of {theirs}: --init takes one of the same {name}."
-                )
-        network.load_state_dict(checkpoint.load_network(session.init)[0].state_dict())
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    if first and session.init:
+        if session.init.suffix == ".onnx":
+            new = restore.from_onnx(network, session.init)
+        else:
+            _check_alike(session.init, experiment)
+            new = restore.from_run(network, session.init)
+    return network.to(memory_format=torch.channels_last), new  # type: ignore[call-overload]
+
+
+def _check_alike(run: Path, experiment: Experiment) -> None:
+    other = checkpoint.load_config(run)[0]
+    for name in ("model", "encoder"):
+        theirs, ours = getattr(other, name), getattr(experiment, name)
+        if theirs != ours:
+            raise BadRun(f"{run} is a run of {theirs}: --init takes one of the same {name}.")
+
+
+def _settle(
+    network: Network, experiment: Experiment, session: Session, photos: PhotoSet, held: Numbers
+) -> None:
+    """Make the weights ready to learn: whatever --init gave answers as before."""
+    if session.init:
+        restore.weigh(network)
+    sizes = _sizes(experiment, network.multiple)
+    for squares in validation_batches(photos, held[:32].tolist(), 32):  # one, if any can be read
+        lightness = to_lab(torch.from_numpy(squares), sizes[len(sizes) // 2])[:, :1]
+        if session.init and session.init.suffix == ".onnx":
+            restore.settle_norms(network, lightness)
+        elif not session.init:
+            restore.settle_new_norms(network, lightness)
 
 
 def _sizes(experiment: Experiment, multiple: int) -> range:

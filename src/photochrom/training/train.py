@@ -27,7 +27,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -40,7 +40,7 @@ from photochrom.training.optimize import set_rate, update_average
 from photochrom.training.presets import Experiment, Session
 from photochrom.training.processes import gather
 from photochrom.training.setup import Run, set_up, told_unreadable
-from photochrom.training.validate import measure, save_sheet
+from photochrom.training.validate import Row, compare, measure, save_sheet, summarise
 
 SAVE = "save"
 INTERRUPTED = "interrupted; --resume goes on from here"
@@ -169,17 +169,29 @@ def _interruptible() -> Iterator[list[bool]]:
 
 
 def _validate(run: Run) -> None:
-    figures, pictures = measure(
-        run.network, run.average, run.validation, run.experiment.size, run.fabric
+    mine, pictures = measure(
+        run.network, run.average, run.validation, run.validation_size, run.fabric
     )
-    run.figures = figures
+    rows = [row for part in gather(run.fabric, mine) for row in part]
+    run.figures = summarise(rows)
+    words = ""
     if run.fabric.global_rank == 0:
-        _append(run, figures | peak_memory(run.fabric.device))
+        words = _since(run, rows)
+        checkpoint.append_validation(run.session.out, run.step, rows)
+        _append(run, run.figures | peak_memory(run.fabric.device))
         save_sheet(run.session.out / "samples" / f"step-{run.step:06d}.jpg", pictures[:12])
-    run.console.print(
-        f"step {run.step}: validation PSNR {figures['val_psnr']:.2f} dB, "
-        f"colourfulness {figures['val_colourfulness']:.2f} of the truth"
-    )
+    told = ", ".join(f"{name.removeprefix('val_')} {v:.3f}" for name, v in run.figures.items())
+    run.console.print(f"step {run.step}: validation {told}{words}")
+
+
+def _since(run: Run, rows: Sequence[Row]) -> str:
+    """What changed since the last validation, on the same photos."""
+    step, before = checkpoint.load_validation(run.session.out)
+    if len(before) != len(rows):
+        return ""
+    changes = compare(before, rows).items()
+    told = ", ".join(f"{name} {by:+.3f} ± {error:.3f}" for name, (by, error) in sorted(changes))
+    return f" (since step {step}: {told})"
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:

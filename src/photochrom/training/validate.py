@@ -16,12 +16,20 @@ from photochrom.color import lab_to_rgb
 from photochrom.data.shards import Pixels
 from photochrom.study import metrics
 from photochrom.study.sheet import sheet
+from photochrom.training.augmentation import reveal
+from photochrom.training.heads import SoftBinsHead
 from photochrom.training.loader import to_lab
 from photochrom.training.models import Network
 from photochrom.training.optimize import copy_of
 
 Pair = tuple[Pixels, Pixels]
 """A photo as the network colours it, and as it is."""
+
+
+Row = dict[str, float]
+"""What is measured of one photo."""
+HINTS = (1, 10)
+"""How many true hints are given, besides none."""
 
 
 @torch.no_grad()
@@ -31,34 +39,89 @@ def measure(
     batches: Iterable[npt.NDArray[np.uint8]],
     size: int,
     fabric: Fabric,
-) -> tuple[dict[str, float], list[Pair]]:
-    """PSNR and colourfulness (output / truth), exact over all processes, and the pictures.
+) -> tuple[list[Row], list[Pair]]:
+    """Measure every photo of this process, always in the same order, and colour it.
+
+    ``psnr`` and ``colourfulness`` are those of the head's own settings. Of a network that tells a
+    distribution also ``cross_entropy``, of the true colours with no class weighing more, and
+    ``psnr_0``, of its most accurate answer; of one that takes hints also ``psnr_1`` and
+    ``psnr_10``, the same with so many true ones, at the same places each time.
 
     Args:
         network: left in evaluation mode, its weights as they were.
         average: the weights to measure with; empty for the network's own.
         batches: this process's share of the photos, ``(N, h, h, 3)`` each.
         size: side at which the network sees them.
-        fabric: for arithmetic, device and the sums.
+        fabric: for arithmetic and device.
     """
     weights = copy_of(network)
     network.load_state_dict(average or weights)
     network.eval()
-    sums = torch.zeros(4, dtype=torch.float64, device=fabric.device)
+    rows: list[Row] = []
     pictures: list[Pair] = []
-    for squares in batches:
+    for number, squares in enumerate(batches):
         lab = to_lab(torch.from_numpy(squares).to(fabric.device), size)
-        with fabric.autocast():
-            raw = network(lab[:, :1])
-        ab = network.head.answer(raw.float(), lab[:, :1])["ab"]
-        painted = _rgb(torch.cat([lab[:, :1], ab], 1))
-        for out, true in zip(painted, _rgb(lab), strict=True):
-            colourful = metrics.colourfulness(out), metrics.colourfulness(true)
-            sums += torch.tensor([metrics.psnr(true, out), *colourful, 1.0], device=sums.device)
+        painted, figures = _answers(network, lab, number, fabric)
+        for i, (out, true) in enumerate(zip(painted, _rgb(lab), strict=True)):
+            row = {
+                "psnr": metrics.psnr(true, out),
+                "colourfulness": metrics.colourfulness(out),
+                "truth": metrics.colourfulness(true),
+            }
+            rows.append(row | {name: float(values[i]) for name, values in figures.items()})
             pictures.append((_eight_bit(out), _eight_bit(true)))
     network.load_state_dict(weights)
-    psnr, out, true, n = fabric.all_reduce(sums, reduce_op="sum").tolist()  # type: ignore[union-attr]
-    return {"val_psnr": psnr / n, "val_colourfulness": out / true if true else 0.0}, pictures
+    return rows, pictures
+
+
+def _answers(
+    network: Network, lab: Tensor, number: int, fabric: Fabric
+) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[Any]]]:
+    """RGB of a batch, and figures of each photo by name."""
+    lightness, head = lab[:, :1], network.head
+
+    def answer(hints: Tensor | None, **dial: Tensor) -> tuple[npt.NDArray[np.float32], Tensor]:
+        with fabric.autocast():
+            raw = network(lightness, hints).float()
+        return _rgb(torch.cat([lightness, head.answer(raw, lightness, **dial)["ab"]], 1)), raw
+
+    painted, raw = answer(None)
+    figures: dict[str, npt.NDArray[Any]] = {}
+    if isinstance(head, SoftBinsHead):
+        figures["cross_entropy"] = head.surprise(raw, lab).cpu().numpy()
+    if "vivid" in head.scalars:
+        accurate, truth = lab.new_zeros(()), _rgb(lab)
+        for n in (0, *(HINTS if network.takes_hints else ())):
+            out, _ = answer(_hints(lab, n, number) if n else None, vivid=accurate)
+            figures[f"psnr_{n}"] = np.array(
+                [metrics.psnr(*p) for p in zip(truth, out, strict=True)]
+            )
+    return painted, figures
+
+
+def _hints(lab: Tensor, n: int, number: int) -> Tensor:
+    """The first n of the hints that the photos of this batch always get."""
+    draw = torch.Generator().manual_seed(number)
+    points = torch.rand(len(lab), max(HINTS), 2, generator=draw).to(lab.device)[:, :n]
+    reach = lab.new_full((len(lab),), 2)
+    return reveal(lab[:, 1:], points, torch.ones_like(points[..., 0], dtype=torch.bool), reach)
+
+
+def summarise(rows: Sequence[Row]) -> dict[str, float]:
+    """Means over photos, as ``val_`` and their name; colourfulness as a share of the truth's."""
+    means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    truth = means.pop("truth")
+    means["colourfulness"] = means["colourfulness"] / truth if truth else 0.0
+    return {f"val_{name}": value for name, value in means.items()}
+
+
+def compare(before: Sequence[Row], now: Sequence[Row]) -> dict[str, tuple[float, float]]:
+    """How much each figure changed on the same photos: the mean, and its standard error."""
+    changes = {}
+    for name in before[0].keys() & now[0].keys() - {"truth", "colourfulness"}:
+        apart = [new[name] - old[name] for old, new in zip(before, now, strict=True)]
+        changes[name] = float(np.mean(apart)), float(np.std(apart) / max(1, len(apart) - 1) ** 0.5)
+    return changes
 
 
 def save_sheet(target: Path, pictures: Sequence[Pair]) -> None:

@@ -57,22 +57,25 @@ def _or_none(hints: Tensor | None, lightness: Tensor) -> Tensor:
     return lightness.new_zeros(1).expand(lightness.shape[0], 3, *lightness.shape[2:])
 
 
-MODELS: dict[str, Callable[[float, str], Network]] = {
-    "cnn-rgb": lambda alpha, encoder: _join(CNN, RGBHead(alpha)),
-    "unet-rgb": lambda alpha, encoder: _join(lambda n: UNet(n, SMALL), RGBHead(alpha)),
-    "unet-lab": lambda alpha, encoder: _join(lambda n: UNet(n, DEEP), ABHead(alpha)),
-    "unet-bins": lambda alpha, encoder: _join(lambda n: UNet(n, DEEP), BinsHead()),
-    "hintnet": lambda alpha, encoder: _join(lambda n: HintNet(n, encoder), SoftBinsHead()),
+MODELS: dict[str, Callable[[float, str, float], Network]] = {
+    "cnn-rgb": lambda alpha, encoder, emphasis: _join(CNN, RGBHead(alpha)),
+    "unet-rgb": lambda alpha, encoder, emphasis: _join(lambda n: UNet(n, SMALL), RGBHead(alpha)),
+    "unet-lab": lambda alpha, encoder, emphasis: _join(lambda n: UNet(n, DEEP), ABHead(alpha)),
+    "unet-bins": lambda alpha, encoder, emphasis: _join(lambda n: UNet(n, DEEP), BinsHead()),
+    "hintnet": lambda alpha, encoder, emphasis: _join(
+        lambda n: HintNet(n, encoder), SoftBinsHead(emphasis)
+    ),
 }
 
 
-def build(name: str, alpha: float = 0.5, encoder: str = "lite2") -> Network:
+def build(name: str, alpha: float = 0.5, encoder: str = "lite2", emphasis: float = 1.0) -> Network:
     """A network with fresh weights.
 
     Args:
         name: a key of :data:`MODELS`.
         alpha: weight of MSE against L1, for the heads that regress.
         encoder: of the models that start from a pretrained one.
+        emphasis: how far class weights enter the loss of a head with soft targets, 0 to 1.
 
     Raises:
         BadOption: no such model, or no such encoder for it.
@@ -80,7 +83,7 @@ def build(name: str, alpha: float = 0.5, encoder: str = "lite2") -> Network:
     """
     if name not in MODELS:
         raise BadOption(f"There is no model {name!r}: choose one of {', '.join(MODELS)}.")
-    network = MODELS[name](alpha, encoder)
+    network = MODELS[name](alpha, encoder, emphasis)
     if encoder != "lite2" and not hasattr(network.backbone, "pretrain"):
         raise BadOption(f"{name} has no encoder to choose: leave --encoder out.")
     return network

@@ -1,4 +1,4 @@
-"""The flagship's backbone: a pretrained encoder, a U-Net decoder to stride 4, hints at the stem."""
+"""The flagship's backbone: a pretrained encoder, attention, a U-Net decoder to stride 4, hints."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from photochrom.errors import BadOption
 from photochrom.training.models.efficientnet import Encoder
 from photochrom.training.models.timm_encoder import TimmEncoder
 from photochrom.training.models.unet import double_conv
+from photochrom.training.norms import SettledNorm
 
 WIDTHS = (256, 128, 96)
 """Channels of the decoder at strides 16, 8 and 4."""
+BLOCKS = 2
+"""Of attention."""
 AB_REACH = 110
 """ab of sRGB lies within about ± this."""
 
@@ -22,9 +25,8 @@ class HintNet(nn.Module):
 
     Hints join at the stem and, pooled, at every level of the decoder: through the narrow first
     stages of the encoder alone they hardly arrive. All these ways in start at zero, so that the
-    pretrained encoder starts unharmed. At stride 32 what is known of the whole photo is added
-    everywhere: its mean features, and its mean colour where hints say it outside their mask.
-    Knowing no more than a photo's mean colour is worth 2.9 dB.
+    pretrained encoder starts unharmed. At stride 32, where each place stands for 32 pixels and what
+    hints say of them, every place then looks at all others.
 
     Args:
         outputs: channels of the last 1 × 1 convolution.
@@ -33,6 +35,8 @@ class HintNet(nn.Module):
 
     multiple = 32
     takes_hints = True
+    grown = ("attention.",)
+    """What older weights need not have: it begins by changing nothing."""
 
     def __init__(self, outputs: int, encoder: str = "lite2") -> None:
         super().__init__()
@@ -45,12 +49,11 @@ class HintNet(nn.Module):
             nn.Conv2d(3, width, 3, padding=1, bias=False) for width in (deepest, *inputs)
         )
         self.context = nn.Linear(deepest, deepest)
-        self.tint = nn.Linear(2, deepest, bias=False)
-        for way_in in (self.hints, *self.pooled_hints, self.context, self.tint):
-            for parameter in way_in.parameters():
-                nn.init.zeros_(parameter)
+        for way_in in (self.hints, *self.pooled_hints, self.context):
+            _silence(way_in)
+        self.attention = nn.Sequential(*(Attention(deepest) for _ in range(BLOCKS)))
         self.ups = nn.ModuleList(
-            double_conv(before + skip, width)
+            double_conv(before + skip, width, SettledNorm)
             for before, skip, width in zip(inputs, reversed(skips), WIDTHS, strict=True)
         )
         self.last = nn.Conv2d(WIDTHS[-1], outputs, 1)
@@ -68,15 +71,61 @@ class HintNet(nn.Module):
         features = self.encoder.of_lightness(lightness, self.hints(scaled))
         seen = features[-2]
         x = features.pop()
-        tint = (scaled[:, :2] * (1 - scaled[:, 2:])).mean((2, 3))
-        x = x + (self.context(x.mean((2, 3))) + self.tint(tint))[:, :, None, None]
+        x = x + self.context(x.mean((2, 3)))[:, :, None, None]
         first, *others = self.pooled_hints
-        x = x + first(pool_hints(scaled, 32))
+        x = self.attention(x + first(pool_hints(scaled, 32)))
         for up, way_in, stride in zip(self.ups, others, (16, 8, 4), strict=True):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = x + way_in(pool_hints(scaled, stride))
             x = up(torch.cat([x, features.pop()], 1))
         return self.last(x), seen
+
+
+class Attention(nn.Module):
+    """Every place of ``(N, C, H, W)`` looks at all others: a pre-norm transformer block.
+
+    Vaswani et al. 2017 (arXiv 1706.03762); positions by a depthwise convolution, which suits any
+    size (Chu et al. 2021, arXiv 2102.10882). All it adds starts at zero.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        most = max(1, width // 32)
+        self.heads = next(n for n in range(most, 0, -1) if width % n == 0)
+        self.position = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        # 1 × 1 convolutions, as exporters leave those as they are and transpose linear layers.
+        self.norm, self.query_key_value = ChannelNorm(width), nn.Conv2d(width, 3 * width, 1)
+        self.mix = nn.Conv2d(width, width, 1)
+        self.mlp = nn.Sequential(
+            ChannelNorm(width),
+            nn.Conv2d(width, 2 * width, 1),
+            nn.GELU(),
+            nn.Conv2d(2 * width, width, 1),
+        )
+        for way_out in (self.position, self.mix, self.mlp[-1]):
+            _silence(way_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        x = x + self.position(x)
+        parts = self.query_key_value(self.norm(x)).view(n, 3, self.heads, c // self.heads, h * w)
+        query, key, value = parts.transpose(3, 4).unbind(1)  # (N, heads, H * W, C / heads)
+        seen = F.scaled_dot_product_attention(query, key, value)
+        x = x + self.mix(seen.transpose(2, 3).reshape(n, c, h, w))
+        return x + self.mlp(x)  # type: ignore[no-any-return]
+
+
+class ChannelNorm(nn.LayerNorm):
+    """A layer norm over the channels of each place, so that the photo's size does not matter."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _silence(module: nn.Module) -> None:
+    """Have a layer start with zeros, so that it adds nothing."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
 
 
 def _encoder(name: str) -> Encoder | TimmEncoder:

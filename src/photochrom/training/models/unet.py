@@ -50,11 +50,13 @@ class UNet(nn.Module):
         return self.last(x)  # type: ignore[no-any-return]
 
 
-def double_conv(inputs: int, outputs: int) -> nn.Sequential:
+def double_conv(
+    inputs: int, outputs: int, norm: type[nn.BatchNorm2d] = nn.BatchNorm2d
+) -> nn.Sequential:
     """Twice: 3 × 3 convolution, batch norm, ReLU."""
     layers = OrderedDict[str, nn.Module]()
     for i, channels in enumerate((inputs, outputs)):
         layers[f"conv{i}"] = nn.Conv2d(channels, outputs, 3, padding=1)
-        layers[f"norm{i}"] = nn.BatchNorm2d(outputs)
+        layers[f"norm{i}"] = norm(outputs)
         layers[f"relu{i}"] = nn.ReLU(inplace=True)
     return nn.Sequential(layers)
