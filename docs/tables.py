@@ -52,8 +52,8 @@ def rows(name: str) -> list[Summary]:
 def scores(name: str, picked: list[str]) -> str:
     """The rows without hints."""
     plain = [row for row in rows(name) if row.hints is None]
-    columns = tables.columns(plain)
-    return tables.markdown(plain, {key: columns[key] for key in picked or columns})
+    columns = {**tables.COLUMNS, **tables.columns(plain)}
+    return tables.markdown(plain, {k: columns[k] for k in picked or tables.columns(plain)})
 
 
 def hints(name: str, picked: list[str]) -> str:

@@ -11,6 +11,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from photochrom.color import ZHANG_GRID, rgb_to_lab
 from photochrom.study.metrics import (
     PSNR_CAP,
+    ab_error,
     balanced_accuracy,
     bootstrap_interval,
     ciede2000,
@@ -186,6 +187,23 @@ def test_ciede2000_stays_finite_at_grey():
     assert math.isfinite(ciede2000(grey.astype(np.float32), red.astype(np.float32)))
 
 
+# --- ab error -------------------------------------------------------------------------------
+
+
+def test_the_ab_error_is_the_root_mean_square_distance():
+    truth = np.zeros((3, 1, 2))
+    output = np.array([[[0, 0]], [[3, 0]], [[4, 0]]])  # 5 apart in one of two pixels
+    assert ab_error(truth, output) == pytest.approx(5 / math.sqrt(2))
+
+
+@settings(max_examples=50, deadline=None)
+@given(labs, labs, st.floats(-50, 50))
+def test_no_lightness_moves_the_ab_error(truth, output, lighter):
+    lit = output + np.array([lighter, 0, 0]).reshape(3, 1, 1)
+    assert ab_error(truth, lit) == ab_error(truth, output)
+    assert ab_error(truth, truth) == 0
+
+
 # --- colourfulness --------------------------------------------------------------------------
 
 
@@ -195,6 +213,13 @@ def test_colourfulness_by_hand():
     photo[0, 0], photo[2, 1] = 1, 1
     expected = math.hypot(127.5, 191.25) + 0.3 * math.hypot(127.5, 63.75)
     assert colourfulness(photo) == pytest.approx(expected)
+
+
+def test_colourfulness_of_absolute_opponents_by_hand():
+    photo = np.zeros((3, 2, 2))
+    photo[0, 0], photo[2, 1] = 1, 1  # as above, but yb is 127.5 and 255
+    expected = math.hypot(127.5, 63.75) + 0.3 * math.hypot(127.5, 191.25)
+    assert colourfulness(photo, absolute=True) == pytest.approx(expected)
 
 
 @settings(deadline=None)

@@ -126,18 +126,46 @@ def test_the_figures_are_those_of_the_files(written):
         for row in content["summary"]:
             cells = told[row["name"]][1]
             low, high = row["psnr_interval"]
-            assert cells[:5] == [
+            assert cells[:6] == [
                 f"{row['psnr_mean']:.2f}",
                 f"{low:.2f}–{high:.2f}",
                 f"{row['ssim']:.4f}",
                 f"{row['delta_e']:.2f}",
+                f"{row['ab_error']:.3f}",
                 f"{row['colourfulness_ratio']:.2f}",
             ]
-            assert cells[6:8] == [f"{row['colours']:.2f}", f"{row['jump']:.2f}"]
+            assert cells[7:9] == [f"{row['colours']:.2f}", f"{row['jump']:.2f}"]
     cells = dict(zip(page.tables["measured"][0][1:], told["unet-lab"][1], strict=True))
     assert (cells["parameters"], cells["GFLOP"]) == ("20.55 M", "120.3")
     grey = dict(zip(page.tables["measured"][0][1:], told["grey"][1], strict=True))
     assert grey["parameters"] == grey["GFLOP"] == grey["ms"] == "–"
+
+
+def test_figures_from_before_the_ab_error_are_told_with_a_dash(four):
+    for folder in four:
+        path = folder / "evaluation.json"
+        content = json.loads(path.read_text())
+        for score in content["scores"]:
+            del score["ab_error"], score["cf"], score["truth_cf"]
+        path.write_text(json.dumps(content))
+    page = Page(report.render(gather(four, PRESETS), report.Pictures()))
+    heads = page.tables["measured"][0][1:]
+    assert {cells[heads.index("ab error")] for _, cells in rows(page).values()} == {"–"}
+    assert "dCF" not in heads
+
+
+def test_figures_as_papers_have_them_are_told_where_they_were_measured(make_run, paints):
+    run = make_run("unet-lab", paints.flat(3, 9), protocol="colormf")
+    study = gather([run], PRESETS)
+    page = Page(report.render(study, report.Pictures()))
+    heads, grey = page.tables["measured"][0][1:], rows(page)["grey"][1]
+    cells = dict(zip(heads, grey, strict=True))
+    assert float(cells["CF"]) == pytest.approx(0, abs=0.1)
+    assert cells["dCF"] == cells["dCF, per photo"]  # grey falls short of every photo
+    true = np.mean([score.truth_cf for score in study.results.rows["grey"]])
+    assert f"4 photos of CF {true:.2f}" in page.text
+    assert float(cells["dCF"]) == pytest.approx(true, abs=0.1)
+    assert "DDColor" in page.text
 
 
 def test_reduced_runs_are_marked_in_their_row_and_nobody_else(written):

@@ -120,3 +120,9 @@ def test_amplified_is_chroma_alone():
 def test_a_large_photo_is_made_small():
     shot = showcase.shot("x", np.zeros((300, 900, 3), np.uint8), 90)
     assert shot.size == (90, 30)
+
+
+def test_a_view_has_the_lightness_that_was_measured(measured, painters, find):
+    view = Gallery(measured(painters, protocol="colormf"), painters, find).sheet[0]
+    levels = view.lab[0] * 2.55
+    np.testing.assert_allclose(levels, levels.round(), atol=1e-3)

@@ -17,7 +17,7 @@ from tyro.conf import Positional
 from photochrom.commands.shared import Most, check_most, load, needs, say
 from photochrom.errors import BadOption, BadPhoto, PhotochromError
 
-Protocol = Literal["crop96", "crop256", "crop512", "native"]
+Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
 
 if TYPE_CHECKING:
     from photochrom.colorizer import Colorizer
@@ -31,7 +31,10 @@ def evaluate(
     ],
     /,
     data: Annotated[tuple[Path, ...], tyro.conf.arg(help="folders or .tar files of photos")],
-    protocol: Annotated[Protocol, tyro.conf.arg(help="how photos are cut")] = "crop256",
+    protocol: Annotated[
+        Protocol,
+        tyro.conf.arg(help="how photos are cut; colormf: as papers do, the first --most by name"),
+    ] = "crop256",
     json: Annotated[Path | None, tyro.conf.arg(help="write every figure here")] = None,
     csv: Annotated[Path | None, tyro.conf.arg(help="write a line for each photo here")] = None,
     vivid: Annotated[
@@ -62,6 +65,7 @@ def evaluate(
     """
     from photochrom.data import shards
     from photochrom.study import evaluate as study
+    from photochrom.study.protocol import PUBLISHED, by_name
 
     check_most(most)
     _check_targets({".json": json, ".csv": csv}, figures)
@@ -73,6 +77,8 @@ def evaluate(
     sources = shards.find(data)
     if held_out is not None:
         sources = [source for source in sources if _held_out(source, held_out)]
+    if protocol == PUBLISHED:
+        sources = sorted(sources, key=lambda source: by_name(source.name))
     asked = [_asked(model, vivid, hints) for model in models]
     for one, other in combinations(asked, 2):
         if one.rows.keys() & other.rows.keys():

@@ -30,20 +30,22 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from photochrom.color import STUDY_GRID, Grid, fit_gamut, lab_to_rgb, rgb_to_lab
+from photochrom.color import STUDY_GRID, fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, kind_and_place
 from photochrom.study import metrics
 from photochrom.study.protocol import (
     HINT_COUNTS,
     MEAN_AB,
+    PUBLISHED,
     SIDES,
     Pixels,
     Plane,
     Protocol,
     cut,
+    lightness,
     reveal,
 )
-from photochrom.study.results import HISTOGRAM, TRUTH, Results, Score, Tally, hinted_name
+from photochrom.study.results import TRUTH, Counts, Results, Score, hinted_name, histogram
 from photochrom.study.verdict import Judge, Verdict
 
 Colorizer = Callable[[Plane], Plane]
@@ -74,7 +76,8 @@ def evaluate(
     their own; decoding apart, the rest is spread over the cores.
 
     Args:
-        photos: name and ``(H, W, 3)`` uint8 sRGB of each; read once, a few held at a time.
+        photos: name and ``(H, W, 3)`` uint8 sRGB of each; read once, a few held at a time. By
+            ``colormf`` the first of a set, :func:`~photochrom.study.protocol.by_name`.
         colorizers: by the name they have in the table.
         protocol: how photos are cut, see :func:`photochrom.study.protocol.cut`.
         constant_ab: what the baseline ``constant`` answers everywhere.
@@ -105,7 +108,7 @@ def evaluate(
     bar = track(photos, "measuring", total, console=console, disable=not progress)
     queue = ((name, photo, (seed, number)) for number, (name, photo) in enumerate(bar))
     scores: list[Score] = []
-    counts = {name: _Counts() for name in (TRUTH, *(row.name for row in rows))}
+    counts = {name: Counts() for name in (TRUTH, *(row.name for row in rows))}
     with ThreadPoolExecutor(cores) as pool:
         while batch := list(islice(queue, cores)):
             tried = _spread(pool, partial(_truth, protocol, most), batch)
@@ -154,8 +157,10 @@ class _Truth:
     name: str
     rgb: Plane  # (3, H, W), 0..1
     lab: Plane  # (3, H, W)
+    lightness: Plane  # (1, H, W), as the protocol shows it
     moments: metrics.Moments
     colourfulness: float
+    cf: float | None
     spots: Plane  # (most hints, 4)
     smooth: npt.NDArray[np.bool_]  # (H, W)
     steps: metrics.Steps | None
@@ -202,7 +207,8 @@ def _measured(
 ) -> _Truth:
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
         raise BadPhoto(f"{name} is {photo.dtype} {photo.shape}: give (H, W, 3) uint8.")
-    rgb = np.ascontiguousarray(cut(photo, protocol).transpose(2, 0, 1), np.float32)
+    pixels = cut(photo, protocol)
+    rgb = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
     rgb /= 255
     if min(rgb.shape[1:]) < metrics.SSIM_WINDOW:
         raise BadPhoto(f"{name} is under {metrics.SSIM_WINDOW} pixels: measure it in a crop.")
@@ -211,8 +217,10 @@ def _measured(
         name=name,
         rgb=rgb,
         lab=lab,
+        lightness=lightness(pixels, lab, protocol),
         moments=metrics.ssim_moments(rgb),
         colourfulness=metrics.colourfulness(rgb),
+        cf=metrics.colourfulness(rgb, absolute=True) if protocol == PUBLISHED else None,
         spots=reveal(lab, hints, seed),
         smooth=(where := metrics.smooth(lab)),
         steps=metrics.steps(lab, where),
@@ -222,7 +230,7 @@ def _measured(
 
 def _ask(truth: _Truth, row: _Row) -> tuple[Plane, float]:
     """The colorizer's ab ``(2, H, W)``, or its RGB ``(3, H, W)``, and the milliseconds it took."""
-    given = [truth.lab[None, :1]]
+    given = [truth.lightness[None]]
     if row.hints is not None:
         given.append(truth.spots[: row.hints])
     # Its own copies, lest a colorizer that writes there spoil the truth.
@@ -244,7 +252,7 @@ def _ask(truth: _Truth, row: _Row) -> tuple[Plane, float]:
 
 def _score(truth: _Truth, row: _Row, answer: Plane, milliseconds: float) -> _Output:
     if len(answer) == 2:
-        answer = lab_to_rgb(fit_gamut(np.concatenate([truth.lab[:1], answer])))
+        answer = lab_to_rgb(fit_gamut(np.concatenate([truth.lightness, answer])))
     rgb = np.round(np.clip(answer, 0, 1) * 255) / np.float32(255)
     lab = rgb_to_lab(rgb)
     score = Score(
@@ -259,38 +267,12 @@ def _score(truth: _Truth, row: _Row, answer: Plane, milliseconds: float) -> _Out
         hints=row.hints,
         steps=metrics.steps(lab, truth.smooth),
         truth_steps=truth.steps,
+        ab_error=metrics.ab_error(truth.lab, lab),
+        cf=None if truth.cf is None else metrics.colourfulness(rgb, absolute=True),
+        truth_cf=truth.cf,
     )
     met = (truth.bins[metrics.hits(truth.lab, lab, within)] for within in (10, 20))
-    return _Output(score, rgb, lab, *(_histogram(bins, STUDY_GRID) for bins in met))
-
-
-class _Counts:
-    """What one row's pixels add up to, photo after photo."""
-
-    def __init__(self) -> None:
-        self.within_10 = np.zeros(STUDY_GRID.side**2, np.int64)
-        self.within_20 = np.zeros(STUDY_GRID.side**2, np.int64)
-        self.histogram = np.zeros(HISTOGRAM.side**2, np.int64)
-        self.features: dict[str, list[npt.NDArray[Any]]] = {}
-
-    def add(self, lab: Plane, within_10: Any, within_20: Any, features: Mapping[str, Any]) -> None:
-        self.within_10 += within_10
-        self.within_20 += within_20
-        self.histogram += _histogram(HISTOGRAM.index(lab[1], lab[2]), HISTOGRAM)
-        for name, values in features.items():
-            self.features.setdefault(name, []).append(values)
-
-    def tally(self, truth: _Counts) -> Tally:
-        return Tally(
-            within_10=tuple(self.within_10.tolist()),
-            within_20=tuple(self.within_20.tolist()),
-            histogram=tuple(self.histogram.tolist()),
-            frechet={
-                name: metrics.frechet(np.stack(truth.features[name]), np.stack(values))
-                for name, values in self.features.items()
-                if self is not truth and len(values) > 1
-            },
-        )
+    return _Output(score, rgb, lab, *(histogram(bins, STUDY_GRID) for bins in met))
 
 
 def _judge(
@@ -312,14 +294,14 @@ def _judge(
 
 
 def _count(
-    truth: _Truth, outputs: Sequence[_Output], verdict: Verdict, counts: dict[str, _Counts]
+    truth: _Truth, outputs: Sequence[_Output], verdict: Verdict, counts: dict[str, Counts]
 ) -> list[Score]:
     """Add one photo to the counts of every row; its scores, with the verdict."""
 
     def features(i: int) -> dict[str, npt.NDArray[Any]]:
         return {name: values[i] for name, values in verdict.features.items()}
 
-    every = _histogram(truth.bins, STUDY_GRID)
+    every = histogram(truth.bins, STUDY_GRID)
     counts[TRUTH].add(truth.lab, every, every, features(0))
     for i, output in enumerate(outputs, 1):
         met = output.within_10, output.within_20
@@ -328,10 +310,6 @@ def _count(
         replace(output.score, judged=said)
         for output, said in zip(outputs, verdict.figures, strict=True)
     ]
-
-
-def _histogram(cells: npt.NDArray[Any], grid: Grid) -> npt.NDArray[np.int64]:
-    return np.bincount(cells.ravel().astype(np.int64), minlength=grid.side**2)
 
 
 def _flat(a: float, b: float) -> Colorizer:

@@ -158,14 +158,31 @@ def _rotation(hue: Float, chroma: Float) -> Float:
     return turned
 
 
-def colourfulness(rgb: Float) -> float:
+def ab_error(truth: Float, output: Float) -> float:
+    """Measure how far a Lab photo's colour lies from the true one, whatever its lightness.
+
+    The root mean square of the distances in the ab plane, over pixels, in ab units.
+    """
+    squared = np.square(output[1:] - truth[1:]).sum(0)
+    return math.sqrt(float(squared.mean(dtype=np.float64)))
+
+
+def colourfulness(rgb: Float, *, absolute: bool = False) -> float:
     """How colourful an RGB photo looks: 0 is grey, 15 slightly, 45 quite, 109 extremely so.
 
     Hasler and Süsstrunk 2003, "Measuring colorfulness in natural images", section 7, defined on
     RGB in 0..255; since the measure scales with its input, 0..1 is scaled at the end.
+
+    Args:
+        rgb: ``(3, H, W)`` in 0..1.
+        absolute: of the opponent channels take the absolute values, as DDColor's code does
+            (basicsr/metrics/colorfulness.py at eed944c), and so the tables of many papers on
+            colorization. The two differ where a photo has opposite colours.
     """
     r, g, b = rgb
     opponents = r - g, (r + g) / 2 - b
+    if absolute:
+        opponents = np.abs(opponents[0]), np.abs(opponents[1])
     spread = math.hypot(*(plane.std(dtype=np.float64) for plane in opponents))
     offset = math.hypot(*(plane.mean(dtype=np.float64) for plane in opponents))
     return 255 * (spread + 0.3 * offset)

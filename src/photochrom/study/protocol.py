@@ -1,20 +1,32 @@
-"""The protocol: how a photo is cut before it is measured, and what a hint tells of it."""
+"""The protocol: how a photo is cut before it is measured, and what a colorizer is told of it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 Plane = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
-Protocol = Literal["crop96", "crop256", "crop512", "native"]
+Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
 
-SIDES: dict[str, int | None] = {"crop96": 96, "crop256": 256, "crop512": 512, "native": None}
+SIDES: dict[str, int | None] = {
+    "crop96": 96,
+    "crop256": 256,
+    "crop512": 512,
+    "native": None,
+    "colormf": 256,
+}
 """Each protocol's square in pixels; ``native`` leaves the photo as it is."""
+
+PUBLISHED = "colormf"
+"""The protocol that is not ours, but ColorMF's, after the papers on colorization: see
+github.com/AdelZakirov/ColorMF, eval/README.md and eval/imagenet_val5k.py at 0b38c31."""
 
 MEAN_AB = (1.06, 7.37)
 """Mean ab of the 5,800 photos of the study's training set, each photo counting the same."""
@@ -29,15 +41,46 @@ def cut(photo: Pixels, protocol: Protocol) -> Pixels:
 
     ``crop96``, ``crop256``, ``crop512``: the short side is brought to that many pixels (Pillow's
     bicubic), also where that is enlarging, and the square in the middle is kept. ``native``: all.
+    ``colormf``: the largest square in the middle, odd margins rounded down, brought to 256 x 256
+    pixels in one step (OpenCV's bilinear on the 8-bit values, which skips pixels where it makes a
+    photo much smaller).
     """
     side = SIDES[protocol]
     if side is None:
         return photo
+    if protocol == PUBLISHED:
+        square = min(photo.shape[:2])
+        top, left = ((length - square) // 2 for length in photo.shape[:2])
+        middle = photo[top : top + square, left : left + square]
+        return np.asarray(
+            cv2.resize(middle, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8
+        )
     scale = side / min(photo.shape[:2])
     tall, wide = (round(length * scale) for length in photo.shape[:2])
     image = Image.fromarray(photo).resize((wide, tall), Image.Resampling.BICUBIC)
     left, top = (wide - side) // 2, (tall - side) // 2
     return np.asarray(image.crop((left, top, left + side, top + side)))
+
+
+def lightness(pixels: Pixels, lab: Plane, protocol: Protocol) -> Plane:
+    """What a colorizer is shown of a photo that was cut, ``(1, H, W)`` float32 in 0..100.
+
+    L of its Lab; by ``colormf`` that of OpenCV's 8-bit Lab, which comes in steps of 100 / 255.
+
+    Args:
+        pixels: ``(H, W, 3)`` uint8 sRGB.
+        lab: the same as Lab, ``(3, H, W)``.
+        protocol: one of :data:`SIDES`.
+    """
+    if protocol != PUBLISHED:
+        return lab[:1]
+    stepped = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2LAB)[None, ..., 0]
+    return stepped * np.float32(100 / 255)
+
+
+def by_name(name: str) -> tuple[str, str]:
+    """The key that sorts photos by their file names, whatever folders they lie in."""
+    return re.split(r"[/\\]", name)[-1], name
 
 
 def reveal(lab: Plane, n: int, seed: int | Sequence[int]) -> Plane:

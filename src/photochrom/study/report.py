@@ -17,7 +17,7 @@ from PIL import Image
 
 from photochrom import atomic
 from photochrom.errors import BadOption
-from photochrom.study import chart, claims, compare, curves, plane, toy
+from photochrom.study import chart, claims, compare, curves, plane, tables, toy
 from photochrom.study.original import ORIGINAL
 from photochrom.study.results import BASELINES, Summary
 from photochrom.study.runs import OWN_RGB, Run, Study
@@ -133,7 +133,8 @@ def _hues(study: Study) -> list[tuple[str, tuple[plane.Hue, ...]]]:
 
 def columns(study: Study) -> dict[str, Callable[[Summary], str]]:
     """How each column of the results shows a row."""
-    judged = list(dict.fromkeys(name for row in study.results.summary for name in row.judged))
+    rows = study.results.summary
+    judged = list(dict.fromkeys(name for row in rows for name in row.judged))
 
     def fact(key: str, show: Callable[[float], str]) -> Callable[[Summary], str]:
         def tell(row: Summary) -> str:
@@ -151,10 +152,12 @@ def columns(study: Study) -> dict[str, Callable[[Summary], str]]:
         "95 % interval": lambda row: "{:.2f}–{:.2f}".format(*row.psnr_interval),
         "SSIM": lambda row: f"{row.ssim:.4f}",
         "ΔE00": lambda row: f"{row.delta_e:.2f}",
+        "ab error": tables.COLUMNS["ab error"],
         "colourfulness": lambda row: f"{row.colourfulness_ratio:.2f}",
         "accuracy 10 / 20": lambda row: f"{row.balanced_10:.3f} / {row.balanced_20:.3f}",
         "colours": lambda row: UNKNOWN if row.colours is None else f"{row.colours:.2f}",
         "jump": lambda row: UNKNOWN if row.jump is None else f"{row.jump:.2f}",
+        **{name: show for name, show in tables.columns(rows).items() if name in tables.PUBLISHED},
         **{name: _judged(name) for name in judged},
         "parameters": fact("parameters", lambda v: f"{v / 1e6:.2f} M"),
         "GFLOP": fact("gflop", lambda v: f"{v:.1f}"),

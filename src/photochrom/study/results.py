@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from photochrom import atomic
-from photochrom.color import Grid
+from photochrom.color import STUDY_GRID, Grid
 from photochrom.errors import BadData
 from photochrom.study import metrics
 
@@ -49,6 +51,11 @@ class Score:
     truth_steps: tuple[int, float] | None = None
     judged: Mapping[str, float] = field(default_factory=dict)
     """What pretrained networks say of it, by the name of the figure."""
+    ab_error: float | None = None
+    """Root mean square ab distance from the truth, ab units; None in files from before it."""
+    cf: float | None = None
+    """Colourfulness by DDColor's code, of absolute opponents; by the protocol ``colormf`` alone."""
+    truth_cf: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,42 @@ class Tally:
     """How many are painted in each cell of :data:`HISTOGRAM`."""
     frechet: Mapping[str, float] = field(default_factory=dict)
     """Fréchet distances from the truth, by the name of the figure."""
+
+
+class Counts:
+    """Add up what one row's pixels tell, photo after photo."""
+
+    def __init__(self) -> None:
+        self.within_10 = np.zeros(STUDY_GRID.side**2, np.int64)
+        self.within_20 = np.zeros(STUDY_GRID.side**2, np.int64)
+        self.histogram = np.zeros(HISTOGRAM.side**2, np.int64)
+        self.features: dict[str, list[npt.NDArray[Any]]] = {}
+
+    def add(self, lab: Any, within_10: Any, within_20: Any, features: Mapping[str, Any]) -> None:
+        """Count a photo: its Lab ``(3, H, W)``, its pixels met by true bin, its features."""
+        self.within_10 += within_10
+        self.within_20 += within_20
+        self.histogram += histogram(HISTOGRAM.index(lab[1], lab[2]), HISTOGRAM)
+        for name, values in features.items():
+            self.features.setdefault(name, []).append(values)
+
+    def tally(self, truth: Counts) -> Tally:
+        """The sums, beside those of the truth."""
+        return Tally(
+            within_10=tuple(self.within_10.tolist()),
+            within_20=tuple(self.within_20.tolist()),
+            histogram=tuple(self.histogram.tolist()),
+            frechet={
+                name: metrics.frechet(np.stack(truth.features[name]), np.stack(values))
+                for name, values in self.features.items()
+                if self is not truth and len(values) > 1
+            },
+        )
+
+
+def histogram(cells: npt.NDArray[Any], grid: Grid) -> npt.NDArray[np.int64]:
+    """How many of the cells, of any shape, are each of the grid's, ``(side ** 2,)``."""
+    return np.bincount(cells.ravel().astype(np.int64), minlength=grid.side**2)
 
 
 @dataclass(frozen=True)
@@ -92,6 +135,17 @@ class Summary:
     """As in :class:`Score`."""
     judged: Mapping[str, float] = field(default_factory=dict)
     """Means and Fréchet distances, by the name of the figure."""
+    ab_error: float | None = None
+    """The ab error as a share of grey's: the root mean square ab distance from the truth over all
+    photos, each counting the same, divided by that of the row ``grey``. 1 is no better than no
+    colour, 0 is the truth; lightness has no part in it, and a photo with little colour counts for
+    little. None where it was not measured."""
+    cf: float | None = None
+    """Mean colourfulness as in :attr:`Score.cf`; None where it was not measured."""
+    dcf: float | None = None
+    """How far that is from the truths' mean: the dCF of DDColor's tables and those after it."""
+    dcf_per_photo: float | None = None
+    """The mean over photos of how far each is from its truth, which is never less."""
 
 
 def hinted_name(colorizer: str, hints: int) -> str:
@@ -129,15 +183,18 @@ class Results:
     def summary(self) -> tuple[Summary, ...]:
         """A line for each row, in their order."""
         pixels = self.tallies[TRUTH].within_10
+        grey = _root_mean_square([score.ab_error for score in self.rows.get("grey", ())])
         return tuple(
-            _summarise(name, scores, self.tallies[name], pixels)
+            _summarise(name, scores, self.tallies[name], pixels, grey)
             for name, scores in self.rows.items()
         )
 
     @property
     def caption(self) -> str:
         """What the table measured, in words."""
-        return f"Protocol {self.protocol}, {self.summary[0].n:,} photos"
+        told = f"Protocol {self.protocol}, {self.summary[0].n:,} photos"
+        true = _mean([score.truth_cf for score in next(iter(self.rows.values()))])
+        return told if true is None else f"{told} of CF {true:.2f}"
 
     def only(self, names: Collection[str]) -> Results:
         """The same with fewer rows: the baselines and those named."""
@@ -234,13 +291,17 @@ def _tally(frechet: dict[str, float], **counts: list[int]) -> Tally:
     return Tally(**{name: tuple(values) for name, values in counts.items()}, frechet=frechet)
 
 
-def _summarise(name: str, scores: Sequence[Score], tally: Tally, pixels: Sequence[int]) -> Summary:
+def _summarise(
+    name: str, scores: Sequence[Score], tally: Tally, pixels: Sequence[int], grey: float | None
+) -> Summary:
     def mean(field: str) -> float:
         return float(np.mean([getattr(score, field) for score in scores]))
 
     psnr = [score.psnr for score in scores]
     moved = [(s.steps, s.truth_steps) for s in scores if s.steps and s.truth_steps]
     judged = {k: float(np.mean([s.judged[k] for s in scores])) for k in scores[0].judged}
+    error = _root_mean_square([score.ab_error for score in scores])
+    cf, true_cf = _mean([s.cf for s in scores]), _mean([s.truth_cf for s in scores])
     return Summary(
         name=name,
         n=len(scores),
@@ -257,7 +318,26 @@ def _summarise(name: str, scores: Sequence[Score], tally: Tally, pixels: Sequenc
         milliseconds=float(np.median([score.milliseconds for score in scores])),
         hints=scores[0].hints,
         judged=judged | dict(tally.frechet),
+        ab_error=error / grey if error is not None and grey else None,
+        cf=cf,
+        dcf=None if cf is None or true_cf is None else abs(cf - true_cf),
+        dcf_per_photo=_mean([_apart(score.cf, score.truth_cf) for score in scores]),
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None where some are missing."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known and len(known) == len(values) else None
+
+
+def _root_mean_square(values: Sequence[float | None]) -> float | None:
+    squared = _mean([None if value is None else value**2 for value in values])
+    return None if squared is None else math.sqrt(squared)
+
+
+def _apart(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else abs(one - other)
 
 
 def _share(

@@ -219,6 +219,7 @@ def _figures(path: Path) -> Results:
             and all(map(_is_whole, results.tallies.values()))
             and all(
                 math.isfinite(s.psnr + s.ssim + s.delta_e + s.colourfulness + s.milliseconds)
+                and math.isfinite((s.ab_error or 0) + (s.cf or 0) + (s.truth_cf or 0))
                 for s in results.scores
             )
         )

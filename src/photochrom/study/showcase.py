@@ -21,7 +21,7 @@ from PIL import Image
 
 from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.study import metrics
-from photochrom.study.protocol import Pixels, Plane, Protocol, cut
+from photochrom.study.protocol import Pixels, Plane, Protocol, cut, lightness
 from photochrom.study.results import TRUTH, Results, Score
 
 Painter = Callable[[Plane], Plane]
@@ -104,11 +104,14 @@ class Gallery:
         photo = self.find(score.photo)
         if photo is None:
             return None
-        pixels = cut(photo, cast(Protocol, self.results.protocol))
+        protocol = cast(Protocol, self.results.protocol)
+        pixels = cut(photo, protocol)
         rgb = _planes(pixels)
         if abs(metrics.colourfulness(rgb) - score.truth_colourfulness) > 0.01:
             return None
-        return View(score.photo, rgb_to_lab(rgb), pixels)
+        lab = rgb_to_lab(rgb)
+        lab[:1] = lightness(pixels, lab, protocol)
+        return View(score.photo, lab, pixels)
 
     def plate(self, view: View, rows: Mapping[str, str], side: int = THUMB) -> Plate:
         """Grey, each row with what there is to note of it, and the truth."""

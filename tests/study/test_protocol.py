@@ -1,0 +1,200 @@
+"""The figures of papers: the ab error, and the protocol colormf."""
+
+import csv
+import json
+import math
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom import cli
+from photochrom.color import rgb_to_lab
+from photochrom.study import metrics
+from photochrom.study.evaluate import evaluate
+from photochrom.study.protocol import SIDES, by_name, cut, lightness
+from photochrom.study.results import Results
+
+
+def scene(seed=0, height=40, width=50):
+    """A colourful photo, (H, W, 3) uint8."""
+    small = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
+    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def planes(photo):
+    return photo.transpose(2, 0, 1).astype(np.float32) / 255
+
+
+def measure(colorizers=None, protocol="native", **options):
+    photos = [(f"{i}.png", scene(i)) for i in range(3)]
+    return evaluate(photos, colorizers or {}, protocol=protocol, progress=False, **options)
+
+
+def pink(L):
+    return np.full((1, 2, *L.shape[2:]), 20, np.float32)
+
+
+# --- the ab error ---------------------------------------------------------------------------
+
+
+def test_the_ab_error_is_a_share_of_what_grey_has():
+    results = measure({"pink": pink})
+    grey, _, pinks = results.summary
+    assert grey.ab_error == 1
+    squared = {
+        name: sum(score.ab_error**2 for score in results.rows[name]) for name in ("grey", "pink")
+    }
+    assert pinks.ab_error == pytest.approx(math.sqrt(squared["pink"] / squared["grey"]))
+    lab = rgb_to_lab(planes(scene(0)))
+    assert results.rows["grey"][0].ab_error == pytest.approx(
+        math.sqrt(np.square(lab[1:]).sum(0).mean()), abs=0.1
+    )
+
+
+def test_the_true_colours_have_no_ab_error_however_dark_they_are_painted():
+    truths = iter([planes(scene(i)) for i in range(3)])
+    greys = iter([scene(i).mean(2) / 255 / 2 for i in range(3)])
+    results = measure(
+        {
+            "true": lambda L: next(truths)[None],
+            "dark grey": lambda L: np.repeat(next(greys)[None, None], 3, 1),
+        }
+    )
+    *_, true, dark = results.summary
+    assert true.ab_error == pytest.approx(0, abs=1e-4)
+    assert dark.ab_error == pytest.approx(1, abs=0.01)
+    assert dark.psnr_mean < results.summary[0].psnr_mean - 2
+
+
+def test_results_from_before_the_ab_error_can_be_read(tmp_path):
+    path = tmp_path / "old.json"
+    results = measure({"pink": pink})
+    results.write(path)
+    content = json.loads(path.read_text())
+    for entry in content["scores"]:
+        del entry["ab_error"], entry["cf"], entry["truth_cf"]
+    path.write_text(json.dumps(content))
+    old = Results.read(path)
+    assert [row.ab_error for row in old.summary] == [None] * 3
+    assert old.summary[2].psnr_mean == results.summary[2].psnr_mean
+    newer = old.joined(measure({"pinker": pink}))
+    assert newer.summary[-1].ab_error is None  # grey, which is kept once, has none
+    old.write_csv(tmp_path / "old.csv")
+    with (tmp_path / "old.csv").open(newline="") as file:
+        assert {line["ab_error"] for line in csv.DictReader(file)} == {""}
+
+
+# --- the protocol of papers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(301, 456), (457, 300), (256, 256), (31, 47), (1, 3)])
+def test_colormf_scales_the_largest_square_once(size):
+    photo = scene(0, *size)
+    height, width = size
+    side = min(size)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = np.ascontiguousarray(photo[top : top + side, left : left + side])
+    expected = cv2.resize(square, (256, 256), interpolation=cv2.INTER_LINEAR)
+    assert (cut(photo, "colormf") == expected).all()
+
+
+def test_an_odd_margin_is_rounded_down():
+    photo = np.zeros((256, 259, 3), np.uint8)
+    photo[:, 1:257] = 200
+    assert (cut(photo, "colormf") == 200).all()
+
+
+def test_a_colorizer_is_shown_the_lightness_of_8_bits():
+    pixels = scene(3)
+    lab = rgb_to_lab(planes(pixels))
+    shown = lightness(pixels, lab, "colormf")
+    assert shown.shape == (1, 40, 50)
+    assert shown.dtype == np.float32
+    levels = shown * 2.55
+    np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
+    np.testing.assert_allclose(shown, lab[:1], atol=0.6)
+    for protocol in set(SIDES) - {"colormf"}:
+        assert (lightness(pixels, lab, protocol) == lab[:1]).all()
+
+
+def test_what_is_shown_is_what_is_kept():
+    seen = []
+
+    def curious(L):
+        seen.append(L.copy())
+        return pink(L)
+
+    results = measure({"curious": curious}, "colormf")
+    pixels = cut(scene(0), "colormf")
+    expected = lightness(pixels, rgb_to_lab(planes(pixels)), "colormf")
+    assert (seen[0][0] == expected).all()
+    assert results.summary[0].psnr_mean == pytest.approx(
+        measure({}, "crop256").summary[0].psnr_mean, abs=1
+    )
+
+
+def test_dcf_is_told_between_means_and_photo_by_photo():
+    results = measure({"pink": pink}, "colormf")
+    true = [
+        metrics.colourfulness(planes(cut(scene(i), "colormf")), absolute=True) for i in range(3)
+    ]
+    scores = results.rows["pink"]
+    assert [score.truth_cf for score in scores] == pytest.approx(true)
+    row = results.summary[-1]
+    assert row.cf == pytest.approx(np.mean([score.cf for score in scores]))
+    assert row.dcf == pytest.approx(abs(row.cf - np.mean(true)))
+    assert row.dcf_per_photo == pytest.approx(
+        np.mean([abs(score.cf - score.truth_cf) for score in scores])
+    )
+    assert row.dcf <= row.dcf_per_photo + 1e-9
+    assert results.caption == f"Protocol colormf, 3 photos of CF {np.mean(true):.2f}"
+
+
+def test_too_much_in_one_photo_does_not_make_up_for_too_little_in_another():
+    pale = [(f"{i}.png", scene(i) // 8 + 110) for i in range(2)]
+    answers = iter([0, 30])
+    odd = {"odd": lambda L: pink(L) * 0 + next(answers)}
+    row = evaluate(pale, odd, protocol="colormf", progress=False).summary[-1]
+    assert row.dcf < row.dcf_per_photo - 1
+
+
+def test_figures_of_papers_are_theirs_alone():
+    row = measure({"pink": pink}, "crop256").summary[-1]
+    assert row.cf is row.dcf is row.dcf_per_photo is None
+
+
+def test_photos_are_sorted_by_their_own_names():
+    names = ["b/1.png", "a/3.png", "x.tar/c/2.png", "a/1.png", r"c:\\p\\0.png"]
+    assert sorted(names, key=by_name) == [
+        r"c:\\p\\0.png",
+        "a/1.png",
+        "b/1.png",
+        "x.tar/c/2.png",
+        "a/3.png",
+    ]
+
+
+def test_the_command_takes_the_first_by_name(tmp_path, make_model):
+    for i, place in enumerate(("z/val_2.png", "y/val_1.png", "x/val_3.png")):
+        (tmp_path / "val" / place).parent.mkdir(parents=True)
+        Image.fromarray(scene(i)).save(tmp_path / "val" / place)
+    target = tmp_path / "figures.json"
+    command = ["evaluate", str(make_model("toy")), "--data", str(tmp_path / "val")]
+    command += ["--protocol", "colormf", "--most", "2", "--json", str(target)]
+    with pytest.raises(SystemExit) as ended:
+        cli.main(command)
+    assert not ended.value.code
+    results = Results.read(target)
+    assert [score.photo[-9:] for score in results.rows["grey"]] == ["val_1.png", "val_2.png"]
+    assert results.summary[-1].dcf is not None
+
+
+def test_the_command_knows_all_protocols():
+    from typing import get_args
+
+    from photochrom.commands import measure as command
+    from photochrom.study import protocol
+
+    assert get_args(command.Protocol) == get_args(protocol.Protocol) == tuple(SIDES)
