@@ -205,7 +205,12 @@ def save_weights(run: Path, state: State, facts: Mapping[str, Any]) -> None:
 
 
 def save_checkpoint(
-    run: Path, network: nn.Module, average: State, optimizer: Optimizer, facts: Mapping[str, Any]
+    run: Path,
+    network: nn.Module,
+    average: State,
+    optimizer: Optimizer,
+    facts: Mapping[str, Any],
+    rival: State | None = None,
 ) -> None:
     """Write all that is needed to go on, in one file, atomically.
 
@@ -215,15 +220,30 @@ def save_checkpoint(
         average: running mean of the weights; empty for none.
         optimizer: Adam or AdamW; its state is three tensors for each parameter.
         facts: step, seconds and the like; must be JSON.
+        rival: what there is to keep of a discriminator.
     """
-    moments = {
+    model = {f"model.{name}": value for name, value in network.state_dict().items()}
+    mean = {f"average.{name}": value for name, value in average.items()}
+    other = {f"rival.{name}": value for name, value in (rival or {}).items()}
+    _write(run / "checkpoint.safetensors", model | mean | moments(optimizer) | other, facts)
+
+
+def moments(optimizer: Optimizer) -> State:
+    """The state of an optimizer, flat."""
+    return {
         f"optimizer.{i}.{name}": value
         for i, state in optimizer.state_dict()["state"].items()
         for name, value in state.items()
     }
-    model = {f"model.{name}": value for name, value in network.state_dict().items()}
-    mean = {f"average.{name}": value for name, value in average.items()}
-    _write(run / "checkpoint.safetensors", model | mean | moments, facts)
+
+
+def fill_moments(optimizer: Optimizer, state: State) -> None:
+    """Give an optimizer the state that :func:`moments` told."""
+    filled: dict[int, State] = {}
+    for name, value in below("optimizer.", state).items():
+        number, _, key = name.partition(".")
+        filled.setdefault(int(number), {})[key] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": filled})
 
 
 def read_checkpoint(run: Path) -> tuple[State, dict[str, Any]]:
@@ -243,18 +263,15 @@ def restore(
     Raises:
         BadRun: it is of another network.
     """
-    _fill(network, _below("model.", state), run / "checkpoint.safetensors")
-    mean = _below("average.", state) or _below("model.", state)  # it may begin only now
+    _fill(network, below("model.", state), run / "checkpoint.safetensors")
+    mean = below("average.", state) or below("model.", state)  # it may begin only now
     for name, value in average.items():
         value.copy_(mean[name])
-    moments: dict[int, State] = {}
-    for name, value in _below("optimizer.", state).items():
-        number, _, key = name.partition(".")
-        moments.setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
+    fill_moments(optimizer, state)
 
 
-def _below(prefix: str, state: State) -> State:
+def below(prefix: str, state: State) -> State:
+    """The part of a flat state whose names begin so, without that."""
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 

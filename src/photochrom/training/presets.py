@@ -69,6 +69,15 @@ class Experiment:
     """Share of photos whose lightness is that of film that was blind to red, or green too."""
     degraded: float = 0.0
     """Share of photos whose lightness is blurred, grainy, faded or compressed, as old ones are."""
+    perceptual: float = 0.0
+    """Weight of the distance between EfficientNet-Lite2's features of the coloured and the true
+    photo."""
+    perceptual_from: float = 0.67
+    """The share of the training after which it counts."""
+    adversarial: float = 0.0
+    """Weight of a discriminator that learns to tell coloured photos from true ones."""
+    adversarial_from: float = 0.9
+    """The share of the training after which it counts."""
     ema: float = 0.0
     """Decay of the running mean of the weights that validation and export use; 0 for none."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
@@ -102,6 +111,10 @@ class Experiment:
             "recolored": (0 <= self.recolored <= 1, "a number from 0 to 1"),
             "film": (0 <= self.film <= 1, "a number from 0 to 1"),
             "degraded": (0 <= self.degraded <= 1, "a number from 0 to 1"),
+            "perceptual": (self.perceptual >= 0, "0 or more"),
+            "perceptual_from": (0 <= self.perceptual_from <= 1, "a number from 0 to 1"),
+            "adversarial": (self.adversarial >= 0, "0 or more"),
+            "adversarial_from": (0 <= self.adversarial_from <= 1, "a number from 0 to 1"),
             "ema": (0 <= self.ema < 1, "0, or a number below 1"),
             "validation": (0 < self.validation < 1, "a number between 0 and 1"),
             "validate_on": (self.validate_on >= 1, "1 or more"),

@@ -26,6 +26,7 @@ from photochrom.training.loader import Loader, bin_frequency, to_lab, validation
 from photochrom.training.models import Network, build
 from photochrom.training.norms import share_norms
 from photochrom.training.optimize import copy_of, freeze, make_optimizer
+from photochrom.training.pictures import PictureLosses
 from photochrom.training.presets import Experiment, Session
 from photochrom.training.processes import together
 
@@ -51,6 +52,7 @@ class Run:
     loader: Loader
     validation: list[np.ndarray[Any, Any]]
     """This rank's share of the validation photos."""
+    pictures: PictureLosses
     console: Console
     group: Any
     """Where the processes' words go round without waiting for a GPU; None for the only process."""
@@ -137,6 +139,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
         photos,
         loader,
         validation,
+        together(fabric, lambda: PictureLosses(experiment, fabric)),
         console,
         torch.distributed.new_group(backend="gloo") if fabric.world_size > 1 else None,
     )
@@ -254,6 +257,13 @@ def _network(
     """
     network = build(experiment.model, experiment.alpha, experiment.encoder, experiment.emphasis)
     new: Sequence[str] = ()
+    if isinstance(network.head, BinsHead) and (experiment.perceptual or experiment.adversarial):
+        raise BadOption(
+            f"{experiment.model} answers the likeliest bin, from which no picture can teach it: "
+            "leave --perceptual and --adversarial out."
+        )
+    if experiment.perceptual and experiment.size % 32:
+        raise BadOption(f"--perceptual needs a --size that divides by 32, not {experiment.size}.")
     if experiment.size % network.multiple:
         raise BadOption(
             f"--size {experiment.size} does not suit {experiment.model}: "
@@ -335,6 +345,7 @@ def _restore(run: Run) -> None:
     read = together(fabric, lambda: checkpoint.read_checkpoint(out) if first else None)
     state, facts = fabric.broadcast(read)  # type: ignore[misc]
     checkpoint.restore(out, state, run.network, run.average, run.optimizer)
+    run.pictures.load(checkpoint.below("rival.", state))
     run.step, run.seconds = facts.pop("step"), facts.pop("seconds")
     run.figures = facts
     if first:

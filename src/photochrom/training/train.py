@@ -37,6 +37,7 @@ from photochrom.errors import Diverged
 from photochrom.training import checkpoint
 from photochrom.training.loader import Batch
 from photochrom.training.optimize import set_rate, update_average
+from photochrom.training.pictures import EVERY
 from photochrom.training.presets import Experiment, Session
 from photochrom.training.processes import gather
 from photochrom.training.setup import Run, set_up, told_unreadable
@@ -119,7 +120,14 @@ def _backward(run: Run, part: Batch) -> Tensor:
     """Add the gradient of one part of this process's share; returns what it adds to the loss."""
     lightness = part.lightness.contiguous(memory_format=torch.channels_last)
     raw = run.wrapped(lightness, part.hints) if run.network.takes_hints else run.wrapped(lightness)
-    loss = run.network.head.loss(raw.float(), part.lab) * (len(lightness) / run.loader.share)
+    raw = raw.float()
+    loss = run.network.head.loss(raw, part.lab)
+    if run.pictures.due(run.progress):
+        truth = part.lab[::EVERY]
+        ab = run.network.head.answer(raw[::EVERY], truth[:, :1])["ab"]
+        output = torch.cat([truth[:, :1], ab], 1)
+        loss = loss + run.pictures.judge(output, truth, run.progress)
+    loss = loss * (len(lightness) / run.loader.share)
     run.fabric.backward(loss)
     return loss.detach()
 
@@ -240,7 +248,10 @@ def _save(run: Run) -> None:
     told = gather(run.fabric, run.photos.unreadable) if run.experiment.stream else []
     if run.fabric.global_rank == 0:
         facts = {"step": run.step, "seconds": run.seconds, **run.figures}
-        checkpoint.save_checkpoint(run.session.out, run.network, run.average, run.optimizer, facts)
+        rival = run.pictures.state()
+        checkpoint.save_checkpoint(
+            run.session.out, run.network, run.average, run.optimizer, facts, rival
+        )
         weights = run.average or run.network.state_dict()
         checkpoint.save_weights(run.session.out, weights, facts)
         for unreadable in told:  # of a set that is decoded first it has been said
