@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom.training import train
 from photochrom.training.loader import Batch, Loader
+from photochrom.training.peak import matrix_peak, synchronize
 from photochrom.training.presets import PRESETS, Session
 from photochrom.training.setup import Run, set_up
 
@@ -44,26 +45,6 @@ class Timed:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.loader, name)
-
-
-def synchronize() -> None:
-    """Wait for the GPU, if there is one."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
-def matrix_peak(kind: torch.dtype, device: torch.device) -> float:
-    """The most operations a second that a product of square matrices reaches there."""
-    found = 0.0
-    for n in (4096, 8192) if device.type == "cuda" else (1024, 2048):
-        a, b = (torch.randn(n, n, device=device).to(kind) for _ in range(2))
-        for _ in range(10):
-            synchronize()
-            began = time.perf_counter()
-            a @ b
-            synchronize()
-            found = max(found, 2.0 * n**3 / (time.perf_counter() - began))
-    return found
 
 
 def operations(run: Run) -> float:
@@ -128,7 +109,7 @@ def report(model: str, stream: bool, compiled: bool, given: argparse.Namespace) 
         run = set_up(experiment, session)
         device = run.fabric.device
         bf16 = "bf16" in str(run.fabric.strategy.precision.precision)
-        peak = matrix_peak(torch.bfloat16 if bf16 else torch.float32, device)
+        peak = matrix_peak(device, torch.bfloat16 if bf16 else torch.float32)
         count = 0.0 if compiled else operations(run)
         took, waits = measure(run, given.steps)
     name = f"{model}{', compiled' * compiled}"

@@ -7,6 +7,7 @@ lightness the network sees is harmed: the colours it is asked for, and those of 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -86,7 +87,7 @@ def film(rgb: Tensor, dice: Tensor) -> Tensor:
         ``(N, 1, H, W)``, 0..100.
     """
     which, red, green, exposure, contrast = dice.unbind(1)
-    ends = rgb.new_tensor(RESPONSES)[(which * len(RESPONSES)).long()]  # (N, 2, 2)
+    ends = _on(rgb.device)["film"][(which * len(RESPONSES)).long()]  # (N, 2, 2)
     low, high = ends.unbind(2)
     shares = low + (high - low) * torch.stack([red, green], 1)
     shares = torch.cat([shares, 1 - shares.sum(1, keepdim=True)], 1)[:, :, None, None]
@@ -125,17 +126,23 @@ def jpeg(x: Tensor, quality: Tensor) -> Tensor:
     """JPEG's loss at ``quality`` ``(N,)`` 1..100: quantised 8 × 8 cosines."""
     n, _, h, w = x.shape
     scale = torch.where(quality < 50, 50 / quality, 2 - quality / 50)[:, None, None, None, None]
-    table = (QUANTISATION.to(x.device) * scale).clamp(min=1)
-    cosine = _cosine(x)
+    constants = _on(x.device)
+    table, cosine = (constants["jpeg"] * scale).clamp(min=1), constants["cosine"]
     blocks = x.reshape(n, h // 8, 8, w // 8, 8).transpose(2, 3) * 2.55 - 128
     kept = torch.round(cosine @ blocks @ cosine.T / table) * table
     restored = (cosine.T @ kept @ cosine + 128) / 2.55
     return restored.transpose(2, 3).reshape(n, 1, h, w).clamp(0, 100)
 
 
-def _cosine(like: Tensor) -> Tensor:
-    """The orthonormal 8-point cosine transform, ``(8, 8)``."""
+@cache
+def _on(device: torch.device) -> dict[str, Tensor]:
+    """The constants on a device, sent there once: to send a number there, a GPU has to wait."""
     k, x = np.mgrid[:8, :8]
-    matrix = np.cos((2 * x + 1) * k * np.pi / 16) / 2
-    matrix[0] /= math.sqrt(2)
-    return torch.from_numpy(matrix).to(like)
+    cosine = np.cos((2 * x + 1) * k * np.pi / 16) / 2  # the orthonormal 8-point transform
+    cosine[0] /= math.sqrt(2)
+    constants = {
+        "film": torch.tensor(RESPONSES),
+        "jpeg": QUANTISATION,
+        "cosine": torch.from_numpy(cosine).float(),
+    }
+    return {name: value.to(device) for name, value in constants.items()}

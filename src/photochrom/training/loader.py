@@ -136,13 +136,13 @@ class Loader:
         """This rank's share of batch ``step``, counted from 0 over all epochs."""
         draw = torch.Generator().manual_seed(_mix(self.seed, 1, step))
         place = torch.rand(self.batch, 2, generator=draw)[self.rank :: self.world]
-        dice = self._send(torch.rand(self.batch, sum(_DICE), generator=draw))
+        dice = torch.rand(self.batch, sum(_DICE), generator=draw)[self.rank :: self.world]
+        dice = send(dice.contiguous(), self.device)
         cut, things, which, shades, age, points = torch.split(dice, _DICE, 1)
         windows = self.photos.take(self._numbers(step), place)
         for ahead in range(step + 1, step + 1 + AHEAD):
             self.photos.expect(self._numbers(ahead))
-        size = self.sizes[_mix(self.seed, 4, step) % len(self.sizes)]
-        rgb = crop(self._send(windows, whole=True), cut, self.zoom, size)
+        rgb = crop(send(windows, self.device), cut, self.zoom, self.size_at(step))
         lab = rgb_to_lab(rgb)
         lightness = self._film(rgb, lab[:, :1], shades)
         if self.degraded:
@@ -155,6 +155,10 @@ class Loader:
             points, given = torch.cat([told[0], points[n:]]), torch.cat([told[1], given[n:]])
         return Batch(lab, lightness, reveal(lab[:, 1:], points, given, reach))
 
+    def size_at(self, step: int) -> int:
+        """Side of the crops of a step, pixels."""
+        return self.sizes[_mix(self.seed, 4, step) % len(self.sizes)]
+
     def _film(self, rgb: Tensor, lightness: Tensor, dice: Tensor) -> Tensor:
         n = self.share - self._first(1 - self.film)
         if not n:
@@ -165,18 +169,18 @@ class Loader:
         """How many of this rank's photos are among the first of the whole batch."""
         return len(range(self.rank, round(share * self.batch), self.world))
 
-    def _send(self, numbers: Tensor, whole: bool = False) -> Tensor:
-        """This rank's rows on the device, without waiting for it."""
-        mine = numbers if whole else numbers[self.rank :: self.world].contiguous()
-        if self.device.type == "cuda" and not mine.is_cuda:
-            mine = mine.pin_memory()
-        return mine.to(self.device, non_blocking=True)
-
     def _numbers(self, step: int) -> list[int]:
         """Of the photos that this rank gets."""
         epoch, first = divmod(step, self.steps_per_epoch)
         order = self.photos.order(epoch)[first * self.batch : (first + 1) * self.batch]
         return self.chosen[order[self.rank :: self.world]].tolist()  # type: ignore[no-any-return]
+
+
+def send(numbers: Tensor, device: torch.device) -> Tensor:
+    """The same on the device; a GPU does not wait for it."""
+    if device.type == "cuda" and not numbers.is_cuda:
+        numbers = numbers.pin_memory()
+    return numbers.to(device, non_blocking=True)
 
 
 class _Decoded:
@@ -207,7 +211,7 @@ class _Decoded:
         start, h, w = torch.from_numpy(self.photos.table[numbers]).T
         top, left = (place * (torch.stack([h, w], 1) - self.side + 1)).long().unbind(1)
         first = start // 3 + top * w + left
-        first, w = (t.to(self.device, non_blocking=True)[:, None, None] for t in (first, w))
+        first, w = send(torch.stack([first, w]), self.device)[..., None, None]
         down, across = self.grid
         return self.pixels[first + down * w + across]
 

@@ -143,9 +143,8 @@ class Discriminator(nn.Module):
         self.layers.append(spectral_norm(nn.Conv2d(inputs, 1, 4, padding=1)))
 
     def forward(self, lab: Tensor) -> Tensor:
-        scale = lab.new_tensor([50.0, 60.0, 60.0])[:, None, None]
-        middle = lab.new_tensor([50.0, 0.0, 0.0])[:, None, None]
-        return self.layers((lab - middle) / scale)  # type: ignore[no-any-return]
+        scaled = torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / 60], 1)
+        return self.layers(scaled)  # type: ignore[no-any-return]
 
 
 def _rgb(lab: Tensor) -> Tensor:

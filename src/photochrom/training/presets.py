@@ -170,6 +170,8 @@ class Session:
     """Where decoded photos are kept; default ~/.cache/photochrom."""
     readers: int = 4
     """Threads of each process that read ahead, with --stream."""
+    peak: bool = False
+    """Measure the fastest matrix product first, and report the share of it that is reached."""
     quiet: bool = False
     """No progress on the terminal."""
 

@@ -26,6 +26,7 @@ from photochrom.training.loader import Loader, bin_frequency, to_lab, validation
 from photochrom.training.models import Network, build
 from photochrom.training.norms import share_norms
 from photochrom.training.optimize import copy_of, freeze, make_optimizer
+from photochrom.training.peak import Meter
 from photochrom.training.pictures import PictureLosses
 from photochrom.training.presets import Experiment, Session
 from photochrom.training.processes import together
@@ -53,6 +54,8 @@ class Run:
     validation: list[np.ndarray[Any, Any]]
     """This rank's share of the validation photos."""
     pictures: PictureLosses
+    meter: Meter | None
+    """Where --peak asks for it."""
     console: Console
     group: Any
     """Where the processes' words go round without waiting for a GPU; None for the only process."""
@@ -140,6 +143,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
         loader,
         validation,
         together(fabric, lambda: PictureLosses(experiment, fabric)),
+        _meter(session, fabric),
         console,
         torch.distributed.new_group(backend="gloo") if fabric.world_size > 1 else None,
     )
@@ -171,6 +175,13 @@ def _fabric(experiment: Experiment, session: Session) -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def _meter(session: Session, fabric: Fabric) -> Meter | None:
+    if not session.peak:
+        return None
+    kind = torch.bfloat16 if "bf16" in str(fabric.strategy.precision.precision) else torch.float32
+    return Meter(fabric.device, kind)
 
 
 def _claim(experiment: Experiment, session: Session, fabric: Fabric) -> Session:

@@ -29,6 +29,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -76,9 +77,11 @@ def _fit(run: Run, interrupted: list[bool]) -> str:
     saved = reported = began
     losses: list[Tensor] = []
     reason = _agreed(run, _why_stop(run, interrupted))
+    if session.init and not run.step:
+        _validate(run)  # what all that follows is held against
     while not reason:
         set_rate(run.optimizer, run.experiment, run.step, run.progress)
-        losses.append(_step(run))
+        losses.append(_counted_step(run))
         run.step += 1
         now = time.monotonic()
         run.seconds = before + now - began
@@ -88,7 +91,7 @@ def _fit(run: Run, interrupted: list[bool]) -> str:
         word = _agreed(run, _why_stop(run, interrupted) or due)
         reason = "" if word == SAVE else word
         if word or run.step % session.report_every == 0:  # nothing is saved whose loss is unknown
-            _report(run, losses, len(losses) * run.loader.batch / (now - reported))
+            _report(run, losses, now - reported)
             reported = now
         if reason or run.step % session.validate_every == 0:
             _validate(run)
@@ -100,6 +103,12 @@ def _fit(run: Run, interrupted: list[bool]) -> str:
         run.console.print(told_unreadable(run.photos, run.session))
     run.console.print(f"Stopped after step {run.step}: {reason}.")
     return reason
+
+
+def _counted_step(run: Run) -> Tensor:
+    if run.meter is None:
+        return _step(run)
+    return run.meter.count(run.loader.size_at(run.step), partial(_step, run))
 
 
 def _step(run: Run) -> Tensor:
@@ -218,7 +227,8 @@ def peak_memory(device: torch.device) -> dict[str, int]:
     return {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
 
 
-def _report(run: Run, losses: list[Tensor], speed: float) -> None:
+def _report(run: Run, losses: list[Tensor], seconds: float) -> None:
+    speed = len(losses) * run.loader.batch / seconds
     loss = run.fabric.all_reduce(torch.stack(losses).mean(), reduce_op="mean").item()  # type: ignore[union-attr]
     losses.clear()
     if not math.isfinite(loss):
@@ -232,6 +242,8 @@ def _report(run: Run, losses: list[Tensor], speed: float) -> None:
     if run.fabric.global_rank == 0:
         _append(run, {"loss": loss, "lr": rate, "photos_per_second": speed})
     psnr = f", PSNR {run.figures['val_psnr']:.2f} dB" if run.figures else ""
+    if run.meter is not None:
+        psnr += f", {100 * run.meter.share(seconds):.1f} % of peak"
     run.console.print(
         f"step {run.step}/{run.steps}: loss {loss:.4f}{psnr}, {speed:.1f} photos/s, "
         f"{max(0, left) / 60:.0f} min left"

@@ -1,0 +1,62 @@
+"""How much of what a machine can compute a training uses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+T = TypeVar("T")
+
+
+class Meter:
+    """Counts the operations of steps, and holds them against the fastest matrix product.
+
+    Args:
+        device: where the training computes; its peak is measured now, in about a second.
+        kind: what it computes in.
+    """
+
+    def __init__(self, device: torch.device, kind: torch.dtype) -> None:
+        self.peak = matrix_peak(device, kind)
+        self.known: dict[int, float] = {}
+        self.done = 0.0
+
+    def count(self, size: int, step: Callable[[], T]) -> T:
+        """Do a step; the first of its size is counted, 2 operations for a multiply-add."""
+        if size in self.known:
+            result = step()
+        else:
+            with FlopCounterMode(display=False) as counter:
+                result = step()
+            self.known[size] = float(counter.get_total_flops())
+        self.done += self.known[size]
+        return result
+
+    def share(self, seconds: float) -> float:
+        """Of the peak over the steps since it was last asked for, 0 to 1."""
+        share, self.done = self.done / seconds / self.peak, 0.0
+        return share
+
+
+def matrix_peak(device: torch.device, kind: torch.dtype) -> float:
+    """The most operations a second that a product of square matrices reaches there."""
+    found = 0.0
+    for n in (4096, 8192) if device.type == "cuda" else (1024, 2048):
+        a, b = (torch.randn(n, n, device=device).to(kind) for _ in range(2))
+        for _ in range(10):
+            synchronize()
+            began = time.perf_counter()
+            a @ b
+            synchronize()
+            found = max(found, 2.0 * n**3 / (time.perf_counter() - began))
+    return found
+
+
+def synchronize() -> None:
+    """Wait for a GPU, if there is one."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
