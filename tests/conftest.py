@@ -66,7 +66,8 @@ def make_model(tmp_path: Path) -> MakeModel:
     of them), plus vivid on both.
 
     ``tells`` names what else it answers, in cells of ``stride`` pixels: "logits" over CENTRES, by
-    a line over L for each and for the likeness to a hint; "features" that tell any two L apart.
+    a line over L for each and for the likeness to a hint; "features" that tell any two L apart;
+    "coarse", the mean ab of each cell.
     """
 
     def make(
@@ -106,7 +107,10 @@ def make_model(tmp_path: Path) -> MakeModel:
         nodes.append(helper.make_node("Identity", [last], [names["ab"]]))
         outputs = [_input(names["ab"], ["N", 2, "H", "W"])]
         for told in tells:
-            nodes += _logits(hints) if told == "logits" else _features()
+            if told == "coarse":
+                nodes.append(helper.make_node("Identity", [last], ["coarse_fine"]))
+            else:
+                nodes += _logits(hints) if told == "logits" else _features()
             cells = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
             nodes.append(helper.make_node("AveragePool", [f"{told}_fine"], [told], **cells))
             outputs.append(_input(told, ["N", "C", "h", "w"]))

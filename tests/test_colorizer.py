@@ -40,10 +40,11 @@ class Spy:
     """Stands for a session and keeps what it was given."""
 
     def __init__(self, session) -> None:
-        self.session, self.seen = session, []
+        self.session, self.seen, self.asked = session, [], []
 
     def run(self, outputs, inputs):
         self.seen.append(inputs)
+        self.asked.append(outputs)
         return self.session.run(outputs, inputs)
 
 
@@ -444,6 +445,35 @@ def test_paint_brings_spots_to_the_networks_size(painter: Colorizer):
     assert ab.shape == (2, 300, 400)
     np.testing.assert_allclose(ab[:, 150, 100], [30, 20], atol=5)
     np.testing.assert_allclose(painter.paint(L)[:, 0, 0], [20, -30], atol=1e-3)
+
+
+# --- ab in cells ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (61, 47), (3, 5)])
+def test_ab_told_in_cells_is_refined_whatever_the_size(make_model: MakeModel, shape):
+    L = np.broadcast_to(np.linspace(20, 80, shape[1], dtype=np.float32), shape)
+    given = {"slope": (0.5, -0.25), "offset": (3, 4)}
+    plain, coarse = (
+        Colorizer(make_model(name, tells=tells, **given)).paint(L, size=max(32, min(shape)))
+        for name, tells in (("plain", ()), ("cells", ("coarse",)))
+    )
+    np.testing.assert_allclose(coarse[:, :, 2:-2], plain[:, :, 2:-2], atol=1)
+    np.testing.assert_allclose(coarse, plain, atol=3)  # outermost, a cell mirrors what is beyond
+
+
+def test_ab_is_not_asked_of_a_model_that_tells_it_in_cells(make_model: MakeModel):
+    colour = Colorizer(make_model(tells=("coarse",)))
+    colour.model._session = spy = Spy(colour.model._session)
+    colour.paint(np.full((48, 64), 50, np.float32))
+    assert spy.asked == [["coarse"]]
+
+
+def test_a_hint_is_met_between_cells(make_model: MakeModel):
+    colour = Colorizer(make_model(hints=0.1, tells=("coarse", "logits")))
+    for x in (50.2, 51.4, 52.5, 53.9):
+        coloured = colour.colorize(tones(96, 130), hints=[Hint(x, 40, (-20, 15))], size=96)
+        np.testing.assert_allclose(ab_at(coloured, x, 40), [-20, 15], atol=5)
 
 
 # --- palette ----------------------------------------------------------------------------------

@@ -178,6 +178,21 @@ def test_a_network_of_one_fixed_output_is_found_out(tmp_path: Path):
         Model(tmp_path / "frozen.onnx").run(lightness(32, 32), None, ["ab"])
 
 
+def test_coarse_ab_comes_whole_and_has_to_be_two_planes(make_model: MakeModel):
+    path = make_model(slope=(1, 0), offset=(0, 5), tells=("coarse",))
+    model, L = Model(path), lightness(30, 41)
+    (coarse,) = model.run(L, None, ["coarse"])
+    assert coarse.shape == (1, 2, 8, 16)
+    cells = model.pad(L).reshape(8, 4, 16, 4).mean((1, 3))
+    np.testing.assert_allclose(coarse[0], [cells, np.full_like(cells, 5)], atol=1e-4)
+    graph = onnx.load(path)
+    slope = next(node for node in graph.graph.node if "coarse_fine" in node.output)
+    slope.input[0] = "L"  # one plane
+    onnx.save(graph, path)
+    with pytest.raises(BadModel, match="answered coarse of shape"):
+        Model(path).run(L, None, ["coarse"])
+
+
 def test_logits_of_other_colours_than_the_centres_are_found_out(make_model: MakeModel):
     model = Model(make_model(tells=("logits",), metadata={"centres": "[[0, 0], [10, 10]]"}))
     with pytest.raises(BadModel, match="answered logits of shape"):

@@ -239,3 +239,14 @@ def test_edges_are_sharper_than_bilinear():
     bilinear = np.stack([cv2.resize(p, (320, 256)) for p in ab])
     ours = upsample.upsample(ab, small, full)
     assert np.abs(ours - truth).mean() < 0.6 * np.abs(bilinear - truth).mean()
+
+
+def test_coarse_ab_is_refined_along_the_lightness():
+    L = np.full((48, 64), 30, np.float32)
+    L[:, 30:] = 70  # an edge within a cell of 4 pixels
+    truth = np.stack([L / 2, -L / 4])
+    coarse = np.stack([cv2.resize(p, (16, 12), interpolation=cv2.INTER_AREA) for p in truth])
+    fine = upsample.refine(coarse, L)
+    assert fine.shape == truth.shape
+    blurred = np.stack([cv2.resize(p, (64, 48)) for p in coarse])
+    assert np.abs(fine - truth).mean() < 0.6 * np.abs(blurred - truth).mean()

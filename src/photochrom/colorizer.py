@@ -421,18 +421,27 @@ class Colorizer:
 
     def _chroma(self, view: _View, spots: Array, vivid: float | None) -> upsample.Chroma:
         """The colours of a view, for its photo's full size; spots are on the small one."""
-        L, asked = view.small, ["ab"]
-        if len(spots) and self.model.has_distribution:
-            asked.append("logits")
-        planes = self._planes(L, [spots])
-        ab, *logits = self.model.run(L[None, None], planes, asked, vivid=vivid)
+        L = view.small
+        more = ["logits"] if len(spots) and self.model.has_distribution else []
+        ab, *logits = self._ab(L, self._planes(L, [spots]), vivid, more)
         unsure = None
         if logits:
             every = 2 if logits[0][0, 0].size > _ENOUGH else 1
             p = distribution.probabilities(logits[0][..., ::every, ::every])
             unsure = distribution.spread(p, self.model.centres())[0]
-        ab = honour(np.clip(ab[0], -128, 127), L, spots, unsure)
-        return upsample.fit(ab, L, view.size)
+        return upsample.fit(honour(ab, L, spots, unsure), L, view.size)
+
+    def _ab(
+        self, L: Array, planes: Array | None, vivid: float | None, more: Sequence[str] = ()
+    ) -> list[Array]:
+        """The network's ab (2, h, w) for L (h, w), and other outputs of it."""
+        plain = "coarse" not in self.model.outputs
+        asked = ["ab" if plain else "coarse", *more]
+        (ab,), *others = self.model.run(L[None, None], planes, asked, vivid=vivid)
+        if not plain:
+            ab = upsample.refine(ab, self.model.pad(L[None, None])[0, 0])
+            ab = ab[:, : L.shape[0], : L.shape[1]]
+        return [np.clip(ab, -128, 127), *others]
 
     def _logits(self, L: Array, spots: Sequence[Array]) -> Array:
         """(N, Q, h, w) for N sets of spots on the same L."""

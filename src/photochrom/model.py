@@ -6,6 +6,8 @@ input          hints, optional         (N, 3, H, W) float32: a, b, and a mask of
 input          any others              float32 numbers (), or (1,), such as vivid; metadata
                                        ``default_<name>`` holds what is used when none is asked for
 output         ab                      (N, 2, H, W) float32, -128..127
+output         coarse, optional        (N, 2, H/s, W/s): ab before the model enlarges it, taken in
+                                       its place, as L can tell where its edges are
 output         logits, optional        (N, Q, H/s, W/s): log of the probability of Q colours, up to
                                        a number for each place; metadata ``centres`` holds their ab
 output         features, optional      (N, F, H/s, W/s): what is where, to find it elsewhere
@@ -98,7 +100,8 @@ class Model:
             **asked: numbers that the model has for inputs; None for its own default.
 
         Returns:
-            Each output cut to what belongs to H and W.
+            Each output cut to what belongs to H and W; ``coarse`` to what belongs to :meth:`pad`,
+            so that its cells are whole.
 
         Raises:
             BadOption: the shapes are wrong, or the model has no such input or output.
@@ -109,7 +112,7 @@ class Model:
         if absent := sorted(set(outputs) - self.outputs):
             raise BadOption(f"{self.path.stem} tells no {absent[0]}: use a model that does.")
         n, height, width = len(L), L.shape[2], L.shape[3]
-        inputs = {"L": _pad(L, self.multiple, "symmetric")} | self.numbers(**asked)
+        inputs = {"L": self.pad(L)} | self.numbers(**asked)
         if hints is not None:
             if not self.takes_hints:
                 raise BadOption(f"{self.path.stem} takes no hints: leave them out.")
@@ -132,6 +135,8 @@ class Model:
             ) from error
         for name, answer in zip(outputs, answers, strict=True):
             fits = name != "ab" or answer.shape == (n, 2, *padded[2:])
+            if name == "coarse":
+                fits = answer.shape[1:2] == (2,)
             if name == "logits" and self.has_distribution:
                 fits = answer.shape[1:2] == (len(self.centres()),)
             if answer.ndim != 4 or len(answer) != n or not fits or not np.isfinite(answer).all():
@@ -139,7 +144,14 @@ class Model:
                     f"{self.path} answered {name} of shape {answer.shape}, or not numbers, to L of "
                     f"shape {padded}: export it again, with sizes that may vary."
                 )
-        return [_crop(answer, (height, width), padded) for answer in answers]
+        return [
+            answer if name == "coarse" else _crop(answer, (height, width), padded)
+            for name, answer in zip(outputs, answers, strict=True)
+        ]
+
+    def pad(self, L: Array) -> Array:
+        """L ``(N, 1, H, W)`` as the model sees it: mirrored up to sides that it can take."""
+        return _pad(L, self.multiple, "symmetric")
 
     def centres(self) -> Array:
         """ab of the colours that ``logits`` speaks of, ``(Q, 2)`` float32.

@@ -120,6 +120,12 @@ def upsample(ab: Array, L: Array, full: Array) -> Array:
     return fit(ab, L, (height, width)).rows(0, height, full)
 
 
+def refine(coarse: Array, L: Array) -> Array:
+    """ab (2, h, w) along L (h, w), from ab (2, h/s, w/s) in cells of it, s pixels each."""
+    cells = cv2.resize(L, coarse.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    return upsample(coarse, cells, L)
+
+
 def shrink(L: Lightness, size: tuple[int, int], small: tuple[int, int]) -> Array:
     """A photo's lightness as the network sees it, (h, w): each pixel the mean of what it covers.
 
