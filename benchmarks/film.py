@@ -103,11 +103,11 @@ def rows(photos: Iterator[Plane], models: dict[str, Colorizer]) -> dict[str, dic
 
 
 def named(models: list[str]) -> dict[str, Colorizer]:
-    """Models by what they are called; by their file, where two are called the same."""
+    """Models by what they are called; as they were given, where two are called the same."""
     found: dict[str, Colorizer] = {}
     for model in models:
         colorizer = Colorizer(model)
-        found[Path(model).stem if colorizer.name in found else colorizer.name] = colorizer
+        found[model if colorizer.name in found else colorizer.name] = colorizer
     return found
 
 

@@ -37,8 +37,8 @@ Photos = list[tuple[str, NDArray[np.uint8]]]
 
 WISHES = ((60.0, 40.0), (10.0, -60.0))
 """ab of a red and a blue, before they are fitted into sRGB."""
-MIDDLING = 30, 80
-"""L between which a hint is put: sRGB has strong colours there."""
+MIDDLING = 55, 25
+"""L at which a hint is put, and how far from it at most: sRGB has strong colours there."""
 FAR, MOVED = 0.25, 5.0
 """Of the diagonal; and in ab, what counts as another colour."""
 COUNTS = 1, 10, 100
@@ -75,8 +75,7 @@ def hinted(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
 
 def place(L: Plane, seed: list[int]) -> NDArray[np.float64]:
     """Row and column of a random pixel of middling L (H, W), as shares of its height and width."""
-    low, high = MIDDLING
-    middling = (low < L) & (L < high)
+    middling = abs(L - MIDDLING[0]) < MIDDLING[1]
     places = np.argwhere(middling if middling.any() else np.isfinite(L))
     return np.asarray((np.random.default_rng(seed).choice(places) + 0.5) / L.shape)
 
@@ -148,11 +147,11 @@ def rows(
 
 
 def named(models: list[str]) -> dict[str, Colorizer]:
-    """Models by what they are called; by their file, where two are called the same."""
+    """Models by what they are called; as they were given, where two are called the same."""
     found: dict[str, Colorizer] = {}
     for model in models:
         colorizer = Colorizer(model)
-        found[Path(model).stem if colorizer.name in found else colorizer.name] = colorizer
+        found[model if colorizer.name in found else colorizer.name] = colorizer
     return found
 
 

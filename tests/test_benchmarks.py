@@ -1,0 +1,118 @@
+"""The benchmarks that compare models: what they print is what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+pytestmark = pytest.mark.skipif(
+    not BENCHMARKS.is_dir(), reason="the benchmarks are in the repository"
+)
+
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two, of random patches of colour."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    patches = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    for number, small in enumerate(patches):
+        large = small.repeat(8, axis=0).repeat(8, axis=1)
+        Image.fromarray(large).save(folder / f"{number}.png")
+    return folder
+
+
+def measure(name: str, monkeypatch, tmp_path: Path, *options: object) -> dict[str, dict[str, str]]:
+    out = tmp_path / "figures.json"
+    monkeypatch.setattr(sys, "argv", [name, *map(str, options), "--json", str(out)])
+    load(name).main()
+    text = out.read_text("utf-8")
+    assert "photos/" not in text
+    return json.loads(text)
+
+
+def test_film_leaves_grey_alone_and_is_blind_to_red_until_it_is_not():
+    pytest.importorskip("torch")
+    film = load("film")
+    rgb = np.full((3, 2, 1), 0.5, np.float32)
+    rgb[:, 1, 0] = 0.8, 0.1, 0.1
+    seen = film.lightness_by_film(rgb)
+    assert list(seen) == [film.TRUE, *film.FILMS]
+    assert [plane[0, 0] for plane in seen.values()] == pytest.approx([53.39] * 5, abs=0.01)
+    true, blue, ortho, panchromatic, yellow = (float(plane[1, 0]) for plane in seen.values())
+    assert blue < ortho < true < panchromatic < yellow
+
+
+def test_film_no_colour_is_as_far_off_as_grey_and_models_stand_side_by_side(
+    make_model, photos, monkeypatch, tmp_path
+):
+    pytest.importorskip("torch")
+    models = [make_model("none", offset=(0, 0)), make_model("some", offset=(30, 0))]
+    table = measure("film", monkeypatch, tmp_path, "--data", photos, "--models", *models)
+    assert len(table) == 5
+    assert table["true L"]["ΔL"] == "0.0"
+    for row in table.values():
+        assert row["photos"] == 2
+        assert row["none"] == "1.000"
+        assert row["none, 95 %"] == "1.000 to 1.000"
+        assert row["some"] != row["none"]
+        # Held against the model that is as far off as grey, photo by photo.
+        shares, against = row["some, 95 %"].split(" to "), row["some, against the first"]
+        expected = [f"{float(share) - 1:+.3f}" for share in shares]
+        assert against.split(" to ") == expected
+
+
+def test_locality_a_hint_that_is_kept_to_its_pixel_reaches_nothing(
+    make_model, photos, monkeypatch, tmp_path
+):
+    models = [make_model("kept", offset=(0, 0), hints=1), make_model("half", hints=0.5)]
+    sets = ["--data", photos, "--old", photos, "--most", 1]
+    table = measure("locality", monkeypatch, tmp_path, *sets, "--models", *models)
+    assert list(table) == ["kept", "half", "kept, old photos", "half, old photos"]
+    for row in table.values():
+        assert (row["photos"], row["far pixels moved"], row["by ab"]) == (1, "0.00", "0.0")
+    assert table["kept"]["wish from answer"] == "0.0"
+    assert table["half"]["wish from answer"] != "0.0"
+    # True hints bring it nearer to the truth; where there is none, nothing is said.
+    assert 0 < float(table["kept"]["+1"]) < float(table["kept"]["+10"])
+    assert table["kept, old photos"]["+1"] == "–"
+
+
+def test_locality_a_hint_that_dyes_the_photo_moves_all_far_pixels():
+    locality = load("locality")
+
+    def predict(L, planes, vivid):
+        ab = np.zeros((1, 2, *L.shape[2:]), np.float32)
+        if planes is not None:  # the hint's mean colour, everywhere
+            ab += planes[:, :2].sum((2, 3), keepdims=True) / planes[:, 2].sum()
+        return ab
+
+    dyer = SimpleNamespace(predict=predict, model=SimpleNamespace(size=64, defaults={}))
+    photo = np.full((256, 256, 3), 128, np.uint8)
+    asked, missed, share, moved = locality.reach(dyer, photo, [0])
+    assert share == 1
+    assert missed == pytest.approx(0, abs=1e-4)
+    assert moved == pytest.approx(asked, rel=1e-4)
+    assert asked > 50  # red and blue of that lightness are strong
+
+
+def test_models_of_one_name_are_told_apart(make_model):
+    locality = load("locality")
+    same = {"metadata": {"name": "net", "version": "1"}}
+    models = [str(make_model(name, **same)) for name in ("a", "b", "c")]
+    assert list(locality.named(models)) == ["net 1", *models[1:]]
