@@ -1,27 +1,35 @@
 #!/usr/bin/env bash
-# The bundled model: two stages, each as long as there is time for. Its card names what else it had.
-#   recipes/flagship.sh OUT MINUTES DATA...
-# INIT=model.onnx (or a run) goes on from weights that exist instead of from ImageNet's.
-# On a CPU, two processes of one thread; with a GPU set DEVICE=cuda (and PROCESSES to how many).
+# The bundled model, for hours on a CPU: two stages, together as long as there is time for.
+#   recipes/flagship.sh OUT MINUTES DATA... [-- FLAGS of photochrom train, for both]
+# Stopped, it goes on when the command is given again; checkpoints every three minutes.
+# Starts from the bundled weights; INIT=model.onnx (or a run) names others, INIT= takes ImageNet's.
+# Two processes of one thread each; PROCESSES=8 where there are more cores. With a GPU take
+# flagship-gpu.sh.
 set -euo pipefail
 out=$1 minutes=$2
 shift 2
+data=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do data+=("$1") && shift; done
+[ $# = 0 ] || shift
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-common=(--data "$@" --precision bf16-mixed --device "${DEVICE:-cpu}" --hints 0.6)
 launch=(torchrun --standalone --nproc-per-node "${PROCESSES:-2}" -m photochrom train hintnet)
+common=(--data "${data[@]}" --device "${DEVICE:-cpu}" --precision bf16-mixed --batch 32 --save-every 3)
+init=${INIT-hintnet}
 
-start=(--lr 7e-4)
-[ -z "${INIT:-}" ] || start=(--init "$INIT" --lr 6e-4)
-resume() { [ -e "$1/config.json" ] && echo --resume; return 0; }
+# stage NAME SHARE FLAGS...: that share of the minutes, from where it stopped; not if it is done.
+stage() {
+  local run=$out/$1 share=$2
+  [ ! -e "$run/done" ] || return 0
+  "${launch[@]}" "${common[@]}" --out "$run" --minutes "$(awk "BEGIN { print $minutes * $share }")" \
+    "${@:3}" $([ ! -e "$run/checkpoint.safetensors" ] || echo --resume)
+  touch "$run/done"
+}
 
-# Small and wide: whole scenes and halves of them at 128 pixels, a constant rate.
-first=$out/128
-"${launch[@]}" "${common[@]}" --out "$first" --minutes "$minutes" \
-  --size 128 --zoom 0.5 --schedule constant "${start[@]}" $(resume "$first")
+# The encoder stays, which halves a step: attention and decoder learn at a constant rate.
+stage 1 0.4 ${init:+--init "$init"} --freeze 'backbone\.(encoder|hints)\.' \
+  --size 192 --smallest 128 --zoom 0.6 --lr 4e-4 --warmup 50 --schedule constant --perceptual 0 "$@"
 
-# Larger, at the scale photos are coloured at, the rate going down to nothing.
-second=$out/192
-"${launch[@]}" "${common[@]}" --out "$second" --minutes "$minutes" --init "$first" \
-  --size 192 --zoom 0.75 --schedule cosine --lr 4e-4 --warmup 50 $(resume "$second")
+# All of it, at every size photos will be seen at, the rate going down to nothing.
+stage 2 0.6 --init "$out/1" --size 320 --smallest 160 --zoom 0.7 --lr 3e-4 --warmup 50 "$@"
 
-photochrom export "$second" --out "$out/hintnet.onnx" --name hintnet --fp16
+photochrom export "$out/2" --out "$out/hintnet.onnx" --name hintnet --fp16

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import profiler as torch_profiler
 from torch.utils.flop_counter import FlopCounterMode
 
 T = TypeVar("T")
@@ -40,6 +42,20 @@ class Meter:
         """Of the peak over the steps since it was last asked for, 0 to 1."""
         share, self.done = self.done / seconds / self.peak, 0.0
         return share
+
+
+def profile(step: Callable[[], T], path: Path) -> T:
+    """Do a step, and write what it spent its time on to ``path``."""
+    synchronize()
+    with torch_profiler.profile() as seen:
+        result = step()
+        synchronize()
+    own = "self_device_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
+    whole = "device_time_total" if torch.cuda.is_available() else "cpu_time_total"
+    averages = seen.key_averages()
+    tables = [averages.table(sort_by=key, row_limit=40) for key in (whole, own)]
+    path.write_text("\n".join(tables), encoding="utf-8")
+    return result
 
 
 def matrix_peak(device: torch.device, kind: torch.dtype) -> float:

@@ -172,6 +172,8 @@ class Session:
     """Threads of each process that read ahead, with --stream."""
     peak: bool = False
     """Measure the fastest matrix product first, and report the share of it that is reached."""
+    profile: bool = False
+    """Write to profile.txt in the run's folder what a step spends its time on."""
     quiet: bool = False
     """No progress on the terminal."""
 
@@ -214,12 +216,13 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
         "pretrained encoder, a distribution over ab, colour hints: the bundled model",
         Experiment(
             "hintnet",
-            size=128,
+            size=320,
+            smallest=160,
             side=200,
             zoom=0.7,
             batch=32,
             epochs=40,
-            lr=1e-3,
+            lr=4e-4,
             optimizer="adamw",
             weight_decay=0.01,
             schedule="cosine",
@@ -229,8 +232,12 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
             # Depthwise weights and the encoder's statistics stay: they cost a third of the time
             # on a CPU and pretraining has settled them.
             freeze=r"encoder\..*(norm|depthwise)",
-            hints=0.5,
+            emphasis=0.0,
+            hints=0.6,
+            recolored=0.25,
+            film=0.15,
             degraded=0.4,
+            perceptual=3.0,
             ema=0.998,
         ),
     ),

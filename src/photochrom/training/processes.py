@@ -24,7 +24,10 @@ from photochrom.errors import BadData, BadOption, PhotochromError
 from photochrom.training.presets import Experiment, Session
 
 T = TypeVar("T")
-OWN = {"data", "out", "index", "resume", "init", "resident", "compile", "cache", "readers", "quiet"}
+OWN = {
+    *("data", "out", "index", "resume", "init", "resident", "compile", "cache", "readers"),
+    *("peak", "profile", "quiet"),
+}
 """What may differ between machines: where their files lie."""
 STORE = "TORCHELASTIC_USE_AGENT_STORE"
 """Says whether the processes find each other in torchrun's own store, where after a restart they

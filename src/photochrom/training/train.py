@@ -33,11 +33,13 @@ from functools import partial
 
 import torch
 from torch import Tensor
+from torch.profiler import record_function
 
 from photochrom.errors import Diverged
 from photochrom.training import checkpoint
 from photochrom.training.loader import Batch
 from photochrom.training.optimize import set_rate, update_average
+from photochrom.training.peak import profile
 from photochrom.training.pictures import EVERY
 from photochrom.training.presets import Experiment, Session
 from photochrom.training.processes import gather
@@ -45,6 +47,8 @@ from photochrom.training.setup import Run, set_up, told_unreadable
 from photochrom.training.validate import Row, compare, measure, save_sheet, summarise
 
 SAVE = "save"
+PROFILED = 20
+"""The step of a session that is profiled: by then all has been set up."""
 INTERRUPTED = "interrupted; --resume goes on from here"
 
 
@@ -75,13 +79,14 @@ def _fit(run: Run, interrupted: list[bool]) -> str:
     """Train; returns why it stopped."""
     session, began, before = run.session, time.monotonic(), run.seconds
     saved = reported = began
+    first = run.step
     losses: list[Tensor] = []
     reason = _agreed(run, _why_stop(run, interrupted))
     if session.init and not run.step:
         _validate(run)  # what all that follows is held against
     while not reason:
         set_rate(run.optimizer, run.experiment, run.step, run.progress)
-        losses.append(_counted_step(run))
+        losses.append(_watched_step(run, run.step - first))
         run.step += 1
         now = time.monotonic()
         run.seconds = before + now - began
@@ -105,40 +110,51 @@ def _fit(run: Run, interrupted: list[bool]) -> str:
     return reason
 
 
-def _counted_step(run: Run) -> Tensor:
-    if run.meter is None:
-        return _step(run)
-    return run.meter.count(run.loader.size_at(run.step), partial(_step, run))
+def _watched_step(run: Run, before: int) -> Tensor:
+    """A step, counted or profiled if that is wanted; ``before`` are those of this session."""
+    step = partial(_step, run)
+    if run.session.profile and before == PROFILED and run.fabric.global_rank == 0:
+        return profile(step, run.session.out / "profile.txt")
+    return run.meter.count(run.loader.size_at(run.step), step) if run.meter else step()
 
 
 def _step(run: Run) -> Tensor:
     run.network.train()
     for norm in run.frozen:
         norm.eval()
-    batch = run.loader(run.step)
+    with record_function("batch"):
+        batch = run.loader(run.step)
     *parts, last = batch.parts(run.session.accumulate)
     with run.fabric.no_backward_sync(run.wrapped, enabled=bool(parts)):
         losses = [_backward(run, part) for part in parts]
     losses.append(_backward(run, last))
-    run.optimizer.step()
-    run.optimizer.zero_grad(set_to_none=True)
+    with record_function("optimizer"):
+        run.optimizer.step()
+        run.optimizer.zero_grad(set_to_none=True)
     return torch.stack(losses).sum()
 
 
 def _backward(run: Run, part: Batch) -> Tensor:
     """Add the gradient of one part of this process's share; returns what it adds to the loss."""
     lightness = part.lightness.contiguous(memory_format=torch.channels_last)
-    raw = run.wrapped(lightness, part.hints) if run.network.takes_hints else run.wrapped(lightness)
-    raw = raw.float()
+    given = (lightness, part.hints) if run.network.takes_hints else (lightness,)
+    with record_function("network"):
+        raw = run.wrapped(*given).float()
+    with record_function("loss"):
+        loss = _loss(run, raw, part) * (len(lightness) / run.loader.share)
+    with record_function("backward"):
+        run.fabric.backward(loss)
+    return loss.detach()
+
+
+def _loss(run: Run, raw: Tensor, part: Batch) -> Tensor:
     loss = run.network.head.loss(raw, part.lab)
     if run.pictures.due(run.progress):
         truth = part.lab[::EVERY]
         ab = run.network.head.answer(raw[::EVERY], truth[:, :1])["ab"]
         output = torch.cat([truth[:, :1], ab], 1)
         loss = loss + run.pictures.judge(output, truth, run.progress)
-    loss = loss * (len(lightness) / run.loader.share)
-    run.fabric.backward(loss)
-    return loss.detach()
+    return loss
 
 
 def _why_stop(run: Run, interrupted: list[bool]) -> str:

@@ -1,0 +1,23 @@
+# What the recipes for one GPU share. To be sourced.
+
+PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda}
+CACHE=${CACHE:-${TMPDIR:-/tmp}/photochrom-cache}
+
+# train PRESET FLAGS...: all photos on the device, what is reached of its peak told about every 20 s.
+train() {
+  local flags=("$@") run=''
+  while [ $# -gt 0 ]; do
+    [ "$1" != --out ] || run=$2
+    shift
+  done
+  [ ! -e "$run/checkpoint.safetensors" ] || flags+=(--resume)
+  "$PYTHON" -m photochrom train "${flags[0]}" --device "$DEVICE" --precision bf16-mixed --resident \
+    --peak --profile --cache "$CACHE" --save-every 1 --validate-every 500 --report-every 100 \
+    "${flags[@]:1}"
+}
+
+# deliver RUN FILE: the exported model, in parts.
+deliver() {
+  "$PYTHON" -m photochrom export "$1" --out "$2" --fp16
+  split --bytes 14M --numeric-suffixes --suffix-length 1 "$2" "$2.part"
+}
