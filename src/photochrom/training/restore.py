@@ -118,6 +118,7 @@ def _plain(name: str) -> str:
 def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
     """Parameters of the backbone by name; norms as such that only add a bias."""
     wanted: dict[str, Tensor] = {}
+    new = tuple(getattr(network.backbone, "grown", ()))
     conv = ""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -137,7 +138,7 @@ def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
             # A way in that starts at zero may be missing: the file is older than it, or the
             # exporter left out what adds nothing. Anything else fits nowhere, and that is said.
             silent = not start.any() and ".encoder." not in name
-            grown = name.removeprefix("backbone.").startswith(network.backbone.grown)
+            grown = name.removeprefix("backbone.").startswith(new)
             if name in stored or not grown:
                 wanted[name] = stored.get(name, start.detach() if silent else torch.zeros(0))
     return wanted
