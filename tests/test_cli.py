@@ -227,6 +227,23 @@ def test_whatever_a_photo_provokes_the_sheet_is_made_of_the_others(
     assert Image.open(out).height < 4 * 50
 
 
+def test_the_quality_reaches_the_colorizer(album, model, tmp_path, monkeypatch, capsys):
+    asked, render = [], Colorizer.render
+
+    def spied(self, photo, **options):
+        asked.append(options.get("quality"))
+        return render(self, photo, **options)
+
+    monkeypatch.setattr(Colorizer, "render", spied)
+    for name, given in (("a", ()), ("b", ("--quality", "fast")), ("c", ("--quality", "best"))):
+        assert run("colorize", album, "--model", model, "-o", tmp_path / name, *given) == 0
+    assert asked == ["fast"] * 4 + ["best"] * 2
+    assert run("sheet", album, "--model", model, "-o", tmp_path / "s.jpg", "--quality", "best") == 0
+    assert asked.count("best") == 4
+    assert run("colorize", album, "--model", model, "--quality", "98") == 2
+    assert "--quality takes best or fast, not 98" in capsys.readouterr().err
+
+
 def test_what_would_be_wrong_with_each_stops_a_sheet(album, model, tmp_path, capsys):
     for wrong in (("--size", 7), ("--height", 0), ("--most", 0)):
         assert run("sheet", album, "-o", tmp_path / "s.png", "--model", model, *wrong) == 2

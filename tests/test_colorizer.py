@@ -476,6 +476,48 @@ def test_a_hint_is_met_between_cells(make_model: MakeModel):
         np.testing.assert_allclose(ab_at(coloured, x, 40), [-20, 15], atol=5)
 
 
+# --- quality ----------------------------------------------------------------------------------
+
+
+def test_the_best_is_the_mean_of_both_sides_at_three_sizes(make_model: MakeModel):
+    colour = Colorizer(make_model(hints=True))
+    colour.model._session = spy = Spy(colour.model._session)
+    photo = np.tile(np.arange(0, 240, 2, dtype=np.uint8), (96, 1))
+    colour.colorize(photo, hints=[Hint(10, 20, (30, -20))], size=96, quality="best")
+    seen = [(inputs["L"][0, 0], inputs["hints"][0, 2]) for inputs in spy.seen]
+    shapes = [(96, 128), (96, 128), (96, 128), (96, 128), (128, 160), (128, 160)]
+    assert [L.shape for L, _ in seen] == shapes  # 96, 80 and 112, padded
+    widths = 120, 120, 100, 100, 140, 140
+    mirrored = [bool(L[0, 0] > L[0, width - 1]) for (L, _), width in zip(seen, widths, strict=True)]
+    assert sorted(mirrored) == [False, False, False, True, True, True]
+    for (_, mask), width, turned in zip(seen, widths, mirrored, strict=True):
+        x = int(10 * width / 120)
+        assert mask[:, :width].sum() == 25
+        assert mask[int(20 * width / 120), width - 1 - x if turned else x] == 1
+
+
+def test_a_hint_is_met_at_the_best(painter: Colorizer):
+    for x, y in ((30, 40), (80.5, 10), (120, 90)):
+        given = [Hint(x, y, (-20, 15))]
+        coloured = painter.colorize(tones(96, 130), hints=given, size=64, quality="best")
+        np.testing.assert_allclose(ab_at(coloured, x, y), [-20, 15], atol=5)
+
+
+@pytest.mark.parametrize("tells", [(), ("coarse",)])
+def test_looks_that_agree_are_as_good_as_one(make_model: MakeModel, tells):
+    colour = Colorizer(make_model(slope=(0.3, -0.2), tells=tells))
+    L = np.broadcast_to(np.linspace(30, 70, 90, dtype=np.float32), (61, 90))
+    best = colour.paint(L, size=61, quality="best")
+    np.testing.assert_allclose(best, colour.paint(L, size=61), atol=1)
+
+
+def test_there_are_two_qualities(make_model: MakeModel, scene: np.ndarray):
+    colour = Colorizer(make_model())
+    for strength in (0, 1):
+        with pytest.raises(BadOption, match=r"quality is good: take best or fast\."):
+            colour.colorize(scene, strength=strength, quality="good")
+
+
 # --- palette ----------------------------------------------------------------------------------
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import atomic, batch, encode, photo
+from photochrom import atomic, batch, encode, photo, work
 from photochrom.batch import Job
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadModel, BadOption, CannotWrite, DiskFull
@@ -82,6 +85,7 @@ def test_other_options_are_another_wish(do, job):
     for other in ({"strength": 0.5}, {"strip": True}, {"mark": False}, {"size": 32}, {"seed": 1}):
         assert "exists already" in do(**other).words, other
     assert job.target.read_bytes() == before
+    assert "exists already" in do(quality="best").words
     assert do(strength=0.5, force=True).state == "done"
     assert do(strength=0.5).state == "skipped"
     assert "exists already" in do().words
@@ -91,6 +95,15 @@ def test_the_device_and_force_are_no_part_of_a_wish(do):
     do()
     assert do(device="cpu").state == "skipped"
     assert do(force=True).state == "skipped"  # it is what was asked for
+
+
+def test_what_was_done_before_there_was_a_quality_is_still_done(model):
+    worker = Worker(Order(model))
+    told = asdict(worker.order) | {"model": hashlib.sha256(Path(model).read_bytes()).hexdigest()}
+    for name in (*work._NOT_WISHED, "encoding", "quality"):
+        del told[name]
+    old = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    assert worker.wish == old != Worker(Order(model, quality="best")).wish
 
 
 def test_a_wish_is_what_is_in_the_files_it_names(model, job, tmp_path):

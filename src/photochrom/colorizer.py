@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import __version__, color, distribution, provenance, upsample
+from photochrom import __version__, averaging, color, distribution, provenance, upsample
 from photochrom import hints as hint_files
 from photochrom import photo as photos
+from photochrom.averaging import Quality
 from photochrom.errors import BadOption, PhotoWarning
 from photochrom.hints import Hint
 from photochrom.honour import honour
@@ -138,6 +139,7 @@ class Colorizer:
         *,
         size: int | None = None,
         vivid: float | None = None,
+        quality: Quality = "fast",
     ) -> Array:
         """Colours for lightness of any size that meet what is known at some spots.
 
@@ -146,15 +148,16 @@ class Colorizer:
             spots: (n, 4): y and x in pixels, the middle of the first at 0.5, and a, b; or none.
             size: short side for the network; as for :meth:`colorize`.
             vivid: as for :meth:`predict`.
+            quality: as for :meth:`colorize`.
 
         Returns:
             ab, (2, H, W) float32. A model that takes no hints is corrected towards them all the
             same.
         """
-        view = self._view(L, size)
-        down = np.array([*(np.array(view.small.shape) / L.shape), 1, 1], np.float32)
-        known = np.zeros((0, 4), np.float32) if spots is None else spots * down
-        chroma = self._chroma(view, known, vivid)
+        views = self._views(L, size, quality)
+        known = np.zeros((0, 4), np.float32) if spots is None else spots
+        downs = [np.divide([*view.small.shape, 1, 1], [*L.shape, 1, 1]) for view in views]
+        chroma = self._chroma(views, [known * down.astype(np.float32) for down in downs], vivid)
         return chroma.rows(0, L.shape[0], L)
 
     # --- from photo to photo ------------------------------------------------------------------
@@ -167,18 +170,19 @@ class Colorizer:
         strength: float = 1.0,
         vivid: float | None = None,
         hints: Hints = (),
+        quality: Quality = "fast",
     ) -> Photo:
         """A photo in colour, its lightness kept; the options are those of :meth:`colorize`."""
         _check_range("strength", strength, 0, MAX_STRENGTH)
-        self._check_size(size)
+        self._sizes(size, quality)
         self.model.numbers(vivid=vivid)  # so that an option is refused whatever the strength
         depth = photo.pixels.dtype.type
         if strength == 0 and photo.pixels.ndim == 2:
             return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))
         if strength == 0:
             return replace(photo, pixels=upsample.grey(photo.lightness(), depth))
-        view = self._view(photo, size)
-        chroma = self._chroma(view, view.spots(hints), vivid)
+        views = self._views(photo, size, quality)
+        chroma = self._chroma(views, [view.spots(hints) for view in views], vivid)
         rgb = upsample.recombine(photo.lightness, chroma, strength=strength, dtype=depth)
         return replace(photo, pixels=rgb)
 
@@ -191,6 +195,7 @@ class Colorizer:
         vivid: float | None = None,
         hints: Hints = (),
         reference: Source | None = None,
+        quality: Quality = "fast",
         output: str | os.PathLike[str] | None = None,
         force: bool = False,
         strip: bool = False,
@@ -212,6 +217,8 @@ class Colorizer:
                 shows another colour at such a point, it stands back.
             reference: a colour photo; what is seen in both takes its colour, and if nothing is
                 (:meth:`borrow` tells), the photo is coloured without it.
+            quality: "fast", or "best" for the mean of six looks at the photo, which take six times
+                as long: as it is and mirrored, at three sizes.
             output: for a path: the file to write, by default ``<stem>.color.<suffix>`` beside it;
                 folders that are missing are made.
             force: for a path: replace the output if it exists.
@@ -254,7 +261,9 @@ class Colorizer:
             given = _listed(hints, page.pixels.shape)
             if guide is not None:
                 given = hint_files.join(given, self.borrow(page, guide))
-            done = self.render(page, size=size, strength=strength, vivid=vivid, hints=given)
+            done = self.render(
+                page, size=size, strength=strength, vivid=vivid, hints=given, quality=quality
+            )
             done = self.finish(done, strip=strip, mark=mark and strength > 0)
             fit = done if kind is None else photos.fitted(done, kind)
             notes.update(dict.fromkeys(fit.notes))
@@ -366,6 +375,7 @@ class Colorizer:
         size: int | None = None,
         strength: float = 1.0,
         vivid: float | None = None,
+        quality: Quality = "fast",
     ) -> list[Any]:
         """K coherent versions of a photo, coloured; for a path, PIL images.
 
@@ -375,8 +385,9 @@ class Colorizer:
         opened = photos.read(photo)
         if isinstance(photo, (str, os.PathLike)):
             photo = photos.to_image(opened)
+        look = partial(self.colorize, photo, size=size, strength=strength, vivid=vivid)
         return [
-            self.colorize(photo, size=size, strength=strength, vivid=vivid, hints=version)
+            look(hints=version, quality=quality)
             for version in self.versions(opened, k, seed, hints=hints, size=size)
         ]
 
@@ -419,17 +430,42 @@ class Colorizer:
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _chroma(self, view: _View, spots: Array, vivid: float | None) -> upsample.Chroma:
-        """The colours of a view, for its photo's full size; spots are on the small one."""
-        L = view.small
-        more = ["logits"] if len(spots) and self.model.has_distribution else []
-        ab, *logits = self._ab(L, self._planes(L, [spots]), vivid, more)
+    def _chroma(
+        self, views: Sequence[_View], spots: Sequence[Array], vivid: float | None
+    ) -> upsample.Chroma:
+        """The colours of a photo, for its full size.
+
+        Args:
+            views: of it; the first is the one at which hints are met.
+            spots: what is known, on each of them.
+            vivid: as for :meth:`colorize`.
+        """
+        L, here = views[0].small, spots[0]
+        more = ["logits"] if len(here) and self.model.has_distribution else []
+        ab, *logits = self._ab(L, self._planes(L, [here]), vivid, more)
         unsure = None
         if logits:
             every = 2 if logits[0][0, 0].size > _ENOUGH else 1
             p = distribution.probabilities(logits[0][..., ::every, ::every])
             unsure = distribution.spread(p, self.model.centres())[0]
-        return upsample.fit(honour(ab, L, spots, unsure), L, view.size)
+        if len(views) > 1:
+            ab = self._averaged(ab, views, spots, vivid)
+        return upsample.fit(honour(ab, L, here, unsure), L, views[0].size)
+
+    def _averaged(
+        self, first: Array, views: Sequence[_View], spots: Sequence[Array], vivid: float | None
+    ) -> Array:
+        """The mean answer to a photo's views and their mirror images; the first view's is known."""
+        answers = [first]
+        for view, some in zip(views, spots, strict=True):
+            L, planes = view.small, self._planes(view.small, [some])
+            mirrored = None if planes is None else planes[..., ::-1]
+            answers.append(
+                np.ascontiguousarray(self._ab(L[:, ::-1], mirrored, vivid)[0][..., ::-1])
+            )
+            if view is not views[0]:
+                answers += self._ab(L, planes, vivid)
+        return averaging.mean(answers, like=answers[:2])
 
     def _ab(
         self, L: Array, planes: Array | None, vivid: float | None, more: Sequence[str] = ()
@@ -456,15 +492,23 @@ class Colorizer:
 
     def _view(self, photo: Photo | Array, size: int | None) -> _View:
         """A photo, or its L (H, W)."""
-        self._check_size(size)
+        return self._views(photo, size, "fast")[0]
+
+    def _views(self, photo: Photo | Array, size: int | None, quality: Quality) -> list[_View]:
+        """A photo, or its L (H, W), at the size asked for and what else the quality takes."""
         lightness = photo.lightness if isinstance(photo, Photo) else photo.__getitem__
         height, width = (photo.pixels if isinstance(photo, Photo) else photo).shape[:2]
-        seen = _network_size(height, width, size or self.model.size)
-        return _View((height, width), upsample.shrink(lightness, (height, width), seen))
+        return [
+            _View((height, width), upsample.shrink(lightness, (height, width), seen))
+            for short in self._sizes(size, quality)
+            for seen in (_network_size(height, width, short),)
+        ]
 
-    def _check_size(self, size: int | None) -> None:
+    def _sizes(self, size: int | None, quality: Quality) -> list[int]:
+        """Short sides for the network, the one that is asked for first."""
         if size is not None:
             _check_range("size", size, *SIZES)
+        return averaging.sizes(size or self.model.size, quality)
 
 
 @dataclass(frozen=True, eq=False)

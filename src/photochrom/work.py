@@ -20,6 +20,7 @@ from photochrom import batch, sidecar, tone
 from photochrom import encode as encoders
 from photochrom import hints as hint_files
 from photochrom import photo as photographs
+from photochrom.averaging import Quality
 from photochrom.batch import Job
 from photochrom.colorizer import SAMPLES, Colorizer
 from photochrom.encode import Encoding
@@ -49,6 +50,7 @@ class Order:
     size: int | None = None
     strength: float = 1.0
     vivid: float | None = None
+    quality: Quality = "fast"
     hints: Path | None = None
     reference: Path | None = None
     samples: int | None = None
@@ -193,6 +195,8 @@ class Worker:
             del told[name]
         if self.order.encoding == encoders.DEFAULT:  # as ledgers of before it could be chosen
             del told["encoding"]
+        if self.order.quality == "fast":  # likewise
+            del told["quality"]
         for name in ("model", "hints", "reference"):
             if told[name] is not None:  # what is in the file counts, and not what it is called
                 told[name] = hashlib.sha256(told[name].read_bytes()).hexdigest()
@@ -395,7 +399,12 @@ class Worker:
         """A page as it is to be written in a format."""
         order = self.order
         coloured = self.colorizer.render(
-            page, hints=hints, size=order.size, strength=order.strength, vivid=order.vivid
+            page,
+            hints=hints,
+            size=order.size,
+            strength=order.strength,
+            vivid=order.vivid,
+            quality=order.quality,
         )
         marked = order.mark and order.strength > 0
         done = self.colorizer.finish(coloured, strip=order.strip, mark=marked)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from photochrom import color, decode, encode, metadata, tone
 from photochrom import photo as photos
+from photochrom.colorizer import Colorizer
 from photochrom.model import Model
 
 SPOT, FAR = (100, 150), (300, 150)
@@ -201,6 +202,25 @@ def test_a_photo_is_coloured_in_one_request(client):
     assert noted(answer.content)
     asked = {"photo": ("a.png", data)}
     assert not noted(client.post("/api/colorize", files=asked, data={"mark": "false"}).content)
+
+
+def test_the_quality_is_that_of_whole_photos(client, monkeypatch):
+    asked, render = [], Colorizer.render
+
+    def spied(self, photo, **options):
+        asked.append(options.get("quality"))
+        return render(self, photo, **options)
+
+    monkeypatch.setattr(Colorizer, "render", spied)
+    key = send(client, picture(halves()))["id"]
+    files = {"photo": ("a.png", picture(halves()))}
+    for best in ({}, {"quality": "best"}):
+        assert client.post("/api/colorize", files=files, data=best).status_code == 200
+        full = client.post(f"/api/photos/{key}/colorize", json=best | {"full": True})
+        assert full.status_code == 200
+    assert asked == ["fast", "fast", "best", "best"]
+    good = {"quality": "good"}
+    assert client.post("/api/colorize", files=files, data=good).status_code == 422
 
 
 def test_a_hint_file_of_another_size_is_brought_to_the_photos(client):

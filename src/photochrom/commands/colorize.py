@@ -19,6 +19,7 @@ from photochrom.commands.shared import (
     Force,
     HintFile,
     Model,
+    Quality,
     Size,
     Strength,
     Vivid,
@@ -47,6 +48,7 @@ def colorize(
     size: Size = "auto",
     strength: Strength = 1.0,
     vivid: Vivid = None,
+    quality: Quality = "fast",
     hints: HintFile = None,
     reference: Annotated[
         Path | None, tyro.conf.arg(help="a colour photo: what is seen in both takes its colour")
@@ -84,7 +86,8 @@ def colorize(
     ] = 600,
     keep_times: Annotated[bool, tyro.conf.arg(help="results get the photos' times")] = False,
     quality_jpeg: Annotated[
-        int | None, tyro.conf.arg(help="1..100; default: 98, or the photo's own if that is higher")
+        int | None,
+        tyro.conf.arg(help="of the file: 1..100; default: 98, or the photo's own if higher"),
     ] = None,
     compression: Annotated[
         Literal["deflate", "lzw", "none"] | None,
@@ -116,6 +119,7 @@ def colorize(
         size=pixels(size),
         strength=strength,
         vivid=vivid,
+        quality=quality,
         hints=hints,
         reference=reference,
         samples=samples,

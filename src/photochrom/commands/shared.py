@@ -34,6 +34,10 @@ Strength = Annotated[float, tyro.conf.arg(help="how much of the colour: 0 grey, 
 Vivid = Annotated[
     float | None, tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's")
 ]
+Quality = Annotated[
+    Literal["best", "fast"],
+    tyro.conf.arg(help="of the colours; best: the mean of six looks, which take six times as long"),
+]
 
 HintFile = Annotated[
     Path | None, tyro.conf.arg(help="a file of hints: colours at points of the photo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from photochrom.commands.shared import (
     Model,
     Most,
     Photos,
+    Quality,
     Size,
     Strength,
     Vivid,
@@ -40,6 +42,7 @@ def sheet(
     size: Size = "auto",
     strength: Strength = 1.0,
     vivid: Vivid = None,
+    quality: Quality = "fast",
     samples: Annotated[int, tyro.conf.arg(help="so many other versions of each")] = 0,
     seed: Annotated[int, tyro.conf.arg(help="of the versions")] = 0,
     height: Annotated[int, tyro.conf.arg(help="of each row, pixels")] = 320,
@@ -67,10 +70,8 @@ def sheet(
         hints: list[Any] = [()]
         if samples:
             hints += colorizer.versions(photo, samples, seed, size=pixels(size))
-        coloured = [
-            colorizer.render(photo, size=pixels(size), strength=strength, vivid=vivid, hints=given)
-            for given in hints
-        ]
+        render = partial(colorizer.render, photo, size=pixels(size), quality=quality)
+        coloured = [render(strength=strength, vivid=vivid, hints=given) for given in hints]
         original = photo if _has_colour(photo.pixels) else None
         return [colorizer.render(photo, strength=0), *coloured, original]
 

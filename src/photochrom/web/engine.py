@@ -104,7 +104,12 @@ class Engine:
             done = page
             if recolor or tone.of(page) != "colour":
                 done = colorizer.render(
-                    page, size=look.size, strength=look.strength, vivid=look.vivid, hints=given
+                    page,
+                    size=look.size,
+                    strength=look.strength,
+                    vivid=look.vivid,
+                    hints=given,
+                    quality=look.quality,
                 )
                 marked = look.mark and look.strength > 0
                 done = colorizer.finish(done, strip=look.strip, mark=marked)

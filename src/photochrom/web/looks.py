@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import Response
 
+from photochrom.averaging import Quality
 from photochrom.web import engine, shapes
 from photochrom.web.desk import Desk, Id, Upload, attached, binary, jpeg, problems
 
@@ -35,6 +36,9 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
         recolor: Annotated[bool, Form()] = False,
         strip: Annotated[bool, Form()] = False,
         mark: Annotated[bool, Form()] = True,
+        quality: Annotated[
+            Quality, Form(description="best: the mean of six looks at the photo")
+        ] = "fast",
     ) -> Response:
         """The whole photo, every page of it, at its size and with its metadata.
 
@@ -42,7 +46,13 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
         """
         given = shapes.HintFile.of(hints)
         look = shapes.Wish(
-            vivid=vivid, strength=strength, size=size, model=model, strip=strip, mark=mark
+            vivid=vivid,
+            strength=strength,
+            size=size,
+            model=model,
+            strip=strip,
+            mark=mark,
+            quality=quality,
         )
         file, name = desk.file(photo), engine.named(photo.filename)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from photochrom import hints as hint_files
+from photochrom.averaging import Quality
 from photochrom.errors import BadOption
 from photochrom.hints import Hint
 from photochrom.photo import Photo
@@ -106,6 +107,9 @@ class Wish(Look):
     full: bool = Field(default=False, description="the whole photo, in its own format")
     strip: bool = Field(default=False, description="leave out what the file says of the photo")
     mark: bool = Field(default=True, description="note that it was colorized")
+    quality: Quality = Field(
+        default="fast", description="best: of a whole photo, the mean of six looks at it"
+    )
 
 
 class Point(Question):
