@@ -11,8 +11,21 @@ from PIL import Image
 from scipy import fft, ndimage
 from skimage import data as pictures
 
+from photochrom.color import light_to_lightness, rgb_to_lab, rgb_to_light
 from photochrom.training import degrade as module
-from photochrom.training.degrade import DICE, KINDS, OFTEN, blur, degrade, fade, grain, jpeg
+from photochrom.training.degrade import (
+    DICE,
+    FILM_DICE,
+    KINDS,
+    OFTEN,
+    RESPONSES,
+    blur,
+    degrade,
+    fade,
+    film,
+    grain,
+    jpeg,
+)
 
 NOISE = torch.randn(192, 192, generator=torch.Generator().manual_seed(5))
 
@@ -109,6 +122,87 @@ def test_jpeg_loses_less_the_higher_the_quality_and_all_but_nothing_at_100(photo
     ]
     assert (torch.stack(loss).diff(dim=0) < 0).all()
     assert loss[-1].max() < 0.2
+
+
+# --- film -------------------------------------------------------------------------------------
+
+FILMS = ("blue-sensitive", "orthochromatic", "panchromatic", "yellow filter")
+
+
+def exposed(rgb: tuple[float, float, float], which: int, **given: float) -> float:
+    """L of a plain colour on film number ``which``; red, green, exposure and contrast may be given.
+
+    Left out, exposure and contrast are those that change nothing.
+    """
+    usual = {"red": 0.5, "green": 0.5, "exposure": 0.5, "contrast": 0.5} | given
+    thrown = torch.tensor([[(which + 0.5) / len(RESPONSES), *usual.values()]])
+    patch = torch.tensor(rgb)[None, :, None, None].expand(1, 3, 8, 8)
+    lightness = film(patch, thrown)
+    assert lightness.shape == (1, 1, 8, 8)
+    assert lightness.std() < 1e-3
+    return float(lightness.mean())
+
+
+def lightness_of(rgb: tuple[float, float, float]) -> float:
+    return float(rgb_to_lab(np.array(rgb)[:, None, None])[0, 0, 0])
+
+
+@pytest.mark.parametrize("which", range(4), ids=FILMS)
+@pytest.mark.parametrize("grey", [0.0, 0.1, 0.5, 1.0])
+def test_grey_is_only_exposed_and_developed(which, grey):
+    """All that film is sensitive to adds up to one."""
+    plain = (grey, grey, grey)
+    for red, green in ((0, 0), (0.3, 0.9), (0.99, 0.99)):
+        assert exposed(plain, which, red=red, green=green) == pytest.approx(
+            lightness_of(plain), abs=0.01
+        )
+    light = float(rgb_to_light(np.array(grey)))
+    for exposure, contrast in ((0.0, 0.5), (0.9, 0.1), (0.2, 1.0)):
+        gain, gamma = 2 ** (0.6 * (exposure - 0.5)), 2 ** (0.6 * (contrast - 0.5))
+        developed = float(light_to_lightness(np.array(min(1, gain * light**gamma))))
+        told = exposed(plain, which, exposure=exposure, contrast=contrast)
+        assert told == pytest.approx(developed, abs=0.01)
+
+
+@pytest.mark.parametrize("green", [0.0, 0.99])
+@pytest.mark.parametrize("red", [0.0, 0.99])
+def test_old_film_hardly_sees_red_and_the_oldest_hardly_green(red, green):
+    seen = {
+        name: [exposed(rgb, i, red=red, green=green) for i in range(4)]
+        for name, rgb in (("brick", (0.7, 0.2, 0.15)), ("leaf", (0.2, 0.6, 0.1)))
+    }
+    brick, leaf = lightness_of((0.7, 0.2, 0.15)), lightness_of((0.2, 0.6, 0.1))
+    assert seen["brick"][0] < brick - 15  # blue-sensitive
+    assert seen["brick"][1] < brick - 5  # orthochromatic
+    assert seen["brick"][2] > brick - 3  # panchromatic sees it as well as we do, or better
+    assert seen["brick"][3] > brick  # and more so behind a yellow filter
+    assert seen["leaf"][0] < leaf - 20
+    assert seen["leaf"][0] < seen["leaf"][1] - 5 < leaf
+    sky = [exposed((0.45, 0.65, 0.95), i, red=red, green=green) for i in range(4)]
+    assert sky[0] > lightness_of((0.45, 0.65, 0.95)) + 8  # white skies
+    assert sky[0] > sky[1] > sky[2] > sky[3]
+
+
+def test_each_film_is_as_frequent_and_each_photo_has_its_own():
+    n = 2000
+    thrown = torch.rand(n, FILM_DICE, generator=torch.Generator().manual_seed(0))
+    thrown[:, 1:3], thrown[:, 3:] = 0.5, 0.5
+    red = torch.tensor([1.0, 0, 0])[None, :, None, None].expand(n, 3, 1, 1)
+    seen = film(red, thrown).flatten()
+    levels, counts = seen.round(decimals=1).unique(return_counts=True)
+    middle = [(low + high) / 2 for (low, high), _ in RESPONSES]
+    expected = [float(light_to_lightness(np.array(share))) for share in middle]
+    assert levels.tolist() == pytest.approx(expected, abs=0.1)
+    assert (counts / n - 1 / 4).abs().max() < 0.04
+    assert torch.allclose(film(red[1::3], thrown[1::3]).flatten(), seen[1::3], atol=1e-4)
+
+
+def test_film_stays_in_its_range():
+    draw = torch.Generator().manual_seed(3)
+    rgb = torch.rand(300, 3, 8, 8, generator=draw).mul(1.2).sub(0.1).clamp(0, 1)
+    lightness = film(rgb, torch.rand(300, FILM_DICE, generator=draw))
+    assert lightness.isfinite().all()
+    assert 0 <= lightness.min() <= lightness.max() <= 100.01
 
 
 # --- together ---------------------------------------------------------------------------------
