@@ -116,3 +116,33 @@ def test_models_of_one_name_are_told_apart(make_model):
     same = {"metadata": {"name": "net", "version": "1"}}
     models = [str(make_model(name, **same)) for name in ("a", "b", "c")]
     assert list(locality.named(models)) == ["net 1", *models[1:]]
+
+
+def test_quality_tells_what_best_gains_beyond_being_paler():
+    quality = load("quality")
+
+    def row(name: str, psnr: float, colour: float) -> SimpleNamespace:
+        known = {"psnr_mean": psnr, "colourfulness_ratio": colour, "milliseconds": 10}
+        return SimpleNamespace(name=name, **known)
+
+    rows = [row("pale", 24.0, 0.4), row("more", 23.0, 0.6), row("best", 23.8, 0.5)]
+    scores = [
+        SimpleNamespace(photo=photo, name=name, psnr=psnr)
+        for name, psnr in (("more", 23.0), ("best", 23.8))
+        for photo in "ab"
+    ]
+    told = quality.compared(SimpleNamespace(summary=rows, scores=scores), "more", "best")
+    assert (told["gain"], told["95 % interval"]) == ("+0.80", "+0.80 to +0.80")
+    results = SimpleNamespace(summary=rows)
+    # Halfway between the others in colour, where fast would have 23.5 dB.
+    assert quality.at_equal_colour(results, ["more", "pale"], "best") == "+0.30"
+
+
+def test_quality_of_a_model_that_says_the_same_whatever_the_size(
+    make_model, photos, monkeypatch, tmp_path
+):
+    model = make_model("toy", offset=(10, 5), vivid=[], metadata={"default_vivid": "0"})
+    table = measure("quality", monkeypatch, tmp_path, "--data", photos, "--model", model)
+    assert list(table) == ["vivid 0", "vivid 0.3", "vivid 0, 10 hints"]
+    for name in ("vivid 0", "vivid 0.3"):
+        assert table[name]["gain"] == "+0.00"

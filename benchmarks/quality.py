@@ -1,0 +1,115 @@
+"""What does --quality best gain over fast, at the same colourfulness?
+
+    python benchmarks/quality.py --data photos.tar [--held-out 0.03] [--model hintnet]
+        [--vivid 0 0.3] [--hints 10] [--photos 200] [--json docs/figures/quality.json]
+
+Photos are cut as in the protocol crop256. Of each setting of the dial, and of so many true hints at
+the first, printed are PSNR of both qualities, what best gains with its 95 % interval over photos,
+the colourfulness of both (the output's mean over the truth's), and how many times as long best
+takes from L to ab. Colourfulness differs a little, and paler counts as better: so the gain is told,
+too, over what fast has at the colourfulness of best, on a line between the neighbouring settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from photochrom import Colorizer
+from photochrom.data import shards
+from photochrom.study import metrics
+from photochrom.study.evaluate import evaluate
+from photochrom.study.results import Results, hinted_name
+
+BESIDE = 0.1
+"""How far from a setting of the dial its neighbours are."""
+
+
+def paint(
+    colorizer: Colorizer, vivid: float | None, quality: Any, L: Any, spots: Any = None
+) -> Any:
+    """ab (1, 2, H, W) for L (1, 1, H, W) and spots."""
+    return colorizer.paint(L[0, 0], spots, vivid=vivid, quality=quality)[None]
+
+
+def compared(results: Results, fast: str, best: str) -> dict[str, str]:
+    """Two rows of a table as one."""
+    one, other = (next(row for row in results.summary if row.name == name) for name in (fast, best))
+    psnr = [{s.photo: s.psnr for s in results.scores if s.name == name} for name in (fast, best)]
+    low, high = metrics.bootstrap_interval([psnr[1][photo] - psnr[0][photo] for photo in psnr[0]])
+    return {
+        "fast, dB": f"{one.psnr_mean:.2f}",
+        "best, dB": f"{other.psnr_mean:.2f}",
+        "gain": f"{other.psnr_mean - one.psnr_mean:+.2f}",
+        "95 % interval": f"{low:+.2f} to {high:+.2f}",
+        "colourfulness": f"{one.colourfulness_ratio:.2f}, {other.colourfulness_ratio:.2f}",
+        "time ÷": f"{other.milliseconds / one.milliseconds:.1f}",
+    }
+
+
+def at_equal_colour(results: Results, curve: list[str], best: str) -> str:
+    """What a row gains over fast, read off its curve at the row's colourfulness."""
+    known = {row.name: (row.colourfulness_ratio, row.psnr_mean) for row in results.summary}
+    across, up = zip(*sorted(known[name] for name in curve), strict=True)
+    colour, psnr = known[best]
+    i = int(np.clip(np.searchsorted(across, colour), 1, len(across) - 1))
+    slope = (up[i] - up[i - 1]) / max(across[i] - across[i - 1], 1e-6)
+    return f"{psnr - up[i] - slope * (colour - across[i]):+.2f}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--held-out", type=float, help="only what training with this share left")
+    parser.add_argument("--model", default="hintnet")
+    parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.3])
+    parser.add_argument("--hints", type=int, nargs="*", default=[10])
+    parser.add_argument("--photos", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    colorizer = Colorizer(given.model)
+    has_dial = "vivid" in colorizer.model.defaults
+    dial: list[float | None] = list(given.vivid) if has_dial else [None]
+    sources = shards.find(given.data)
+    if given.held_out:
+        sources = [
+            s for s in sources if shards.is_validation(shards.digest(s.read()), given.held_out)
+        ]
+    read = islice(shards.photos(sources), given.photos)
+    near = sorted({min(max(v + d, 0), 1) for v in dial if v is not None for d in (-BESIDE, BESIDE)})
+    curve = {
+        f"fast {v}": partial(paint, colorizer, v, "fast") for v in dict.fromkeys([*dial, *near])
+    }
+    results = evaluate(
+        ((name, photo) for name, photo in read if isinstance(photo, np.ndarray)),
+        curve | {f"best {v}": partial(paint, colorizer, v, "best") for v in dial},
+        hinted={q: partial(paint, colorizer, dial[0], q) for q in ("fast", "best")},
+        hint_counts=given.hints,
+    )
+    table = {}
+    for v in dial:
+        name = "as it is" if v is None else f"vivid {v:g}"
+        equal = at_equal_colour(results, list(curve), f"best {v}") if has_dial else ""
+        table[name] = compared(results, f"fast {v}", f"best {v}") | {"at equal colour": equal}
+    for n in given.hints:
+        name = f"{n} hints" if dial[0] is None else f"vivid {dial[0]:g}, {n} hints"
+        pair = (hinted_name(quality, n) for quality in ("fast", "best"))
+        table[name] = compared(results, *pair) | {"at equal colour": ""}
+    print(f"{colorizer.name}; {results.caption}\n")
+    heads = list(next(iter(table.values())))
+    print("\n".join([f"| | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]))
+    for name, figures in table.items():
+        print(f"| {name} | {' | '.join(figures.values())} |")
+    if given.json:
+        given.json.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
