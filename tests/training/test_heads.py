@@ -171,3 +171,92 @@ def test_rare_bins_are_smoothed_over_their_neighbours():
     )
     assert head.weights[grey] < head.weights[beside] < head.weights[far]
     assert head.weights.isfinite().all()
+
+
+# --- class weights in the loss, and out of it ---------------------------------------------------
+
+
+def weighted(emphasis: float) -> SoftBinsHead:
+    """A head with uneven class weights."""
+    head = SoftBinsHead(emphasis)
+    counts = np.zeros(ZHANG_GRID.side**2)
+    counts[ZHANG_GRID.in_gamut()] = np.random.default_rng(0).pareto(0.5, head.channels)
+    head.set_frequency(counts, 0.3)
+    return head
+
+
+@pytest.fixture(scope="module")
+def log_p() -> torch.Tensor:
+    draw = torch.Generator().manual_seed(1)
+    return (torch.randn(2, 261, 4, 6, generator=draw) * 2).log_softmax(1)
+
+
+@pytest.mark.parametrize("emphasis", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("vivid", [0.0, 0.3, 1.0])
+def test_whatever_the_emphasis_the_same_colours_are_decoded(log_p, emphasis, vivid):
+    """A network that has learned answers log p + emphasis * log w."""
+    head, other = weighted(emphasis), weighted(1.0)
+    lightness = torch.zeros(2, 1, 16, 24)
+    dials = {"vivid": torch.tensor(vivid), "temperature": torch.tensor(0.6)}
+    ours = head.answer(log_p + emphasis * head.weights.log()[:, None, None], lightness, **dials)
+    theirs = other.answer(log_p + other.weights.log()[:, None, None], lightness, **dials)
+    assert (ours["ab"] - theirs["ab"]).abs().max() < 1e-3
+    assert (ours["logits"] - log_p).abs().max() < 1e-4
+    odds = (log_p + vivid * head.weights.log()[:, None, None]).div(0.6).softmax(1)
+    mean = torch.einsum("nqhw,qc->nchw", odds, head.centres)
+    assert (ours["coarse"] - mean).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("emphasis", [0.0, 0.5, 1.0])
+def test_the_offset_is_what_the_network_answers_beyond_log_p(emphasis):
+    head = weighted(emphasis)
+    assert torch.allclose(head.offset(), emphasis * head.weights.log())
+
+
+@pytest.mark.parametrize("emphasis", [0.0, 0.5, 1.0])
+def test_surprise_is_plain_cross_entropy_of_the_true_p(log_p, lab, emphasis):
+    head = weighted(emphasis)
+    raw = log_p + 7 + emphasis * head.weights.log()[:, None, None]  # odds need not add up to one
+    row = head._row(torch.nn.functional.avg_pool2d(lab[:, 1:], 4))
+    target = torch.zeros(*row.shape, head.channels)
+    target.scatter_(-1, head.table_classes[row], head.table_shares[row])
+    target = target.permute(0, 3, 1, 2)
+    plain = torch.nn.functional.cross_entropy(log_p, target, reduction="none").mean((1, 2))
+    assert head.surprise(raw, lab).tolist() == pytest.approx(plain.tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize("emphasis", [0.0, 0.5, 1.0])
+def test_the_loss_is_smallest_where_the_network_answers_p_times_w_to_the_emphasis(emphasis):
+    """So that decoding makes the same of it."""
+    head = weighted(emphasis)
+    two = torch.tensor([[20.0, 30.0], [-20.0, 0.0]])  # on centres, met three times and once
+    ab = two[torch.tensor([0, 0, 0, 1])].T.view(1, 2, 2, 2)
+    lab = torch.cat([torch.full((1, 1, 2, 2), 50.0), ab], 1)
+    p = torch.zeros(head.channels)
+    row = head._row(ab).flatten()
+    p.index_add_(0, head.table_classes[row].flatten(), head.table_shares[row].flatten() / 4)
+    best = (p.clamp(min=1e-12) * head.weights**emphasis).log()
+    raw = best[None, :, None, None].expand(1, -1, 2, 2)
+    lowest = head.loss(raw, lab)
+    for other in (p.clamp(min=1e-12) * head.weights ** (emphasis + 0.3), p + 1e-3):
+        assert lowest < head.loss(other.log()[None, :, None, None].expand(1, -1, 2, 2), lab)
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        nudge = 0.3 * torch.randn(1, head.channels, 1, 1, generator=draw)
+        assert lowest < head.loss(raw + nudge, lab)
+
+
+def test_the_less_emphasis_the_more_grey_counts():
+    """At 0 all pixels alike."""
+    grey, rare = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
+    rare[:, 1:] = torch.tensor([60.0, 50.0])[:, None, None]
+    counts = np.full(ZHANG_GRID.side**2, 1.0)
+    counts[ZHANG_GRID.index(np.float32(0), np.float32(0)).astype(int)] = 1000
+    ratio = []
+    for emphasis in (0.0, 0.5, 1.0):
+        head = SoftBinsHead(emphasis)
+        head.set_frequency(counts, 0.5)
+        flat = torch.zeros(1, head.channels, 2, 2)
+        ratio.append(float(head.loss(flat, rare) / head.loss(flat, grey)))
+    assert ratio[0] == pytest.approx(1)
+    assert 1 < ratio[1] < ratio[2]

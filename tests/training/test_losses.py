@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from photochrom.training import losses
 
@@ -35,12 +36,32 @@ def test_cross_entropy_is_the_one_computed_by_hand():
 
 
 def test_a_soft_target_of_one_class_is_a_hard_one():
-    logits, weights = torch.randn(2, 7, 3, 4), torch.rand(7)
-    classes = torch.randint(7, (2, 3, 4))
+    logits, weights = torch.randn(24, 7), torch.rand(7)
+    classes = torch.randint(7, (24,))
     spread = torch.stack([classes, (classes + 1) % 7], 1)
-    shares = torch.stack([torch.ones(2, 3, 4), torch.zeros(2, 3, 4)], 1)
+    shares = torch.tensor([1.0, 0.0]).expand(24, 2)
     soft = losses.soft_cross_entropy(logits, spread, shares, weights)
-    assert soft == pytest.approx(losses.cross_entropy(logits, classes, weights).item())
+    hard = F.cross_entropy(logits, classes, weights, reduction="none")
+    assert torch.allclose(soft, hard, atol=1e-5)
+
+
+def test_soft_cross_entropy_is_the_one_computed_by_hand():
+    logits = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]).log()
+    classes, shares = torch.tensor([[0, 2], [2, 1]]), torch.tensor([[0.75, 0.25], [0.9, 0.1]])
+    by_hand = [
+        0.75 * np.log(2) + 0.25 * np.log(4),
+        -(0.9 * np.log(0.8) + 0.1 * np.log(0.1)),
+    ]
+    plain = losses.soft_cross_entropy(logits, classes, shares)
+    assert plain.tolist() == pytest.approx(by_hand)
+    weights = torch.tensor([2.0, 10.0, 0.5])  # of each class its own
+    weighted = losses.soft_cross_entropy(logits, classes, shares, weights)
+    assert weighted.tolist() == pytest.approx(
+        [
+            1.5 * np.log(2) + 0.125 * np.log(4),
+            -(0.45 * np.log(0.8) + 1.0 * np.log(0.1)),
+        ]
+    )
 
 
 def minimiser(loss, start: torch.Tensor, steps: int = 400) -> torch.Tensor:
@@ -65,10 +86,10 @@ def test_where_it_is_smallest_soft_cross_entropy_answers_p_times_w():
         torch.tensor([0.5, 0.3, 0.15, 0.05]).double(),
         torch.tensor([0.5, 1.0, 2.0, 6.0]).double(),
     )
-    classes = torch.arange(4).view(1, 4, 1, 1)
+    classes = torch.arange(4)[None]
 
     def loss(logits):
-        return losses.soft_cross_entropy(logits.view(1, 4, 1, 1), classes, p.view(1, 4, 1, 1), w)
+        return losses.soft_cross_entropy(logits[None], classes, p[None], w).mean()
 
     found = minimiser(loss, torch.zeros(4)).softmax(0)
     assert found.tolist() == pytest.approx((p * w / (p * w).sum()).tolist(), abs=1e-4)
