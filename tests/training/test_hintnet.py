@@ -1,4 +1,4 @@
-"""The ways by which hints and the mean colour reach the network."""
+"""The ways by which hints reach the network, and how far."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from photochrom.training.models import build
-from photochrom.training.models.hintnet import AB_REACH, pool_hints
+from photochrom.training.models.hintnet import BLOCKS, Attention, ChannelNorm, HintNet, pool_hints
+from photochrom.training.norms import SettledNorm
 
 WAYS = ("hints", *(f"pooled_hints.{i}" for i in range(4)))
 """At the stem, and at strides 32, 16, 8 and 4."""
+OUT = ("position", "mix", "mlp.3")
+"""The ways by which a block of attention adds to what it is given."""
 
 
 @pytest.fixture
@@ -21,9 +24,16 @@ def backbone():
 @torch.no_grad()
 def test_a_fresh_network_answers_the_same_whatever_the_hints(backbone):
     silent = {name for name, value in backbone.named_parameters() if not value.any()}
-    ways = {"tint.weight", "context.weight", "context.bias"}
-    ways |= {f"{way}.weight" for way in WAYS}
-    assert {name for name in silent if "norm" not in name} == ways
+    ways = {"context.weight", "context.bias"} | {f"{way}.weight" for way in WAYS}
+    ways |= {
+        f"attention.{i}.{out}.{part}"
+        for i in range(BLOCKS)
+        for out in OUT
+        for part in ("weight", "bias")
+    }
+    assert {
+        name for name in silent if "norm" not in name and not name.endswith("mlp.0.bias")
+    } == ways
     lightness = torch.rand(2, 1, 64, 96) * 100
     hints = torch.randn(2, 3, 64, 96) * 50  # also outside the mask
     assert torch.equal(backbone(lightness, hints), backbone(lightness, torch.zeros(2, 3, 64, 96)))
@@ -33,7 +43,7 @@ def test_pooled_hints_are_the_mean_of_what_is_shown_and_whether_anything_is():
     hints = torch.zeros(1, 3, 4, 8)
     hints[0, :, 0, 0] = torch.tensor([10.0, -20.0, 1.0])
     hints[0, :, 3, 3] = torch.tensor([30.0, 20.0, 1.0])
-    hints[0, :2, 1, 5] = 77  # outside the mask: a mean colour, which is no hint
+    hints[0, :2, 1, 5] = 77  # outside the mask: no hint
     hints[0, :, 2:, 6:] = torch.tensor([5.0, -6.0, 1.0])[:, None, None]
     expected = {
         4: [[[20.0, 5.0]], [[0.0, -6.0]], [[1.0, 1.0]]],
@@ -65,18 +75,150 @@ def test_through_each_way_a_hint_changes_the_answer_near_itself(backbone, way):
     assert (backbone(lightness, other) != backbone(lightness, hints)).any()  # the colour counts
 
 
+# --- attention --------------------------------------------------------------------------------
+
+
+def awake(block: Attention, std: float = 0.1) -> Attention:
+    """A block whose ways out are as if it had learned."""
+    for out in OUT:
+        for parameter in block.get_submodule(out).parameters():
+            torch.nn.init.normal_(parameter, std=std)
+    return block
+
+
 @torch.no_grad()
-def test_a_mean_colour_reaches_everywhere_and_only_from_outside_the_mask(backbone):
-    torch.nn.init.normal_(backbone.tint.weight)
-    lightness = torch.rand(1, 1, 64, 320) * 100
-    without = backbone(lightness, torch.zeros(1, 3, 64, 320))
-    tint = torch.zeros(1, 3, 64, 320)
-    tint[:, :2] = torch.tensor([20.0, -10.0])[None, :, None, None]
-    change = (backbone(lightness, tint) - without).abs().sum(1)
-    assert (change > 0).all()
+def test_attention_begins_by_changing_nothing(backbone):
+    x = torch.randn(2, 64, 5, 7) * 10
+    assert torch.equal(Attention(64)(x), x)
+    lightness, hints = torch.rand(1, 1, 64, 96) * 100, torch.zeros(1, 3, 64, 96)
+    with_it = backbone(lightness, hints)
+    backbone.attention = torch.nn.Identity()
+    assert torch.equal(backbone(lightness, hints), with_it)
+
+
+def test_what_starts_at_zero_learns_first_and_then_all_of_it():
+    torch.manual_seed(0)
+    block, x, goal = Attention(64), torch.randn(2, 64, 4, 4), torch.randn(2, 64, 4, 4)
+    optimizer = torch.optim.SGD(block.parameters(), 1e-3)
+    learning = []
+    for _ in range(2):
+        optimizer.zero_grad()
+        (block(x) - goal).square().sum().backward()
+        learning.append({name for name, p in block.named_parameters() if p.grad.any()})
+        optimizer.step()
+    assert learning[0] == {f"{out}.{part}" for out in OUT for part in ("weight", "bias")}
+    assert learning[1] == {name for name, _ in block.named_parameters()}
+
+
+@torch.no_grad()
+def test_attention_is_that_of_a_transformer():
+    """Written out: scores of every place for every other, head by head."""
+    torch.manual_seed(0)
+    block, x = awake(Attention(96)), torch.randn(2, 96, 3, 5)
+    assert block.heads == 3
+    out = x + block.position(x)
+    rows = out.flatten(2).transpose(1, 2)  # (2, 15, 96)
+    normed = torch.nn.functional.layer_norm(rows, (96,))
+    layer = block.query_key_value
+    query, key, value = (normed @ layer.weight[:, :, 0, 0].T + layer.bias).split(96, 2)
     seen = []
-    backbone.tint.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
-    backbone(lightness, tint)
-    assert torch.allclose(seen[0], torch.tensor([[20.0, -10.0]]) / AB_REACH)
-    tint[:, 2] = 1  # now they are hints
-    assert torch.allclose(backbone(lightness, tint), without, atol=1e-5)
+    for i in range(3):
+        part = slice(32 * i, 32 * i + 32)
+        scores = query[..., part] @ key[..., part].transpose(1, 2) / 32**0.5
+        seen.append(scores.softmax(2) @ value[..., part])
+    rows = rows + torch.cat(seen, 2) @ block.mix.weight[:, :, 0, 0].T + block.mix.bias
+    hidden = torch.nn.functional.layer_norm(rows, (96,)) @ block.mlp[1].weight[:, :, 0, 0].T
+    hidden = torch.nn.functional.gelu(hidden + block.mlp[1].bias)
+    rows = rows + hidden @ block.mlp[3].weight[:, :, 0, 0].T + block.mlp[3].bias
+    expected = rows.transpose(1, 2).reshape(2, 96, 3, 5)
+    assert (block(x) - expected).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(("width", "heads"), [(352, 11), (64, 2), (12, 1), (100, 2), (33, 1)])
+def test_heads_divide_the_width(width, heads):
+    assert Attention(width).heads == heads
+
+
+@torch.no_grad()
+def test_once_awake_it_lets_a_far_hint_matter(backbone):
+    """Through the decoder alone, as above, it does not reach that far."""
+    torch.nn.init.normal_(backbone.pooled_hints[0].weight)
+    lightness = torch.rand(1, 1, 64, 320) * 100
+    without, hints = torch.zeros(2, 1, 3, 64, 320)
+    hints[0, :, 30:33, 30:33] = torch.tensor([40.0, -30.0, 1.0])[:, None, None]
+
+    def far() -> torch.Tensor:
+        change = (backbone(lightness, hints) - backbone(lightness, without)).abs()
+        return change[..., 64:].amax()
+
+    assert far() == 0
+    for block in backbone.attention:
+        awake(block)
+    assert far() > 1e-3
+
+
+@torch.no_grad()
+def test_a_channel_norm_asks_no_other_place():
+    norm, x = ChannelNorm(8), torch.randn(2, 8, 4, 6)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    whole = norm(x)
+    assert whole.shape == x.shape
+    assert torch.allclose(norm(x[:, :, 1:2, 2:3]), whole[:, :, 1:2, 2:3], atol=1e-6)
+    plain = torch.nn.functional.layer_norm(x[1, :, 3, 5], (8,), norm.weight, norm.bias)
+    assert torch.allclose(whole[1, :, 3, 5], plain, atol=1e-6)
+
+
+# --- norms that stay ----------------------------------------------------------------------------
+
+
+def settled(channels: int) -> SettledNorm:
+    draw = torch.Generator().manual_seed(2)
+    norm = SettledNorm(channels)
+    norm.running_mean.copy_(torch.randn(channels, generator=draw))
+    norm.running_var.copy_(torch.rand(channels, generator=draw) + 0.5)
+    with torch.no_grad():
+        norm.weight.copy_(torch.randn(channels, generator=draw))
+        norm.bias.copy_(torch.randn(channels, generator=draw))
+    return norm
+
+
+@torch.no_grad()
+def test_a_settled_norm_does_in_training_what_it_does_afterwards():
+    norm, x = settled(6), torch.randn(3, 6, 8, 10) * 5 + 2
+    before = {name: value.clone() for name, value in norm.state_dict().items()}
+    plain = torch.nn.BatchNorm2d(6).eval()
+    plain.load_state_dict(norm.state_dict())
+    assert torch.equal(norm.train()(x), norm.eval()(x))
+    assert torch.allclose(norm(x), plain(x), atol=1e-4)
+    assert all(torch.equal(value, before[name]) for name, value in norm.state_dict().items())
+
+
+def test_a_settled_norm_learns_its_scale_and_shift():
+    norm, plain = settled(6), torch.nn.BatchNorm2d(6).eval()
+    plain.load_state_dict(norm.state_dict())
+    x = torch.randn(3, 6, 8, 10)
+    for module in (norm, plain):
+        module(x).square().sum().backward()
+    assert torch.allclose(norm.weight.grad, plain.weight.grad, rtol=1e-4)
+    assert torch.allclose(norm.bias.grad, plain.bias.grad, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_what_training_sees_of_a_photo_depends_on_no_other(backbone):
+    """Nor on its size: but for the encoder, whose norms are frozen, none has batch statistics."""
+    backbone.train()
+    backbone.encoder.eval()
+    lightness, hints = torch.rand(3, 1, 64, 96) * 100, torch.zeros(3, 3, 64, 96)
+    training = backbone(lightness, hints)
+    assert (backbone(lightness[1:2], hints[1:2]) - training[1:2]).abs().max() < 1e-5
+    assert (backbone.eval()(lightness, hints) - training).abs().max() < 1e-5
+    norms = [m for m in backbone.ups.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(norms) == 6
+    assert all(isinstance(norm, SettledNorm) for norm in norms)
+
+
+def test_what_older_weights_need_not_have_is_there_by_name(backbone):
+    names = [name for name, _ in backbone.named_parameters()]
+    assert HintNet.grown == ("attention.",)
+    assert [name for name in names if name.startswith(HintNet.grown)]

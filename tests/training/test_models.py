@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,13 +17,13 @@ PARAMETERS = {
     "unet-rgb": 4_490_163,
     "unet-lab": 20_553_602,
     "unet-bins": 20_597_412,
-    "hintnet": 6_930_597,
+    "hintnet": 8_927_141,
 }
 EXTRA = {
     "cnn-rgb": {"rgb"},
     "unet-rgb": {"rgb"},
     "unet-bins": {"logits"},
-    "hintnet": {"logits", "features"},
+    "hintnet": {"coarse", "logits", "features"},
 }
 
 
@@ -49,13 +51,15 @@ def test_the_number_of_parameters_is_that_of_the_study(network, name):
 
 def test_every_parameter_learns(network):
     m = network.multiple
-    network.train()
+    network = copy.deepcopy(network).train()
+    for value in network.backbone.parameters():
+        if not value.any():  # of such as start at zero, what hides behind them learns later
+            torch.nn.init.normal_(value, std=0.05)
     lab = torch.rand(2, 3, m, 2 * m) * 40
     loss = network.head.loss(network(*example(network, 2, m, 2 * m)), lab)
     assert loss.ndim == 0
     loss.backward()
     unmoved = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-    network.zero_grad(set_to_none=True)
     assert unmoved == []
     assert loss.isfinite()
 
@@ -80,6 +84,8 @@ def test_the_contract_holds_at_any_multiple_of_the_size(network, name, times):
         stride = {"unet-bins": 1, "hintnet": 4}[name]
         bins = {"unet-bins": STUDY_GRID.side**2, "hintnet": 261}[name]
         assert answer["logits"].shape == (2, bins, h // stride, w // stride)
+    if "coarse" in answer:
+        assert answer["coarse"].shape == (2, 2, h // 4, w // 4)
     alone = network.answer(lightness[1:], *(hint[1:] for hint in hints))["ab"]
     assert (alone - ab[1:]).abs().max() < 1e-2  # a photo's colours are not its neighbours'
 
@@ -95,7 +101,7 @@ def test_hints_may_be_left_out(network):
 
 @torch.no_grad()
 def test_what_is_saved_answers_the_same_when_loaded(network, name, tmp_path):
-    network.train()
+    network = copy.deepcopy(network).train()
     inputs = example(network, 2, network.multiple, network.multiple)
     network(*inputs)  # so that the batch norms have something to save
     network.eval()
@@ -110,3 +116,9 @@ def test_what_is_saved_answers_the_same_when_loaded(network, name, tmp_path):
 def test_an_unknown_model_is_answered_with_those_there_are():
     with pytest.raises(BadOption, match=r"no model 'unet': choose one of cnn-rgb, .*, hintnet\."):
         build("unet")
+
+
+def test_emphasis_reaches_the_head_that_has_one():
+    assert build("hintnet", emphasis=0.25).head.emphasis == 0.25
+    assert build("hintnet").head.emphasis == 1.0
+    build("cnn-rgb", emphasis=0.25)  # which has none
