@@ -112,7 +112,7 @@ def _taken_away(graph: onnx.GraphProto, stored: State) -> Tensor | None:
 
 def _plain(name: str) -> str:
     """A tensor's name in the file as the network calls it; ``mix`` is a level of hintnet 1's."""
-    return name.removeprefix("network.").removesuffix(".half").replace(".mix.", ".")
+    return name.removeprefix("network.").removesuffix(".half").replace(".mix.conv", ".conv")
 
 
 def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
