@@ -239,9 +239,13 @@ def moments(optimizer: Optimizer) -> State:
 
 def fill_moments(optimizer: Optimizer, state: State) -> None:
     """Give an optimizer the state that :func:`moments` told."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     filled: dict[int, State] = {}
     for name, value in below("optimizer.", state).items():
         number, _, key = name.partition(".")
+        like = parameters[int(number)]
+        if value.shape == like.shape:  # laid out alike, or fused optimizers take one for another
+            value = torch.empty_like(like).copy_(value)
         filled.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict(optimizer.state_dict() | {"state": filled})
 

@@ -47,7 +47,7 @@ from photochrom.training.setup import Run, set_up, told_unreadable
 from photochrom.training.validate import Row, compare, measure, save_sheet, summarise
 
 SAVE = "save"
-PROFILED = 20
+PROFILED = 10
 """The step of a session that is profiled: by then all has been set up."""
 INTERRUPTED = "interrupted; --resume goes on from here"
 
