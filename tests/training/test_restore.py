@@ -1,17 +1,33 @@
+"""Older weights in the network of today: from runs and from exported files."""
+
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 import photochrom
-from photochrom.errors import BadModel
-from photochrom.training.models import build
-from photochrom.training.restore import from_onnx, settle_norms
+from photochrom.color import ZHANG_GRID
+from photochrom.errors import BadModel, BadRun
+from photochrom.training import checkpoint
+from photochrom.training.export import halve, to_onnx
+from photochrom.training.models import Network, build
+from photochrom.training.norms import SettledNorm
+from photochrom.training.presets import Experiment
+from photochrom.training.restore import (
+    from_onnx,
+    from_run,
+    settle_new_norms,
+    settle_norms,
+    weigh,
+)
 
 BUNDLED = Path(photochrom.__file__).parent / "weights" / "hintnet.onnx"
 
@@ -20,54 +36,127 @@ def lightness(*shape: int) -> torch.Tensor:
     """Smooth, as photos are."""
     draw = torch.Generator().manual_seed(1)
     rough = torch.rand(shape[0], 1, 4, 4, generator=draw) * 100
-    return torch.nn.functional.interpolate(rough, shape[1:], mode="bilinear")
+    return nn.functional.interpolate(rough, shape[1:], mode="bilinear")
 
 
-def answer(network, L: torch.Tensor) -> np.ndarray:
-    with torch.no_grad():
-        return network.eval()(L).numpy()
+def some_hints(n: int, h: int, w: int) -> torch.Tensor:
+    draw = torch.Generator().manual_seed(2)
+    mask = (torch.rand(n, 1, h, w, generator=draw) < 0.02).float()
+    return torch.cat([torch.randn(n, 2, h, w, generator=draw) * 30 * mask, mask], 1)
+
+
+@torch.no_grad()
+def answer(network: Network, L: torch.Tensor, hints: torch.Tensor | None = None) -> torch.Tensor:
+    return network.eval()(L, hints)
+
+
+def logits(path: Path, L: torch.Tensor, hints: torch.Tensor) -> np.ndarray:
+    """What a file answers."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    dials = {"vivid": np.array(0.3, np.float32), "temperature": np.array(0.5, np.float32)}
+    feed = {"L": L.numpy(), "hints": hints.numpy(), **dials}
+    return session.run(["logits"], feed)[0]
+
+
+@torch.no_grad()
+def learned(network: Network, seed: int = 0) -> Network:
+    """The network as if it had learned: nothing in it is zero, no class weight is 1."""
+    draw = torch.Generator().manual_seed(seed)
+    for value in network.backbone.parameters():
+        value.add_(torch.randn(value.shape, generator=draw), alpha=0.01)
+    for norm in network.backbone.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.add_(torch.randn(norm.num_features, generator=draw), alpha=0.1)
+            norm.running_var.mul_(1 + torch.rand(norm.num_features, generator=draw))
+    counts = np.zeros(ZHANG_GRID.side**2)
+    counts[ZHANG_GRID.in_gamut()] = np.random.default_rng(seed).pareto(0.5, 261)
+    network.head.set_frequency(counts, 0.3)
+    return network.eval()
 
 
 @pytest.fixture(scope="module")
-def bundled():
-    network = build("hintnet")
-    from_onnx(network, BUNDLED)
-    return network
+def network() -> Network:
+    torch.manual_seed(0)
+    return learned(build("hintnet", emphasis=0.5))
+
+
+@pytest.fixture(scope="module")
+def exported(network, tmp_path_factory) -> Path:
+    """That network's file."""
+    path = tmp_path_factory.mktemp("exported") / "grown.onnx"
+    onnx.save(to_onnx(network), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Network:
+    restored = build("hintnet")
+    from_onnx(restored, BUNDLED)
+    return restored
+
+
+# --- from a file ------------------------------------------------------------------------------
 
 
 def test_the_bundled_model_comes_back_whole(bundled):
-    import onnxruntime
+    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
+    theirs = logits(BUNDLED, L, hints)
+    assert np.abs(answer(bundled, L, hints).numpy() - theirs).max() < 1e-3
 
-    L = lightness(2, 64, 96)
-    session = onnxruntime.InferenceSession(str(BUNDLED))
-    feed = {
-        "L": L.numpy(),
-        "hints": np.zeros((2, 3, 64, 96), np.float32),
-        "vivid": np.array(1, np.float32),  # no class weights taken out again
-        "temperature": np.array(0.5, np.float32),
-    }
+
+def test_a_file_without_attention_leaves_it_new_and_silent():
+    older = onnx.load(BUNDLED)
+    if any("attention" in tensor.name for tensor in older.graph.initializer):
+        pytest.skip("the bundled model has attention")
+    fresh = build("hintnet")
+    assert from_onnx(fresh, BUNDLED) == ["attention"]
+    x = torch.randn(1, 352, 2, 3)
+    assert torch.equal(fresh.backbone.attention(x), x)
+
+
+def test_a_file_of_the_grown_network_comes_back_whole(network, exported):
+    """Parameters keep their names, but for norms and what they are folded into."""
+    restored = build("hintnet")
+    assert from_onnx(restored, exported) == []
+    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
+    file, ours = logits(exported, L, hints), answer(restored, L, hints).numpy()
+    assert np.abs(file - network.answer(L, hints)["logits"].detach().numpy()).max() < 1e-3
+    assert np.abs(file - ours).max() < 1e-3
+    for name, value in network.backbone.named_parameters():
+        if not any(part in name for part in ("encoder.", "ups.", "last.bias")):
+            assert torch.allclose(restored.backbone.get_parameter(name), value, atol=1e-6), name
+
+
+def test_a_file_in_sixteen_bits_comes_back_nearly_whole(network, exported, tmp_path):
+    onnx.save(halve(onnx.load(exported)), tmp_path / "half.onnx")
+    restored = build("hintnet")
+    assert from_onnx(restored, tmp_path / "half.onnx") == []
+    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
+    file = logits(tmp_path / "half.onnx", L, hints)
+    assert np.abs(file - answer(restored, L, hints).numpy()).max() < 1e-3
+
+
+@pytest.mark.parametrize("emphasis", [0.0, 0.3, 1.0])
+def test_whatever_the_emphasis_a_weighed_network_answers_the_same_distribution(
+    network, exported, emphasis
+):
+    restored = build("hintnet", emphasis=emphasis)
+    from_onnx(restored, exported)
+    restored.head.weights.copy_(learned(build("hintnet"), seed=3).head.weights)  # other photos'
+    weigh(restored)
+    L = lightness(1, 64, 64)
     with torch.no_grad():
-        ours = bundled.eval().answer(L, vivid=torch.tensor(1.0), temperature=torch.tensor(0.5))
-    assert np.abs(session.run(["ab"], feed)[0] - ours["ab"].numpy()).max() < 1e-2
+        ours, theirs = (n.eval().answer(L)["logits"] for n in (restored, network))
+        ab = [n.answer(L, vivid=torch.tensor(0.0))["ab"] for n in (restored, network)]
+    assert (ours - theirs).abs().max() < 1e-3
+    assert (ab[0] - ab[1]).abs().max() < 0.01
 
 
-def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
-    bundled = copy.deepcopy(bundled)  # the other tests are of the file's own
-    L = lightness(4, 64, 64)
-    before = answer(bundled, L)
-    settle_norms(bundled, L)
-    assert np.abs(answer(bundled, L) - before).max() < 1e-3
-    norm = bundled.backbone.ups[0].norm0
-    seen = []
-    hook = norm.register_forward_hook(lambda m, x, y: seen.append(x[0]))
-    answer(bundled, L)
-    hook.remove()
-    assert torch.allclose(seen[0].mean((0, 2, 3)), norm.running_mean, atol=1e-3)
-    # So training, which normalises by the batch, begins close to where the file ends.
-    bundled.train()
-    with torch.no_grad():
-        trained = bundled(L).numpy()
-    assert np.abs(trained - before).mean() < 0.1 * np.abs(before).mean()
+def test_weighing_a_network_that_has_no_class_weights_changes_nothing():
+    plain = build("cnn-rgb")
+    before = copy.deepcopy(plain.state_dict())
+    weigh(plain)
+    assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
 
 
 def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(tmp_path):
@@ -78,10 +167,24 @@ def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(tmp_path):
     del older.graph.initializer[:]
     older.graph.initializer.extend(kept)
     onnx.save(older, tmp_path / "older.onnx")
-    network = build("hintnet")
-    from_onnx(network, tmp_path / "older.onnx")
-    assert not network.backbone.context.bias.any()
-    assert network.backbone.context.weight.any()
+    restored = build("hintnet")
+    from_onnx(restored, tmp_path / "older.onnx")
+    assert not restored.backbone.context.bias.any()
+    assert restored.backbone.context.weight.any()
+
+
+def test_a_file_that_lacks_a_weight_is_refused(exported, tmp_path):
+    graph = onnx.load(exported)
+    for gone in ("ups.1.conv0.weight", "encoder.stem.conv.weight", "last.bias"):
+        damaged = onnx.ModelProto()
+        damaged.CopyFrom(graph)
+        kept = [tensor for tensor in graph.graph.initializer if not tensor.name.endswith(gone)]
+        assert len(kept) == len(graph.graph.initializer) - 1
+        del damaged.graph.initializer[:]
+        damaged.graph.initializer.extend(kept)
+        onnx.save(damaged, tmp_path / "damaged.onnx")
+        with pytest.raises(BadModel, match=rf"no export of this model: backbone\..*{gone}"):
+            from_onnx(build("hintnet"), tmp_path / "damaged.onnx")
 
 
 def test_other_files_are_refused(tmp_path: Path):
@@ -92,3 +195,142 @@ def test_other_files_are_refused(tmp_path: Path):
         from_onnx(build("cnn-rgb"), tmp_path / "text.onnx")
     with pytest.raises(BadModel, match="no export of this model"):
         from_onnx(build("cnn-rgb"), BUNDLED)
+
+
+# --- from a run -------------------------------------------------------------------------------
+
+
+def without_attention(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    older = {name: value for name, value in state.items() if ".attention." not in name}
+    return older | {"backbone.tint.weight": torch.ones(4, 2)}  # what there no longer is
+
+
+@pytest.fixture
+def keep(tmp_path) -> Callable[..., Path]:
+    """Write a run of a network."""
+
+    def run(name: str, network: Network, change: Callable = dict, **settings: float) -> Path:
+        out = tmp_path / name
+        out.mkdir()
+        checkpoint.save_config(out, Experiment(**{"model": "hintnet"} | settings), {})
+        checkpoint.save_weights(out, change(network.state_dict()), {"step": 7})
+        return out
+
+    return run
+
+
+def test_a_run_comes_back_whole(network, keep):
+    """In the end, whatever either run's emphasis, with the distribution that it had."""
+    run = keep("whole", network, emphasis=0.5)
+    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
+    with torch.no_grad():
+        theirs = network.answer(L, hints)["logits"]
+    for emphasis in (0.0, 1.0):
+        restored = build("hintnet", emphasis=emphasis)
+        assert from_run(restored, run) == []
+        assert (answer(restored, L, hints) - theirs).abs().max() < 1e-3  # log p
+        weigh(restored)
+        with torch.no_grad():
+            assert (restored.answer(L, hints)["logits"] - theirs).abs().max() < 1e-3
+        assert torch.equal(restored.head.weights, network.head.weights)
+
+
+def test_an_older_run_names_what_is_new_and_answers_as_before(keep):
+    torch.manual_seed(1)
+    older = build("hintnet")
+    older.backbone.attention = nn.Sequential()  # as it was
+    learned(older)
+    restored = build("hintnet")
+    assert from_run(restored, keep("older", older, without_attention)) == ["attention"]
+    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
+    with torch.no_grad():
+        theirs = older.answer(L, hints)["logits"]
+    assert (answer(restored, L, hints) - theirs).abs().max() < 1e-3
+
+
+def test_a_run_of_another_model_is_refused(network, keep):
+    with pytest.raises(BadRun, match=r"no run of this model: .* does not fit\."):
+        from_run(build("cnn-rgb"), keep("hints", network))
+    with pytest.raises(BadRun, match=r"no run of this model: .* does not fit\."):
+        from_run(build("hintnet"), keep("cnn", build("cnn-rgb"), model="cnn-rgb"))
+    other = copy.deepcopy(network)
+    other.backbone.last = nn.Conv2d(96, 100, 1)  # of another grid
+    with pytest.raises(BadRun, match=r"backbone\.last\.weight does not fit\."):
+        from_run(build("hintnet"), keep("grid", other))
+
+
+def test_what_is_no_run_is_one_sentence(network, tmp_path, keep):
+    with pytest.raises(BadRun, match="is no run"):
+        from_run(network, tmp_path / "none")
+    run = keep("damaged", build("cnn-rgb"), model="cnn-rgb")
+    (run / "model.safetensors").write_bytes(b"text")
+    with pytest.raises(BadRun, match="is damaged"):
+        from_run(build("cnn-rgb"), run)
+
+
+# --- norms ------------------------------------------------------------------------------------
+
+
+def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
+    bundled = copy.deepcopy(bundled)  # the other tests are of the file's own
+    L = lightness(4, 64, 64)
+    before = answer(bundled, L).numpy()
+    settle_norms(bundled, L)
+    assert np.abs(answer(bundled, L).numpy() - before).max() < 1e-3
+    norm = bundled.backbone.ups[0].norm0
+    seen = []
+    hook = norm.register_forward_hook(lambda m, x, y: seen.append(x[0]))
+    answer(bundled, L)
+    hook.remove()
+    assert torch.allclose(seen[0].mean((0, 2, 3)), norm.running_mean, atol=1e-3)
+    variance = seen[0].var((0, 2, 3), correction=0)
+    assert torch.allclose(variance, norm.running_var, rtol=1e-2, atol=1e-5)
+    # So training, which normalises by the batch, begins close to where the file ends.
+    bundled.train()
+    with torch.no_grad():
+        trained = bundled(L).numpy()
+    assert np.abs(trained - before).mean() < 0.1 * np.abs(before).mean()
+
+
+def test_settling_gives_convolutions_weights_of_a_usual_size(bundled):
+    """Folded, they may be smaller than a learning rate."""
+    settled = copy.deepcopy(bundled)
+    settle_norms(settled, lightness(4, 64, 64))
+    spreads = {}
+    for name in ("ups.0.conv0", "ups.1.conv1", "encoder.stages.3.0.layers.project.conv"):
+        weight = settled.backbone.get_submodule(name).weight
+        usual = 1 / (3 * weight[0].numel()) ** 0.5  # of torch's own for each output channel
+        spreads[name] = weight.square().mean((1, 2, 3)).sqrt() / usual
+    for name, spread in spreads.items():
+        assert torch.allclose(spread[spread > 0], torch.ones(()), rtol=1e-3), name
+    last = settled.backbone.last  # no norm behind it
+    assert torch.equal(last.weight, bundled.backbone.last.weight)
+
+
+def test_settling_leaves_the_answer_with_hints_too(bundled):
+    settled = copy.deepcopy(bundled)
+    settle_norms(settled, lightness(4, 64, 64))
+    L, hints = lightness(2, 96, 64), some_hints(2, 96, 64)  # another size
+    apart = (answer(settled, L, hints) - answer(bundled, L, hints)).abs().max()
+    assert apart < 1e-3
+
+
+def test_new_norms_take_the_statistics_of_what_they_get():
+    """Each of what it gets once those before it are settled."""
+    torch.manual_seed(0)
+    fresh = build("hintnet")
+    fresh.backbone.pretrain()
+    encoder = copy.deepcopy(fresh.backbone.encoder.state_dict())
+    L = lightness(4, 64, 64)
+    settle_new_norms(fresh, L)
+    given = {}
+    norms = [m for m in fresh.modules() if isinstance(m, SettledNorm)]
+    for norm in norms:
+        norm.register_forward_pre_hook(lambda m, x: given.update({m: x[0]}))
+    answer(fresh, L)
+    assert len(norms) == len(given) == 6
+    for norm, x in given.items():
+        assert torch.allclose(x.mean((0, 2, 3)), norm.running_mean, atol=1e-4, rtol=1e-3)
+        assert torch.allclose(x.var((0, 2, 3), correction=0), norm.running_var, rtol=1e-2)
+    kept = fresh.backbone.encoder.state_dict()
+    assert all(torch.equal(value, encoder[name]) for name, value in kept.items())
