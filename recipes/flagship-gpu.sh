@@ -9,6 +9,7 @@
 # INIT= starts from ImageNet's weights instead of the bundled ones; DEVICE=cpu tries it without a GPU;
 # CACHE is where decoded photos lie, 0.16 MB each; PYTHON is the interpreter to use.
 set -euo pipefail
+: "${3:?give DATA OUT MINUTES}"
 data=$1 out=$2 minutes=$3
 shift 3
 . "$(dirname "$0")/gpu.sh"

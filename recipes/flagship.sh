@@ -6,6 +6,7 @@
 # Two processes of one thread each; PROCESSES=8 where there are more cores. With a GPU take
 # flagship-gpu.sh.
 set -euo pipefail
+: "${3:?give OUT MINUTES DATA...}"
 out=$1 minutes=$2
 shift 2
 data=()

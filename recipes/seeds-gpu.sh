@@ -6,6 +6,7 @@
 # ... of at most 14 MB, to be put together by cat.
 # DEVICE, CACHE and PYTHON are as for flagship-gpu.sh.
 set -euo pipefail
+: "${3:?give DATA OUT PRESET}"
 data=$1 out=$2 preset=$3
 shift 3
 . "$(dirname "$0")/gpu.sh"

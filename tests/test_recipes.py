@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,7 +247,91 @@ def test_without_photochrom_the_recipes_say_so(recipe, photos, tmp_path):
     assert "photochrom is not installed here: activate its environment first." in refused.stderr
 
 
+def test_the_flagship_is_trained_in_two_stages_the_first_with_its_encoder_as_it_is(
+    recipe, photos, calls, tmp_path
+):
+    shards = ("a.tar", "b.tar")
+    done = recipe("flagship.sh", "runs/new", 100, *shards, "--", "--seed", 3)
+    assert done.returncode == 0, done.stderr
+    start = (
+        "torchrun --standalone --nproc-per-node 2 -m photochrom train hintnet --data a.tar b.tar"
+    )
+    first, second, exported = (line for line in calls() if not line.startswith("photochrom train"))
+    assert first.startswith(f"{start} --device cpu")
+    assert (
+        "--out runs/new/1 --minutes 40 --init hintnet --freeze backbone\\.(encoder|hints)" in first
+    )
+    assert second.startswith(f"{start} --device cpu")
+    assert "--out runs/new/2 --minutes 60 --init runs/new/1 --size 320" in second
+    assert "--freeze" not in second
+    assert all(line.endswith("--seed 3") for line in (first, second))
+    assert exported.startswith("photochrom export runs/new/2 --out runs/new/hintnet.onnx")
+    (tmp_path / "runs" / "new" / "2" / "done").unlink()
+    recipe("flagship.sh", "runs/new", 100, *shards, INIT="", PROCESSES="8")
+    (again, *_) = (line for line in calls() if line.startswith("torchrun"))
+    assert "--nproc-per-node 8" in again  # the first stage is done
+    assert again.endswith("--resume")
+
+
+@pytest.mark.parametrize("name", ["flagship.sh", "flagship-gpu.sh", "seeds-gpu.sh"])
+def test_what_is_missing_is_asked_for(recipe, name):
+    refused = recipe(name, "one")
+    assert refused.returncode != 0
+    assert "give " in refused.stderr
+
+
 # --- for once without stand-ins ---------------------------------------------------------------
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """A folder with one tar of soft photos."""
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        for i in range(12):
+            coarse = np.random.default_rng(i).integers(0, 256, (4, 5, 3), np.uint8)
+            file = tmp_path / f"{i}.png"
+            Image.fromarray(coarse).resize((80, 64), Image.Resampling.BICUBIC).save(file)
+            tar.add(file, file.name)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "what", "flags"),
+    [
+        ("flagship-gpu.sh", "10", "--side 64 --size 64 --smallest 32 --perceptual-from 0.5"),
+        ("seeds-gpu.sh", "unet-lab", "--side 64 --size 32"),
+    ],
+)
+def test_what_runs_on_a_gpu_runs_without(tmp_path, shards, name, what, flags):
+    """Everything but its speed: 20 steps, and all that comes before and after them."""
+    out = tmp_path / "out"
+    environment = os.environ | {
+        "PYTHON": sys.executable,
+        "DEVICE": "cpu",
+        "CACHE": str(tmp_path / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }
+    index = tmp_path / "index.csv"
+    index.write_text(
+        "name,split\n" + "".join(f"{i}.png,{'train' if i < 8 else 'val'}\n" for i in range(12))
+    )
+    small = f"{flags} --batch 4 --epochs 10 --report-every 5 --index {index}".split()
+    command = [RECIPES / name, shards, out, what, *small]
+    told = subprocess.run(
+        command, env=environment, check=True, timeout=1200, stdout=subprocess.PIPE
+    )
+    assert b"% of peak" in told.stdout
+    run = out / ("run" if what == "10" else what)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 20
+    assert (run / "profile.txt").stat().st_size > 1000
+    parts = sorted(out.glob("*.onnx.part*"))
+    assert all(part.stat().st_size <= 14 * 2**20 for part in parts)
+    whole = next(out.glob("*.onnx")).read_bytes()
+    assert b"".join(part.read_bytes() for part in parts) == whole
 
 
 @pytest.mark.slow

@@ -210,7 +210,7 @@ def test_checkpoints_are_written_on_the_way(tiny, tmp_path, monkeypatch):
     saved = []
     save = checkpoint.save_checkpoint
     monkeypatch.setattr(
-        checkpoint, "save_checkpoint", lambda *a: saved.append(a[-1]["step"]) or save(*a)
+        checkpoint, "save_checkpoint", lambda *a: saved.append(a[4]["step"]) or save(*a)
     )
     train(*tiny(tmp_path / "run", save_every=0))
     assert saved == [1, 2, 3, 4]
@@ -290,7 +290,7 @@ def test_parts_of_a_batch_make_the_weights_that_the_whole_makes(tiny, tmp_path, 
     train(*tiny(tmp_path / "whole", **options))
     train(*tiny(tmp_path / "parts", **options, accumulate=3))
     assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5)
-    assert_equal(tmp_path / "parts", tmp_path / "whole", "model", rtol=1e-3, atol=1e-5)
+    assert_equal(tmp_path / "parts", tmp_path / "whole", "model", rtol=1e-3, atol=2e-4)
 
 
 def test_the_gradient_of_parts_is_that_of_the_whole(tiny, tmp_path):
@@ -573,7 +573,8 @@ def test_a_resumed_run_keeps_its_class_weights(tiny, tmp_path, folder):
 def test_hintnet_starts_from_imagenet(tiny, tmp_path):
     out = tmp_path / "run"
     options = PRESETS["hintnet"][1]
-    experiment = replace(options, size=32, side=40, batch=4, epochs=0.5, validate_on=1)
+    small = {"size": 32, "smallest": 0, "side": 40, "perceptual": 0.0}
+    experiment = replace(options, **small, batch=4, epochs=0.5, validate_on=1)
     train(experiment, tiny(out)[1])
     assert len(losses(out)) == 2
     network, facts = checkpoint.load_network(out)
@@ -584,6 +585,61 @@ def test_hintnet_starts_from_imagenet(tiny, tmp_path):
     name = "stem.norm.running_mean"
     assert torch.equal(network.backbone.encoder.state_dict()[name], encoder.state_dict()[name])
     assert facts["step"] == 2
+    for norm in (up.norm0 for up in network.backbone.ups):  # settled on these photos
+        assert norm.running_mean.abs().max() > 0
+        assert not torch.equal(norm.running_var, torch.ones_like(norm.running_var))
+
+
+def test_a_run_that_starts_from_weights_is_measured_before_it_begins(tiny, tmp_path, whole):
+    out = tmp_path / "run"
+    train(*tiny(out, epochs=0.5, init=whole))
+    rows = [json.loads(line) for line in (out / "validation.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 2]
+    before = json.loads((whole / "validation.jsonl").read_text().splitlines()[-1])
+    assert rows[0]["psnr"] == pytest.approx(before["psnr"], abs=1e-3)
+    assert len(rows[1]["psnr"]) == 4
+
+
+# --- losses that look at the picture ----------------------------------------------------------
+
+
+PICTURES = {"perceptual": 1.0, "perceptual_from": 0.25, "adversarial": 0.5, "adversarial_from": 0.5}
+
+
+def test_the_losses_of_the_last_part_begin_when_they_are_due(tiny, tmp_path):
+    plain, late = tmp_path / "plain", tmp_path / "late"
+    train(*tiny(plain))
+    train(*tiny(late, **PICTURES))
+    without, added = losses(plain), losses(late)
+    assert added[1] == without[1]
+    assert added[2] > without[2] + 0.1  # features of noise are far from those of photos
+    assert weights(plain, "checkpoint").keys() < weights(late, "checkpoint").keys()
+    assert weights(plain).keys() == weights(late).keys()
+
+
+def test_a_discriminator_is_resumed_with_all_it_has_learned(tiny, tmp_path, monkeypatch):
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    options = {**PICTURES, "adversarial_from": 0.0, "epochs": 1.5}
+    train(*tiny(whole, **options))
+    stop_after(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(*tiny(out, **options))
+    monkeypatch.undo()
+    train(*tiny(out, **options, resume=True))
+    assert_equal(out, whole)
+
+
+def test_what_answers_the_likeliest_bin_takes_no_losses_of_pictures(tiny, tmp_path):
+    with pytest.raises(BadOption, match=r"leave --perceptual and --adversarial out"):
+        train(*tiny(tmp_path / "run", model="unet-bins", adversarial=0.1))
+
+
+def test_what_is_reached_of_the_peak_is_told_and_where_the_time_goes(tiny, tmp_path, capsys):
+    out = tmp_path / "run"
+    train(*tiny(out, epochs=3, peak=True, profile=True, quiet=False))
+    assert "% of peak" in capsys.readouterr().out
+    told = (out / "profile.txt").read_text()
+    assert all(part in told for part in ("batch", "network", "loss", "backward", "optimizer"))
 
 
 # --- files ------------------------------------------------------------------------------------
