@@ -83,7 +83,7 @@ def network(timm_models) -> Network:
 
 @pytest.fixture(scope="module")
 def exported(network, tmp_path_factory) -> Path:
-    """That network's file; with an encoder as large as the usual one it would take twice as long."""
+    """That network's file; with an encoder as large as the usual one it takes twice as long."""
     path = tmp_path_factory.mktemp("exported") / "grown.onnx"
     onnx.save(to_onnx(network), path)
     return path
