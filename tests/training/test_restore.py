@@ -143,9 +143,8 @@ def test_whatever_the_emphasis_a_weighed_network_answers_the_same_distribution(
 ):
     restored = build("hintnet", encoder=TINY, emphasis=emphasis)
     from_onnx(restored, exported)
-    restored.head.weights.copy_(
-        learned(build("hintnet", encoder=TINY), seed=3).head.weights
-    )  # other photos'
+    other = learned(build("hintnet", encoder=TINY), seed=3)
+    restored.head.weights.copy_(other.head.weights)  # those of other photos
     weigh(restored)
     L = lightness(1, 64, 64)
     with torch.no_grad():
@@ -215,9 +214,8 @@ def keep(tmp_path) -> Callable[..., Path]:
     def run(name: str, network: Network, change: Callable = dict, **settings: float) -> Path:
         out = tmp_path / name
         out.mkdir()
-        checkpoint.save_config(
-            out, Experiment(**{"model": "hintnet", "encoder": TINY} | settings), {}
-        )
+        usual = {"model": "hintnet", "encoder": TINY}
+        checkpoint.save_config(out, Experiment(**usual | settings), {})
         checkpoint.save_weights(out, change(network.state_dict()), {"step": 7})
         return out
 
