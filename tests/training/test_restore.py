@@ -337,3 +337,24 @@ def test_new_norms_take_the_statistics_of_what_they_get():
         assert torch.allclose(x.var((0, 2, 3), correction=0), norm.running_var, rtol=1e-2)
     kept = fresh.backbone.encoder.state_dict()
     assert all(torch.equal(value, encoder[name]) for name, value in kept.items())
+
+
+@torch.no_grad()
+def test_norms_behind_convolutions_that_double_are_settled_too():
+    """Whose weights have the outputs second."""
+    plain = build("cnn-rgb")
+    for norm in plain.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.normal_(norm.bias, std=0.1)
+    for up in plain.backbone.decoder[:-1]:
+        up.conv.weight.mul_(1e-3)  # as folding leaves them
+        up.norm.running_var.fill_(1e-6)
+    L = lightness(4, 32, 32)
+    before = answer(plain, L)
+    settle_norms(plain, L)
+    assert (answer(plain, L) - before).abs().max() < 1e-3
+    for up in plain.backbone.decoder[:-1]:
+        weight = up.conv.weight.transpose(0, 1)
+        spread = weight.square().mean((1, 2, 3)).sqrt() * (3 * weight[0].numel()) ** 0.5
+        assert torch.allclose(spread, torch.ones(()), rtol=1e-3)

@@ -156,10 +156,10 @@ def settle_norms(network: nn.Module, lightness: Tensor) -> None:
         lightness: ``(N, 1, H, W)`` of real photos, as in training.
     """
     seen: dict[nn.Module, Tensor] = {}
-    before: dict[nn.Module, nn.Conv2d] = {}
+    before: dict[nn.Module, nn.Conv2d | nn.ConvTranspose2d] = {}
     conv = None
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             conv = module
         elif isinstance(module, nn.BatchNorm2d) and conv is not None:
             before[module] = conv
@@ -172,15 +172,16 @@ def settle_norms(network: nn.Module, lightness: Tensor) -> None:
         _settle(cast("nn.BatchNorm2d", norm), before[norm], x)
 
 
-def _settle(norm: nn.BatchNorm2d, conv: nn.Conv2d, x: Tensor) -> None:
+def _settle(norm: nn.BatchNorm2d, conv: nn.Conv2d | nn.ConvTranspose2d, x: Tensor) -> None:
     running_mean, running_var = cast("tuple[Tensor, Tensor]", (norm.running_mean, norm.running_var))
     mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
     slope = norm.weight / (running_var + norm.eps).sqrt()
     norm.bias.add_((mean - running_mean) * slope)
-    size = conv.weight[0].numel()
-    scale = conv.weight.square().mean((1, 2, 3)).mul(3 * size).sqrt()
+    transposed = isinstance(conv, nn.ConvTranspose2d)
+    weight = conv.weight.transpose(0, 1) if transposed else conv.weight  # outputs first
+    scale = weight.square().mean((1, 2, 3)).mul(3 * weight[0].numel()).sqrt()
     scale = torch.where(scale > 0, scale, 1)
-    conv.weight.div_(scale[:, None, None, None])
+    weight.div_(scale[:, None, None, None])
     if conv.bias is not None:
         conv.bias.div_(scale)
     running_mean.copy_(mean / scale)
