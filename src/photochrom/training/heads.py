@@ -113,7 +113,7 @@ class SoftBinsHead(nn.Module):
     Args:
         emphasis: trained with the weights ``w ** emphasis``, the network answers
             ``p * w ** emphasis``, of which decoding makes what is asked for. At 1, as in the paper,
-            the quarter of the pixels that is nearly grey has 3 % of the loss; at 0 all count alike.
+            pixels that are nearly grey hardly count; at 0 all count alike.
     """
 
     grid: Grid = ZHANG_GRID

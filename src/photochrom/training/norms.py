@@ -12,9 +12,8 @@ class SettledNorm(nn.BatchNorm2d):
     """A batch norm whose statistics are set once, on real photos, and stay.
 
     Statistics that follow the batches are a mixture of all sizes in which photos were seen, and
-    right for none: they caused nearly all of hintnet 3's sensitivity to size. With these, training
-    computes what the exported file will. They are set by
-    :func:`photochrom.training.restore.settle_norms`.
+    right for none. With these, training computes what the exported file will. They are set by
+    :func:`photochrom.training.restore.settle_norms` or ``settle_new_norms``.
     """
 
     running_mean: Tensor
