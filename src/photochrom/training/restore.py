@@ -124,9 +124,9 @@ def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             conv = name  # each norm stands behind the convolution it was folded into
         if isinstance(module, nn.BatchNorm2d):
-            bias = stored.pop(f"{conv}.weight_bias", None)  # of a convolution that had none
-            if bias is None and f"{conv}.bias" in stored:
-                bias = stored[f"{conv}.bias"]
+            # The first is of a convolution that had none, or one that added nothing.
+            bias = stored.get(f"{conv}.weight_bias", stored.get(f"{conv}.bias"))
+            if bias is not None:
                 stored[f"{conv}.bias"] = torch.zeros_like(bias)
             one = torch.ones(module.num_features)
             wanted[f"{name}.bias"] = torch.zeros(0) if bias is None else bias
