@@ -175,6 +175,24 @@ def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(tmp_path):
     assert restored.backbone.context.weight.any()
 
 
+def test_a_convolution_whose_bias_was_dropped_before_its_norm_was_folded_comes_back(
+    network, exported, tmp_path
+):
+    """The exporter then names the folded bias after the weight."""
+    model = onnx.load(exported)
+    (old,) = (t for t in model.graph.initializer if t.name.endswith("ups.0.conv0.bias"))
+    name = old.name
+    old.name = name.replace("conv0.bias", "conv0.weight_bias")
+    for node in model.graph.node:
+        node.input[:] = [old.name if given == name else given for given in node.input]
+    onnx.save(model, tmp_path / "renamed.onnx")
+    usual, renamed = (build("hintnet", encoder=TINY) for _ in range(2))
+    from_onnx(usual, exported)
+    from_onnx(renamed, tmp_path / "renamed.onnx")
+    L = lightness(2, 64, 96)
+    assert torch.equal(answer(renamed, L), answer(usual, L))
+
+
 def test_a_file_that_lacks_a_weight_is_refused(exported, tmp_path):
     graph = onnx.load(exported)
     for gone in ("ups.1.conv0.weight", "encoder.body.blocks.2.0.weight", "last.bias"):
