@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import common
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import Colorizer, color
-from photochrom.data import shards
 from photochrom.study import metrics
 from photochrom.study.protocol import cut
 
@@ -63,12 +63,8 @@ class Figures(NamedTuple):
 
 def read(data: list[Path], held_out: float | None, most: int) -> list[Photo]:
     """The photos, as they are measured."""
-    sources = shards.find(data)
-    if held_out:
-        sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
     photos = []
-    found = ((n, p) for n, p in shards.photos(sources) if isinstance(p, np.ndarray))
-    for name, photo in islice(found, most):
+    for name, photo in common.read(data, held_out, most):
         rgb = np.ascontiguousarray(cut(photo, "crop256").transpose(2, 0, 1))
         lab = color.rgb_to_lab(rgb.astype(np.float32) / 255)
         photos.append(Photo(Path(name).parent.name, rgb, lab))

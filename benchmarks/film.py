@@ -15,17 +15,16 @@ against it photo by photo.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
+import common
 import numpy as np
 import torch
+from common import load_models, show
 from numpy.typing import NDArray
 
 from photochrom import Colorizer, color
-from photochrom.data import shards
 from photochrom.study.protocol import cut
 from photochrom.training import degrade
 
@@ -40,11 +39,7 @@ RESAMPLES = 2000
 
 def read(data: list[Path], held_out: float | None, most: int) -> Iterator[Plane]:
     """Photos, (3, 256, 256) sRGB in 0..1."""
-    sources = shards.find(data)
-    if held_out:
-        sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
-    found = (photo for _, photo in shards.photos(sources) if isinstance(photo, np.ndarray))
-    for photo in islice(found, most):
+    for _, photo in common.read(data, held_out, most):
         yield cut(photo, "crop256").transpose(2, 0, 1).astype(np.float32) / 255
 
 
@@ -102,15 +97,6 @@ def rows(photos: Iterator[Plane], models: dict[str, Colorizer]) -> dict[str, dic
     return table
 
 
-def named(models: list[str]) -> dict[str, Colorizer]:
-    """Models by what they are called; as they were given, where two are called the same."""
-    found: dict[str, Colorizer] = {}
-    for model in models:
-        colorizer = Colorizer(model)
-        found[model if colorizer.name in found else colorizer.name] = colorizer
-    return found
-
-
 def main() -> None:
     """Measure, print, and keep."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -120,13 +106,8 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["hintnet"])
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    table = rows(read(given.data, given.held_out, given.most), named(given.models))
-    heads = list(table[TRUE])
-    print(f"| film | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}")
-    for film, row in table.items():
-        print(f"| {film} | {' | '.join(str(row[head]) for head in heads)} |")
-    if given.json:
-        given.json.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    table = rows(read(given.data, given.held_out, given.most), load_models(given.models))
+    show(table, "film", given.json)
 
 
 if __name__ == "__main__":

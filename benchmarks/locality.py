@@ -17,16 +17,15 @@ in photochrom evaluate, vivid 0). --old is for black-and-white ones.
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
+import common
 import numpy as np
+from common import load_models, show
 from numpy.typing import NDArray
 
 from photochrom import Colorizer, color, hints, upsample
-from photochrom.data import shards
 from photochrom.study import metrics
 from photochrom.study.evaluate import evaluate
 from photochrom.study.protocol import cut
@@ -46,11 +45,7 @@ COUNTS = 1, 10, 100
 
 def read(data: list[Path], held_out: float | None, most: int) -> Photos:
     """Name and pixels (256, 256, 3) of photos."""
-    sources = shards.find(data)
-    if held_out:
-        sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
-    found = ((name, p) for name, p in shards.photos(sources) if isinstance(p, np.ndarray))
-    return [(name, cut(photo, "crop256")) for name, photo in islice(found, most)]
+    return [(name, cut(photo, "crop256")) for name, photo in common.read(data, held_out, most)]
 
 
 def answer(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
@@ -146,15 +141,6 @@ def rows(
     return table
 
 
-def named(models: list[str]) -> dict[str, Colorizer]:
-    """Models by what they are called; as they were given, where two are called the same."""
-    found: dict[str, Colorizer] = {}
-    for model in models:
-        colorizer = Colorizer(model)
-        found[model if colorizer.name in found else colorizer.name] = colorizer
-    return found
-
-
 def main() -> None:
     """Measure, print, and keep."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -169,13 +155,8 @@ def main() -> None:
         parser.error("give some photos: --data, --old, or both")
     coloured = read(given.data, given.held_out, given.most) if given.data else []
     old = read(given.old, None, given.most) if given.old else []
-    table = rows(named(given.models), coloured, old)
-    heads = list(next(iter(table.values())))
-    print(f"| model | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}")
-    for name, row in table.items():
-        print(f"| {name} | {' | '.join(str(row[head]) for head in heads)} |")
-    if given.json:
-        given.json.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    table = rows(load_models(given.models), coloured, old)
+    show(table, "model", given.json)
 
 
 if __name__ == "__main__":

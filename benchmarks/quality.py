@@ -13,16 +13,14 @@ too, over what fast has at the colourfulness of best, on a line between the neig
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import read, show
 
 from photochrom import Colorizer
-from photochrom.data import shards
 from photochrom.study import metrics
 from photochrom.study.evaluate import evaluate
 from photochrom.study.results import Results, hinted_name
@@ -77,18 +75,12 @@ def main() -> None:
     colorizer = Colorizer(given.model)
     has_dial = "vivid" in colorizer.model.defaults
     dial: list[float | None] = list(given.vivid) if has_dial else [None]
-    sources = shards.find(given.data)
-    if given.held_out:
-        sources = [
-            s for s in sources if shards.is_validation(shards.digest(s.read()), given.held_out)
-        ]
-    read = islice(shards.photos(sources), given.photos)
     near = sorted({min(max(v + d, 0), 1) for v in dial if v is not None for d in (-BESIDE, BESIDE)})
     curve = {
         f"fast {v}": partial(paint, colorizer, v, "fast") for v in dict.fromkeys([*dial, *near])
     }
     results = evaluate(
-        ((name, photo) for name, photo in read if isinstance(photo, np.ndarray)),
+        read(given.data, given.held_out, given.photos),
         curve | {f"best {v}": partial(paint, colorizer, v, "best") for v in dial},
         hinted={q: partial(paint, colorizer, dial[0], q) for q in ("fast", "best")},
         hint_counts=given.hints,
@@ -103,12 +95,7 @@ def main() -> None:
         pair = (hinted_name(quality, n) for quality in ("fast", "best"))
         table[name] = compared(results, *pair) | {"at equal colour": ""}
     print(f"{colorizer.name}; {results.caption}\n")
-    heads = list(next(iter(table.values())))
-    print("\n".join([f"| | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]))
-    for name, figures in table.items():
-        print(f"| {name} | {' | '.join(figures.values())} |")
-    if given.json:
-        given.json.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    show(table, "", given.json)
 
 
 if __name__ == "__main__":

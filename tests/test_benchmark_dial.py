@@ -22,7 +22,9 @@ pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="the benchmarks are
 def dial() -> ModuleType:
     spec = importlib.util.spec_from_file_location("dial", SCRIPT)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)  # as where Python runs a script
+        spec.loader.exec_module(module)
     return module
 
 

@@ -1,0 +1,56 @@
+"""What the benchmarks that compare models share: photos, models by name, tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photochrom import Colorizer
+from photochrom.data import shards
+
+
+def read(
+    data: list[Path], held_out: float | None, most: int
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Name and pixels (H, W, 3) of the first photos that can be read.
+
+    Args:
+        data: folders or tars.
+        held_out: only what training with this share left out; None for all.
+        most: how many.
+    """
+    sources = shards.find(data)
+    if held_out:
+        sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
+    found = ((name, p) for name, p in shards.photos(sources) if isinstance(p, np.ndarray))
+    return islice(found, most)
+
+
+def load_models(models: list[str]) -> dict[str, Colorizer]:
+    """Models by what they are called; as they were given, where two are called the same."""
+    found: dict[str, Colorizer] = {}
+    for model in models:
+        colorizer = Colorizer(model)
+        found[model if colorizer.name in found else colorizer.name] = colorizer
+    return found
+
+
+def show(table: Mapping[str, Mapping[str, object]], what: str, target: Path | None) -> None:
+    """Print a table in Markdown, and keep it as JSON where a file is named.
+
+    Args:
+        table: figures by row and column.
+        what: heads the names of the rows.
+        target: the file.
+    """
+    heads = list(next(iter(table.values())))
+    print("\n".join([f"| {what} | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]))
+    for name, row in table.items():
+        print(f"| {name} | {' | '.join(str(row[head]) for head in heads)} |")
+    if target:
+        target.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", "utf-8")
