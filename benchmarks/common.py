@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -12,6 +13,22 @@ from numpy.typing import NDArray
 
 from photochrom import Colorizer
 from photochrom.data import shards
+
+
+def options(about: str | None, most: int, *, needs: bool = True) -> argparse.ArgumentParser:
+    """A parser of what such a benchmark is asked: photos, how many, and where the table goes.
+
+    Args:
+        about: the script's docstring, for its help.
+        most: photos, if not said otherwise.
+        needs: whether it is nothing without photos in colour.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--data", type=Path, nargs="+", default=[], required=needs)
+    parser.add_argument("--held-out", type=float, help="only what training with this share left")
+    parser.add_argument("--most", type=int, default=most, help="photos")
+    parser.add_argument("--json", type=Path, help="keep the table here")
+    return parser
 
 
 def read(

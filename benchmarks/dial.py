@@ -15,7 +15,6 @@ Colourfulness is searched on every 4th pixel of every 4th row, and told of all p
 
 from __future__ import annotations
 
-import argparse
 import json
 from itertools import pairwise
 from pathlib import Path
@@ -187,12 +186,8 @@ def by_folder(colorizer: Colorizer, photos: list[Photo]) -> dict[str, Table]:
 
 def main() -> None:
     """Measure, print, and keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--held-out", type=float, help="only what training with this share left")
-    parser.add_argument("--most", type=int, default=1000)
+    parser = common.options(__doc__, 1000)
     parser.add_argument("--models", nargs="+", default=["hintnet"])
-    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     photos = read(given.data, given.held_out, given.most)
     kept: Table = {}

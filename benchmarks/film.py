@@ -14,7 +14,6 @@ against it photo by photo.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,12 +98,8 @@ def rows(photos: Iterator[Plane], models: dict[str, Colorizer]) -> dict[str, dic
 
 def main() -> None:
     """Measure, print, and keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--held-out", type=float, help="only what training with this share left")
-    parser.add_argument("--most", type=int, default=150)
+    parser = common.options(__doc__, 150)
     parser.add_argument("--models", nargs="+", default=["hintnet"])
-    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     table = rows(read(given.data, given.held_out, given.most), load_models(given.models))
     show(table, "film", given.json)

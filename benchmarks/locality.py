@@ -16,7 +16,6 @@ in photochrom evaluate, vivid 0). --old is for black-and-white ones.
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 from pathlib import Path
 
@@ -143,13 +142,9 @@ def rows(
 
 def main() -> None:
     """Measure, print, and keep."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, nargs="+", default=[])
-    parser.add_argument("--held-out", type=float, help="only what training with this share left")
+    parser = common.options(__doc__, 150, needs=False)
     parser.add_argument("--old", type=Path, nargs="+", default=[])
-    parser.add_argument("--most", type=int, default=150)
     parser.add_argument("--models", nargs="+", default=["hintnet"])
-    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if not given.data and not given.old:
         parser.error("give some photos: --data, --old, or both")

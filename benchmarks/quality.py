@@ -1,7 +1,7 @@
 """What does --quality best gain over fast, at the same colourfulness?
 
     python benchmarks/quality.py --data photos.tar [--held-out 0.03] [--model hintnet]
-        [--vivid 0 0.3] [--hints 10] [--photos 200] [--json docs/figures/quality.json]
+        [--vivid 0 0.3] [--hints 10] [--most 200] [--json docs/figures/quality.json]
 
 Photos are cut as in the protocol crop256. Of each setting of the dial, and of so many true hints at
 the first, printed are PSNR of both qualities, what best gains with its 95 % interval over photos,
@@ -12,13 +12,11 @@ too, over what fast has at the colourfulness of best, on a line between the neig
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import read, show
+from common import options, read, show
 
 from photochrom import Colorizer
 from photochrom.study import metrics
@@ -63,14 +61,10 @@ def at_equal_colour(results: Results, curve: list[str], best: str) -> str:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--held-out", type=float, help="only what training with this share left")
+    parser = options(__doc__, 200)
     parser.add_argument("--model", default="hintnet")
     parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.3])
     parser.add_argument("--hints", type=int, nargs="*", default=[10])
-    parser.add_argument("--photos", type=int, default=200)
-    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     colorizer = Colorizer(given.model)
     has_dial = "vivid" in colorizer.model.defaults
@@ -80,7 +74,7 @@ def main() -> None:
         f"fast {v}": partial(paint, colorizer, v, "fast") for v in dict.fromkeys([*dial, *near])
     }
     results = evaluate(
-        read(given.data, given.held_out, given.photos),
+        read(given.data, given.held_out, given.most),
         curve | {f"best {v}": partial(paint, colorizer, v, "best") for v in dial},
         hinted={q: partial(paint, colorizer, dial[0], q) for q in ("fast", "best")},
         hint_counts=given.hints,

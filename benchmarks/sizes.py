@@ -1,7 +1,7 @@
 """What does a larger size for the network buy? The same photos, seen at several sizes.
 
-    python benchmarks/sizes.py --data photos.tar [--model hintnet] [--sizes 128 192 256 320]
-        [--vivid 0.3] [--photos 150] [--held-out 0.05]
+    python benchmarks/sizes.py --data photos.tar [--held-out 0.03] [--model hintnet]
+        [--sizes 128 192 256 320] [--vivid 0.3] [--most 150] [--json docs/figures/sizes.json]
 
 Photos are cut as in the protocol crop256, seen by the network at each size, and coloured at 256
 pixels. Prints PSNR, CIEDE2000, colourfulness (the output's mean over the truth's) and the
@@ -10,15 +10,13 @@ milliseconds from L to ab, beside the grey photo.
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
-from pathlib import Path
 
+import common
 import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import Colorizer
-from photochrom.data import shards
 from photochrom.study.evaluate import evaluate
 
 Plane = NDArray[np.float32]
@@ -30,36 +28,30 @@ def seen_at(colorizer: Colorizer, size: int, vivid: float | None, L: Plane) -> P
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    """Measure, print, and keep."""
+    parser = common.options(__doc__, 150)
     parser.add_argument("--model", default="hintnet")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 160, 192, 224, 256, 288, 320])
     parser.add_argument("--vivid", type=float, default=0.3)
-    parser.add_argument("--photos", type=int, default=150)
-    parser.add_argument("--held-out", type=float, help="only what training with this share left")
     given = parser.parse_args()
     colorizer = Colorizer(given.model)
-    sources = shards.find(given.data)
-    if given.held_out:
-        sources = [
-            s for s in sources if shards.is_validation(shards.digest(s.read()), given.held_out)
-        ]
-    read = shards.photos(sources[: given.photos])
     vivid = given.vivid if "vivid" in colorizer.model.defaults else None
     results = evaluate(
-        ((name, photo) for name, photo in read if isinstance(photo, np.ndarray)),
+        common.read(given.data, given.held_out, given.most),
         {f"{size} px": partial(seen_at, colorizer, size, vivid) for size in given.sizes},
     )
-    print(f"{colorizer.name}, which asks for {colorizer.model.size} px; {results.caption}\n")
-    print("| seen at | PSNR, dB | 95 % interval | ΔE00 | colourfulness | ms |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    table = {}
     for row in results.summary:
         low, high = row.psnr_interval
-        print(
-            f"| {row.name} | {row.psnr_mean:.2f} | {low:.2f}–{high:.2f} | {row.delta_e:.2f} "
-            f"| {row.colourfulness_ratio:.2f} | {row.milliseconds:.0f} |"
-        )
+        table[row.name] = {
+            "PSNR, dB": f"{row.psnr_mean:.2f}",
+            "95 % interval": f"{low:.2f}–{high:.2f}",
+            "ΔE00": f"{row.delta_e:.2f}",
+            "colourfulness": f"{row.colourfulness_ratio:.2f}",
+            "ms": f"{row.milliseconds:.0f}",
+        }
+    print(f"{colorizer.name}, which asks for {colorizer.model.size} px; {results.caption}\n")
+    common.show(table, "seen at", given.json)
 
 
 if __name__ == "__main__":

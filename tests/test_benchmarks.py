@@ -148,3 +148,17 @@ def test_quality_of_a_model_that_says_the_same_whatever_the_size(
     assert list(table) == ["vivid 0", "vivid 0.3", "vivid 0, 10 hints"]
     for name in ("vivid 0", "vivid 0.3"):
         assert table[name]["gain"] == "+0.00"
+
+
+def test_sizes_of_a_model_that_says_the_same_at_every_size(
+    photos, make_model, monkeypatch, tmp_path
+):
+    asked = ["--data", photos, "--model", make_model(), "--sizes", 32, 64]
+    table = measure("sizes", monkeypatch, tmp_path, *asked)
+    assert list(table) == ["grey", "constant", "32 px", "64 px"]
+    first, second = (table[f"{size} px"] for size in (32, 64))
+    assert float(first.pop("ms")) >= 0 and float(second.pop("ms")) >= 0
+    assert first == second
+    assert first["PSNR, dB"] != table["grey"]["PSNR, dB"]
+    low, high = (float(end) for end in first["95 % interval"].split("–"))
+    assert low <= float(first["PSNR, dB"]) <= high

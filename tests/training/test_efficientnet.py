@@ -12,7 +12,13 @@ from skimage import data as pictures
 
 from photochrom.errors import MissingExtra
 from photochrom.training.models import build, efficientnet
-from photochrom.training.models.efficientnet import CHANNELS, Classifier, Encoder, load_imagenet
+from photochrom.training.models.efficientnet import (
+    CHANNELS,
+    Classifier,
+    Encoder,
+    feature_distance,
+    load_imagenet,
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +107,19 @@ def test_untrained_hints_change_nothing_and_the_encoder_starts_unharmed(classifi
     whole = classifier.state_dict()
     encoder = network.backbone.encoder.state_dict()
     assert all(torch.equal(value, whole[name]) for name, value in encoder.items())
+
+
+def test_features_at_right_angles_are_a_root_of_two_apart_at_every_stride():
+    right, up = torch.tensor([[3.0, 0.0], [0.0, 2.0]])[:, None, :, None, None]
+    coarse, fine = right.expand(1, 2, 1, 1), right.expand(1, 2, 4, 4)
+    other = fine.clone()
+    other[..., 0] = up[..., 0]  # a quarter of the places
+    both = [torch.cat([coarse, up]), torch.cat([fine, other])]
+    apart = feature_distance(both, [coarse, fine])
+    assert apart.tolist() == pytest.approx([0, 2**0.5 * (1 + 0.25) / 2])
+
+
+def test_equal_features_pull_nowhere():
+    features = torch.ones(1, 2, 1, 1, requires_grad=True)
+    feature_distance([features], [torch.ones(1, 2, 1, 1)]).sum().backward()
+    assert features.grad.tolist() == torch.zeros(1, 2, 1, 1).tolist()

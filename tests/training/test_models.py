@@ -121,4 +121,5 @@ def test_an_unknown_model_is_answered_with_those_there_are():
 def test_emphasis_reaches_the_head_that_has_one():
     assert build("hintnet", emphasis=0.25).head.emphasis == 0.25
     assert build("hintnet").head.emphasis == 1.0
-    build("cnn-rgb", emphasis=0.25)  # which has none
+    with pytest.raises(BadOption, match="leave --emphasis out"):
+        build("cnn-rgb", emphasis=0.25)

@@ -634,6 +634,12 @@ def test_what_answers_the_likeliest_bin_takes_no_losses_of_pictures(tiny, tmp_pa
         train(*tiny(tmp_path / "run", model="unet-bins", adversarial=0.1))
 
 
+@pytest.mark.parametrize("option", [{"hints": 0.5}, {"recolored": 0.5}, {"emphasis": 0.5}])
+def test_an_option_that_could_change_nothing_is_refused(tiny, tmp_path, option):
+    with pytest.raises(BadOption, match=f"leave .*--{next(iter(option))}.* out"):
+        train(*tiny(tmp_path / "run", model="unet-bins", **option))
+
+
 def test_what_is_reached_of_the_peak_is_told_and_where_the_time_goes(tiny, tmp_path, capsys):
     out = tmp_path / "run"
     train(*tiny(out, epochs=3, peak=True, profile=True, quiet=False))

@@ -68,9 +68,8 @@ def recolor(lab: Tensor, dice: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Give one thing of each photo another colour, its lightness kept.
 
     A thing is what looks nearly like a random point, near it or anywhere, so that its edges are
-    such as lightness shows, too. Its hue is turned, or its colour replaced. So
-    a network learns that a hint speaks for what it lies on, however unlikely, and that the rest
-    stays what it is.
+    such as lightness shows, too. Its hue is turned, or its colour replaced. So a network learns
+    that a hint speaks for what it lies on, however unlikely, and that the rest stays what it is.
 
     Args:
         lab: ``(N, 3, H, W)``.

@@ -20,11 +20,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from photochrom.errors import BadModel, BadOption, BadPhoto, MissingExtra
 from photochrom.study.verdict import Judge, Verdict
-from photochrom.training.models.efficientnet import Classifier, load_imagenet
+from photochrom.training.models.efficientnet import (
+    Classifier,
+    feature_distance,
+    load_imagenet,
+    scale,
+)
 
 Plane = npt.NDArray[np.float32]
 
@@ -37,8 +41,7 @@ AT_A_TIME = 8
 def lite2() -> Judge:
     """EfficientNet-Lite2 as a judge.
 
-    ``lite2`` is the L2 distance of features that are scaled to unit length at every place, averaged
-    over the places of a stride and then over the five strides: 0 for equal photos, 2 at most.
+    ``lite2`` is :func:`~photochrom.training.models.efficientnet.feature_distance` at five strides.
     ``top-1 kept`` is 1 where the likeliest of the 1,000 ImageNet classes is that of the original.
     ``FD-lite2`` compares the 352 features at stride 32, pooled over the photo.
 
@@ -52,9 +55,9 @@ def lite2() -> Judge:
     @torch.no_grad()
     def judge(rgb: Plane) -> Verdict:
         torch.set_num_threads(1)  # photos are judged side by side
-        features = _in_parts(network, (_cut(rgb) * 255 - 127) / 128)
+        features = _in_parts(network, scale(_cut(rgb)))
         classes = _in_parts(lambda deep: [network.classify(deep)], features[-1])[0].argmax(1)
-        apart = torch.stack([_distance(values) for values in features]).mean(0)
+        apart = feature_distance([f[1:] for f in features], [f[:1] for f in features])
         kept = (classes[1:] == classes[0]).float()
         figures = [
             {"lite2": float(distance), "top-1 kept": float(same)}
@@ -147,10 +150,3 @@ def _cut(rgb: Plane) -> Tensor:
 def _in_parts(network: Callable[[Tensor], Sequence[Tensor]], x: Tensor) -> list[Tensor]:
     answers: list[Any] = [network(part) for part in torch.split(x, AT_A_TIME)]
     return [torch.cat(parts) for parts in zip(*answers, strict=True)]
-
-
-def _distance(features: Tensor) -> Tensor:
-    """Of each output from the truth, which comes first; ``(1 + n, C, h, w)`` to ``(n,)``."""
-    units = F.normalize(features, dim=1)
-    apart: Tensor = torch.linalg.vector_norm(units[1:] - units[:1], dim=1).mean((1, 2))
-    return apart

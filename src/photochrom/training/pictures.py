@@ -17,7 +17,12 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from photochrom.color import lab_to_rgb
 from photochrom.training import checkpoint
-from photochrom.training.models.efficientnet import Encoder, load_imagenet
+from photochrom.training.models.efficientnet import (
+    Encoder,
+    feature_distance,
+    load_imagenet,
+    scale,
+)
 from photochrom.training.presets import Experiment
 
 State = dict[str, Tensor]
@@ -111,18 +116,8 @@ class FeatureDistance(nn.Module):
     def forward(self, output: Tensor, truth: Tensor) -> Tensor:
         """A scalar, for RGB ``(N, 3, H, W)`` in 0..1; sides divide by 32."""
         with torch.no_grad():
-            goals = self.encoder((truth * 255 - 127) / 128)
-        distances = [
-            # Squares: the root of a distance of zero has no gradient.
-            (F.normalize(ours.float(), dim=1) - F.normalize(goal.float(), dim=1))
-            .square()
-            .sum(1)
-            .add(1e-6)
-            .sqrt()
-            .mean()
-            for ours, goal in zip(self.encoder((output * 255 - 127) / 128), goals, strict=True)
-        ]
-        return torch.stack(distances).mean()
+            goals = self.encoder(scale(truth))
+        return feature_distance(self.encoder(scale(output)), goals).mean()
 
 
 class Discriminator(nn.Module):

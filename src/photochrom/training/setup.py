@@ -116,9 +116,9 @@ def set_up(experiment: Experiment, session: Session) -> Run:
         sizes=_sizes(experiment, network.multiple),
         zoom=experiment.zoom,
         batch=experiment.batch,
-        hints=experiment.hints if network.takes_hints else 0.0,
+        hints=experiment.hints,
         seed=experiment.seed,
-        recolored=experiment.recolored if network.takes_hints else 0.0,
+        recolored=experiment.recolored,
         film=experiment.film,
         degraded=experiment.degraded,
         rank=fabric.global_rank,
@@ -271,6 +271,8 @@ def _network(
     """
     network = build(experiment.model, experiment.alpha, experiment.encoder, experiment.emphasis)
     new: Sequence[str] = ()
+    if not network.takes_hints and (experiment.hints or experiment.recolored):
+        raise BadOption(f"{experiment.model} takes no hints: leave --hints and --recolored out.")
     if isinstance(network.head, BinsHead) and (experiment.perceptual or experiment.adversarial):
         raise BadOption(
             f"{experiment.model} answers the likeliest bin, from which no picture can teach it: "

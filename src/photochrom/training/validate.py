@@ -24,8 +24,6 @@ from photochrom.training.optimize import copy_of
 
 Pair = tuple[Pixels, Pixels]
 """A photo as the network colours it, and as it is."""
-
-
 Row = dict[str, float]
 """What is measured of one photo."""
 HINTS = (1, 10)
@@ -89,7 +87,6 @@ def _answers(
     figures: dict[str, npt.NDArray[Any]] = {}
     if isinstance(head, SoftBinsHead):
         figures["cross_entropy"] = head.surprise(raw, lab).cpu().numpy()
-    if "vivid" in head.scalars:
         accurate, truth = lab.new_zeros(()), _rgb(lab)
         for n in (0, *(HINTS if network.takes_hints else ())):
             out, _ = answer(_hints(lab, n, number) if n else None, vivid=accurate)

