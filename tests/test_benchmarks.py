@@ -157,7 +157,7 @@ def test_sizes_of_a_model_that_says_the_same_at_every_size(
     table = measure("sizes", monkeypatch, tmp_path, *asked)
     assert list(table) == ["grey", "constant", "32 px", "64 px"]
     first, second = (table[f"{size} px"] for size in (32, 64))
-    assert float(first.pop("ms")) >= 0 and float(second.pop("ms")) >= 0
+    del first["ms"], second["ms"]
     assert first == second
     assert first["PSNR, dB"] != table["grey"]["PSNR, dB"]
     low, high = (float(end) for end in first["95 % interval"].split("–"))
