@@ -9,7 +9,7 @@ import pytest
 from album import halves, picture, send
 from fastapi.testclient import TestClient
 
-from photochrom.web import guard
+from photochrom.web import bodies
 from photochrom.web.engine import Engine
 
 
@@ -228,8 +228,10 @@ def test_with_a_token_the_api_is_closed_to_those_without(house, photo):
 
 def test_too_many_bytes_are_refused_by_what_is_announced(house):
     client = house(limits={"megabytes": 0.01})
+    kind = {"content-type": "multipart/form-data; boundary=x"}
     for length in ("1100000", "9" * 30):
-        answer = client.post("/api/photos", headers={"content-length": length}, content=b"")
+        headers = kind | {"content-length": length}
+        answer = client.post("/api/photos", headers=headers, content=b"")
         assert (answer.status_code, answer.json()["code"]) == (413, "too-large")
         assert "0.01 MB" in answer.json()["detail"]
     answer = client.post("/api/photos", headers={"content-length": "many"}, content=b"")
@@ -254,7 +256,7 @@ def test_and_by_what_comes_where_nothing_is_announced(house):
 
 
 def test_a_body_that_never_comes_is_given_up(house, monkeypatch):
-    monkeypatch.setattr(guard, "_SILENCE", 0.05)
+    monkeypatch.setattr(bodies, "_SILENCE", 0.05)
     app = house().app
     told = []
 

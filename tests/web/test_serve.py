@@ -25,6 +25,7 @@ from photochrom import photo as photos
 from photochrom.cli import main
 from photochrom.web import create_app
 from photochrom.web.app import Limits
+from photochrom.web.connection import Connection
 from photochrom.web.engine import Engine
 
 Start = Callable[..., Any]
@@ -235,9 +236,60 @@ def test_it_says_where_it_is_and_nothing_else(served, toy, capfd):
     assert (out, said) == ("", f"photochrom: Open http://127.0.0.1:{port}/ (Ctrl-C ends).\n")
 
 
-def test_a_token_is_part_of_the_address(served, toy, capfd):
-    assert run("--port", "0", "--model", str(toy), "--token", "a b&c") == 0
+@pytest.mark.parametrize("way", ["option", "variable", "file"])
+def test_a_token_is_part_of_the_address(served, toy, capfd, monkeypatch, tmp_path, way):
+    options = ["--token", "a b&c"] if way == "option" else []
+    if way == "variable":
+        monkeypatch.setenv("PHOTOCHROM_TOKEN", "a b&c")
+    if way == "file":
+        (tmp_path / "token").write_text("a b&c\n")
+        options = ["--token-file", str(tmp_path / "token")]
+    assert run("--port", "0", "--model", str(toy), *options) == 0
     assert "/?token=a%20b%26c " in capfd.readouterr().err
+    ((config, _),) = served
+    (guard,) = (layer for layer in config.app.user_middleware if "hosts" in layer.kwargs)
+    assert guard.kwargs["token"] == "a b&c"
+
+
+@pytest.mark.parametrize(
+    ("variable", "options"),
+    [
+        ("", []), ("ü", []), ("a", ["--token", "a"]), ("a", ["--token-file", "right"]),
+        (None, ["--token", "a", "--token-file", "right"]), (None, ["--token-file", "none"]),
+        (None, ["--token-file", "empty"]), (None, ["--token-file", "."]),
+        (None, ["--token-file", "lines"]), (None, ["--token-file", "binary"]),
+    ],
+)  # fmt: skip
+def test_a_token_that_is_doubtful_is_no_token(
+    served, toy, capfd, monkeypatch, tmp_path, variable, options
+):
+    files = {"right": b"a", "empty": b"\n", "lines": b"secret\nmore", "binary": b"\xff\xfe"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    if variable is not None:
+        monkeypatch.setenv("PHOTOCHROM_TOKEN", variable)
+    assert run("--port", "0", "--model", str(toy), *options) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert "oken" in said
+    assert "secret" not in said
+    assert not served
+
+
+def test_an_answer_is_sent_at_once(served, toy):
+    """Which asyncio sees to where it knows that a socket is TCP."""
+    assert run("--port", "0", "--model", str(toy)) == 0
+    ((_, listener),) = served
+    assert listener.proto == socket.IPPROTO_TCP
+
+
+def test_clients_are_held_to_their_time_whatever_else_is_installed(served, toy):
+    assert run("--port", "0", "--model", str(toy)) == 0
+    ((config, _),) = served
+    config.load()
+    assert issubclass(config.http_protocol_class, Connection)
+    assert config.ws_protocol_class is None
 
 
 @pytest.mark.parametrize("token", [None, "secret"])

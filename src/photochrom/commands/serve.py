@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -10,6 +11,7 @@ import threading
 import warnings
 import webbrowser
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
@@ -21,7 +23,7 @@ from photochrom.errors import BadOption
 
 _PATIENCE = 30
 """Seconds that work under way may take after the server was told to stop."""
-_CONNECTIONS = 256
+_VARIABLE = "PHOTOCHROM_TOKEN"
 
 
 def serve(
@@ -29,7 +31,14 @@ def serve(
     port: Annotated[int, tyro.conf.arg(help="port to listen at; 0 for any that is free")] = 8000,
     model: Model = None,
     token: Annotated[
-        str | None, tyro.conf.arg(help="what those who use it have to show: /?token=...")
+        str | None,
+        tyro.conf.arg(
+            help="what those who use it have to show: /?token=...; others on this machine can see "
+            f"it here, but not in the environment variable {_VARIABLE}"
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help="a file that holds the token")
     ] = None,
     allowed_host: Annotated[
         UseAppendAction[tuple[str, ...]],
@@ -49,11 +58,11 @@ def serve(
 
         from photochrom.web import create_app
         from photochrom.web.app import LOOPBACK, Limits
+        from photochrom.web.connection import Connection
 
     if not (0 < max_megabytes < math.inf and 0 < max_megapixels < math.inf):
         raise BadOption("A photo has to be allowed some megabytes and megapixels: give numbers.")
-    if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
-        raise BadOption("The token has to be of letters, digits and signs: give another.")
+    token = _secret(token, token_file)
     public = {_checked(name) for name in allowed_host}
     local = host in LOOPBACK
     app = create_app(
@@ -75,13 +84,16 @@ def serve(
         threading.Timer(0.5, webbrowser.open, [address]).start()
     config = uvicorn.Config(
         app,
+        http=Connection,
+        loop="asyncio",
+        ws="none",
         access_log=False,  # what photos are called is nobody's business
-        log_level="warning",
+        log_level="error",  # what clients do wrong is told them
         timeout_graceful_shutdown=_PATIENCE,
-        limit_concurrency=_CONNECTIONS,
         server_header=False,
         proxy_headers=False,  # the guard looks at them, and wants to see who has sent them
     )
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
     with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done
         uvicorn.Server(config).run(sockets=[listener])
@@ -103,6 +115,39 @@ def _checked(name: str) -> str:
     return plain
 
 
+def _secret(given: str | None, file: Path | None) -> str | None:
+    """The token, which may come in one of three ways; None for none.
+
+    Raises:
+        BadOption: it comes in two, cannot be read, or cannot be shown.
+    """
+    ways = {
+        "--token": given,
+        "--token-file": None if file is None else _read(file),
+        _VARIABLE: os.environ.get(_VARIABLE),
+    }
+    found = {way: token for way, token in ways.items() if token is not None}
+    if len(found) > 1:
+        raise BadOption(f"There are two tokens, of {' and '.join(found)}: leave one out.")
+    for way, token in found.items():
+        if not (token.isascii() and token.isprintable() and token.strip()):
+            raise BadOption(
+                f"The token of {way} has to be of letters, digits and signs: give another."
+            )
+        return token
+    return None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise BadOption(
+            f"Cannot read the token in {file} ({reason}): name a text file that holds it."
+        ) from error
+
+
 def _names() -> set[str]:
     """What other machines call this one."""
     name = socket.gethostname().lower()
@@ -113,7 +158,8 @@ def _listen(host: str, port: int) -> socket.socket:
     if not 0 <= port < 65536:
         raise BadOption(f"port is {port}: give a number from 0 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+    # Told that it is TCP, asyncio sends each answer at once instead of waiting for its like.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # elsewhere it would share the port with another program
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

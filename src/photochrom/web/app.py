@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from photochrom import __version__
 from photochrom.errors import PhotochromError
-from photochrom.web import trouble
+from photochrom.web import bodies, trouble
 from photochrom.web.desk import Desk
 from photochrom.web.engine import Engine
 from photochrom.web.guard import Guard, refusal
@@ -93,6 +93,7 @@ def create_app(
         redoc_url=None,
         lifespan=living,
     )
+    app.router.route_class = bodies.Route
     app.add_middleware(Guard, hosts=frozenset(hosts), token=token, megabytes=limits.megabytes)
     _answer_troubles(app)
     add_photos(app, desk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
 import re
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from photochrom.web import trouble
+from photochrom.web.bodies import Answers, BrokenOff, Incoming, Room
 from photochrom.web.trouble import Trouble
 
 HEADERS = {
@@ -30,13 +30,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Accept-Ranges": "none",
 }
 """Nothing is loaded from elsewhere, and nobody else may show or load what is here."""
-
-_FORM = 1_000_000
-"""Bytes of a request beside the file."""
-_SILENCE = 30
-"""Seconds in which nothing more of a request has come: it is given up."""
 
 
 def refusal(told: Trouble) -> JSONResponse:
@@ -60,8 +56,8 @@ class Guard:
     def __init__(
         self, app: ASGIApp, *, hosts: Collection[str], token: str | None, megabytes: float
     ) -> None:
-        self.app, self.hosts, self.token, self.megabytes = app, hosts, token, megabytes
-        self._most = int(megabytes * 1e6) + _FORM
+        self.app, self.hosts, self.token = app, hosts, token
+        self._room, self._answers = Room(megabytes), Answers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI has it."""
@@ -69,12 +65,14 @@ class Guard:
             await self.app(scope, receive, send)
             return
         caching = "no-store" if _of_api(scope) else "no-cache"
-        body, begun = _Body(receive, self._most, trouble.heavy(self.megabytes)), False
+        # Nobody needs a part of a file, and thousands of parts are work.
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"range"]
+        body, begun = Incoming(receive, scope, self._room), False
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS | {"Cache-Control": caching})
-            await send(message)
+            await self._answers.send(message, send)
 
         async def answer(message: Message) -> None:
             nonlocal begun
@@ -82,21 +80,25 @@ class Guard:
                 begun = True
                 await marked(message)
 
-        told = self._objection(scope)
+        told = self._objection(scope, body)
         if told is None:
             try:
                 await self.app(scope, body.receive, answer)
+            except BrokenOff:
+                return
             except Exception as error:
                 if begun:
                     raise
                 if body.trouble is None:
                     _note(error)
                     told = trouble.unforeseen()
+            finally:
+                body.leave()
             told = told or body.trouble
         if told is not None and not begun:
             await refusal(told)(scope, receive, marked)
 
-    def _objection(self, scope: Scope) -> Trouble | None:
+    def _objection(self, scope: Scope, body: Incoming) -> Trouble | None:
         headers = Headers(scope=scope)
         seen = _Seen.of(scope, headers)
         # The host of the request itself, too: who gives his name this address can forward any.
@@ -116,8 +118,7 @@ class Guard:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
             return trouble.bad("Content-Length is no number.")
-        heavy = len(length) > 18 or int(length) > self._most
-        return trouble.heavy(self.megabytes) if heavy else None
+        return body.heavy if len(length) > 18 or int(length) > body.most else None
 
     def _knows(self, name: str) -> bool:
         if name in self.hosts:
@@ -129,29 +130,6 @@ class Guard:
         except ValueError:
             return False
         return True
-
-
-class _Body:
-    """A request's body: not too long, and not too long in coming."""
-
-    def __init__(self, receive: Receive, most: int, heavy: Trouble) -> None:
-        self.trouble: Trouble | None = None
-        self._receive, self._left, self._heavy, self._more = receive, most, heavy, True
-
-    async def receive(self) -> Message:
-        """The next part; where the body is refused, as if the client had hung up."""
-        if self.trouble is None:
-            try:
-                message = await asyncio.wait_for(self._receive(), _SILENCE if self._more else None)
-            except TimeoutError:
-                self.trouble = Trouble(408, "timeout", "The rest of the photo did not come.")
-            else:
-                self._more = message.get("more_body", False)
-                self._left -= len(message.get("body", b""))
-                if self._left >= 0:
-                    return message
-                self.trouble = self._heavy
-        return {"type": "http.disconnect"}
 
 
 def _of_api(scope: Scope) -> bool:
@@ -170,7 +148,7 @@ class _Seen(NamedTuple):
     def of(cls, scope: Scope, headers: Headers) -> _Seen:
         """What a proxy on this machine forwards is believed; what anybody else says is not."""
         host, scheme = headers.get("host", ""), None
-        if _is_loopback((scope.get("client") or ("",))[0]):
+        if is_loopback((scope.get("client") or ("",))[0]):
             host = _first(headers.get("x-forwarded-host")) or host
             scheme = _first(headers.get("x-forwarded-proto")).lower() or None
         return cls(host, scheme)
@@ -181,7 +159,8 @@ def _first(forwarded: str | None) -> str:
     return (forwarded or "").partition(",")[0].strip()
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether it is this machine's own."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

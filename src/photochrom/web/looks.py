@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -44,7 +45,7 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
 
         One that is in colour already is answered 409 unless recolor says to colour it anew.
         """
-        given = shapes.HintFile.of(hints)
+        given = await to_thread(shapes.HintFile.of, hints)
         look = shapes.Wish(
             vivid=vivid,
             strength=strength,
@@ -79,7 +80,7 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
         own format.
         """
         session = desk.sessions[id]
-        given = shapes.hints(wish.hints)
+        given = await to_thread(shapes.hints, wish.hints)
         if wish.full:
             asked = shapes.HintFile(hints=wish.hints)
             work = partial(colourist.full, session.data, asked, wish, recolor=True)
@@ -96,7 +97,8 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
     )
     async def compare(request: Request, id: Id, wish: shapes.Wish) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        work = partial(colourist.comparison, session, shapes.hints(wish.hints), wish)
+        given = await to_thread(shapes.hints, wish.hints)
+        work = partial(colourist.comparison, session, given, wish)
         made = await desk.run(request, work)
         return jpeg(made, f"{Path(session.name).stem}.before-after.jpg")
 
@@ -110,7 +112,8 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     )
     async def palette(request: Request, id: Id, point: shapes.Point) -> shapes.Palette:  # noqa: A002
         session = desk.sessions[id]
-        work = partial(colourist.palette, session, shapes.hints(point.hints), point)
+        given = await to_thread(shapes.hints, point.hints)
+        work = partial(colourist.palette, session, given, point)
         return await desk.run(request, work)
 
     @app.post(
@@ -120,7 +123,8 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     )
     async def samples(request: Request, id: Id, drawing: shapes.Drawing) -> shapes.Versions:  # noqa: A002
         session = desk.sessions[id]
-        work = partial(colourist.versions, session, shapes.hints(drawing.hints), drawing)
+        given = await to_thread(shapes.hints, drawing.hints)
+        work = partial(colourist.versions, session, given, drawing)
         return await desk.run(request, work)
 
     @app.post(
@@ -131,5 +135,6 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     )
     async def uncertainty(request: Request, id: Id, asked: shapes.Question) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        work = partial(colourist.uncertainty, session, shapes.hints(asked.hints))
+        given = await to_thread(shapes.hints, asked.hints)
+        work = partial(colourist.uncertainty, session, given)
         return Response(await desk.run(request, work), media_type="image/png")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from photochrom import hints as hint_files
 from photochrom.averaging import Quality
@@ -39,11 +39,11 @@ class Spot(Shape):
         return cls(x=hint.x, y=hint.y, color=hint.color)
 
 
-Spots = Annotated[list[Spot], Field(max_length=hint_files.MOST)]
+Spots = Annotated[list[Spot], Field(max_length=hint_files.MOST), FailFast()]
 
 
 def hints(spots: list[Spot]) -> list[Hint]:
-    """What the engine takes.
+    """What the engine takes; for a thread, as a thousand colours keep others waiting.
 
     Raises:
         BadOption: a colour is none.
