@@ -11,7 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from photochrom.web.guard import is_loopback
 
-_READ = 1 << 14
+_HEADER, _BODY = 1 << 14, 1 << 16
 """Bytes read at a time, so that nobody keeps the others waiting."""
 _FINE, _FREE = 64, 1000
 """Bytes that the parts of a body have to have in the mean, after so many parts."""
@@ -66,7 +66,7 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.conn = _Conversation(h11.SERVER)
-        self._buffer = bytearray(_READ)
+        self._buffer = bytearray(_BODY)
         self._asking = _Deadline(self, self.bounds.request)
         self._listening = _Deadline(self, self.bounds.answer)
 
@@ -87,9 +87,10 @@ class Connection(H11Protocol, asyncio.BufferedProtocol):
         crowd = same > self.bounds.each and not is_loopback(here)
         return crowd or len(self.connections) > self.bounds.connections
 
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's
-        """Where to put what has come."""
-        return self._buffer
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
+        """Where to put what comes."""
+        size = _HEADER if self.conn.their_state is h11.IDLE else _BODY
+        return memoryview(self._buffer)[:size]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Something has come."""
