@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
+from starlette.datastructures import FormData, Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from photochrom.web import trouble
@@ -53,8 +53,7 @@ class Room:
 
     def bound(self, scope: Scope) -> tuple[int, Trouble]:
         """How many bytes a request may have, and what is told of one that has more."""
-        kind = Headers(scope=scope).get("content-type", "").lower()
-        if scope["path"] in _UPLOADS and kind.startswith("multipart/form-data"):
+        if scope["path"] in _UPLOADS and _has_parts(Headers(scope=scope)):
             return self.most, trouble.heavy(self.megabytes)
         sentence = f"A request without a photo may have {_PLAIN // 1000} kB: leave something out."
         return _PLAIN, Trouble(413, "too-large", sentence)
@@ -165,9 +164,15 @@ class _Bounded(Request):
             self._json = json.loads(await self.body(), object_pairs_hook=_few)
         return self._json
 
-    def form(self, **_: Any) -> Any:
-        """The body as a form with one file at most."""
-        return super().form(max_files=1, max_fields=_FIELDS, max_part_size=_FIELD)
+    async def form(self, **_: Any) -> FormData:  # type: ignore[override]  # FastAPI awaits it
+        """The body as a form with one file at most; forms of other kinds have none."""
+        if not _has_parts(self.headers):
+            return FormData()
+        return await super().form(max_files=1, max_fields=_FIELDS, max_part_size=_FIELD)
+
+
+def _has_parts(headers: Headers) -> bool:
+    return headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def _few(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
