@@ -235,7 +235,7 @@ def sessions(monkeypatch) -> list[list[str]]:
     asked = []
     load = models.ort.InferenceSession
 
-    def note(path, options, providers):
+    def note(path, options, providers, **more):
         asked.append(providers)
         return load(path, options, providers=["CPUExecutionProvider"])  # it falls back silently
 

@@ -23,11 +23,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fsspec
 import ray
 
 from photochrom import batch, pool
 from photochrom.batch import Job
+from photochrom.data.remote import below, connect
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.ledger import FOLDER, Ledger
 from photochrom.photo import writable
@@ -195,7 +195,7 @@ class _Colourist:
         """Fetch the photo, colour it here, and send the result, if that was not done before."""
         if task.trouble:
             raise BadPhoto(task.trouble)
-        if fsspec.url_to_fs(task.photo) == fsspec.url_to_fs(task.target):
+        if connect(task.photo) == connect(task.target):
             raise CannotWrite(f"{task.target} is the photo itself: choose another folder.")
         done = _Done(task, self.worker.wish)
         if done:
@@ -225,7 +225,7 @@ class _Done:
         folder = _below(task.root or posixpath.dirname(task.target), FOLDER)
         name = hashlib.sha256(task.target.encode("utf-8", "surrogateescape")).hexdigest()
         self.path = f"{folder}/{name}.json"
-        fs, place = fsspec.url_to_fs(task.photo)
+        fs, place = connect(task.photo)
         try:
             told = {"wish": wish, "photo": str(fs.ukey(place))}
         except (OSError, NotImplementedError) as error:
@@ -239,24 +239,25 @@ class _Done:
 
     def note(self) -> None:
         """Just before the result is sent."""
-        with fsspec.open(self.path, "w", auto_mkdir=True) as file:
+        fs, path = connect(self.path)
+        fs.makedirs(posixpath.dirname(path), exist_ok=True)
+        with fs.open(path, "w") as file:
             file.write(self.content)
 
 
 def _at(url: str, out: str, exclude: Sequence[str]) -> list[tuple[str, str]]:
     """The photos at a URL, each with its place below it; not those below ``out``."""
     try:
-        fs, top = fsspec.url_to_fs(url)
+        fs, top = connect(url)
         if not fs.isdir(top):
             return [(url, posixpath.basename(top))]
         found = sorted(fs.find(top))
-        elsewhere, results = fsspec.url_to_fs(out)
-    except (ImportError, OSError, ValueError) as error:
+        elsewhere, results = connect(out)
+    except (OSError, ValueError) as error:
         raise BadData(f"{url} cannot be looked at ({error}): check the address.") from error
     if elsewhere == fs and results != top:
         found = [path for path in found if not path.startswith(f"{results.rstrip('/')}/")]
-    names = [posixpath.relpath(path, top) for path in found]
-    photos = [(_below(url, name), name) for name in photos_among(names, exclude)]
+    photos = [(_below(url, name), name) for name in photos_among(below(found, top), exclude)]
     if not photos:
         raise batch.no_photos(url, Counter())
     return photos
@@ -277,21 +278,23 @@ def _root(folder: str | Path | None) -> str | None:
 
 
 def _exists(place: str) -> bool:
-    fs, path = fsspec.url_to_fs(place)
+    fs, path = connect(place)
     return bool(fs.exists(path))
 
 
 def _read(place: str) -> str:
-    with fsspec.open(place, "r") as file:
+    fs, path = connect(place)
+    with fs.open(path, "r") as file:
         return str(file.read())
 
 
 def _copy(source: str, target: str) -> None:
     """Bring a file somewhere, where it appears when it is whole."""
-    fs, place = fsspec.url_to_fs(target)
+    there, photo = connect(source)
+    fs, place = connect(target)
     try:
         fs.makedirs(posixpath.dirname(place), exist_ok=True)
-        with fsspec.open(source, "rb") as read, fs.transaction, fs.open(place, "wb") as write:
+        with there.open(photo, "rb") as read, fs.transaction, fs.open(place, "wb") as write:
             shutil.copyfileobj(read, write)
     except OSError as error:
         raise BadPhoto(f"{source} cannot be sent to {target} ({error}): check both.") from error

@@ -28,6 +28,7 @@ from photochrom.errors import BadOption, PhotoWarning
 from photochrom.hints import Hint
 from photochrom.honour import honour
 from photochrom.model import CLONE, DEFAULT_MODEL, WEIGHTS, Model
+from photochrom.names import shown
 from photochrom.photo import Photo, Source
 from photochrom.reference import match
 from photochrom.storage import make_room
@@ -280,7 +281,8 @@ class Colorizer:
         else:
             result = photos.to_array(next(coloured), photo.dtype)
         for note in notes:
-            warnings.warn(f"{first.source or 'The photo'}: {note}", PhotoWarning, stacklevel=2)
+            said = shown(f"{first.source or 'The photo'}: {note}")
+            warnings.warn(said, PhotoWarning, stacklevel=2)
         return result
 
     # --- what else the distribution tells -----------------------------------------------------

@@ -15,12 +15,13 @@ metadata       name, version           words about the model
 metadata       multiple                H and W must be multiples of it; 32 unless it says so
 metadata       size                    the short side it likes best; 256 unless it says so
 =============  ======================  =========================================================
+
+A file is whole, and made of ONNX's own operators: :mod:`photochrom.onnx_file` refuses others.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from photochrom import onnx_file
 from photochrom.errors import BadModel, BadOption
 
 Array = npt.NDArray[Any]
@@ -39,6 +41,9 @@ CLONE = Path(__file__).parents[2] / "models"
 """Models that are kept in the repository and not in the package: the study's."""
 DEFAULT_MODEL = "hintnet"
 DEVICES = "auto", "cpu", "cuda"
+MOST = {"multiple": 1024, "size": 2048}
+"""Pixels that a model may ask for: memory grows with their square."""
+_FLOAT32 = float(np.finfo(np.float32).max)
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -71,12 +76,17 @@ class Model:
     ) -> None:
         self.path = find(model)
         self._session = _load(self.path, threads, device)
-        self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-        """What the model says of itself: name, version, licence and the like."""
+        try:
+            self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
+            """What the model says of itself: name, version, licence and the like."""
+            self.outputs = {value.name for value in self._session.get_outputs()}
+            inputs = {value.name: value for value in self._session.get_inputs()}
+        except UnicodeDecodeError as error:
+            raise BadModel(
+                f"{self.path} has names or metadata that are no text: export it again."
+            ) from error
         self.multiple = self._pixels("multiple", 32)
         self.size = self._pixels("size", 256)
-        self.outputs = {value.name for value in self._session.get_outputs()}
-        inputs = {value.name: value for value in self._session.get_inputs()}
         if "L" not in inputs or "ab" not in self.outputs:
             raise BadModel(f"{self.path} is not a colorizer: it needs an input L and an output ab.")
         self.takes_hints = "hints" in inputs
@@ -167,7 +177,9 @@ class Model:
             )
         try:
             centres = np.array(json.loads(self.metadata["centres"]), np.float32).reshape(-1, 2)
-        except (TypeError, ValueError) as error:
+            if not np.isfinite(centres).all():
+                raise ValueError("not finite")
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise BadModel(
                 f"{self.path} needs pairs of numbers as metadata centres: export it with them."
             ) from error
@@ -206,9 +218,9 @@ class Model:
 
     def _pixels(self, key: str, default: int) -> int:
         number = self._number(key, default)
-        if not 1 <= number < math.inf:
+        if not 1 <= number <= MOST[key]:
             raise BadModel(
-                f"{self.path} needs 1 or more as metadata {key}, not {self.metadata[key]}: "
+                f"{self.path} needs 1 to {MOST[key]} as metadata {key}, not {number:g}: "
                 "export it with that."
             )
         return int(number)
@@ -216,11 +228,15 @@ class Model:
     def _number(self, key: str, default: float | None) -> float:
         told = self.metadata.get(key, default)
         try:
-            return float(told)  # type: ignore[arg-type]
-        except (TypeError, ValueError) as error:
-            raise BadModel(
-                f"{self.path} needs a number as metadata {key}, not {told}: export it with one."
-            ) from error
+            number = float(told)  # type: ignore[arg-type]
+            if abs(number) <= _FLOAT32:  # and not nan
+                return number
+        except (TypeError, ValueError):
+            pass
+        raise BadModel(
+            f"{self.path} needs a number as metadata {key}, not {str(told)[:40]}: "
+            "export it with one."
+        )
 
 
 def find(model: str | os.PathLike[str]) -> Path:
@@ -259,14 +275,21 @@ def _load(path: Path, threads: int | None, device: str) -> ort.InferenceSession:
     if threads is not None and threads < 1:
         raise BadOption(f"threads is {threads}: give 1 or more.")
     providers = _providers(device)
+    content = onnx_file.read(path)
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0  # 0: one per core
-    options.log_severity_level = 3  # errors
+    options.log_severity_level = 4  # what is an error comes as one; logged, it has a model's words
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # as it was looked at
     # Its threads would go on spinning for work, and slow whatever numpy does with their answer.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = ort.InferenceSession(path, options, providers=providers)
+        session = ort.InferenceSession(
+            content,
+            options,
+            providers=providers,
+            enable_fallback=len(providers) > 1,  # it prints, even where there is nothing else
+        )
     except Exception as error:  # the runtime has an exception of its own for every cause
         raise BadModel(
             f"{path} cannot be loaded as an ONNX model ({_first_line(error)}): "

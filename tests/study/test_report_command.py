@@ -61,6 +61,19 @@ def test_photos_are_found_where_they_lie_now(trained, album, tmp_path, capsys):
     assert 'alt="truth"' in page.read_text("utf-8")
 
 
+@pytest.mark.parametrize("source", ["http:/127.0.0.1/x", "reference://::file:///x", "a\nb"])
+def test_figures_of_somebody_else_do_not_say_what_is_asked(
+    trained, tmp_path, capsys, monkeypatch, source
+):
+    from photochrom.data import shards
+
+    monkeypatch.setattr(shards, "find", lambda paths: pytest.fail(f"{paths} were asked"))
+    figures = next(path for path in trained.glob("*.json") if '"sources"' in path.read_text())
+    figures.write_text(json.dumps(json.loads(figures.read_text()) | {"sources": [source]}))
+    assert run("report", trained, "-o", tmp_path / "page.html") == 0
+    assert "No photographs: " in capsys.readouterr().err
+
+
 def test_a_model_that_has_gone_is_said_and_the_rest_comes(trained, tmp_path, capsys):
     page = tmp_path / "page.html"
     (trained / "model.onnx").unlink()

@@ -15,6 +15,7 @@ from photochrom.commands.shared import (
     HintFile,
     Model,
     Size,
+    answer,
     load,
     pixels,
 )
@@ -42,7 +43,7 @@ def palette(
     for swatch in swatches:
         if sys.stdout.isatty():
             terminal.print(f"[on {swatch.color}]      [/] ", end="")
-        print(f"{swatch.color} {swatch.probability:.3f}")  # noqa: T201 - the answer, for pipes
+        answer(f"{swatch.color} {swatch.probability:.3f}")
     return 0
 
 
@@ -66,6 +67,6 @@ def uncertainty(
     photographs.check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))
     make_room(out)
-    print(photographs.write(photographs.read(picture(bits)), out, force=force))  # noqa: T201
-    print(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")  # noqa: T201
+    answer(photographs.write(photographs.read(picture(bits)), out, force=force))
+    answer(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
     return 0

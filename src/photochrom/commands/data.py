@@ -12,7 +12,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
-from photochrom.commands.shared import console, counted, later, say
+from photochrom.commands.shared import answer, console, counted, later, say
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def pexels(
     for sentence in failed:
         say(sentence)
     got = len(album.entries)
-    print(out)  # noqa: T201
+    answer(out)
     say(f"{counted(got, 'photo')}, {got - before:,} of them new.")
     if got < count:
         say("No more was found than these: search for something else with --query.")
@@ -169,7 +169,7 @@ def pack(
             progress.update(task, completed=index.taken)
     for name, reason in index.unreadable.items():
         say(f"{name}: {reason}")
-    print(out)  # noqa: T201
+    answer(out)
     megabytes = index.bytes / 1e6
     shards = counted(len(index.shards), "shard")
     say(f"{counted(index.count, 'photo')} in {shards}, {megabytes:.1f} MB.")
@@ -267,6 +267,6 @@ def _tell(verdicts: Sequence[Verdict], kept: Path) -> None:
         if counts[reason]:
             say(f"{counts[reason]} dropped as {reason}: {words}.")
     say(f"{counts['']:,} of {counted(len(verdicts), 'photo')} kept.")
-    print(kept)  # noqa: T201
+    answer(kept)
     if not counts[""]:
         raise BadData("No photo is left: look at the pictures of what was dropped.")

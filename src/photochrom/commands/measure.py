@@ -14,7 +14,7 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from photochrom.commands.shared import Most, check_most, load, needs, say
+from photochrom.commands.shared import Most, answer, check_most, load, needs, say
 from photochrom.errors import BadOption, BadPhoto, PhotochromError
 
 Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
@@ -119,7 +119,7 @@ def _show(results: Results) -> None:
     else:  # whole, however narrow the terminal
         shown = {**tables.columns(results.summary), **tables.MILLISECONDS}
         table = tables.markdown(results.summary, shown)
-        print(f"{results.caption}:\n\n{table}")  # noqa: T201
+        answer(f"{results.caption}:", "", *table.splitlines(), "")
 
 
 def _check_targets(files: dict[str, Path | None], figures: Path | None) -> None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photochrom.commands.shared import say
+from photochrom.commands.shared import answer, say
 from photochrom.errors import BadOption, PhotochromError, explain
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def colour(photos: tuple[str, ...], out: str, order: Order, *, verbose: bool) ->
             ((_, result),) = told
     except Exception as error:  # a photo may provoke anything
         if verbose:
-            traceback.print_exception(error)
+            say("it went wrong here:", *"".join(traceback.format_exception(error)).splitlines())
         if isinstance(error, PhotochromError):
             raise
         raise PhotochromError(explain(error, shown)) from error
@@ -97,7 +97,7 @@ def colour(photos: tuple[str, ...], out: str, order: Order, *, verbose: bool) ->
     if words:
         say(words)
     if target is not None:
-        print(target)  # noqa: T201
+        answer(target)
     else:
         _send(content, out if not to_pipe else NAME)
     return 0

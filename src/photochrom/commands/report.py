@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from photochrom.commands.shared import console, load, needs, say
+from photochrom.commands.shared import answer, console, load, needs, say
 from photochrom.errors import BadData, BadModel, BadPhoto
 from photochrom.training.presets import PRESETS
 
@@ -53,9 +53,9 @@ def report(
     absent += missing
     for sentence in absent:
         say(sentence)
-    with console().status(f"painting {out}"):
+    with console().status("painting"):
         page.write(study, out, Gallery(study.results, painters, find), absent)
-    print(out)  # noqa: T201
+    answer(out)
     return 0
 
 
@@ -98,6 +98,9 @@ def _finder(study: Study, data: Sequence[Path]) -> tuple[Callable[[str], Any], l
     from photochrom.data import shards
 
     try:
+        for name in () if data else study.results.sources:  # as whoever measured says
+            if reason := shards.not_to_name(name):
+                raise BadData(f"{name}: {reason}")
         sources = shards.find(data or tuple(map(Path, study.results.sources)))
     except BadData as error:
         return dict[str, Any]().get, [f"No photographs: {error} Say where they are with --data."]

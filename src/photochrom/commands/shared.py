@@ -14,6 +14,7 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from photochrom.errors import BadOption, MissingExtra
+from photochrom.names import shown
 
 if TYPE_CHECKING:
     from photochrom.colorizer import Colorizer
@@ -46,9 +47,17 @@ Force = Annotated[bool, tyro.conf.arg(help="overwrite results that exist")]
 Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
 
 
-def say(sentence: str) -> None:
-    """One sentence to the user, apart from answers that may go into a pipe."""
-    print(f"photochrom: {sentence}", file=sys.stderr)  # noqa: T201
+def say(sentence: str, *lines: str) -> None:
+    """One sentence to the user, and what goes with it, apart from answers.
+
+    Here as in :func:`answer`, signs of names that would not be seen are spelled out.
+    """
+    print(shown(f"photochrom: {sentence}"), *map(shown, lines), sep="\n", file=sys.stderr)  # noqa: T201
+
+
+def answer(*lines: object) -> None:
+    """What was asked for, a line each, as it may go into a pipe."""
+    print(*(shown(str(line)) for line in lines), sep="\n", flush=True)  # noqa: T201
 
 
 def counted(number: int, thing: str) -> str:

@@ -18,6 +18,7 @@ from photochrom.commands.shared import (
     Size,
     Strength,
     Vivid,
+    answer,
     console,
     listed,
     load,
@@ -85,7 +86,7 @@ def sheet(
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     picture = make(rows, columns, height=height, across=across)
     make_room(out)
-    print(photographs.write(photographs.read(picture), out, force=force))  # noqa: T201
+    answer(photographs.write(photographs.read(picture), out, force=force))
     return 1 if failed else 0
 
 

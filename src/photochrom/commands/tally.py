@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from photochrom.commands.shared import console, counted, say
+from photochrom.commands.shared import answer, console, counted, say
 from photochrom.errors import BadOption, CannotWrite, DiskFull
+from photochrom.names import write_table
 
 if TYPE_CHECKING:
     from photochrom.work import Outcome
@@ -99,7 +99,7 @@ class Tally:
     def _take(self, outcome: Outcome) -> None:
         self.counts[outcome.state] += 1
         if outcome.state == "done":
-            print(*outcome.results, sep="\n", flush=True)  # noqa: T201 - for pipes
+            answer(*outcome.results)
         if self.report is not None or outcome.words:
             self.outcomes.append(outcome)
 
@@ -110,17 +110,13 @@ class Tally:
         if self.report is None or not self.outcomes:
             return
 
-        def table(file: TextIO) -> None:
-            rows = csv.writer(file)
-            rows.writerow(_COLUMNS)
-            for told in self.outcomes:
-                results, seconds = "\n".join(told.results), f"{told.seconds:.3f}"
-                first = (told.photo, told.state, results, seconds, told.words)
-                rows.writerow((*first, told.error, told.trace))
+        def row(told: Outcome) -> Sequence[object]:
+            results, seconds = "\n".join(told.results), round(told.seconds, 3)
+            return told.photo, told.state, results, seconds, told.words, told.error, told.trace
 
         def make(part: Path) -> None:
             with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                table(file)
+                write_table(file, _COLUMNS, map(row, self.outcomes))
 
         atomic.write(self.report, make)
 
@@ -130,7 +126,7 @@ class Tally:
             if outcome.words:
                 say(outcome.words)
             if outcome.trace and self.verbose:
-                say(f"{outcome.error}\n{outcome.trace.rstrip()}")
+                say(outcome.error, *outcome.trace.splitlines())
         if not quiet:
             for state, (one, more) in _WORDS.items():
                 if count := self.counts[state]:

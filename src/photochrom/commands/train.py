@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional
 
-from photochrom.commands.shared import needs
+from photochrom.commands.shared import answer, needs
 from photochrom.training.presets import PRESETS, Session
 
 
@@ -31,7 +31,7 @@ def export(
     with needs("train"):
         from photochrom.training.export import export as make
     difference = make(run, out, name=name, release=release, size=size, fp16=fp16)
-    print(f"{out} (at most {difference:.2g} in ab from the network)")  # noqa: T201
+    answer(f"{out} (at most {difference:.2g} in ab from the network)")
     return 0
 
 

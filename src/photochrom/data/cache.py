@@ -135,14 +135,16 @@ def load(
 
 
 def _key(sources: Sequence[Source], side: int) -> str:
-    state = [_state(path) for path in dict.fromkeys(source.path for source in sources)]
+    looked_at = dict.fromkeys(source.path for source in sources if not source.trouble)
+    state = [_state(path) for path in looked_at]
+    state += [(source.name, source.trouble, 0, 0) for source in sources if source.trouble]
     return hashlib.sha256(repr((VERSION, side, state)).encode()).hexdigest()[:16]
 
 
 def _state(path: Path | Remote) -> tuple[str, str, int, int]:
     try:
         known = path.stat()
-    except OSError:  # gone, or a link to nothing: to decode it will say so
+    except (OSError, BadData):  # gone, or a link to nothing: to decode it will say so
         return str(path), str(path), 0, 0
     return str(path), str(path.resolve()), known.st_size, known.st_mtime_ns
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from photochrom.data.curate import Verdict
 from photochrom.data.remote import Remote
 from photochrom.data.shards import Source
 from photochrom.errors import BadPhoto, CannotWrite
+from photochrom.names import write_table
 
 KEPT, DROPPED, FOLDER = "kept.txt", "dropped.csv", "kept"
 
@@ -26,9 +26,8 @@ def write(verdicts: Sequence[Verdict], out: Path) -> None:
 
     def table(part: Path) -> None:
         with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(("photo", "reason", "detail", "duplicate_of"))
-            rows.writerows((v.source.name, *v[1:]) for v in verdicts if v.reason)
+            dropped = ((v.source.name, *v[1:]) for v in verdicts if v.reason)
+            write_table(file, ("photo", "reason", "detail", "duplicate_of"), dropped)
 
     kept = "".join(f"{v.source.name}\n" for v in verdicts if not v.reason)
     atomic.write(out / KEPT, lambda part: part.write_bytes(kept.encode("utf-8", "surrogateescape")))

@@ -20,7 +20,7 @@ from photochrom import atomic
 from photochrom.data import look
 from photochrom.data.look import MIRROR, Look
 from photochrom.data.shards import Source
-from photochrom.errors import BadOption, BadPhoto
+from photochrom.errors import BadData, BadOption, BadPhoto
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -215,14 +215,16 @@ class Looks:
                     file.write(b"\n")  # a line that was cut off ends here
                 for first in range(0, len(sources), block):
                     some = sources[first : first + block]
-                    keys = [self._key(source) for source in some]
-                    new = [i for i, key in enumerate(keys) if key not in self.known]
+                    keys = ["" if source.trouble else self._key(source) for source in some]
+                    fine = [i for i, source in enumerate(some) if not source.trouble]
+                    new = [i for i in fine if keys[i] not in self.known]
                     for i, seen in zip(new, pool.map(_look, [some[i] for i in new]), strict=True):
                         self.known[keys[i]] = seen
                         told = {"photo": keys[i], "version": look.VERSION} | asdict(seen)
                         file.write(json.dumps(told).encode() + b"\n")
                     file.flush()
-                    yield from (self.known[key] for key in keys)
+                    for source, key in zip(some, keys, strict=True):
+                        yield Look(source.trouble) if source.trouble else self.known[key]
         except OSError as error:
             raise atomic.refusal(self.path, error) from error
 
@@ -242,7 +244,7 @@ class Looks:
             try:
                 state = source.path.stat()
                 self._states[where] = state.st_size, state.st_mtime_ns
-            except OSError:
+            except (OSError, BadData):
                 self._states[where] = 0, 0  # gone; to look at it will say so
         return "\t".join(map(str, (source.name, source.offset, *self._states[where])))
 

@@ -161,7 +161,7 @@ def begin(sources: Sequence[Source], out: Path, how: Packing) -> Index:
             f"{out} holds shards of other photos or settings: choose a new folder for --out."
         )
     for shard in index.shards:
-        if sizes[shard["name"]] != shard["bytes"]:
+        if sizes[shard["name"]] != shard.get("bytes"):
             raise CannotWrite(
                 f"{out / shard['name']} has been changed: choose a new folder for --out."
             )
@@ -170,8 +170,12 @@ def begin(sources: Sequence[Source], out: Path, how: Packing) -> Index:
 
 def _read(out: Path) -> Index:
     try:
-        return Index(**json.loads((out / INDEX).read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        index = Index(**json.loads((out / INDEX).read_text(encoding="utf-8")))
+        own = [_name(number) for number in range(len(index.shards))]
+        if [shard["name"] for shard in index.shards] != own or not isinstance(index.taken, int):
+            raise ValueError("not as this writes it")
+        return index
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CannotWrite(
             f"{out / INDEX} is no index of shards: choose a new folder for --out."
         ) from error
@@ -222,7 +226,7 @@ def _add_shard(
     photos = readable()
     first = next(photos, None)
     if first is not None:
-        name = f"photos-{len(index.shards):05d}.tar"
+        name = _name(len(index.shards))
         told: dict[str, Any] = {}
 
         def make(part: Path) -> None:
@@ -236,6 +240,11 @@ def _add_shard(
         index.shards.append({"name": name} | told)
     index.taken += len(taken)
     index.unreadable |= {photo.name: photo.trouble for photo in taken if photo.trouble}
+
+
+def _name(number: int) -> str:
+    """Of a shard."""
+    return f"photos-{number:05d}.tar"
 
 
 def _fill(

@@ -107,8 +107,8 @@ class Album:
     def _learn(self, line: str) -> None:
         with contextlib.suppress(ValueError, TypeError):  # what a crash has left of a line
             entry = Entry(**json.loads(line))
-            photo = self.folder / entry.file
-            if photo.is_file() and photo.stat().st_size == entry.bytes:
+            photo = self.folder / _file(entry.id)
+            if entry.file == photo.name and photo.is_file() and photo.stat().st_size == entry.bytes:
                 self.entries[entry.id] = entry
 
 
@@ -188,7 +188,7 @@ def _fetch(
     album: Album, query: str, photo: dict[str, Any], local: bool, stop: threading.Event
 ) -> Fetched:
     url = photo["src"].get(album.size)
-    target = album.folder / f"{photo['id']}.jpg"
+    target = album.folder / _file(photo["id"])
     if not isinstance(url, str):
         return Fetched(photo["id"], None, f"Pexels does not offer the size {album.size} of it.")
     trouble, pause = "", 0.0
@@ -236,5 +236,10 @@ def _entry(album: Album, query: str, photo: dict[str, Any], data: bytes) -> Entr
         height=height,
         bytes=len(data),
         sha256=shards.digest(data),
-        file=f"{photo['id']}.jpg",
+        file=_file(photo["id"]),
     )
+
+
+def _file(number: int) -> str:
+    """What a photo is called in the folder."""
+    return f"{number}.jpg"

@@ -1,10 +1,16 @@
-"""Files and folders at a URL that fsspec knows, such as ``file://`` and ``s3://``."""
+"""Files and folders at a URL that fsspec knows, such as ``file://`` and ``s3://``.
+
+fsspec knows kinds of URL that run what they are given, or that lead from one to the next by ``::``.
+So only some are asked, and fewer of those that a list names and not the user: see :func:`refusal`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -13,6 +19,14 @@ from photochrom import storage
 from photochrom.errors import BadData, MissingExtra
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.IGNORECASE | re.DOTALL)
+
+
+STORES = frozenset(
+    ("file", "local", "memory", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf")
+)
+"""Kinds of URL that a list may name: they lead to where the user's own settings say."""
+KINDS = STORES | {"http", "https", "sftp", "hdfs"}
+"""Kinds of URL that the user may name, who knows which server that is."""
 
 
 class State(NamedTuple):
@@ -83,7 +97,7 @@ class Remote:
         fs, place = self._at()
         try:
             found = fs.find(place, detail=True)
-            names = {posixpath.relpath(name, place): name for name in sorted(found)}
+            names = below(found, place)
             return {
                 Remote(fs.unstrip_protocol(names[name])): int(found[names[name]]["size"] or 0)
                 for name in storage.photos_among(names, suffixes=suffixes)
@@ -110,19 +124,68 @@ class Remote:
             raise OSError(str(error) or type(error).__name__) from error
 
     def _at(self) -> tuple[Any, str]:
-        try:
-            import fsspec
-        except ImportError as error:
-            raise MissingExtra("fsspec", "ray") from error
-        try:
-            fs, place = fsspec.url_to_fs(self.url)
-        except Exception as error:  # as above; ImportError says which package the store needs
-            raise self._unseen(error) from error
-        return fs, str(place)
+        return connect(self.url)
 
     def _unseen(self, error: Exception) -> BadData:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return BadData(f"{self.url} cannot be looked at ({reason}): check the address.")
+        return _unseen(self.url, error)
+
+
+def connect(place: str) -> tuple[Any, str]:
+    """The file system of a URL, or of a path, and what the place is called there.
+
+    Raises:
+        BadData: photochrom does not ask such URLs, or the address cannot be looked at.
+        MissingExtra: it needs one.
+    """
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtra("fsspec", "ray") from error
+    if "://" not in place:
+        fs = fsspec.filesystem("file")
+        return fs, str(fs._strip_protocol(place))  # which may hold any sign
+    if reason := refusal(place, KINDS):
+        raise BadData(f"{place} cannot be looked at ({reason}): check the address.")
+    try:
+        fs, inside = fsspec.url_to_fs(place)
+    except Exception as error:  # each has its own; ImportError says which package the store needs
+        raise _unseen(place, error) from error
+    return fs, str(inside)
+
+
+def refusal(url: str, kinds: frozenset[str]) -> str:
+    """Why a URL is not asked; "" if it is.
+
+    Args:
+        url: of whatever kind.
+        kinds: those that may be, :data:`KINDS` or :data:`STORES`.
+    """
+    kind = url.partition("://")[0].lower()
+    if "::" in url:
+        return "it leads through one URL to another, by ::"
+    return "" if kind in kinds else f"{kind}:// is not of {', '.join(sorted(kinds))}"
+
+
+def below(found: Iterable[str], folder: str) -> dict[str, str]:
+    """What a store says that it has in a folder, by the place below it; not what leads out of it.
+
+    Args:
+        found: names of files, as the store knows them.
+        folder: likewise.
+    """
+    places = {posixpath.relpath(name, folder): name for name in sorted(found)}
+    return {place: name for place, name in places.items() if _stays(place)}
+
+
+def _stays(place: str) -> bool:
+    if os.name == "nt":
+        place = place.replace("\\", "/")
+    return ".." not in place.split("/") and not Path(place).is_absolute() and not Path(place).drive
+
+
+def _unseen(url: str, error: Exception) -> BadData:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return BadData(f"{url} cannot be looked at ({reason}): check the address.")
 
 
 def place(given: str | Path | Remote) -> Path | Remote:

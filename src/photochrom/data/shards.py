@@ -10,23 +10,45 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import tarfile
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import numpy.typing as npt
 
 from photochrom import photo, storage
-from photochrom.data.remote import Remote, place
+from photochrom.data import tars
+from photochrom.data.remote import STORES, Remote, place, refusal
 from photochrom.errors import BadData, BadPhoto, PhotochromError, kind_and_place
+from photochrom.names import is_plain
 from photochrom.photo import SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
 INDEX = "index.json"
 """Beside packed shards: what is in them, so that they need not be gone through to be found out."""
+MOST_BYTES = 1_000_000_000
+"""Of an encoded photo, which is read whole, and of an index."""
+
+
+@contextmanager
+def one_of_many() -> Iterator[None]:
+    """Turn whatever goes wrong with one photo into BadPhoto, so that it costs that photo alone.
+
+    Also a decorator.
+    """
+    try:
+        yield
+    except BadPhoto:
+        raise
+    except PhotochromError as error:
+        raise BadPhoto(str(error)) from error
+    except MemoryError as error:
+        raise BadPhoto("it needs more memory than there is: make it smaller first.") from error
+    except Exception as error:  # decoders raise whatever the bytes provoke
+        raise BadPhoto(f"it cannot be used ({kind_and_place(error)}): please report it.") from error
 
 
 @dataclass(frozen=True)
@@ -40,18 +62,32 @@ class Source:
     """Where its bytes begin in ``path``."""
     size: int = 0
     """How many bytes it has."""
+    refused: str = ""
+    """Why it may not be read, whatever it holds."""
 
     @property
     def name(self) -> str:
         """What the photo is called in reports."""
         return f"{self.path}/{self.member}" if self.member else str(self.path)
 
+    @property
+    def trouble(self) -> str:
+        """Why it is left out without a look at what it holds; "" if it is not."""
+        if not is_plain(self.name):  # in a list it would be two photos, or another one
+            return "its name holds control characters: give it another."
+        if self.size > MOST_BYTES:
+            return f"it is said to have {self.size:,} bytes, and at most {MOST_BYTES:,} are read."
+        return self.refused
+
+    @one_of_many()
     def read(self) -> bytes:
         """The encoded bytes.
 
         Raises:
             BadPhoto: the file has gone, or may not be read.
         """
+        if self.trouble:
+            raise BadPhoto(self.trouble)
         try:
             if isinstance(self.path, Remote):
                 return self.path.read(self.offset, self.size)
@@ -127,19 +163,21 @@ def _of_file(file: Path | Remote, size: int) -> list[Source]:
     return _members(file) if file.suffix == ".tar" else []
 
 
+_HOLED = "it is stored with holes, not as it is: pack it anew."
+
+
 def _members(path: Path | Remote) -> list[Source]:
     try:
         opened = path.open() if isinstance(path, Remote) else path.open("rb")
-        with opened as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            members = tar.getmembers()
-            file.seek(tar.offset)
-            if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a bad header for the end
-                raise tarfile.ReadError("damaged after the first members")
-    except (OSError, tarfile.TarError) as error:
+        with opened as file:
+            members = list(tars.members(file))
+    except PhotochromError:
+        raise
+    except Exception as error:  # headers may provoke anything, too
         raise BadData(f"{path} is not a readable tar ({error}): pack it anew.") from error
     photos = set(storage.photos_among(member.name for member in members))
     return [
-        Source(path, member.name, member.offset_data, member.size)
+        Source(path, member.name, member.offset_data, member.size, _HOLED * member.issparse())
         for member in members
         if member.isfile() and member.name in photos
     ]
@@ -156,7 +194,7 @@ def _there(url: Remote) -> list[Source]:
     files = url.files(SUFFIXES | {".tar", Path(INDEX).suffix})
     told: dict[str, tuple[int, list[Source]]] = {}
     for file in files:
-        if file.name == INDEX:
+        if file.name == INDEX and files[file] <= MOST_BYTES:
             told |= _told(file)
     found: list[Source] = []
     for file, size in files.items():
@@ -175,21 +213,31 @@ def _told(index: Remote) -> dict[str, tuple[int, list[Source]]]:
             photos = [
                 Source(url, str(member), int(at), int(n)) for member, at, n in shard["photos"]
             ]
-            told[str(url)] = int(shard["bytes"]), photos
-    except (OSError, ValueError, KeyError, TypeError):  # somebody else's file of that name
+            size = int(shard["bytes"])
+            if not all(0 <= photo.offset <= size - photo.size <= size for photo in photos):
+                raise ValueError("a photo that is not in it")
+            told[str(url)] = size, photos
+    except Exception:  # somebody else's file of that name, which may hold anything
         return {}
     return told
 
 
 def _listed(path: Path) -> list[Source]:
-    """Photos by their names; of a tar that is named it is found out once what is in it."""
+    """Photos by their names; of a tar that is named it is found out once what is in it.
+
+    A list may have come from elsewhere: what it may not name, is left to whoever reads it to tell.
+    """
     try:
-        names = [line for line in path.read_text("utf-8", "surrogateescape").split("\n") if line]
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        names = [line.removesuffix("\r") for line in text.split("\n") if line.strip("\r")]
     except (OSError, ValueError) as error:
         raise BadData(f"{path} is no list of photos ({error}): give one name a line.") from error
     tars: dict[str, dict[str, Source]] = {}
     found: list[Source] = []
     for name in names:
+        if refused := not_to_name(name):
+            found.append(Source(place(name), refused=refused))
+            continue
         tar, inside, _ = name.partition(".tar/")
         if inside:
             tar += ".tar"
@@ -204,29 +252,25 @@ def _listed(path: Path) -> list[Source]:
     return found
 
 
+def not_to_name(name: str) -> str:
+    """Why a list, or another file that may have come from elsewhere, may not name this; or ""."""
+    found = place(name)
+    if trouble := Source(found).trouble:
+        return trouble
+    if isinstance(found, Remote) and (reason := refusal(found.url, STORES)):
+        return f"a list may not name it ({reason}): name it yourself, or copy it to this machine."
+    if os.name == "nt" and PureWindowsPath(name).drive[:1] in ("\\", "/"):
+        return "a list may not name other machines: give the drive a letter."
+    return ""
+
+
 def _one(path: Path | Remote) -> Source | None:
     try:
+        if isinstance(path, Path) and path.exists() and not path.is_file():
+            return Source(path, refused="it is no file.")  # to open a pipe may wait for ever
         return Source(path, size=path.stat().st_size)
     except (OSError, BadData):
         return None
-
-
-@contextmanager
-def one_of_many() -> Iterator[None]:
-    """Turn whatever goes wrong with one photo into BadPhoto, so that it costs that photo alone.
-
-    Also a decorator.
-    """
-    try:
-        yield
-    except BadPhoto:
-        raise
-    except PhotochromError as error:
-        raise BadPhoto(str(error)) from error
-    except MemoryError as error:
-        raise BadPhoto("it needs more memory than there is: make it smaller first.") from error
-    except Exception as error:  # decoders raise whatever the bytes provoke
-        raise BadPhoto(f"it cannot be used ({kind_and_place(error)}): please report it.") from error
 
 
 @one_of_many()

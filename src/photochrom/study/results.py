@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from photochrom import atomic
 from photochrom.color import STUDY_GRID, Grid
 from photochrom.errors import BadData
+from photochrom.names import write_table
 from photochrom.study import metrics
 
 TRUTH = "truth"
@@ -249,14 +249,14 @@ class Results:
         plain = [f.name for f in fields(Score) if f.name not in ("steps", "truth_steps", "judged")]
         ends = ("colours", "jump", "truth_colours", "truth_jump")
 
+        def row(score: Score) -> list[object]:
+            steps = [*(score.steps or ("", "")), *(score.truth_steps or ("", ""))]
+            told = [score.judged.get(name, "") for name in judged]
+            return [*(getattr(score, name) for name in plain), *steps, *told]
+
         def save(part: Path) -> None:
-            with part.open("w", encoding="utf-8", newline="") as file:
-                lines = csv.writer(file)
-                lines.writerow([*plain, *ends, *judged])
-                for score in self.scores:
-                    steps = [*(score.steps or ("", "")), *(score.truth_steps or ("", ""))]
-                    told = [score.judged.get(name, "") for name in judged]
-                    lines.writerow([*(getattr(score, name) for name in plain), *steps, *told])
+            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+                write_table(file, [*plain, *ends, *judged], map(row, self.scores))
 
         atomic.write(Path(path), save)
 

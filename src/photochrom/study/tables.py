@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from rich.table import Column, Table
+from rich.text import Text
 
+from photochrom import names
 from photochrom.study.results import Results, Summary
 
 Columns = Mapping[str, Callable[[Summary], str]]
@@ -41,8 +43,8 @@ def columns(rows: Sequence[Summary]) -> Columns:
 
     What no row has is left out: figures of papers by other protocols, the ab error in old files.
     """
-    names = dict.fromkeys(name for row in rows for name in row.judged)
-    shown: Columns = {**COLUMNS, **PUBLISHED, **{name: partial(_judged, name) for name in names}}
+    judged = dict.fromkeys(name for row in rows for name in row.judged)
+    shown: Columns = {**COLUMNS, **PUBLISHED, **{name: partial(_judged, name) for name in judged}}
     newer = ("ab error", *PUBLISHED)
     return {
         head: show
@@ -56,7 +58,7 @@ def terminal(results: Results) -> Table:
     shown = {**columns(results.summary), **MILLISECONDS}
     table = Table(*(Column(name, justify="right") for name in shown), title=results.caption)
     for row in results.summary:
-        table.add_row(*(show(row) for show in shown.values()))
+        table.add_row(*(Text(names.shown(show(row))) for show in shown.values()))
     return table
 
 

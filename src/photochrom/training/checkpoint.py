@@ -31,6 +31,7 @@ from photochrom import atomic
 from photochrom.color import rgb_to_lab
 from photochrom.data.shards import Pixels
 from photochrom.errors import BadRun
+from photochrom.names import shown
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
 
@@ -87,8 +88,8 @@ def _check_same(run: Path, experiment: Experiment) -> None:
 
 def save_unreadable(run: Path, unreadable: Mapping[str, str]) -> None:
     """Write which photos could not be decoded, and why."""
-    lines = (f"{name}: {reason}\n" for name, reason in unreadable.items())
-    (run / "unreadable.txt").write_text("".join(lines), encoding="utf-8")
+    lines = (shown(f"{name}: {reason}") + "\n" for name, reason in unreadable.items())
+    (run / "unreadable.txt").write_text("".join(lines), "utf-8", "surrogateescape")
 
 
 def save_probe(run: Path, photos: Iterable[Pixels]) -> None:

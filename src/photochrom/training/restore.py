@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from photochrom import onnx_file
 from photochrom.errors import BadModel, BadRun, PhotochromError
 from photochrom.training import checkpoint
 from photochrom.training.heads import SoftBinsHead
@@ -54,13 +55,13 @@ def from_onnx(network: Network, path: Path) -> list[str]:
         BadModel: no such file, or not of this model.
     """
     try:
-        graph = onnx.load(path).graph
-    except (OSError, DecodeError) as error:
+        graph = onnx.load_model_from_string(onnx_file.read(path)).graph
+        stored = {
+            tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
+            for tensor in graph.initializer
+        }
+    except (DecodeError, TypeError, ValueError) as error:
         raise BadModel(f"{path} cannot be read as an ONNX model ({error}).") from error
-    stored = {
-        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
-        for tensor in graph.initializer
-    }
     offset = _taken_away(graph, stored)
     wanted = _unfolded(network, {_plain(name): value for name, value in stored.items()})
     new = _adopt(network, wanted, f"{path} is no export of this model", BadModel)

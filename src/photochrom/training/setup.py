@@ -91,7 +91,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     torch.manual_seed(experiment.seed)
     fabric = _fabric(experiment, session)
     first = fabric.global_rank == 0
-    console = Console(quiet=session.quiet or not first)
+    console = Console(quiet=session.quiet or not first, markup=False)
     processes.check_settings(fabric, experiment, session)
     session = _claim(experiment, session, fabric)
     network, new = together(fabric, lambda: _network(experiment, session, first))
