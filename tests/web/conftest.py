@@ -38,6 +38,16 @@ def house(toy: Path) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos are worked on in this process, where it can be seen and disturbed."""
+    from photochrom.web.children import Errand
+
+    monkeypatch.setattr(
+        Errand, "do", lambda _, function, *given, **options: function(*given, **options)
+    )
+
+
+@pytest.fixture
 def client(house: Callable[..., Any]) -> Any:
     """A server as it is by default."""
     return house()

@@ -117,6 +117,7 @@ def many_pages() -> bytes:
     ],
     ids=["huge", "flat", "icon", "announced", "pages"],
 )
+@pytest.mark.usefixtures("at_home")
 def test_what_would_grow_too_large_is_refused_undecoded(house, monkeypatch, bomb, status):
     client, decoded = house(limits={"megapixels": 1.5}), []
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: decoded.append("it was"))

@@ -204,6 +204,7 @@ def test_a_photo_is_coloured_in_one_request(client):
     assert not noted(client.post("/api/colorize", files=asked, data={"mark": "false"}).content)
 
 
+@pytest.mark.usefixtures("at_home")
 def test_the_quality_is_that_of_whole_photos(client, monkeypatch):
     asked, render = [], Colorizer.render
 
@@ -304,6 +305,7 @@ def test_a_format_that_cannot_be_written_becomes_png(client):
         (Model, "run"), (photos, "fitted"), (encode, "write"),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("at_home")
 def test_whatever_a_photo_provokes_is_answered_in_a_sentence(
     client, monkeypatch, caplog, place, name
 ):
@@ -319,6 +321,7 @@ def test_whatever_a_photo_provokes_is_answered_in_a_sentence(
         assert "Kiel" not in answer.text + caplog.text
 
 
+@pytest.mark.usefixtures("at_home")
 def test_what_a_kept_photo_provokes_is_answered_in_a_sentence(client, monkeypatch):
     key = send(client, picture(halves()))["id"]
 
@@ -339,6 +342,7 @@ def test_what_a_kept_photo_provokes_is_answered_in_a_sentence(client, monkeypatc
     assert client.get("/api/health").json()["working"] == 0
 
 
+@pytest.mark.usefixtures("at_home")
 def test_what_was_left_out_is_told_in_a_header_and_of_a_photo_that_is_kept(client, monkeypatch):
     made = photos._from_image
 

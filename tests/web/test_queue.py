@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from album import halves, picture, send
 
+from photochrom.web.children import Errand
 from photochrom.web.engine import Engine
 from photochrom.web.queue import Lane, Queue
 from photochrom.web.trouble import Trouble
@@ -20,8 +21,9 @@ from photochrom.web.trouble import Trouble
 class Client:
     """One who may hang up."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "192.0.2.1") -> None:
         self.gone = asyncio.Event()
+        self.scope = {"type": "http", "client": (address, 50000), "headers": []}
 
     async def receive(self) -> dict[str, Any]:
         await self.gone.wait()
@@ -60,7 +62,7 @@ def with_queue(
 async def begin(queue: Queue, work: Callable[[], Any], lane: Lane | None = None, client=None):
     """A request that has come as far as it can."""
     task = asyncio.create_task(queue.run(client or Client(), work, lane))
-    for _ in range(5):
+    for _ in range(9):
         await asyncio.sleep(0)
     return task
 
@@ -87,6 +89,45 @@ def test_so_many_work_so_many_wait_in_their_order_and_no_more_come_in():
         assert order == [0, 1]
 
     with_queue(act)
+
+
+def test_clients_take_turns():
+    async def act(queue: Queue) -> None:
+        order, first = [], Work()
+        working = await begin(queue, first)
+        names = ["greedy"] * 4 + ["modest"] * 2 + ["late"]
+        waiting = [
+            await begin(queue, lambda n=n, name=name: order.append((name, n)), client=Client(name))
+            for n, name in enumerate(names)
+        ]
+        first.free.set()
+        await asyncio.gather(working, *waiting)
+        assert order == [
+            *(("greedy", 0), ("modest", 4), ("late", 6), ("greedy", 1), ("modest", 5)),
+            *(("greedy", 2), ("greedy", 3)),
+        ]
+
+    with_queue(act, most=9)
+
+
+def test_where_the_line_is_full_who_has_most_in_it_gives_way():
+    async def act(queue: Queue) -> None:
+        first = Work()
+        working = await begin(queue, first)
+        crowd = [await begin(queue, lambda: "crowd", client=Client("a")) for _ in range(4)]
+        others = [await begin(queue, lambda: "other", client=Client("b")) for _ in range(2)]
+        assert queue.waiting == 4
+        assert [task.done() for task in crowd] == [False, False, True, True]
+        assert [code(task) for task in crowd[2:]] == ["busy", "busy"]
+        for name in "ab":  # each has a fair share
+            with pytest.raises(Trouble) as refused:
+                await queue.run(Client(name), Work())
+            assert refused.value.code == "busy"
+        first.free.set()
+        done = await asyncio.gather(working, *crowd[:2], *others)
+        assert done == ["done", "crowd", "crowd", "other", "other"]
+
+    with_queue(act, most=4)
 
 
 def test_a_newer_one_of_the_lane_takes_the_place_of_one_that_waits_not_of_one_that_works():
@@ -203,7 +244,7 @@ def test_the_api_answers_409_to_the_superseded_and_503_to_the_many(house, monkey
 
 def test_the_api_answers_504_to_what_takes_too_long(house, monkeypatch):
     client, slow = house(limits={"seconds": 0.1}), Work()
-    monkeypatch.setattr(Engine, "full", lambda *_, **__: slow())
+    monkeypatch.setattr(Errand, "do", lambda *_, **__: slow())
     answer = client.post("/api/colorize", files={"photo": ("a.png", picture(halves(40, 30)))})
     assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
     assert client.get("/api/health").json()["working"] == 1

@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,27 +36,41 @@ HELD = """
 import os, sys, time
 from pathlib import Path
 from photochrom.cli import main
-from photochrom.web.engine import Engine
-go, tests, full = Path(sys.argv[1]), os.getppid(), Engine.full
+from photochrom.web.children import Errand
+go, tests, do = Path(sys.argv[1]), os.getppid(), Errand.do
 def held(*given, **options):
     while not go.exists() and os.getppid() == tests:
         time.sleep(0.01)
-    return full(*given, **options)
-Engine.full = held
+    return do(*given, **options)
+Errand.do = held
 main(sys.argv[2:])
+"""
+
+
+STUCK = """
+import sys
+from functools import partial
+sys.path.insert(0, sys.argv[1])
+import poison
+from photochrom.cli import main
+from photochrom.commands import serve
+from photochrom.web import routes
+serve._PATIENCE = 0.1
+routes.analysed = partial(poison.hang, sys.argv[2])
+main(sys.argv[3:])
 """
 
 
 class Running:
     """``photochrom serve`` as a process of its own.
 
-    ``held``, it answers no photo until the path exists, and so is surely at work before.
+    With a ``script`` it is that, with what comes before the command.
     """
 
-    def __init__(self, model: Path, folder: Path, *options: str, held: Path | None = None) -> None:
+    def __init__(self, model: Path, folder: Path, *options: str, script: list[str]) -> None:
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
-        run = ["-c", HELD, str(held)] if held else ["-m", "photochrom"]
+        run = ["-c", *script] if script else ["-m", "photochrom"]
         self.process = subprocess.Popen(
             [sys.executable, *run, "serve", "--port", "0", "--model", str(model), *options],
             env=os.environ | {"TMPDIR": str(self.temporary)},
@@ -81,8 +96,8 @@ class Running:
 def start(toy: Path, tmp_path: Path) -> Iterator[Start]:
     running: list[Running] = []
 
-    def start(*options: str, held: Path | None = None) -> Running:
-        running.append(Running(toy, tmp_path, *options, held=held))
+    def start(*options: str, script: Sequence[str] = ()) -> Running:
+        running.append(Running(toy, tmp_path, *options, script=list(script)))
         return running[-1]
 
     yield start
@@ -98,7 +113,7 @@ def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(
     start, how, tmp_path_factory
 ):
     go = tmp_path_factory.mktemp("held") / "go"
-    server, answers = start(held=go), []
+    server, answers = start(script=(HELD, str(go))), []  # at work until it may go
     noise = np.random.default_rng(0).integers(0, 256, (1200, 1600), np.uint8)
     data = photos.encode(photos.Photo(noise), "TIFF")
     assert len(data) > 1 << 20  # over the part that is kept in memory
@@ -121,6 +136,29 @@ def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(
     assert (out, said) == ("", "")  # nothing of the photo is told
     assert list(server.temporary.iterdir()) == []
     assert {path.name for path in server.temporary.parent.iterdir()} == {"toy.onnx", "temporary"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_photo_that_never_ends_does_not_keep_it_from_stopping(start, tmp_path_factory):
+    fifo = tmp_path_factory.mktemp("stuck") / "fifo"
+    os.mkfifo(fifo)
+    server = start(script=(STUCK, str(Path(__file__).parent), str(fifo)))
+
+    def ask() -> None:
+        photo = {"photo": picture(halves(40, 30))}
+        with suppress(httpx.TransportError):
+            assert server.client.post("/api/photos", files=photo).status_code == 503
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with fifo.open() as heard:
+        assert heard.readline() == "hanging\n"
+        server.process.send_signal(signal.SIGINT)
+        assert heard.read() == ""
+    out, said = server.process.communicate(timeout=60)
+    assert server.process.returncode == 0
+    assert "Traceback" not in out + said
+    asking.join()
 
 
 def test_what_is_too_large_hears_so_even_while_it_is_still_sending(start):

@@ -12,13 +12,13 @@ from photochrom.errors import BadOption
 from photochrom.hints import Hint
 from photochrom.photo import Photo
 from photochrom.web import sessions
-from photochrom.web.sessions import Session, Sessions
+from photochrom.web.sessions import Session, Sessions, Sight
 from photochrom.web.trouble import Trouble
 
 
-def session(name: str, width=8, height=8, size=(8, 8), data=b"") -> Session:
-    preview = Photo(np.zeros(size, np.uint8))
-    return Session(name, name, data, width, height, 1, "grey", preview)
+def session(name: str, width=8, height=8, size=(8, 8), data=b"", owner="me") -> Session:
+    sight = Sight(width, height, 1, "grey", Photo(np.zeros(size, np.uint8)))
+    return Session(name, data, sight, owner, id=name)
 
 
 @pytest.fixture
@@ -62,6 +62,33 @@ def test_the_least_recently_used_make_room_by_number_and_by_bytes():
     assert [there(kept, name) for name in "abc"] == [False, True, True]
     kept.add(session("large", data=bytes(9000)))
     assert [there(kept, name) for name in ("b", "c", "large")] == [False, False, True]
+
+
+def test_who_keeps_most_makes_room_with_his_oldest():
+    kept = Sessions(4, 10**9, 60)
+    kept.add(session("mine", owner="me"))
+    for n in "0123456":
+        kept.add(session(n, owner="greedy"))
+    assert [name for name in ("mine", *"0123456") if there(kept, name)] == ["mine", *"456"]
+    kept.add(session("another", owner="you"))
+    assert [name for name in ("mine", "another", *"456") if there(kept, name)] == [
+        *("mine", "another", "5", "6")
+    ]
+    kept = Sessions(9, 3000, 60)  # and by bytes
+    kept.add(session("mine", owner="me", data=bytes(600)))
+    for n in "0123":
+        kept.add(session(n, owner="greedy", data=bytes(1000)))
+    assert [name for name in ("mine", *"0123") if there(kept, name)] == ["mine", *"23"]
+    kept.add(session("large", owner="you", data=bytes(2000)))
+    assert [name for name in ("mine", *"23", "large") if there(kept, name)] == ["mine", "large"]
+
+
+def test_what_has_just_come_does_not_go_at_once():
+    kept = Sessions(9, 3000, 60)
+    for n in "012":
+        kept.add(session(n, owner=n, data=bytes(700)))
+    kept.add(session("large", owner="new", data=bytes(1500)))
+    assert [name for name in (*"012", "large") if there(kept, name)] == ["2", "large"]
 
 
 def test_hints_fit_the_preview_to_the_last_pixel():

@@ -21,7 +21,7 @@ from tyro.conf import UseAppendAction
 from photochrom.commands.shared import Model, needs, say
 from photochrom.errors import BadOption
 
-_PATIENCE = 30
+_PATIENCE = 10
 """Seconds that work under way may take after the server was told to stop."""
 _VARIABLE = "PHOTOCHROM_TOKEN"
 

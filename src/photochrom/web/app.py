@@ -16,14 +16,15 @@ from starlette.exceptions import HTTPException
 
 from photochrom import __version__
 from photochrom.errors import PhotochromError
-from photochrom.web import bodies, trouble
+from photochrom.web import bodies, nursery, trouble
+from photochrom.web.children import Children
 from photochrom.web.desk import Desk
 from photochrom.web.engine import Engine
 from photochrom.web.guard import Guard, refusal
 from photochrom.web.looks import add_looks, add_questions, add_whole
 from photochrom.web.queue import Queue
 from photochrom.web.routes import STATIC, add_facts, add_photos
-from photochrom.web.sessions import Sessions
+from photochrom.web.sessions import Bounds, Sessions
 from photochrom.web.trouble import Trouble
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -40,9 +41,9 @@ class Limits:
     megapixels: float = 100
     """Of all its pages."""
     at_once: int = 2
-    """Pieces of work at a time."""
+    """Pieces of work at a time: as many on files as on previews."""
     waiting: int = 32
-    """Pieces of work that may wait."""
+    """Pieces of work of either kind that may wait."""
     seconds: float = 120
     """That one may take."""
     photos: int = 64
@@ -51,6 +52,16 @@ class Limits:
     """Megabytes that they may take."""
     kept: float = 1800
     """Seconds for which a photo is kept after it was last used."""
+
+    @property
+    def decoded(self) -> float:
+        """Megabytes that decoding a page may take: what the largest photos in 8 bits do."""
+        return 10 * self.megapixels
+
+    @property
+    def memory(self) -> float:
+        """Megabytes that work on a photo may take: a model, and copies of the pixels."""
+        return 1000 + 2 * self.decoded
 
 
 def create_app(
@@ -74,15 +85,22 @@ def create_app(
     """
     limits = limits or Limits()
     sessions = Sessions(limits.photos, int(limits.budget * 1e6), limits.kept)
-    desk = Desk(Engine(model, limits.megapixels), sessions, limits.megabytes)
+    bounds = Bounds(limits.megapixels, limits.decoded)
+    desk = Desk(Engine(model, bounds), sessions, limits.megabytes)
 
     @contextlib.asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
-        desk.queue = Queue(limits.at_once, limits.waiting, limits.seconds)
+        desk.light, desk.heavy = (
+            Queue(limits.at_once, limits.waiting, limits.seconds) for _ in range(2)
+        )
+        desk.children = Children(int(limits.memory * 1e6))
+        nursery.prepare()
         sweeper = asyncio.create_task(_sweep(sessions))
         yield
         sweeper.cancel()
-        desk.queue.close()
+        desk.light.close()
+        desk.heavy.close()
+        desk.children.close()
 
     app = FastAPI(
         title="photochrom",
@@ -118,7 +136,7 @@ def _answer_troubles(app: FastAPI) -> None:
 
     @app.exception_handler(MemoryError)
     async def memory(*_: object) -> Response:
-        return refusal(trouble.too_large("it needs more memory than there is"))
+        return refusal(trouble.memory())
 
     @app.exception_handler(RequestValidationError)
     async def shape(_: Request, error: RequestValidationError) -> Response:

@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from PIL import Image
 
 from photochrom.web import shapes, trouble
+from photochrom.web.children import Children, Errand
 from photochrom.web.engine import Engine, Whole, result_name
 from photochrom.web.queue import Lane, Queue
 from photochrom.web.sessions import Sessions
@@ -24,20 +25,37 @@ Id = Annotated[str, Path(description="of a photo that was sent", max_length=100)
 
 
 class Desk:
-    """What the requests share."""
+    """What the requests share.
 
-    queue: Queue
+    There are two queues, so that who looks at a photo does not wait for those who send theirs.
+    """
+
+    light: Queue
+    """For what is done with previews."""
+    heavy: Queue
+    """For what is done with files, in children."""
+    children: Children
 
     def __init__(self, engine: Engine, sessions: Sessions, megabytes: float) -> None:
         self.engine, self.sessions, self.megabytes = engine, sessions, megabytes
 
-    async def run(self, request: Request, work: Callable[[], T], lane: Lane | None = None) -> T:
-        """The result of some work on a photo; as :meth:`Queue.run`.
+    async def look(self, request: Request, work: Callable[[], T], lane: Lane | None = None) -> T:
+        """The result of some work on a preview; as :meth:`Queue.run`.
 
         Raises:
             Trouble: as there; or the photo provokes what nobody has foreseen.
         """
-        return await self.queue.run(request, trouble.guarded(work), lane)
+        return await self.light.run(request, trouble.guarded(work), lane)
+
+    async def send(self, request: Request, work: Callable[[Errand], T]) -> T:
+        """The result of some work on a file, for which a child can be sent.
+
+        Raises:
+            Trouble: as :meth:`look` and :meth:`Errand.do`.
+        """
+        errand = Errand(self.children)
+        work_on_it = trouble.guarded(lambda: work(errand))
+        return await self.heavy.run(request, work_on_it, call_off=errand.call_off)
 
     def file(self, photo: UploadFile) -> BinaryIO:
         """A photo's file, to be read when its turn comes: what waits lies on the disk."""

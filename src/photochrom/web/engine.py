@@ -1,14 +1,16 @@
-"""What the server does with photos, between bytes and bytes; all of it in threads."""
+"""What the server does with photos: files in children, and previews in threads of its own."""
 
 from __future__ import annotations
 
 import io
 import itertools
 import os
+import pickle
 import re
 import threading
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -22,7 +24,7 @@ from photochrom.levels import Pixels
 from photochrom.model import available
 from photochrom.photo import Photo
 from photochrom.web import shapes, trouble
-from photochrom.web.sessions import Session, check_size
+from photochrom.web.sessions import Bounds, Session, check_size
 
 QUALITY = 90
 COMPARISON = 2048
@@ -43,22 +45,32 @@ class Whole(NamedTuple):
     notes: tuple[str, ...]
     """What of the photo was left out, and why."""
 
+    def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
+        """For pickle: the content goes as it lies, if the protocol can do that."""
+        return Whole, (pickle.PickleBuffer(self.content), self.kind, self.notes)
+
 
 class Engine:
     """The models, each loaded when first asked for.
 
+    Pickled, it is the one that the other process has for itself.
+
     Args:
         model: the default, a name or the path of an .onnx file.
-        megapixels: that a photo may have.
+        bounds: of photos.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None, megapixels: float) -> None:
-        self.megapixels = megapixels
+    def __init__(self, model: str | os.PathLike[str] | None, bounds: Bounds) -> None:
+        self.bounds = bounds
         self.told: shapes.Models | None = None
         """What there is, once it was asked for."""
         self._default = Colorizer(model)
         self._named: dict[str, Colorizer] = {}
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: a loaded model no other process can take."""
+        return _engine, (str(self._default.model.path.absolute()), self.bounds)
 
     def colorizer(self, name: str | None) -> Colorizer:
         """The model of a name; a request never says a path.
@@ -89,7 +101,7 @@ class Engine:
         Raises:
             PhotochromError: it cannot be coloured, or Trouble: it is in colour already.
         """
-        check_size(data, self.megapixels)
+        check_size(data, self.bounds)
         pages = photos.pages(data)
         first = next(pages)
         if first.paged and hints.hints:
@@ -172,6 +184,11 @@ class Engine:
             hints=session.scaled(hints),
         )
         return done.pixels
+
+
+@cache
+def _engine(model: str, bounds: Bounds) -> Engine:
+    return Engine(model, bounds)
 
 
 def _facts(name: str, colorizer: Colorizer, default: bool) -> shapes.ModelFacts:

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from photochrom.averaging import Quality
 from photochrom.web import engine, shapes
+from photochrom.web.children import Errand
 from photochrom.web.desk import Desk, Id, Upload, attached, binary, jpeg, problems
 
 
@@ -57,10 +58,10 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
         )
         file, name = desk.file(photo), engine.named(photo.filename)
 
-        def work() -> engine.Whole:
-            return desk.engine.full(file.read(), given, look, recolor=recolor)
+        def work(errand: Errand) -> engine.Whole:
+            return errand.do(desk.engine.full, file.read(), given, look, recolor=recolor)
 
-        return attached(await desk.run(request, work), name)
+        return attached(await desk.send(request, work), name)
 
 
 def add_looks(app: FastAPI, desk: Desk) -> None:
@@ -83,11 +84,14 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
         given = await to_thread(shapes.hints, wish.hints)
         if wish.full:
             asked = shapes.HintFile(hints=wish.hints)
-            work = partial(colourist.full, session.data, asked, wish, recolor=True)
-            return attached(await desk.run(request, work), session.name)
+
+            def work(errand: Errand) -> engine.Whole:
+                return errand.do(colourist.full, session.data, asked, wish, recolor=True)
+
+            return attached(await desk.send(request, work), session.name)
         preview = partial(colourist.preview, session, given, wish)
         lane = session.previews if wish.side is None else None
-        return jpeg(await desk.run(request, preview, lane))
+        return jpeg(await desk.look(request, preview, lane))
 
     @app.post(
         "/api/photos/{id}/comparison",
@@ -99,7 +103,7 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
         session = desk.sessions[id]
         given = await to_thread(shapes.hints, wish.hints)
         work = partial(colourist.comparison, session, given, wish)
-        made = await desk.run(request, work)
+        made = await desk.look(request, work)
         return jpeg(made, f"{Path(session.name).stem}.before-after.jpg")
 
 
@@ -114,7 +118,7 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         session = desk.sessions[id]
         given = await to_thread(shapes.hints, point.hints)
         work = partial(colourist.palette, session, given, point)
-        return await desk.run(request, work)
+        return await desk.look(request, work)
 
     @app.post(
         "/api/photos/{id}/samples",
@@ -125,7 +129,7 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         session = desk.sessions[id]
         given = await to_thread(shapes.hints, drawing.hints)
         work = partial(colourist.versions, session, given, drawing)
-        return await desk.run(request, work)
+        return await desk.look(request, work)
 
     @app.post(
         "/api/photos/{id}/uncertainty",
@@ -137,4 +141,4 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         session = desk.sessions[id]
         given = await to_thread(shapes.hints, asked.hints)
         work = partial(colourist.uncertainty, session, given)
-        return Response(await desk.run(request, work), media_type="image/png")
+        return Response(await desk.look(request, work), media_type="image/png")

@@ -6,14 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TypeVar
 
 from starlette.requests import Request
 
 from photochrom.web import trouble
+from photochrom.web.clients import client
+from photochrom.web.trouble import Trouble
 
 T = TypeVar("T")
+Turn = asyncio.Future[None]
 
 RETRY = 2
 """Seconds after which one who was turned away may come again."""
@@ -22,11 +24,14 @@ RETRY = 2
 class Lane:
     """Requests of which only the newest is wanted: it takes the place of one that still waits."""
 
-    waiting: asyncio.Future[None] | None = None
+    waiting: Turn | None = None
 
 
 class Queue:
     """Threads for what takes longer than a moment.
+
+    Clients take turns: one who waits for much holds up himself. Where the line is full, he who has
+    most in it gives way.
 
     Args:
         at_once: pieces of work at a time.
@@ -38,71 +43,96 @@ class Queue:
         self.most, self.seconds = most, seconds
         self.working = 0
         self._at_once = at_once
-        self._line: deque[asyncio.Future[None]] = deque()
+        self._lines: dict[str, deque[Turn]] = {}  # of each client; he whose turn is next first
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="colour")
 
     @property
     def waiting(self) -> int:
         """Pieces of work whose turn has not come."""
-        return len(self._line)
+        return sum(map(len, self._lines.values()))
 
-    async def run(self, request: Request, work: Callable[[], T], lane: Lane | None = None) -> T:
+    async def run(
+        self,
+        request: Request,
+        work: Callable[[], T],
+        lane: Lane | None = None,
+        call_off: Callable[[], None] | None = None,
+    ) -> T:
         """The result of some work.
 
         Args:
             request: whose client may hang up meanwhile; its body has been read.
             work: what to do, in a thread.
             lane: of requests that take each other's place.
+            call_off: ends the work when its result is not wanted any more; without it, it goes on
+                and keeps its place until it is done, as a thread cannot be stopped.
 
         Raises:
-            Trouble: the queue is full, the work is needless by now, or it takes too long.
+            Trouble: the queue is full, the work is needless by now, it takes too long, or the
+                server stops.
         """
         if lane is not None and lane.waiting is not None:
-            self._dismiss(lane.waiting)
+            self._dismiss(lane.waiting, trouble.superseded())
+        gone = asyncio.create_task(_hang_up(request))
+        future: asyncio.Future[T] | None = None
         try:
             async with asyncio.timeout(self.seconds):
-                if self.working >= self._at_once:
-                    await self._turn(request, lane)
-                else:
-                    self.working += 1
+                await self._turn(client(request.scope), lane, gone)
                 future = asyncio.get_running_loop().run_in_executor(self._threads, work)
                 future.add_done_callback(self._done)
-                return await asyncio.shield(future)  # a thread cannot be stopped
+                await _first(future, gone)
+                return future.result()
         except TimeoutError:
             raise trouble.late(self.seconds) from None
+        except asyncio.CancelledError:  # nobody does that but a server that has to stop
+            raise trouble.stopping(RETRY) from None
+        finally:
+            gone.cancel()
+            if call_off is not None and future is not None and not future.done():
+                call_off()
 
-    async def _turn(self, request: Request, lane: Lane | None) -> None:
+    async def _turn(self, name: str, lane: Lane | None, gone: asyncio.Task[None]) -> None:
         """Come back with a place to work at."""
-        if len(self._line) >= self.most:
-            raise trouble.busy(RETRY)
-        turn = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
+        if self.working < self._at_once:
+            self.working += 1
+            return
+        if self.waiting >= self.most:
+            self._make_room(name)
+        turn: Turn = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(name, deque()).append(turn)
         if lane is not None:
             lane.waiting = turn
-        watch = asyncio.create_task(self._watch(request, turn))
         try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            await _first(turn, gone)
+            turn.result()
+        except BaseException:
+            if turn.done() and turn.exception() is None:
                 self._leave()  # it had been given a place at the same moment
+            self._remove(turn)
             raise
         finally:
-            watch.cancel()
-            with suppress(ValueError):
-                self._line.remove(turn)
             if lane is not None and lane.waiting is turn:
                 lane.waiting = None
 
-    async def _watch(self, request: Request, turn: asyncio.Future[None]) -> None:
-        """Take one out of the line whose client hangs up."""
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        self._dismiss(turn)
+    def _make_room(self, name: str) -> None:
+        """Send the last one away of who waits for most, if he waits for more than this client."""
+        longest = max(self._lines.values(), key=len, default=deque[Turn]())
+        if len(longest) <= len(self._lines.get(name, ())) + 1:
+            raise trouble.busy(RETRY)
+        self._dismiss(longest[-1], trouble.busy(RETRY))
 
-    def _dismiss(self, turn: asyncio.Future[None]) -> None:
+    def _dismiss(self, turn: Turn, told: Trouble) -> None:
         if not turn.done():
-            turn.set_exception(trouble.superseded())
-            self._line.remove(turn)
+            turn.set_exception(told)
+            self._remove(turn)
+
+    def _remove(self, turn: Turn) -> None:
+        for name, line in self._lines.items():
+            if turn in line:
+                line.remove(turn)
+                if not line:
+                    del self._lines[name]
+                return
 
     def _done(self, future: asyncio.Future[T]) -> None:
         if not future.cancelled():
@@ -110,9 +140,13 @@ class Queue:
         self._leave()
 
     def _leave(self) -> None:
-        """Give the place to who waits longest."""
-        while self._line:
-            turn = self._line.popleft()
+        """Give the place to the client whose turn it is; with what he still has he is the last."""
+        while self._lines:
+            name, line = next(iter(self._lines.items()))
+            turn = line.popleft()
+            del self._lines[name]
+            if line:
+                self._lines[name] = line
             if not turn.done():  # else it has given up
                 turn.set_result(None)
                 return
@@ -121,3 +155,20 @@ class Queue:
     def close(self) -> None:
         """Begin nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def _first(wanted: asyncio.Future[T], gone: asyncio.Task[None]) -> None:
+    """Wait for it as long as the client does.
+
+    Raises:
+        Trouble: the client has hung up.
+    """
+    await asyncio.wait((wanted, gone), return_when=asyncio.FIRST_COMPLETED)
+    if not wanted.done():
+        raise trouble.superseded()
+
+
+async def _hang_up(request: Request) -> None:
+    """Wait for the client to go."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -9,24 +9,27 @@ from fastapi.responses import FileResponse, Response
 
 from photochrom import __version__
 from photochrom.web import engine, shapes
+from photochrom.web.children import Errand
+from photochrom.web.clients import client
 from photochrom.web.desk import Desk, Id, Upload, binary, jpeg, problems
-from photochrom.web.sessions import Session, analysed, check_size
+from photochrom.web.sessions import Session, analysed
 
 STATIC = Path(__file__).with_name("static")
 
 
 def _told(session: Session, desk: Desk) -> shapes.Facts:
     height, width = session.preview.pixels.shape[:2]
+    sight = session.sight
     return shapes.Facts(
         id=session.id,
         name=session.name,
-        width=session.width,
-        height=session.height,
-        pages=session.pages,
-        tone=session.tone,
+        width=sight.width,
+        height=sight.height,
+        pages=sight.pages,
+        tone=sight.tone,
         preview=shapes.Extent(width=width, height=height),
         expires_in=int(desk.sessions.seconds),
-        notes=list(session.notes),
+        notes=list(sight.notes),
     )
 
 
@@ -40,12 +43,13 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
         """It is read once, and found by its id until it was not used for `expires_in` seconds."""
         file, name = desk.file(photo), engine.named(photo.filename)
 
-        def keep() -> Session:
-            data = file.read()
-            check_size(data, desk.engine.megapixels)
-            return analysed(name, data)
+        owner = client(request.scope)
 
-        session = await desk.run(request, keep)
+        def keep(errand: Errand) -> Session:
+            data = file.read()
+            return Session(name, data, errand.do(analysed, data, desk.engine.bounds), owner)
+
+        session = await desk.send(request, keep)
         desk.sessions.add(session)
         return _told(session, desk)
 
@@ -70,7 +74,7 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
     )
     async def grey(request: Request, id: Id) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        return jpeg(await desk.run(request, lambda: engine.jpeg(engine.grey(session))))
+        return jpeg(await desk.look(request, lambda: engine.jpeg(engine.grey(session))))
 
     @app.get(
         "/api/photos/{id}/original",
@@ -80,7 +84,7 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
     )
     async def original(request: Request, id: Id) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        return jpeg(await desk.run(request, lambda: engine.jpeg(session.preview.pixels)))
+        return jpeg(await desk.look(request, lambda: engine.jpeg(session.preview.pixels)))
 
 
 def add_facts(app: FastAPI, desk: Desk) -> None:
@@ -92,15 +96,18 @@ def add_facts(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/api/health", responses=problems(), summary="How the server does")
     async def health() -> shapes.Health:
-        queue = desk.queue
+        queues = desk.light, desk.heavy
         return shapes.Health(
-            status="ok", version=__version__, working=queue.working, waiting=queue.waiting
+            status="ok",
+            version=__version__,
+            working=sum(queue.working for queue in queues),
+            waiting=sum(queue.waiting for queue in queues),
         )
 
     @app.get("/api/models", responses=problems(), summary="The models there are")
     async def models(request: Request) -> shapes.Models:
         told = desk.engine.told
-        return await desk.queue.run(request, desk.engine.models) if told is None else told
+        return await desk.light.run(request, desk.engine.models) if told is None else told
 
     @app.get("/api/samples-photos", responses=problems(), summary="Photographs to try it with")
     async def photographs() -> shapes.Samples:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -27,15 +28,18 @@ _ICON = b"\0\0\1\0"
 """How an ICO begins, which Pillow decodes when it opens it, before its size is known."""
 
 
-@dataclass
-class Session:
-    """A photo that somebody works on."""
+class Bounds(NamedTuple):
+    """How large a photo may be."""
 
-    id: str
-    name: str
-    """What its file is called, without folders."""
-    data: bytes
-    """The file."""
+    megapixels: float
+    """Of all its pages."""
+    megabytes: float
+    """That decoding a page takes; pages are decoded one after the other."""
+
+
+class Sight(NamedTuple):
+    """What is to be seen of a photo, found by decoding it once."""
+
     width: int
     height: int
     pages: int
@@ -44,6 +48,20 @@ class Session:
     """The first page, at most PREVIEW long, 8 bits, as it came: grey or in colour."""
     notes: tuple[str, ...] = ()
     """What of it could not be read, beside the picture."""
+
+
+@dataclass
+class Session:
+    """A photo that somebody works on."""
+
+    name: str
+    """What its file is called, without folders."""
+    data: bytes
+    """The file."""
+    sight: Sight
+    owner: str = ""
+    """The client who has sent it."""
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     used: float = 0.0
     """When, in the seconds of ``time.monotonic``."""
     previews: Lane = field(default_factory=Lane)
@@ -54,6 +72,11 @@ class Session:
         """Bytes that it takes."""
         return len(self.data) + self.preview.pixels.nbytes
 
+    @property
+    def preview(self) -> Photo:
+        """The photo as :class:`Sight` has it."""
+        return self.sight.preview
+
     def scaled(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:
         """Hints on the photo as hints on its preview.
 
@@ -61,23 +84,24 @@ class Session:
             BadOption: one lies outside the photo, or there are too many.
         """
         small = self.preview.pixels.shape[0], self.preview.pixels.shape[1]
-        spots = hint_files.spots(hints, (self.height, self.width), small)
+        full = self.sight.height, self.sight.width
+        spots = hint_files.spots(hints, full, small)
         return tuple(Hint(x, y, (a, b)) for y, x, a, b in spots.tolist())
 
     def unscaled(self, hints: tuple[Hint, ...]) -> tuple[Hint, ...]:
         """Hints on the preview as hints on the photo."""
         height, width = self.preview.pixels.shape[:2]
-        across, down = self.width / width, self.height / height
+        across, down = self.sight.width / width, self.sight.height / height
         return tuple(
             replace(hint, x=round(hint.x * across, 2), y=round(hint.y * down, 2)) for hint in hints
         )
 
 
-def check_size(data: bytes, megapixels: float) -> None:
-    """Refuse a file with too many pixels in all its pages, by what its headers say.
+def check_size(data: bytes, bounds: Bounds) -> None:
+    """Refuse a file that is too large, by what its headers say.
 
     Raises:
-        BadPhoto: it is no picture. Trouble: it has more than that.
+        BadPhoto: it is no picture. Trouble: it is larger than that.
     """
     if data[:4] == _ICON:
         raise BadPhoto("This is an icon, and no photo: send a JPEG, PNG or TIFF.")
@@ -86,24 +110,30 @@ def check_size(data: bytes, megapixels: float) -> None:
         for page in file.pages:
             decode.turn_to(file, page)
             pixels += file.image.width * file.image.height
-            if pixels > megapixels * 1e6:
-                raise trouble.too_large(f"it has more than {megapixels:g} megapixels")
+            if pixels > bounds.megapixels * 1e6:
+                raise trouble.too_large(f"it has more than {bounds.megapixels:g} megapixels")
+            if _bytes_needed(file) > bounds.megabytes * 1e6:
+                raise trouble.too_large(f"it takes more than {bounds.megabytes:g} MB of memory")
 
 
-def analysed(name: str, data: bytes) -> Session:
+def _bytes_needed(file: decode.File) -> int:
+    """How many decoding takes of the page turned to."""
+    needed: Callable[[decode.File], int] | None = getattr(decode, "bytes_needed", None)
+    return needed(file) if needed else file.image.width * file.image.height * 4
+
+
+def analysed(data: bytes, bounds: Bounds) -> Sight:
     """Everything about a photo that is needed more than once.
 
     Raises:
-        BadPhoto: it cannot be read.
+        BadPhoto: it cannot be read. Trouble: it is too large.
     """
+    check_size(data, bounds)
     first = photos.read(data)
     height, width = first.pixels.shape[:2]
     image = photos.to_image(replace(first, alpha=None))
     image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
-    return Session(
-        id=secrets.token_urlsafe(18),
-        name=name,
-        data=data,
+    return Sight(
         width=width,
         height=height,
         pages=first.pictures if first.paged else 1,
@@ -115,6 +145,9 @@ def analysed(name: str, data: bytes) -> Session:
 
 class Sessions:
     """The photos that are kept; threads may share it.
+
+    Where there are too many, the client who keeps most makes room, with what he has not used for
+    longest.
 
     Args:
         most: how many.
@@ -128,7 +161,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def add(self, session: Session) -> None:
-        """Keep a photo; those that were not used for longest make room."""
+        """Keep a photo; others make room."""
         with self._lock:
             session.used = time.monotonic()
             self._kept[session.id] = session
@@ -160,9 +193,17 @@ class Sessions:
 
     def _clear(self) -> None:
         oldest = time.monotonic() - self.seconds
-        while self._kept and (
-            next(iter(self._kept.values())).used < oldest
-            or len(self._kept) > self.most
-            or (len(self._kept) > 1 and sum(s.size for s in self._kept.values()) > self.budget)
-        ):
+        while self._kept and next(iter(self._kept.values())).used < oldest:
             self._kept.popitem(last=False)
+        while len(self._kept) > 1 and (
+            len(self._kept) > self.most or sum(s.size for s in self._kept.values()) > self.budget
+        ):
+            del self._kept[self._least()]
+
+    def _least(self) -> str:
+        """The id of the photo that is worth least; the last one that was used is worth most."""
+        *others, last = self._kept.values()
+        shares = defaultdict[str, float](float)
+        for session in (*others, last):
+            shares[session.owner] += 1 / self.most + session.size / self.budget
+        return max(others, key=lambda session: shares[session.owner]).id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from photochrom.errors import (
     BadModel,
@@ -31,6 +31,10 @@ class Trouble(PhotochromError):
     def __init__(self, status: int, code: str, sentence: str, wait: int | None = None) -> None:
         super().__init__(sentence)
         self.status, self.code, self.wait = status, code, wait
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: children have troubles, too."""
+        return Trouble, (self.status, self.code, str(self), self.wait)
 
 
 def of(error: PhotochromError) -> Trouble:
@@ -59,10 +63,7 @@ def guarded(work: Callable[[], T]) -> Callable[[], T]:
         except Exception as error:
             what = kind_and_place(error)
             logging.getLogger("photochrom").error("%s", what)
-            raise failed(
-                "This photo cannot be coloured, as something went wrong inside photochrom "
-                f"({what}): please report it with the photo."
-            ) from error
+            raise mistaken(what) from error
 
     return guard
 
@@ -77,6 +78,19 @@ def failed(sentence: str) -> Trouble:
     return Trouble(422, "failed", sentence)
 
 
+def mistaken(what: str) -> Trouble:
+    """The photo has led to what nobody has foreseen; its kind and place."""
+    return failed(
+        "This photo cannot be coloured, as something went wrong inside photochrom "
+        f"({what}): please report it with the photo."
+    )
+
+
+def crashed() -> Trouble:
+    """The photo has ended the process that worked on it."""
+    return failed("This photo cannot be coloured, as reading it fails badly: save it anew first.")
+
+
 def expired() -> Trouble:
     """The photo of an id is not, or no longer, here."""
     return Trouble(404, "expired", "This photo is not kept here any more: send it again.")
@@ -87,6 +101,11 @@ def too_large(what: str) -> Trouble:
     return Trouble(413, "too-large", f"The photo is too large: {what}. Make it smaller first.")
 
 
+def memory() -> Trouble:
+    """The photo takes more memory than it may."""
+    return too_large("it needs more memory than there is")
+
+
 def heavy(megabytes: float) -> Trouble:
     """More bytes than that."""
     return too_large(f"more than {megabytes:g} MB")
@@ -95,6 +114,11 @@ def heavy(megabytes: float) -> Trouble:
 def busy(wait: int) -> Trouble:
     """All places in the queue are taken."""
     return Trouble(503, "busy", "Too many photos are waiting: try again in a moment.", wait)
+
+
+def stopping(wait: int) -> Trouble:
+    """The server has waited long enough for what is under way."""
+    return Trouble(503, "busy", "photochrom is being ended: try again when it is back.", wait)
 
 
 def superseded() -> Trouble:

@@ -1,0 +1,79 @@
+"""What photos may do to a process, in words that children understand."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+
+def length(data: bytes, *_: Any) -> int:
+    """No harm."""
+    return len(data)
+
+
+def echo(data: bytes, array: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """Both as they came."""
+    return data, array
+
+
+def crash(*_: Any) -> None:
+    """As a decoder that reads where nothing is."""
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # pytest looks for it
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def abort(*_: Any) -> None:
+    """As C++ where it finds no memory."""
+    os.abort()
+
+
+def be_killed(*_: Any) -> None:
+    """As the system does where it finds none."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(*_: Any) -> None:
+    """As old libraries where they are at a loss."""
+    os._exit(1)
+
+
+def hoard(*_: Any) -> None:
+    """Take all memory, and touch it."""
+    taken = []
+    while True:
+        taken.append(np.ones(4_000_000))
+
+
+def hoard_in_opencv(*_: Any) -> None:
+    """The same, through somebody else's words for it; and as an error of ours."""
+    taken = [np.ones((4000, 4000), np.uint8)]
+    try:
+        while True:
+            taken.append(cv2.resize(taken[0], None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST))
+    except cv2.error as error:
+        raise ValueError("some rows cannot be read") from error
+
+
+def blunder(*_: Any) -> None:
+    """What nobody has foreseen."""
+    raise IndexError("grandmother in Kiel, 1931")
+
+
+def unspeakable(*_: Any) -> Any:
+    """A result that cannot be sent."""
+    return lambda: None
+
+
+def hang(fifo: str, *_: Any) -> None:
+    """Say so into a pipe that is shut with the process, and never come back from C."""
+    with Path(fifo).open("w") as said:
+        said.write("hanging\n")
+        said.flush()
+        while True:
+            ctypes.PyDLL(None).pause()
