@@ -35,6 +35,8 @@ from web import PATIENCE, Server, grey
 
 THINK = 2.0, 6.0
 """Seconds between a user's requests, at least and at most."""
+TIMES = 5
+"""That one who is told to come again does so."""
 SELDOM = 10
 """An attacker takes so many times as long: one request of so many is his."""
 CALM = 10
@@ -64,6 +66,9 @@ class Crowd:
         seconds: how long.
     """
 
+    network: str
+    """Of the clients' addresses."""
+
     def __init__(self, address: str, clients: int, seconds: float) -> None:
         self.address, self.clients, self.seconds = address, clients, seconds
         self.answered: Counter[str] = Counter()
@@ -80,7 +85,8 @@ class Crowd:
         await asyncio.gather(*(self._enter(number) for number in range(self.clients)))
 
     async def _enter(self, number: int) -> None:
-        transport = httpx.AsyncHTTPTransport(local_address=f"127.0.1.{number + 1}")
+        place = f"{self.network}.{number + 1}"
+        transport = httpx.AsyncHTTPTransport(local_address=place)
         dice = random.Random(number)  # noqa: S311 - no secret
         async with httpx.AsyncClient(
             base_url=self.address, timeout=PATIENCE, transport=transport
@@ -99,6 +105,8 @@ class Crowd:
 
 class Users(Crowd):
     """People who colour photos: they send one, look, hint, look again, and take it home."""
+
+    network = "127.0.1"
 
     def __init__(self, address: str, clients: int, seconds: float) -> None:
         super().__init__(address, clients, seconds)
@@ -128,19 +136,27 @@ class Users(Crowd):
     async def _ask(
         self, client: httpx.AsyncClient, path: str, **content: Any
     ) -> httpx.Response | None:
-        try:
-            answer = await client.post(path, **content)
-        except httpx.HTTPError as error:
-            self.answered[type(error).__name__] += 1
-            self.failed += 1
-            return None
-        self.answered[str(answer.status_code)] += 1
-        self.failed += not answer.is_success
-        return answer if answer.is_success else None
+        """The result; who is told that the server is busy comes again, as the page does."""
+        for _ in range(TIMES):
+            try:
+                answer = await client.post(path, **content)
+            except httpx.HTTPError as error:
+                self.answered[type(error).__name__] += 1
+                break
+            self.answered[str(answer.status_code)] += 1
+            if answer.is_success:
+                return answer
+            if answer.status_code != 503:
+                break
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+        self.failed += 1
+        return None
 
 
 class Attackers(Crowd):
-    """Those who do harm: the same addresses, a tenth as often."""
+    """Those who do harm: as many, and a tenth as often."""
+
+    network = "127.0.2"
 
     def __init__(self, address: str, clients: int, seconds: float, files: dict[str, bytes]) -> None:
         super().__init__(address, clients, seconds)
