@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -110,19 +111,14 @@ class Tally:
         if self.report is None or not self.outcomes:
             return
 
-        def table(file: TextIO) -> None:
-            rows = csv.writer(file)
-            rows.writerow(_COLUMNS)
-            for told in self.outcomes:
-                results, seconds = "\n".join(told.results), f"{told.seconds:.3f}"
-                first = (told.photo, told.state, results, seconds, told.words)
-                rows.writerow((*first, told.error, told.trace))
-
-        def make(part: Path) -> None:
-            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                table(file)
-
-        atomic.write(self.report, make)
+        table = io.StringIO(newline="")
+        rows = csv.writer(table)
+        rows.writerow(_COLUMNS)
+        for told in self.outcomes:
+            results, seconds = "\n".join(told.results), f"{told.seconds:.3f}"
+            first = (told.photo, told.state, results, seconds, told.words)
+            rows.writerow((*first, told.error, told.trace))
+        atomic.write_bytes(self.report, table.getvalue().encode("utf-8", "surrogateescape"))
 
     def sum_up(self, *, quiet: bool) -> int:
         """Say what is to be said; answers the exit status."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 from photochrom import atomic
@@ -23,16 +23,13 @@ def write(verdicts: Sequence[Verdict], out: Path) -> None:
     Raises:
         CannotWrite: the folder does not take them.
     """
-
-    def table(part: Path) -> None:
-        with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(("photo", "reason", "detail", "duplicate_of"))
-            rows.writerows((v.source.name, *v[1:]) for v in verdicts if v.reason)
-
+    table = io.StringIO(newline="")
+    rows = csv.writer(table)
+    rows.writerow(("photo", "reason", "detail", "duplicate_of"))
+    rows.writerows((v.source.name, *v[1:]) for v in verdicts if v.reason)
     kept = "".join(f"{v.source.name}\n" for v in verdicts if not v.reason)
-    atomic.write(out / KEPT, lambda part: part.write_bytes(kept.encode("utf-8", "surrogateescape")))
-    atomic.write(out / DROPPED, table)
+    for name, text in ((KEPT, kept), (DROPPED, table.getvalue())):
+        atomic.write_bytes(out / name, text.encode("utf-8", "surrogateescape"))
 
 
 def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[str]:
@@ -61,7 +58,7 @@ def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[s
         reason = ""
         if name not in there:
             try:
-                atomic.write(folder / name, partial(_put, source, link=link))
+                _put(source, folder / name, link=link)
             except BadPhoto as error:  # it has gone since it was looked at
                 reason = f"{source.name}: {error}"
         yield reason
@@ -74,8 +71,8 @@ def _name(source: Source) -> str:
     return f"{inner.stem}-{apart}{inner.suffix}"
 
 
-def _put(source: Source, part: Path, *, link: bool) -> None:
+def _put(source: Source, target: Path, *, link: bool) -> None:
     if link and not source.member and not isinstance(source.path, Remote):
-        part.symlink_to(source.path.absolute())
+        atomic.point(target, source.path.absolute())
     else:
-        part.write_bytes(source.read())
+        atomic.write_bytes(target, source.read())

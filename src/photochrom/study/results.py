@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -241,7 +242,7 @@ class Results:
         summary = [asdict(row) for row in self.summary]
         content = {"photos": summary[0]["n"], "summary": summary, **asdict(self)}
         text = json.dumps(content, indent=1, allow_nan=False)
-        atomic.write(Path(path), lambda part: part.write_text(text, "utf-8"))
+        atomic.write_bytes(Path(path), text.encode())
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a line for each colorizer on each photo as CSV, or nothing and CannotWrite."""
@@ -249,16 +250,14 @@ class Results:
         plain = [f.name for f in fields(Score) if f.name not in ("steps", "truth_steps", "judged")]
         ends = ("colours", "jump", "truth_colours", "truth_jump")
 
-        def save(part: Path) -> None:
-            with part.open("w", encoding="utf-8", newline="") as file:
-                lines = csv.writer(file)
-                lines.writerow([*plain, *ends, *judged])
-                for score in self.scores:
-                    steps = [*(score.steps or ("", "")), *(score.truth_steps or ("", ""))]
-                    told = [score.judged.get(name, "") for name in judged]
-                    lines.writerow([*(getattr(score, name) for name in plain), *steps, *told])
-
-        atomic.write(Path(path), save)
+        table = io.StringIO(newline="")
+        lines = csv.writer(table)
+        lines.writerow([*plain, *ends, *judged])
+        for score in self.scores:
+            steps = [*(score.steps or ("", "")), *(score.truth_steps or ("", ""))]
+            told = [score.judged.get(name, "") for name in judged]
+            lines.writerow([*(getattr(score, name) for name in plain), *steps, *told])
+        atomic.write_bytes(Path(path), table.getvalue().encode())
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Results:
