@@ -406,7 +406,7 @@ def test_a_link_to_another_disk_is_no_hindrance(tmp_path, album, model):
 
 
 def test_a_disk_without_links_gets_the_same_results(album, tmp_path, model, monkeypatch):
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     assert run("colorize", album, "-o", tmp_path / "plain", "--model", model) == 0
@@ -414,6 +414,25 @@ def test_a_disk_without_links_gets_the_same_results(album, tmp_path, model, monk
     for _ in range(2):
         assert run("colorize", album, "-o", tmp_path / "out", "--model", model) == 0
     assert digests(tmp_path / "out") == digests(tmp_path / "plain")
+
+
+def test_an_album_that_cannot_have_a_ledger_is_named_and_the_others_are_coloured(
+    album, tmp_path, model, capsys
+):
+    """As where one comes with a link in place of our folder."""
+    other, theirs = tmp_path / "other", tmp_path / "theirs"
+    other.mkdir()
+    theirs.mkdir()
+    (theirs / f".{'0a' * 16}.part").write_bytes(b"half")
+    Image.open(album / "a.png").save(other / "z.png")
+    (other / FOLDER).symlink_to(theirs)
+    assert run("colorize", other, album, "--model", model) == 1
+    told = capsys.readouterr()
+    assert len(told.out.split()) == 6
+    assert told.err.count("remove it, or choose another folder for the results") == 1
+    assert "1 of 7 photos failed" in told.err
+    assert len(list(theirs.iterdir())) == 1
+    assert run("colorize", other, "-o", tmp_path / "out", "--model", model) == 0
 
 
 # --- what is in the folder --------------------------------------------------------------------

@@ -378,3 +378,19 @@ def test_what_is_asked_for_does_not_depend_on_where_one_stands(model, tmp_path, 
         next(cluster.run([], Order("toy.onnx", reference=Path("red.png")), "local"))
     assert (seen[0].model, seen[0].reference) == (model, tmp_path / "red.png")
     assert seen[0].hints is None
+
+
+def test_a_note_of_what_is_done_is_never_written_through_a_link_nor_waited_for(tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"photo")
+    (tmp_path / "mine.txt").write_text("precious")
+    out = f"file://{tmp_path}/out"
+    task = cluster.Task(f"file://{tmp_path}/photo.png", f"{out}/photo.png", out)
+    note = Path(cluster._Done(task, "wish").path.removeprefix("file://"))
+    note.parent.mkdir(parents=True)
+    os.mkfifo(note)
+    assert not cluster._Done(task, "wish").begun
+    note.unlink()
+    note.symlink_to(tmp_path / "mine.txt")
+    cluster._Done(task, "wish").note()
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+    assert cluster._Done(task, "wish").begun

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -299,24 +300,26 @@ def test_a_photo_that_is_given_up_while_it_is_coloured_leaves_nothing(album, out
 
 
 def test_what_is_being_written_is_discarded_when_the_process_leaves(tmp_path):
-    part = tmp_path / "x.part"
-
-    def leave(path: Path) -> None:
-        path.write_bytes(b"half")
+    def leave(file: BinaryIO) -> None:
+        file.write(b"half")
+        assert len(list(tmp_path.iterdir())) == 1
         atomic.discard_unfinished()
-        assert not path.exists()
+        assert not list(tmp_path.iterdir())
         raise errors.CannotWrite("left")
 
     with pytest.raises(errors.CannotWrite):
-        atomic.write(tmp_path / "x.png", leave, part=part)
+        atomic.write(tmp_path / "x.png", leave)
 
 
 def test_a_ledger_that_was_closed_takes_no_more(album, out):
     known = Ledger(out)
     seal = known.seal(known.look(album / "a.png"), [out / "a.png"], "wish")
     known.close()
-    with pytest.raises(errors.CannotWrite, match="start it again"):
-        seal(album / "a.png")
+    with (
+        (album / "a.png").open("rb") as file,
+        pytest.raises(errors.CannotWrite, match="start it again"),
+    ):
+        seal(file)
 
 
 # --- disks ------------------------------------------------------------------------------------
@@ -329,15 +332,18 @@ def test_two_disks_that_look_like_one(album, tmp_path, model, monkeypatch, force
     out = tmp_path / "out"
     link, move = os.link, os.replace
 
-    def refuse_link(source, target, **options):
-        if within or Path(source).parent != Path(target).parent:
-            raise OSError(errno.EXDEV, "Invalid cross-device link")
-        link(source, target, **options)
+    def far(source_folder: int, target_folder: int) -> bool:
+        return not os.path.sameopenfile(source_folder, target_folder)
 
-    def refuse_replace(source, target, **options):
-        if Path(source).parent != Path(target).parent:
+    def refuse_link(source, target, *, src_dir_fd, dst_dir_fd, **options):
+        if within or far(src_dir_fd, dst_dir_fd):
             raise OSError(errno.EXDEV, "Invalid cross-device link")
-        move(source, target, **options)
+        link(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, **options)
+
+    def refuse_replace(source, target, *, src_dir_fd, dst_dir_fd):
+        if far(src_dir_fd, dst_dir_fd):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        move(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
     monkeypatch.setattr(os, "link", refuse_link)
     monkeypatch.setattr(os, "replace", refuse_replace)

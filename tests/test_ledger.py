@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import json
 import multiprocessing
 import os
 import signal
 import time
+import uuid
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from photochrom import atomic, files
 from photochrom import ledger as ledgers
 from photochrom.errors import BadPhoto, CannotWrite, DiskFull
+from photochrom.files import Folder
 from photochrom.ledger import FOLDER, Ledger, Seen
 
 QUICK = settings(
@@ -39,11 +47,9 @@ def finish(ledger: Ledger, photo: Path, targets: list[Path], wish: str = "wish")
     """Make results of a photo as the worker does."""
     seal = ledger.seal(ledger.look(photo), targets, wish)
     for target in targets:
-        part = ledger.part(target)
-        assert part is not None
-        part.write_bytes(photo.read_bytes() + os.fsencode(target.name))
-        seal(part)
-        part.rename(target)
+        content = photo.read_bytes() + os.fsencode(target.name)
+        write = partial(atomic.write, room=ledger.room(target), seal=seal)
+        write(target, lambda file: file.write(content))  # noqa: B023
 
 
 def lines(out: Path) -> list[bytes]:
@@ -93,20 +99,18 @@ def test_a_photo_that_changes_while_it_is_read_is_not_taken_for_done(photo, out)
     ledger, target = Ledger(out), out / "photo.jpg"
     seen = ledger.look(photo)
     photo.write_bytes(b"blue")
-    part = ledger.part(target)
-    part.write_bytes(b"of whichever")
-    ledger.seal(seen, [target], "wish")(part)
-    part.rename(target)
+    seal = ledger.seal(seen, [target], "wish")
+    atomic.write(target, lambda file: file.write(b"of whichever"), seal=seal)
     assert not ledger.find(photo, [target], "wish")
 
 
 def test_a_photo_that_changes_while_it_is_looked_at_shows_as_changed(photo, monkeypatch):
-    def slowly(file, _):
+    def slowly(file):
         photo.write_bytes(b"longer than it was")
-        return digest(file, "sha256")
+        return digest(file)
 
-    digest = ledgers.hashlib.file_digest
-    monkeypatch.setattr(ledgers.hashlib, "file_digest", slowly)
+    digest = files.sha256
+    monkeypatch.setattr(files, "sha256", slowly)
     seen = Seen.of(photo, "")
     assert seen.size == 4
 
@@ -146,12 +150,12 @@ def test_odd_names_are_kept(photo, out):
 def test_without_a_folder_nothing_is_known_or_written(photo, tmp_path):
     ledger = Ledger(None)
     seal = ledger.seal(ledger.look(photo), [tmp_path / "x.jpg"], "wish")
-    seal(photo)
+    seal(io.BytesIO(b"result"))
     ledger.pass_over(None, tmp_path / "x.jpg", "wish", "in colour")
     ledger.refresh()
     ledger.close()
     assert ledger.find(photo, [tmp_path / "x.jpg"], "wish") is None
-    assert ledger.part(tmp_path / "x.jpg") is None
+    assert ledger.room(tmp_path / "x.jpg") is None
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
@@ -164,11 +168,11 @@ def test_what_is_no_file_is_not_looked_at(out, tmp_path):
 
 
 def test_a_photo_that_cannot_be_looked_at(photo, out, monkeypatch):
-    def refuse(*_: object) -> Seen:
+    def refuse(*_: object) -> BinaryIO:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     ledger = Ledger(out)
-    monkeypatch.setattr(Seen, "of", refuse)
+    monkeypatch.setattr(files, "open_plain", refuse)
     with pytest.raises(BadPhoto, match=r"cannot be opened \(Permission denied\): check path"):
         ledger.look(photo)
 
@@ -289,13 +293,13 @@ def test_what_others_do_is_learnt(photo, out):
         assert not mine.find(photo, [out / f"{i}.jpg"], "wish")
         mine.refresh()
         assert mine.find(photo, [out / f"{i}.jpg"], "wish")
-    assert len(mine._entries["0.jpg"]) == 1  # nothing is learnt twice
+    assert list(map(len, mine._places.values())) == [1, 1, 1]  # nothing is learnt twice
 
 
 def test_a_line_that_is_being_written_is_learnt_when_it_is_whole(photo, out):
     mine, other = Ledger(out), Ledger(out)
     finish(other, photo, [out / "a.jpg"])
-    path = Path(other._file.name)
+    (path,) = [path for path in (out / FOLDER).iterdir() if path.stat().st_size]
     whole = path.read_bytes()
     path.write_bytes(whole[:50])
     mine.refresh()
@@ -309,25 +313,41 @@ def test_a_ledger_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     first, second = Ledger(out), Ledger(out)
     finish(first, photo, [out / "a.jpg"])
     gone = Path(second._file.name)
-    glob = Path.glob
+    names = Folder.names
 
-    def late(self, pattern):  # the other leaves after its file was found
-        found = list(glob(self, pattern))
+    def late(self):  # the other leaves after its file was found
+        found = list(names(self))
         second.close()
         return found
 
-    monkeypatch.setattr(Path, "glob", late)
+    monkeypatch.setattr(Folder, "names", late)
     first.refresh()
     first.close()
     assert not gone.exists()
     assert len(list((out / FOLDER).iterdir())) == 1
 
 
+def begin(ledger: Ledger, target: Path, then: Callable[[], object]) -> None:
+    """Be in the middle of a result."""
+
+    def make(file: BinaryIO) -> None:
+        file.write(b"half")
+        then()
+
+    with contextlib.suppress(CannotWrite):
+        atomic.write(target, make, room=ledger.room(target))
+
+
 def work(out: Path) -> None:
-    ledger = Ledger(out)
-    ledger.part(out / "x.jpg").write_bytes(b"half")
-    (out / "begun").touch()
-    time.sleep(600)  # it is killed long before
+    def wait() -> None:
+        (out / "begun").touch()
+        time.sleep(600)  # it is killed long before
+
+    begin(Ledger(out), out / "x.jpg", wait)
+
+
+def parts(out: Path) -> list[Path]:
+    return list((out / FOLDER).glob("*.part"))
 
 
 def test_what_the_dead_leave_unfinished_is_cleared_and_the_livings_is_not(out):
@@ -338,44 +358,49 @@ def test_what_the_dead_leave_unfinished_is_cleared_and_the_livings_is_not(out):
         while not (out / "begun").exists():
             assert process.is_alive()
             time.sleep(0.01)
-        (part,) = (out / FOLDER).glob("*.part")
-        own = Ledger(out)
-        own.part(out / "y.jpg").write_bytes(b"half")
-        Ledger(out).close()
-        assert len(list((out / FOLDER).glob("*.part"))) == 2
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
-        Ledger(out).close()
-        assert not part.exists()
-        assert len(list((out / FOLDER).glob("*.part"))) == 1
+        (part,) = parts(out)
+
+        def meanwhile() -> None:
+            Ledger(out).close()
+            assert len(parts(out)) == 2
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            Ledger(out).close()
+            assert not part.exists()
+            assert len(parts(out)) == 1
+
+        begin(Ledger(out), out / "y.jpg", meanwhile)
+        assert parts(out) == []
     finally:
         process.kill()
         process.join()
-    nameless = out / FOLDER / "0123.7.part"
-    nameless.touch()
+
+
+def left_behind(folder: Path) -> Path:
+    """What a killed process leaves."""
+    path = folder / f".{uuid.uuid4().hex}.part"
+    path.write_bytes(b"half")
+    return path
+
+
+@pytest.mark.parametrize("code", [errno.EWOULDBLOCK, errno.ENOLCK, errno.ENOTSUP])
+def test_where_locks_cannot_tell_nothing_is_taken_for_abandoned(out, monkeypatch, code):
+    def refuse(_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
     Ledger(out).close()
-    assert not nameless.exists()
-
-
-def test_the_owner_of_a_ledger_that_does_not_show_itself_may_live(out, monkeypatch):
-    first = Ledger(out)
-    part = first.part(out / "x.jpg")
-    part.touch()
-    opened = Path.open
-
-    def refuse(self, *mode, **options):
-        if self.suffix == ".jsonl" and mode == ("rb",):
-            raise PermissionError(errno.EACCES, "Permission denied")
-        return opened(self, *mode, **options)
-
-    monkeypatch.setattr(Path, "open", refuse)
+    part = left_behind(out / FOLDER)
+    monkeypatch.setattr(files, "lock", refuse)
     Ledger(out).close()
     assert part.exists()
+    monkeypatch.undo()
+    Ledger(out).close()
+    assert not part.exists()
 
 
 def test_on_another_disk_a_result_is_made_beside_its_name(out, monkeypatch):
     ledger = Ledger(out)
-    assert ledger.part(out / "x.jpg").parent == out / FOLDER
+    assert ledger.room(out / "x.jpg").path == out / FOLDER
     stat = Path.stat
 
     def elsewhere(self, **options):
@@ -386,4 +411,139 @@ def test_on_another_disk_a_result_is_made_beside_its_name(out, monkeypatch):
 
     (out / "linked").mkdir()
     monkeypatch.setattr(Path, "stat", elsewhere)
-    assert ledger.part(out / "linked" / "x.jpg") is None
+    assert ledger.room(out / "linked" / "x.jpg") is None
+
+
+# --- what others have put there ---------------------------------------------------------------
+
+
+def forged(target: str, wish: str = "wish", **told: object) -> bytes:
+    """A line as an earlier run might have written it."""
+    empty = {"name": "", "size": 0, "changed": 0, "sha256": ""}
+    line = {"target": target, "wish": wish, "photo": empty, "results": [], "passed": "", **told}
+    return json.dumps(line).encode() + b"\n"
+
+
+def plant(out: Path, *lines: bytes) -> Path:
+    (out / FOLDER).mkdir(parents=True, exist_ok=True)
+    path = out / FOLDER / f"{uuid.uuid4().hex}.jsonl"
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("to", ["a folder", "nothing"])
+def test_a_folder_that_is_a_link_is_refused_and_what_it_leads_to_is_left(out, tmp_path, to):
+    theirs = tmp_path / "theirs"
+    if to == "a folder":
+        theirs.mkdir()
+        (theirs / "movie.part").write_bytes(b"half")
+        left_behind(theirs)
+    before = sorted(theirs.rglob("*"))
+    out.mkdir()
+    (out / FOLDER).symlink_to(theirs)
+    with pytest.raises(CannotWrite, match="remove it, or choose another folder"):
+        Ledger(out)
+    assert sorted(theirs.rglob("*")) == before
+    assert theirs.exists() == (to == "a folder")
+
+
+def test_ledgers_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, out, monkeypatch):
+    finish(Ledger(out), photo, [out / "a.jpg"])
+    foreign = plant(out, forged("b.jpg", passed="in colour", photo=vars(Seen.of(photo, ""))))
+    (out / FOLDER / "1.jsonl").symlink_to(foreign.rename(out / "elsewhere"))
+    (out / FOLDER / "2.jsonl").symlink_to("/dev/zero")
+    os.mkfifo(out / FOLDER / "3.jsonl")
+    opened = os.open
+
+    def check(path, flags, *mode, **options):
+        assert not str(path).endswith(".jsonl") or flags & (os.O_NONBLOCK | os.O_CREAT)
+        return opened(path, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", check)
+    known = Ledger(out)
+    assert known.find(photo, [out / "a.jpg"], "wish")
+    assert not known.find(photo, [out / "b.jpg"], "wish")
+
+
+@pytest.mark.parametrize("odd", ["the photo", "the result"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_a_line_tells_of_is_not_waited_for_either(photo, out, tmp_path, odd, kind):
+    out.mkdir()
+    path = tmp_path / "odd.jpg"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    empty = {"name": "a.jpg", "size": 0, "changed": 0, "sha256": "0" * 64}
+    if odd == "the photo":
+        plant(out, forged("a.jpg", passed="in colour"))
+        assert not Ledger(out).find(path, [out / "a.jpg"], "wish")
+    else:
+        path.rename(out / "a.jpg")
+        plant(out, forged("a.jpg", results=[empty], photo=vars(Seen.of(photo, ""))))
+        assert not Ledger(out).find(photo, [out / "a.jpg"], "wish")
+
+
+def test_lines_too_long_for_us_are_passed_over(photo, out, monkeypatch):
+    finish(Ledger(out), photo, [out / "a.jpg"])
+    told = vars(Seen.of(photo, ""))
+    long = forged("b.jpg", passed="in colour" * 2**15, photo=told)
+    plant(out, b"[" * 2**19 + b"\n", long, forged("c.jpg", passed="in colour", photo=told))
+    known = Ledger(out)
+    assert known.find(photo, [out / "a.jpg"], "wish")
+    assert not known.find(photo, [out / "b.jpg"], "wish")
+    assert known.find(photo, [out / "c.jpg"], "wish")
+
+
+def test_no_more_is_read_than_we_ever_write(photo, out, monkeypatch):
+    told = vars(Seen.of(photo, ""))
+    path = plant(out, *(forged(f"{i}.jpg", passed="in colour", photo=told) for i in range(9)))
+
+    def found() -> int:
+        known = Ledger(out)
+        known.refresh()
+        return sum(known.find(photo, [out / f"{i}.jpg"], "wish") is not None for i in range(9))
+
+    assert found() == 9
+    with monkeypatch.context() as patch:
+        patch.setattr(ledgers, "_MOST_LINES", 5)
+        assert found() == 5
+    with path.open("ab") as file:
+        file.truncate(ledgers._MOST_BYTES + 1)  # which takes no room on the disk
+    assert found() == 0
+
+
+def test_a_photo_is_read_once_however_many_lines_tell_of_it(photo, out, monkeypatch):
+    told = [{"name": "", "size": 4, "changed": 0, "sha256": f"{i:064}"} for i in range(999)]
+    plant(out, *(forged("a.jpg", passed="in colour", photo=photo) for photo in told))
+    known, digests = Ledger(out), []
+
+    def digest(file: BinaryIO) -> str:
+        digests.append(file)
+        return "0" * 64
+
+    monkeypatch.setattr(files, "sha256", digest)
+    assert not known.find(photo, [out / "a.jpg"], "wish")
+    assert len(digests) == 1
+
+
+WRONG = [
+    {"passed": 5}, {"passed": ["in colour"]}, {"failed": 5}, {"error": {}}, {"wish": None},
+    {"target": 5}, {"results": [5]}, {"results": "ab"}, {"photo": []},
+    {"photo": {"name": "", "size": True, "changed": 0, "sha256": ""}},
+    {"photo": {"name": "", "size": 1.0, "changed": 0, "sha256": ""}},
+    {"photo": {"name": "", "size": 1, "changed": 0, "sha256": 5}}, {"more": 1},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_line_in_which_anything_is_of_another_kind_is_none(wrong):
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        ledgers.Entry.from_json(forged(**{"target": "a.jpg"} | wrong))
+
+
+def test_a_line_tells_of_nothing_outside_the_folder(photo, out, tmp_path):
+    (tmp_path / "mine.jpg").write_bytes(b"mine")
+    seen = vars(Seen.of(tmp_path / "mine.jpg", "")) | {"name": "../mine.jpg"}
+    told = vars(Seen.of(photo, ""))
+    for target in ("a.jpg", "../mine.jpg"):
+        plant(out, forged(target, results=[seen], photo=told))
+    assert not Ledger(out).find(photo, [out / "a.jpg"], "wish")
+    assert (tmp_path / "mine.jpg").read_bytes() == b"mine"

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from photochrom import color, decode, deep, icc, photo, png, tiff
 from photochrom.errors import BadPhoto, CannotWrite
+from photochrom.files import Folder
 from photochrom.photo import Photo
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6">old house</a></x:xmpmeta>'
@@ -445,7 +446,13 @@ def test_what_write_refuses(tmp_path: Path):
     assert not list(tmp_path.glob(".*"))
 
 
-class FullDisk(io.BytesIO):
+class FullDisk:
+    def __init__(self, file) -> None:
+        self.file = file
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
     def write(self, data) -> int:
         raise OSError(28, "No space left on device")
 
@@ -462,20 +469,15 @@ def test_nothing_is_left_of_a_failure(tmp_path: Path, monkeypatch, breaks):
 
         monkeypatch.setattr(Image.Image, "save", fail)
     elif breaks == "disk":
-        real = Path.open
-
-        def opened(path, *args, **options):
-            real(path, *args, **options).close()  # the file is there, and then the disk is full
-            return FullDisk()
-
-        monkeypatch.setattr(Path, "open", opened)
+        real = Folder.create  # the file is there, and then the disk is full
+        monkeypatch.setattr(Folder, "create", lambda *given: FullDisk(real(*given)))
     else:
         error = OSError(13, "Permission denied") if breaks == "rename" else KeyboardInterrupt()
 
-        def stop(path, target):
+        def stop(*_, **__):
             raise error
 
-        monkeypatch.setattr(Path, "replace", stop)
+        monkeypatch.setattr(os, "replace", stop)
     with pytest.raises(KeyboardInterrupt if breaks == "interrupt" else CannotWrite) as caught:
         photo.write(COLOUR, target, force=True)
     monkeypatch.undo()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -178,17 +179,22 @@ def test_a_pipe_that_a_shell_gives_is_read(photo, model, capfdbinary):
 
 # --- sidecars ---------------------------------------------------------------------------------
 
+XMP = "<rdf:RDF>{}</rdf:RDF>"
+
 
 @pytest.fixture
 def sidecars(photo) -> None:
     Image.open(photo).save("b.jpg")
     Image.open(photo).save("b.png")
     for name in ("a.png.xmp", "a.xmp", "b.jpg.xmp", "b.xmp"):
-        Path(name).write_text(name)
+        Path(name).write_text(XMP.format(name))
 
 
 def copied(folder: str = "out") -> dict[str, str]:
-    return {path.name: path.read_text() for path in sorted(Path(folder).glob("*.xmp"))}
+    return {
+        path.name: re.sub("<[^>]*>", "", path.read_text())
+        for path in sorted(Path(folder).glob("*.xmp"))
+    }
 
 
 def test_sidecars_go_with_the_result_where_it_is_clear_whose_they_are(sidecars, model, capsys):
@@ -196,8 +202,8 @@ def test_sidecars_go_with_the_result_where_it_is_clear_whose_they_are(sidecars, 
     assert copied() == {name: name for name in ("a.png.xmp", "a.xmp", "b.jpg.xmp")}
     assert "sidecar" not in capsys.readouterr().err
     assert run("colorize", "a.png", "--model", model) == 0
-    assert Path("a.color.png.xmp").read_text() == "a.png.xmp"
-    assert Path("a.color.xmp").read_text() == "a.xmp"
+    assert Path("a.color.png.xmp").read_text() == XMP.format("a.png.xmp")
+    assert Path("a.color.xmp").read_text() == XMP.format("a.xmp")
 
 
 def test_sidecars_are_left_out_with_the_rest_of_what_is_said_of_the_photo(sidecars, model):
@@ -221,6 +227,21 @@ def test_a_raw_photo_may_be_the_one_a_sidecar_is_for(photo, model):
     Path("a.CR2").write_bytes(b"raw")
     assert run("colorize", photo, "-o", "out", "--model", model) == 0
     assert copied() == {}
+
+
+@pytest.mark.parametrize("said", ["no XMP", "larger than"])
+def test_what_is_no_sidecar_is_not_copied(photo, model, capsys, tmp_path, said):
+    """As where an album from elsewhere has a link of such a name to somebody's keys."""
+    secret = tmp_path / "id_rsa"
+    secret.write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    if said == "larger than":
+        secret.write_text(XMP)
+        os.truncate(secret, 2**31)  # which takes no room on the disk
+    Path("a.png.xmp").symlink_to(secret)
+    os.mkfifo("a.xmp")
+    assert run("colorize", photo, "-o", "out", "--model", model) == 0
+    assert said in capsys.readouterr().err
+    assert [path.name for path in Path("out").glob("*.xmp")] == []
 
 
 # --- numbers ----------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from photochrom import atomic, batch, encode, photo, work
 from photochrom.batch import Job
 from photochrom.colorizer import Colorizer
 from photochrom.errors import BadModel, BadOption, CannotWrite, DiskFull
-from photochrom.ledger import FOLDER, Ledger
+from photochrom.ledger import FOLDER, Ledger, Seen
 from photochrom.work import InColour, Order, Worker
 
 
@@ -210,6 +210,34 @@ def test_versions_go_on_beside_a_file_that_came_meanwhile(do, job, monkeypatch):
     assert [path.read_bytes() for path in versions(job)] == expected
 
 
+def test_a_ledger_that_came_with_the_album_replaces_nothing(do, job):
+    """Of versions that it says are done, whatever they are."""
+    do(samples=3)
+    (ledger,) = (job.root / FOLDER).iterdir()
+    mine, other, last = versions(job)
+    told = json.loads(ledger.read_bytes().splitlines()[1])
+    for path, seen in zip((mine, other), told["results"], strict=True):
+        path.write_bytes(b"mine")
+        seen |= vars(Seen.of(path, path.name))
+    ledger.write_text(json.dumps(told) + "\n")
+    expected = last.read_bytes()
+    last.unlink()
+    assert do(samples=3).state == "done"
+    assert [path.read_bytes() for path in versions(job)] == [b"mine", b"mine", expected]
+    assert do(samples=3).state == "skipped"
+
+
+def test_what_a_ledger_says_is_not_repeated(do, job, scene):
+    Image.fromarray(np.dstack([scene, 255 - scene, scene // 2])).save(job.photo)
+    words = do().words
+    assert "is in colour already" in words
+    (ledger,) = (job.root / FOLDER).iterdir()
+    told = json.loads(ledger.read_bytes())
+    ledger.write_text(json.dumps(told | {"passed": "\x1b[31mSend me your password"}) + "\n")
+    again = do()
+    assert (again.state, again.words) == ("passed", words)
+
+
 # --- another process --------------------------------------------------------------------------
 
 
@@ -341,7 +369,7 @@ def test_a_full_disk_stops_the_work(do, job, monkeypatch):
 
 def test_a_disk_that_is_read_only_does_not_let_go_either(tmp_path, monkeypatch):
     error = OSError(errno.EROFS, "Read-only file system")
-    monkeypatch.setattr(Path, "unlink", raising(error))
+    monkeypatch.setattr(os, "unlink", raising(error))
     with pytest.raises(CannotWrite, match=r"x.jpg cannot be written \(Read-only file system\)"):
         atomic.write(tmp_path / "x.jpg", raising(error))
 
@@ -353,7 +381,7 @@ def test_a_disk_without_links(do, job, monkeypatch):
     redo(job.photo)
     assert "exists already" in do().words
     with pytest.raises(CannotWrite, match="exists already"):
-        atomic.write(job.target, lambda part: part.write_bytes(b"new"), force=False)
+        atomic.write(job.target, lambda file: file.write(b"new"), force=False)
     assert [path.name for path in job.root.iterdir() if path.name != FOLDER] == ["a.png"]
 
 

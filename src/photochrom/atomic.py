@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
+import stat
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
+from photochrom import files
 from photochrom.errors import CannotWrite, DiskFull
+from photochrom.files import Folder
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS, errno.EXDEV)
@@ -22,25 +28,48 @@ _ADVICE = {
     errno.ENOTDIR: "choose a folder that exists",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-_unfinished: set[Path] = set()
+_UNFORESEEN = re.compile(r"\.[0-9a-f]{32}\.part")
+_ABANDONED = 86_400
+"""Seconds after which an unfinished file counts as left behind, where locks cannot tell."""
+_SHUT = os.name == "nt"
+"""Whether a file has to be closed before it can be moved."""
+
+
+class Place(NamedTuple):
+    """A name in a folder."""
+
+    folder: Folder
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """As one would say it."""
+        return self.folder.path / self.name
+
+
+_unfinished: set[Place] = set()
 """What is being written now."""
 
 
 def write(
     target: Path,
-    make: Callable[[Path], object],
+    make: Callable[[BinaryIO], object],
     *,
     force: bool = True,
-    part: Path | None = None,
-    seal: Callable[[Path], object] | None = None,
+    room: Folder | None = None,
+    mode: int = 0o666,
+    seal: Callable[[BinaryIO], object] | None = None,
 ) -> None:
     """Let ``make`` write a file beside ``target``, then put it in its place.
 
+    Until then it has a name that nobody can foretell.
+
     Args:
-        target: the file.
-        make: writes the file whose path it gets.
+        target: the file; where it is a link, the link makes way, and not what that leads to.
+        make: writes into the file that it gets.
         force: replace a target that exists, even one that came to be meanwhile.
-        part: the file's name until it is finished, on the same disk; by default one beside it.
+        room: the folder to make it in, on the same disk; by default the target's.
+        mode: the file's permissions, of which the process's mask is taken.
         seal: is shown the finished file before it gets its name.
 
     Raises:
@@ -48,14 +77,46 @@ def write(
             goes wrong.
         DiskFull: there is no room.
     """
-    part = part or _beside(target)
     try:
-        with _cleared(part):
-            make(part)
-            _settle(part)
-            if seal is not None:
-                seal(part)
-            _name(part, target, force=force)
+        goal = Place(Folder(target.parent), target.name)
+        with _begun(room or goal.folder, mode) as (part, file):
+            make(file)
+            _settle(file)
+            if seal is not None and not _SHUT:
+                seal(file)
+            if _SHUT:  # pragma: no cover
+                file.close()
+                if seal is not None:
+                    with part.folder.read(part.name) as shut:
+                        seal(shut)
+            _name(part, goal, force=force)
+    except OSError as error:
+        raise refusal(target, error) from error
+
+
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write a file that replaces what has its name.
+
+    Raises:
+        CannotWrite: the folder does not take it. DiskFull: there is no room.
+    """
+    write(target, lambda file: file.write(data))
+
+
+def point(target: Path, to: Path) -> None:
+    """Make ``target`` a symbolic link, in place of what has that name.
+
+    Raises:
+        CannotWrite: the folder does not take it.
+    """
+    try:
+        folder, name = Folder(target.parent), _unforeseen()
+        folder.point(name, to)
+        try:
+            folder.move(name, folder, target.name)
+        except BaseException:
+            folder.remove(name)
+            raise
     except OSError as error:
         raise refusal(target, error) from error
 
@@ -64,7 +125,31 @@ def discard_unfinished() -> None:
     """Remove what other threads are writing, for a process that is about to end without them."""
     for part in list(_unfinished):
         with contextlib.suppress(OSError):
-            part.unlink()
+            part.folder.remove(part.name)
+
+
+def discard_abandoned(folder: Folder) -> None:
+    """Remove what processes that are no more have left unfinished in a folder of ours.
+
+    That is a plain file of such a name as only :func:`write` gives, which nobody holds.
+
+    Raises:
+        OSError: the folder cannot be searched.
+    """
+    for name in filter(_UNFORESEEN.fullmatch, folder.names()):
+        with contextlib.suppress(OSError), folder.read(name) as file:
+            if _is_abandoned(file):
+                folder.remove(name)
+
+
+def _is_abandoned(file: BinaryIO) -> bool:
+    if not files.LOCKS:  # pragma: no cover - Windows
+        return time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED
+    try:
+        files.lock(file)
+    except OSError:  # another holds it, or this disk cannot tell
+        return False
+    return True
 
 
 def refusal(target: Path, error: OSError) -> CannotWrite:
@@ -82,53 +167,81 @@ def exists(target: Path) -> CannotWrite:
     )
 
 
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{uuid.uuid4().hex}.part")
+def _unforeseen() -> str:
+    return f".{uuid.uuid4().hex}.part"
 
 
 @contextlib.contextmanager
-def _cleared(part: Path) -> Iterator[None]:
-    """Leave no unfinished file behind, whatever goes wrong."""
+def _begun(folder: Folder, mode: int) -> Iterator[tuple[Place, BinaryIO]]:
+    """A file to write, which is not left behind, whatever goes wrong."""
+    part, file = _begin(folder, mode)
     _unfinished.add(part)
     try:
-        yield
+        yield part, file
     finally:
+        if _SHUT:  # pragma: no cover
+            file.close()
         with contextlib.suppress(OSError):  # a disk that does not take it may not let go of it
-            part.unlink()
+            folder.remove(part.name)
         _unfinished.discard(part)
+        with contextlib.suppress(OSError):  # what did not find room, again
+            file.close()
 
 
-def _settle(part: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())  # or after a power cut the name might be there without content
+def _begin(folder: Folder, mode: int) -> tuple[Place, BinaryIO]:
+    """Make a file that is locked, so that no other process takes it for abandoned."""
+    while True:
+        part = Place(folder, _unforeseen())
+        file = folder.create(part.name, mode)
+        try:
+            files.lock(file)
+        except BlockingIOError:  # somebody is just about to remove it
+            with contextlib.suppress(OSError):
+                folder.remove(part.name)
+        except OSError:  # there are no locks here
+            return part, file
+        if os.fstat(file.fileno()).st_nlink:
+            return part, file
+        file.close()
 
 
-def _name(part: Path, target: Path, *, force: bool) -> None:
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())  # or after a power cut the name might be there without content
+
+
+def _name(part: Place, goal: Place, *, force: bool) -> None:
     """Give a file its name; where that lies on another disk, as a copy beside it."""
+    name = _replace if force else _place
     try:
-        part.replace(target) if force else _place(part, target)
+        name(part, goal)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         # One disk to look at, yet two: mergerfs, or a bind mount.
-        near = _beside(target)
-        with _cleared(near):
-            shutil.copyfile(part, near)
-            with contextlib.suppress(OSError):  # some disks know no modes
-                shutil.copystat(part, near)
-            _settle(near)
-            near.replace(target) if force else _place(near, target)
+        with part.folder.read(part.name) as whole, _begun(goal.folder, 0o600) as (near, copy):
+            known = os.fstat(whole.fileno())
+            shutil.copyfileobj(whole, copy)
+            _settle(copy)
+            files.dress(copy, stat.S_IMODE(known.st_mode), known)
+            if _SHUT:  # pragma: no cover
+                copy.close()
+            name(near, goal)
 
 
-def _place(part: Path, target: Path) -> None:
+def _replace(part: Place, goal: Place) -> None:
+    part.folder.move(part.name, goal.folder, goal.name)
+
+
+def _place(part: Place, goal: Place) -> None:
     """Give a file its name, unless that is taken: a link, as renaming would not say so."""
     try:
-        os.link(part, target)
+        part.folder.link(part.name, goal.folder, goal.name)
     except FileExistsError:
-        raise exists(target) from None
+        raise exists(goal.path) from None
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if target.exists():  # a disk without links, such as a memory stick's
-            raise exists(target) from None
-        part.replace(target)
+        if goal.folder.has(goal.name):  # a disk without links, such as a memory stick's
+            raise exists(goal.path) from None
+        _replace(part, goal)

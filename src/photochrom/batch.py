@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
+from photochrom import ledger, storage
 from photochrom import photo as photographs
-from photochrom import storage
 from photochrom.errors import BadData, BadOption
 from photochrom.photo import SUFFIXES
 from photochrom.storage import make_room as make_room
@@ -78,6 +78,9 @@ def jobs(
 def _of_folder(
     album: Path, out: Path | None, exclude: Sequence[str], others: Counter[str] | None
 ) -> Iterator[Job]:
+    if out is None and (trouble := ledger.obstacle(album)):
+        yield Job(album, album, trouble=trouble)
+        return
     found = storage.find_photos(album, out=out, exclude=exclude)
     if others is not None:
         others.update(found.others)

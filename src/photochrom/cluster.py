@@ -231,7 +231,7 @@ class _Done:
         except (OSError, NotImplementedError) as error:
             raise BadPhoto(f"{task.photo} cannot be looked at ({error}): check it.") from error
         self.content = json.dumps(told)
-        self.begun = _exists(self.path) and _read(self.path) == self.content
+        self.begun = _read(self.path, len(self.content) + 1) == self.content
         self.whole = self.begun and _exists(task.target)
 
     def __bool__(self) -> bool:
@@ -239,9 +239,9 @@ class _Done:
 
     def note(self) -> None:
         """Just before the result is sent."""
-        fs, path = connect(self.path)
-        fs.makedirs(posixpath.dirname(path), exist_ok=True)
-        with fs.open(path, "w") as file:
+        fs, place = connect(self.path)
+        fs.makedirs(posixpath.dirname(place), exist_ok=True)
+        with fs.transaction, fs.open(place, "w") as file:  # which replaces a link on this disk
             file.write(self.content)
 
 
@@ -282,10 +282,13 @@ def _exists(place: str) -> bool:
     return bool(fs.exists(path))
 
 
-def _read(place: str) -> str:
+def _read(place: str, most: int) -> str:
+    """The first characters of a file, if there is one: a pipe on this disk would be waited for."""
     fs, path = connect(place)
+    if not fs.isfile(path):
+        return ""
     with fs.open(path, "r") as file:
-        return str(file.read())
+        return str(file.read(most))
 
 
 def _copy(source: str, target: str) -> None:

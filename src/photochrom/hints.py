@@ -186,7 +186,7 @@ def write(
     entries = [{"x": hint.x, "y": hint.y, "color": hint.color} for hint in hints]
     content = ({} if size is None else {"size": list(size)}) | {"hints": entries}
     text = json.dumps(content, indent=1) + "\n"
-    atomic.write(Path(path), lambda part: part.write_text(text, "utf-8"))
+    atomic.write_bytes(Path(path), text.encode())
 
 
 def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> Array:

@@ -5,39 +5,43 @@ each photo that tells what was in it, what was wished, and which files came of i
 written when a result is finished and before it gets its name, so at whatever moment a process is
 killed, a result that has its name is known here. Results are made in that folder, too, and what a
 killed process leaves unfinished is cleared away by the next.
+
+An album may come with such a folder in it, or others may write there, so little is believed: the
+folder and its files have to be real ones and no links, of a bounded size, and all that a line can
+bring about is that a photo of that content whose results are there as it says is left as it is.
+Nothing is replaced or removed because of a line.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import itertools
 import json
 import os
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from photochrom import atomic
+from photochrom import atomic, files
 from photochrom.errors import BadPhoto, CannotWrite
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows, where age has to tell what is abandoned
-    fcntl = None  # type: ignore[assignment]
+from photochrom.files import Folder
 
 FOLDER = ".photochrom"
 _ALWAYS = ("target", "wish", "photo", "results", "passed")
 """What every line of a ledger tells."""
 _PATIENCE = 0.5
 """Seconds to wait for a thread that is just writing to a disk which hangs."""
-_ABANDONED = 86_400
-"""Seconds after which an unfinished file counts as left behind, where locks cannot tell."""
+_LONGEST = 2**18
+"""Bytes that a line of ours may have."""
+_MOST_LINES = 2_000_000
+_MOST_BYTES = 2**30
+"""What is read of all ledgers of a folder; of what lies beyond nothing is known."""
+_TRIED = 64
+"""Lines on one photo that are looked at, the last."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,39 @@ class Seen:
 
     @classmethod
     def of(cls, path: Path, name: str) -> Seen:
-        """Look at a file, which is called ``name`` in the ledger."""
-        with path.open("rb") as file:
-            known = os.fstat(file.fileno())  # first: what changes after that shows as changed
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(name, known.st_size, known.st_mtime_ns, digest)
+        """Look at a file, which is called ``name`` in the ledger.
 
-    def still(self, path: Path) -> bool:
-        """Whether the file at ``path`` has this content."""
+        Raises:
+            OSError: it is no plain file, or cannot be read.
+        """
+        with files.open_plain(path) as file:
+            return cls.within(file, name)
+
+    @classmethod
+    def within(cls, file: BinaryIO, name: str) -> Seen:
+        """Look at an open file."""
+        known = os.fstat(file.fileno())  # first: what changes after that shows as changed
+        return cls(name, known.st_size, known.st_mtime_ns, files.sha256(file))
+
+    @classmethod
+    def from_json(cls, told: Any) -> Seen:
+        """From a part of a line.
+
+        Raises:
+            ValueError, TypeError: it is none.
+        """
+        seen = cls(**told)
+        if [*map(type, vars(seen).values())] != [str, int, int, str]:
+            raise TypeError("not what is seen of a file")
+        return seen
+
+    def still(self, path: Path, look: Callable[[Path], str]) -> bool:
+        """Whether the file at ``path`` has this content; ``look`` tells its digest."""
         try:
             known = path.stat()
             if (known.st_size, known.st_mtime_ns) == (self.size, self.changed):
                 return True
-            return known.st_size == self.size and Seen.of(path, "").sha256 == self.sha256
+            return known.st_size == self.size and look(path) == self.sha256
         except OSError:
             return False
 
@@ -87,16 +111,19 @@ class Entry:
     """Of what kind the failure was, and where it arose."""
 
     @classmethod
-    def from_json(cls, line: str) -> Entry:
+    def from_json(cls, line: bytes) -> Entry:
         """From a line of a ledger.
 
         Raises:
             ValueError, KeyError, TypeError, RecursionError: it is none.
         """
         told = dict(json.loads(line))
-        results = tuple(Seen(**result) for result in told.pop("results"))
-        target = str(told.pop("target"))
-        return cls(target, photo=Seen(**told.pop("photo")), results=results, **told)
+        results = tuple(map(Seen.from_json, told.pop("results")))
+        entry = cls(photo=Seen.from_json(told.pop("photo")), results=results, **told)
+        words = (entry.target, entry.wish, entry.passed, entry.failed, entry.error)
+        if not all(isinstance(word, str) for word in words):
+            raise TypeError("not an entry")
+        return entry
 
 
 class Ledger:
@@ -112,18 +139,20 @@ class Ledger:
     def __init__(self, folder: Path | None) -> None:
         self.folder = None if folder is None else folder.absolute()
         self._lock = threading.Lock()
-        self._entries: dict[str, list[Entry]] = {}
-        self._read: dict[Path, int] = {}
+        self._places: dict[int, tuple[tuple[str, int], ...]] = {}
+        """Where the lines on a target are, in which file and at which byte, by the target's hash:
+        so little that folders of a million photos fit into memory."""
+        self._read: dict[str, int] = {}
         """How much of each file is known already, bytes."""
-        self._parts = itertools.count()
+        self._lines_left, self._bytes_left = _MOST_LINES, _MOST_BYTES
         if self.folder is None:
             return
-        self._name = uuid.uuid4().hex
+        self._name = f"{uuid.uuid4().hex}.jsonl"
         try:
-            (self.folder / FOLDER).mkdir(parents=True, exist_ok=True)
-            self._clear()
-            self._file = (self.folder / FOLDER / f"{self._name}.jsonl").open("ab", buffering=0)
-            _locked(self._file)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._desk = _desk(self.folder)
+            atomic.discard_abandoned(self._desk)
+            self._file = self._desk.create(self._name, buffering=0)
             self.refresh()
         except OSError as error:
             raise atomic.refusal(self.folder, error) from error
@@ -133,10 +162,13 @@ class Ledger:
         if self.folder is None or not self._lock.acquire(timeout=_PATIENCE):
             return
         try:
+            if self._file.closed:
+                return
             empty = not self._file.tell()
             self._file.close()
             if empty:
-                Path(self._file.name).unlink(missing_ok=True)
+                with contextlib.suppress(FileNotFoundError):
+                    self._desk.remove(self._name)
         finally:
             self._lock.release()
 
@@ -149,14 +181,17 @@ class Ledger:
             return None
         paths = list(map(self._relative, targets))
         with self._lock:
-            entries = self._entries.get(paths[0], [])
+            places = self._places.get(hash(paths[0]), ())[-_TRIED:]
+        look = cache(lambda path: Seen.of(path, "").sha256)  # once, however many lines there are
+        entries = filter(None, map(self._recall, places))
         for entry in sorted(entries, key=lambda entry: -len(entry.results)):
             if (
-                entry.wish == wish
+                entry.target == paths[0]
+                and entry.wish == wish
                 and not entry.failed
                 and [seen.name for seen in entry.results] == paths[: len(entry.results)]
-                and all(seen.still(self.folder / seen.name) for seen in entry.results)
-                and entry.photo.still(photo)
+                and all(seen.still(self.folder / seen.name, look) for seen in entry.results)
+                and entry.photo.still(photo, look)
             ):
                 return entry
         return None
@@ -166,17 +201,17 @@ class Ledger:
         if self.folder is None:
             return
         with self._lock:
-            for path in sorted((self.folder / FOLDER).glob("*.jsonl")):
-                if path.stem != self._name:
-                    self._learn(path)
+            for name in sorted(name for name in self._desk.names() if name.endswith(".jsonl")):
+                if name != self._name:
+                    self._learn(name)
 
-    def part(self, target: Path) -> Path | None:
-        """Where to make a result before it gets its name; None for beside that."""
+    def room(self, target: Path) -> Folder | None:
+        """The folder to make a result in before it gets its name; None for beside that."""
         if self.folder is None:
             return None
-        if target.parent.stat().st_dev != (self.folder / FOLDER).stat().st_dev:
+        if target.parent.stat().st_dev != self._desk.device:
             return None  # a link has led to another disk, where nothing can be moved to
-        return self.folder / FOLDER / f"{self._name}.{next(self._parts)}.part"
+        return self._desk
 
     def look(self, photo: Path) -> Seen | None:
         """A photo as it is before it is read, so that one which changes then is not taken for done.
@@ -196,16 +231,27 @@ class Ledger:
             ) from error
 
     def seal(
-        self, photo: Seen | None, targets: Sequence[Path], wish: str
-    ) -> Callable[[Path], None]:
-        """What is to be called with each finished result, in the order of the targets."""
+        self,
+        photo: Seen | None,
+        targets: Sequence[Path],
+        wish: str,
+        begun: Sequence[Seen] = (),
+    ) -> Callable[[BinaryIO], None]:
+        """What is to be called with each finished result.
+
+        Args:
+            photo: as it was before it was read.
+            targets: the results, in order.
+            wish: what was asked for.
+            begun: the first few, which are there already.
+        """
         if self.folder is None or photo is None:
             return lambda _: None
         paths = list(map(self._relative, targets))
-        results: list[Seen] = []
+        results = list(begun)
 
-        def note(part: Path) -> None:
-            results.append(Seen.of(part, paths[len(results)]))
+        def note(file: BinaryIO) -> None:
+            results.append(Seen.within(file, paths[len(results)]))
             self._write(Entry(paths[0], wish, photo, tuple(results)))
 
         return note
@@ -245,58 +291,83 @@ class Ledger:
                 with contextlib.suppress(OSError):  # half a line would spoil the next
                     self._file.truncate(start)
                 raise atomic.refusal(self.folder, error) from error
-            self._entries.setdefault(entry.target, []).append(entry)
+            self._note(entry, (self._name, start))
 
     def _relative(self, target: Path) -> str:
         return target.absolute().relative_to(self.folder or "").as_posix()
 
-    def _learn(self, path: Path) -> None:
-        try:
-            with path.open("rb") as file:
-                file.seek(self._read.get(path, 0))
-                fresh = file.read()
-        except OSError:  # it was empty and is gone, or belongs to somebody who does not show it
+    def _note(self, entry: Entry, place: tuple[str, int]) -> None:
+        if entry.failed:  # which is tried again all the same
             return
-        whole = fresh[: fresh.rfind(b"\n") + 1]
-        self._read[path] = self._read.get(path, 0) + len(whole)
-        for entry in _entries(whole):
-            self._entries.setdefault(entry.target, []).append(entry)
+        key = hash(entry.target)
+        self._places[key] = (*self._places.get(key, ())[1 - _TRIED :], place)
 
-    def _clear(self) -> None:
-        """Remove what was begun by processes that are no more."""
-        assert self.folder is not None
-        for part in (self.folder / FOLDER).glob("*.part"):
-            if not _alive(part.with_name(part.name.partition(".")[0] + ".jsonl"), part):
-                part.unlink(missing_ok=True)
-
-
-def _entries(lines: bytes) -> Iterator[Entry]:
-    for line in lines.decode("ascii", "replace").splitlines():
+    def _recall(self, place: tuple[str, int]) -> Entry | None:
+        """What is written at a place, if that is still there."""
+        name, start = place
         try:
-            yield Entry.from_json(line)
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue  # what a crash of the machine has left of a line
+            with self._desk.read(name) as file:
+                file.seek(start)
+                return _entry(file.readline(_LONGEST))
+        except OSError:
+            return None
+
+    def _learn(self, name: str) -> None:
+        start = self._read.get(name, 0)
+        try:
+            with self._desk.read(name) as file:
+                if os.fstat(file.fileno()).st_size - start > self._bytes_left:
+                    return  # more than we write
+                for at, line in _lines(file, start):
+                    self._bytes_left -= len(line)
+                    self._lines_left -= 1
+                    if min(self._lines_left, self._bytes_left) < 0:
+                        return
+                    self._read[name] = at + len(line)
+                    if entry := _entry(line):
+                        self._note(entry, (name, at))
+        except OSError:  # it is gone, is no plain file, or belongs to one who does not show it
+            return
 
 
-def _locked(file: BinaryIO) -> bool:
-    """Lock a file for as long as this process lives; whether that was possible."""
-    if fcntl is None:  # pragma: no cover
-        return False
+def obstacle(folder: Path) -> str:
+    """Why a folder can have no ledger: a sentence, or nothing."""
+    path = folder / FOLDER
+    if not os.path.lexists(path) or (path.is_dir() and not path.is_symlink()):
+        return ""
+    return (
+        f"{folder} cannot be written: {FOLDER} in it is a file or a link, and not the folder "
+        "that photochrom makes: remove it, or choose another folder for the results."
+    )
+
+
+def _desk(folder: Path) -> Folder:
+    """Our own folder in one of results.
+
+    Raises:
+        CannotWrite: there is something else in its place. OSError: it does not open.
+    """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        return Folder(folder / FOLDER, within=Folder(folder))
+    except OSError as error:
+        if trouble := obstacle(folder):
+            raise CannotWrite(trouble) from error
+        raise
 
 
-def _alive(ledger: Path, part: Path) -> bool:
-    """Whether the process that keeps a ledger still runs."""
+def _lines(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
+    """Where each whole line begins, and the line; of one that is too long, pieces."""
+    file.seek(start)
+    while line := file.readline(_LONGEST):
+        if not line.endswith(b"\n") and len(line) < _LONGEST:
+            return  # it is just being written
+        yield start, line
+        start += len(line)
+
+
+def _entry(line: bytes) -> Entry | None:
+    """What a line tells; None for what a crash of the machine has left of one, and for nonsense."""
     try:
-        if fcntl is None:  # pragma: no cover
-            return time.time() - part.stat().st_mtime < _ABANDONED
-        with ledger.open("rb") as file:
-            return not _locked(file)
-    except FileNotFoundError:
-        return False
-    except OSError:  # it does not show itself
-        return True
+        return Entry.from_json(line)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

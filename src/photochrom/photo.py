@@ -11,7 +11,6 @@ Limits: of an animation the first picture is read; PNG, TIFF and PPM keep 16 bit
 
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
 import os
@@ -27,10 +26,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import atomic, color, decode, heif, icc, jpeg, kinds, metadata
+from photochrom import atomic, color, decode, files, heif, icc, jpeg, kinds, metadata
 from photochrom import encode as encoders
 from photochrom.encode import Encoding
 from photochrom.errors import BadPhoto, CannotWrite, MissingExtra, PhotochromError
+from photochrom.files import Folder
 from photochrom.levels import Pixels
 
 SUFFIXES = frozenset(
@@ -270,8 +270,8 @@ def write(
     target: str | os.PathLike[str],
     *,
     force: bool = False,
-    part: Path | None = None,
-    seal: Callable[[Path], object] | None = None,
+    room: Folder | None = None,
+    seal: Callable[[BinaryIO], object] | None = None,
     encoding: Encoding = encoders.DEFAULT,
     keep_times: bool = False,
 ) -> Path:
@@ -281,7 +281,7 @@ def write(
         photo: what to write; several are the pages of a TIFF, and taken one at a time.
         target: the file to make.
         force: replace a file that exists; even so never the file the photo was read from.
-        part: the file's name until it is finished, on the same disk; by default one beside it.
+        room: the folder to make it in, on the same disk; by default the target's.
         seal: is shown the finished file before it gets its name.
         encoding: how it is compressed.
         keep_times: give the result the times of the file the photo was read from.
@@ -296,23 +296,31 @@ def write(
     first = next(photos)
     name = check_target(path, first.source, force=force)
 
-    def make(file: Path) -> None:
-        with file.open("w+b") as opened:
-            encoders.write(itertools.chain([first], photos), name, opened, encoding)
-        if first.source is not None:
-            _keep(first.source, file, keep_times=keep_times)
+    def make(file: BinaryIO) -> None:
+        encoders.write(itertools.chain([first], photos), name, file, encoding)
 
-    atomic.write(path, make, force=force, part=part, seal=seal)
+    def finish(file: BinaryIO) -> None:
+        if known is not None:
+            files.dress(file, _mode(known), known if keep_times else None)
+        if seal is not None:
+            seal(file)
+
+    known = _known(first.source)
+    mode = 0o666 if known is None else 0o600 | _mode(known)  # unfinished, too, others see no more
+    atomic.write(path, make, force=force, room=room, mode=mode, seal=finish)
     return path
 
 
-def _keep(source: Path, file: Path, *, keep_times: bool) -> None:
-    """Give a file the permissions of another, and its times, as far as the disk has such."""
-    with contextlib.suppress(OSError):
-        known = source.stat()
-        file.chmod(stat.S_IMODE(known.st_mode) & 0o777)
-        if keep_times:
-            os.utime(file, ns=(known.st_atime_ns, known.st_mtime_ns))
+def _known(source: Path | None) -> os.stat_result | None:
+    """What the disk knows of the file that a photo was read from."""
+    try:
+        return None if source is None else source.stat()
+    except OSError:
+        return None
+
+
+def _mode(known: os.stat_result) -> int:
+    return stat.S_IMODE(known.st_mode) & 0o777
 
 
 def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002

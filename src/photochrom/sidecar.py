@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
-import shutil
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
-from photochrom import atomic
+from photochrom import atomic, files
 from photochrom.errors import CannotWrite, DiskFull
 from photochrom.photo import SUFFIXES
 
@@ -20,6 +19,8 @@ _RAW = frozenset(
     )
 )
 """Of photos, too, to which a sidecar of their stem may belong."""
+_MOST = 2**26
+"""Bytes of a sidecar that is copied."""
 
 
 def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
@@ -46,9 +47,11 @@ def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
         if not _is_file(source):
             continue
         try:
-            if _same(source, goal):
-                continue
-            atomic.write(goal, partial(shutil.copyfile, source), force=force)
+            content = files.read_plain(source, _MOST)
+            if not _is_xmp(content):  # perhaps a link to what is nobody else's business
+                said.append("its sidecar was not copied (it is no XMP)")
+            elif not _holds(goal, content):
+                atomic.write(goal, partial(_put, content), force=force)
         except DiskFull:
             raise
         except (OSError, CannotWrite) as error:
@@ -60,8 +63,20 @@ def _is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - as the other raises for a name that is too long
 
 
-def _same(source: Path, goal: Path) -> bool:
-    return goal.exists() and (source.samefile(goal) or filecmp.cmp(source, goal, shallow=False))
+def _is_xmp(content: bytes) -> bool:
+    return b":RDF" in content.replace(b"\0", b"")  # which may be UTF-16
+
+
+def _holds(goal: Path, content: bytes) -> bool:
+    """Whether a file is there and has this content."""
+    try:
+        return goal.stat().st_size == len(content) and files.read_plain(goal, _MOST) == content
+    except OSError:
+        return False
+
+
+def _put(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 def _shared(photo: Path) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import cv2
 
@@ -37,7 +37,7 @@ from photochrom.hints import Hint
 from photochrom.ledger import Ledger
 from photochrom.photo import Photo
 
-Seal = Callable[[Path], None]
+Seal = Callable[[BinaryIO], None]
 State = Literal["done", "skipped", "passed", "failed"]
 
 
@@ -244,12 +244,12 @@ class Worker:
         wish = self.wish if ledger.folder else ""
         entry = ledger.find(job.photo, targets, wish)
         if entry and entry.passed:
-            return "passed", [], entry.passed
+            return "passed", [], _in_colour(job.photo)
         begun = len(entry.results) if entry else 0
         if begun == len(targets):
             return "skipped", targets, ""
         seen = ledger.look(job.photo)
-        seal = ledger.seal(seen, targets, wish)
+        seal = ledger.seal(seen, targets, wish, entry.results if entry else ())
         try:
             words = self._colour(job, targets, ledger, seal, begun, turn)
         except InColour as error:
@@ -273,15 +273,14 @@ class Worker:
             targets: what to write.
             ledger: of their folder.
             seal: told of each.
-            begun: how many of them were written before the process was stopped.
+            begun: how many of them were written before the process was stopped, and are left.
             turn: the photo's.
         """
         order, photo = self.order, job.photo
-        replace = targets if order.force else targets[:begun]
         batch.make_room(targets[0])
-        for target in targets:  # before the work, not after it
+        for target in targets[begun:]:  # before the work, not after it
             for source in (photo, order.reference):
-                kind = photographs.check_target(target, source, force=target in replace)
+                kind = photographs.check_target(target, source, force=order.force)
         remarks = Remarks(str(photo))
         if _is_instead(job):
             remarks.note(_instead(photo.suffix[1:].upper()))
@@ -290,20 +289,18 @@ class Worker:
         self._check(first, photo, str(photo))
 
         def write(coloured: Iterable[Photo], target: Path) -> None:
-            force = target in replace
-
-            def name(part: Path) -> None:
+            def name(file: BinaryIO) -> None:
                 turn.claim()
                 if not order.strip:
-                    remarks.note(*sidecar.copy(photo, target, force=force))
-                seal(part)
+                    remarks.note(*sidecar.copy(photo, target, force=order.force))
+                seal(file)
 
             try:
                 photographs.write(
                     map(remarks.read, coloured),
                     target,
-                    force=force,
-                    part=ledger.part(target),
+                    force=order.force,
+                    room=ledger.room(target),
                     seal=name,
                     encoding=order.encoding,
                     keep_times=order.keep_times,
@@ -323,7 +320,7 @@ class Worker:
             versions = self.colorizer.versions(
                 first, order.samples, order.seed, hints=given, size=order.size
             )
-        for target, version in zip(targets, versions, strict=True):
+        for target, version in list(zip(targets, versions, strict=True))[begun:]:
             write([self._render(first, version, kind)], target)
         return str(remarks)
 
@@ -367,9 +364,7 @@ class Worker:
         if not self.order.recolor and tone.of(first) == "colour":
             rest = self._pages(source) if first.paged else iter(())
             if all(tone.of(page) == "colour" for page in rest):
-                raise InColour(
-                    f"{name} is in colour already, so it was passed over: see --recolor."
-                )
+                raise InColour(_in_colour(name))
 
     def _page(self, page: Photo, kind: str) -> Photo:
         """One of several pages, coloured unless it is in colour already."""
@@ -409,6 +404,10 @@ class Worker:
         marked = order.mark and order.strength > 0
         done = self.colorizer.finish(coloured, strip=order.strip, mark=marked)
         return photographs.fitted(done, kind)
+
+
+def _in_colour(name: str | Path) -> str:
+    return f"{name} is in colour already, so it was passed over: see --recolor."
 
 
 def _is_instead(job: Job) -> bool:

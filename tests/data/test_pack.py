@@ -173,7 +173,7 @@ def test_a_shard_that_was_changed_is_noticed(album, tmp_path, small):
 
 
 def test_a_full_disk_has_its_sentence_and_leaves_nothing_half(album, tmp_path, small, monkeypatch):
-    monkeypatch.setattr(packing, "_fill", lambda part, *_: part.write_bytes(b"x") and _full())
+    monkeypatch.setattr(packing, "_fill", lambda file, *_: file.write(b"x") and _full())
     with pytest.raises(DiskFull, match="make room, then go on"):
         packed(album, tmp_path / "out")
     assert list(contents(tmp_path / "out")) == ["index.json"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -114,11 +115,9 @@ class Tally:
             results, seconds = "\n".join(told.results), round(told.seconds, 3)
             return told.photo, told.state, results, seconds, told.words, told.error, told.trace
 
-        def make(part: Path) -> None:
-            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                write_table(file, _COLUMNS, map(row, self.outcomes))
-
-        atomic.write(self.report, make)
+        table = io.StringIO(newline="")
+        write_table(table, _COLUMNS, map(row, self.outcomes))
+        atomic.write_bytes(self.report, table.getvalue().encode("utf-8", "surrogateescape"))
 
     def sum_up(self, *, quiet: bool) -> int:
         """Say what is to be said; answers the exit status."""

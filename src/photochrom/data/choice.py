@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 from photochrom import atomic
@@ -23,15 +23,12 @@ def write(verdicts: Sequence[Verdict], out: Path) -> None:
     Raises:
         CannotWrite: the folder does not take them.
     """
-
-    def table(part: Path) -> None:
-        with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            dropped = ((v.source.name, *v[1:]) for v in verdicts if v.reason)
-            write_table(file, ("photo", "reason", "detail", "duplicate_of"), dropped)
-
+    table = io.StringIO(newline="")
+    dropped = ((v.source.name, *v[1:]) for v in verdicts if v.reason)
+    write_table(table, ("photo", "reason", "detail", "duplicate_of"), dropped)
     kept = "".join(f"{v.source.name}\n" for v in verdicts if not v.reason)
-    atomic.write(out / KEPT, lambda part: part.write_bytes(kept.encode("utf-8", "surrogateescape")))
-    atomic.write(out / DROPPED, table)
+    for name, text in ((KEPT, kept), (DROPPED, table.getvalue())):
+        atomic.write_bytes(out / name, text.encode("utf-8", "surrogateescape"))
 
 
 def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[str]:
@@ -60,7 +57,7 @@ def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[s
         reason = ""
         if name not in there:
             try:
-                atomic.write(folder / name, partial(_put, source, link=link))
+                _put(source, folder / name, link=link)
             except BadPhoto as error:  # it has gone since it was looked at
                 reason = f"{source.name}: {error}"
         yield reason
@@ -73,8 +70,8 @@ def _name(source: Source) -> str:
     return f"{inner.stem}-{apart}{inner.suffix}"
 
 
-def _put(source: Source, part: Path, *, link: bool) -> None:
+def _put(source: Source, target: Path, *, link: bool) -> None:
     if link and not source.member and not isinstance(source.path, Remote):
-        part.symlink_to(source.path.absolute())
+        atomic.point(target, source.path.absolute())
     else:
-        part.write_bytes(source.read())
+        atomic.write_bytes(target, source.read())

@@ -7,7 +7,6 @@ all, and the index after each one, so that packing goes on where it was stopped.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import itertools
 import json
@@ -16,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from photochrom import atomic
+from photochrom import atomic, files
 from photochrom.data.cache import fit
 from photochrom.data.shards import INDEX, Source, decode, digest, one_of_many
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
@@ -88,7 +87,7 @@ class Index:
     def write(self, out: Path) -> None:
         """Put it beside the shards."""
         text = json.dumps(asdict(self), separators=(",", ":")) + "\n"
-        atomic.write(out / INDEX, lambda part: part.write_text(text, encoding="ascii"))
+        atomic.write_bytes(out / INDEX, text.encode("ascii"))
 
 
 class _Ready(NamedTuple):
@@ -229,12 +228,10 @@ def _add_shard(
         name = _name(len(index.shards))
         told: dict[str, Any] = {}
 
-        def make(part: Path) -> None:
-            members = _fill(part, itertools.chain([first], photos), index.count, how)
-            with part.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            told.update(count=len(members), bytes=part.stat().st_size, sha256=sha256)
-            told["photos"] = members
+        def make(file: BinaryIO) -> None:
+            members = _fill(file, itertools.chain([first], photos), index.count, how)
+            told.update(count=len(members), bytes=file.tell())
+            told.update(sha256=files.sha256(file), photos=members)
 
         atomic.write(out / name, make)
         index.shards.append({"name": name} | told)
@@ -248,11 +245,11 @@ def _name(number: int) -> str:
 
 
 def _fill(
-    part: Path, photos: Iterable[_Ready], number: int, how: Packing
+    file: BinaryIO, photos: Iterable[_Ready], number: int, how: Packing
 ) -> list[tuple[str, int, int]]:
     """Write photos to a tar until it is full, counting from ``number``; answers where each is."""
     places: list[tuple[str, int, int]] = []
-    with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for photo in photos:
             key = f"{number + len(places):08d}"
             about = json.dumps(photo.about, sort_keys=True).encode()

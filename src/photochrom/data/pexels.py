@@ -14,7 +14,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -204,7 +203,7 @@ def _fetch(
             answer = web.get(url, _MOST_PHOTO)
             if answer.status == 200:
                 entry = _entry(album, query, photo, answer.body)
-                atomic.write(target, partial(Path.write_bytes, data=answer.body))
+                atomic.write_bytes(target, answer.body)
                 return Fetched(photo["id"], entry)
             trouble = f"error {answer.status}"
             if 400 <= answer.status < 500 and answer.status not in _PASSING:

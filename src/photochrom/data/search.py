@@ -86,7 +86,7 @@ class Search:
             if kept.stat().st_mtime > web.now() - _DAY:
                 return _page(kept.read_bytes())
         answer = self._ask(f"{self.api}/search?{asked}")
-        atomic.write(kept, lambda part: part.write_bytes(answer.body))
+        atomic.write_bytes(kept, answer.body)
         return _page(answer.body)
 
     def _ask(self, url: str) -> web.Answer:

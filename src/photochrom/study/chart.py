@@ -93,7 +93,7 @@ def write(draw: Callable[[], Figure], target: str | os.PathLike[str]) -> None:
     undated = {"Date": None} if kind == ".svg" else {}  # the same figure is the same file
     with style():
         figure = draw()
-        atomic.write(path, lambda part: figure.savefig(part, format=kind[1:], metadata=undated))
+        atomic.write(path, lambda file: figure.savefig(file, format=kind[1:], metadata=undated))
 
 
 def inline(draw: Callable[[], Figure], name: str) -> str:

@@ -84,7 +84,7 @@ def write(
     """
     path = check_target(target)
     page = render(study, pictures(study, gallery) if gallery else Pictures(), absent)
-    atomic.write(path, lambda part: part.write_text(page, encoding="utf-8"))
+    atomic.write_bytes(path, page.encode())
 
 
 def render(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> str:

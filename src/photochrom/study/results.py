@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -241,7 +242,7 @@ class Results:
         summary = [asdict(row) for row in self.summary]
         content = {"photos": summary[0]["n"], "summary": summary, **asdict(self)}
         text = json.dumps(content, indent=1, allow_nan=False)
-        atomic.write(Path(path), lambda part: part.write_text(text, "utf-8"))
+        atomic.write_bytes(Path(path), text.encode())
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a line for each colorizer on each photo as CSV, or nothing and CannotWrite."""
@@ -254,11 +255,9 @@ class Results:
             told = [score.judged.get(name, "") for name in judged]
             return [*(getattr(score, name) for name in plain), *steps, *told]
 
-        def save(part: Path) -> None:
-            with part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                write_table(file, [*plain, *ends, *judged], map(row, self.scores))
-
-        atomic.write(Path(path), save)
+        table = io.StringIO(newline="")
+        write_table(table, [*plain, *ends, *judged], map(row, self.scores))
+        atomic.write_bytes(Path(path), table.getvalue().encode("utf-8", "surrogateescape"))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Results:

@@ -17,13 +17,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -138,11 +137,7 @@ def forget_metrics_after(run: Path, step: int) -> None:
         path = run / name
         kept = "".join(line for line in _whole_lines(path) if json.loads(line)["step"] <= step)
         if path.exists():
-            atomic.write(path, partial(_write_text, kept))
-
-
-def _write_text(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8")
+            atomic.write_bytes(path, kept.encode())
 
 
 def epochs_at(run: Path, step: int) -> float | None:
@@ -160,7 +155,7 @@ def _whole_lines(path: Path) -> list[str]:
 def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> None:
     """Write ``config.json``."""
     text = json.dumps({"experiment": asdict(experiment), "data": data}, indent=2)
-    atomic.write(run / "config.json", lambda path: path.write_text(text, encoding="utf-8"))
+    atomic.write_bytes(run / "config.json", text.encode())
 
 
 def load_config(run: Path) -> tuple[Experiment, dict[str, Any]]:
@@ -301,4 +296,4 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
 def _write(path: Path, state: State, facts: Mapping[str, Any]) -> None:
     # Plain copies: tensors that share memory or are laid out channels-last are refused.
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
-    atomic.write(path, lambda p: save_file(plain, p, {"facts": json.dumps(facts)}))
+    atomic.write_bytes(path, save(plain, {"facts": json.dumps(facts)}))

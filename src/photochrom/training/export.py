@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import onnx
@@ -28,6 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom import atomic
 from photochrom.errors import BadOption, ExportMismatch
+from photochrom.storage import make_room
 from photochrom.training import checkpoint
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment
@@ -74,14 +75,18 @@ def export(
     photos = checkpoint.load_probe(run)
     differences = []
 
-    def save(unfinished: Path) -> None:
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        onnx.save(model, unfinished)
-        differences.append(check(network, unfinished, TOLERANCE, photos))
+    def save(file: BinaryIO) -> None:
+        onnx.save(model, file)
+        file.flush()
+        differences.append(check(network, Path(file.name), TOLERANCE, photos))
         if fp16:
-            onnx.save(halve(model), unfinished)
-            differences.append(check(network, unfinished, FP16_TOLERANCE, photos))
+            file.seek(0)
+            file.truncate()
+            onnx.save(halve(model), file)
+            file.flush()
+            differences.append(check(network, Path(file.name), FP16_TOLERANCE, photos))
 
+    make_room(target)
     atomic.write(target, save)
     return differences[-1]
 

@@ -1,0 +1,263 @@
+"""Files and folders that others may have a hand in."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from PIL import Image
+
+from photochrom import atomic, files
+from photochrom import photo as photographs
+from photochrom.errors import CannotWrite
+from photochrom.files import Folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def unfinished(folder: Path) -> list[Path]:
+    return list(folder.glob(".*.part"))
+
+
+# --- names and places -------------------------------------------------------------------------
+
+
+def test_what_is_unfinished_has_a_name_that_nothing_foretells(tmp_path):
+    seen = set()
+
+    def make(file: BinaryIO) -> None:
+        (path,) = unfinished(tmp_path)
+        seen.add(path.name)
+        file.write(b"new")
+
+    for _ in range(3):
+        atomic.write(tmp_path / "x.txt", make)
+    assert len(seen) == 3
+    assert names(tmp_path) == ["x.txt"]
+
+
+def test_a_name_that_is_taken_is_never_written_through(tmp_path, monkeypatch):
+    """Even if somebody has guessed it."""
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
+    monkeypatch.setattr(atomic, "_unforeseen", lambda: ".guessed.part")
+    for planted in (mine, tmp_path / "nothing.txt"):
+        (tmp_path / ".guessed.part").symlink_to(planted)
+        with pytest.raises(CannotWrite):
+            atomic.write_bytes(tmp_path / "x.txt", b"new")
+        (tmp_path / ".guessed.part").unlink()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"mine.txt": "precious"}
+
+
+@pytest.mark.parametrize("swapped", ["the target's", "another"])
+def test_a_folder_that_is_swapped_for_a_link_meanwhile_does_not_matter(tmp_path, swapped):
+    there, away, theirs = tmp_path / "there", tmp_path / "away", tmp_path / "theirs"
+    for folder in (there, theirs):
+        folder.mkdir()
+    target = (there if swapped == "the target's" else tmp_path) / "x.txt"
+
+    def make(file: BinaryIO) -> None:
+        there.rename(away)
+        there.symlink_to(theirs)
+        file.write(b"new")
+
+    atomic.write(target, make, room=Folder(there))
+    assert not list(theirs.iterdir())
+    assert not unfinished(away)
+    home = away if swapped == "the target's" else tmp_path
+    assert (home / "x.txt").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("links", [True, False])
+def test_a_link_in_the_place_of_a_result_is_never_followed(tmp_path, monkeypatch, force, links):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:  # as on a memory stick
+        monkeypatch.setattr(os, "link", refuse)
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
+    for i, planted in enumerate((mine, tmp_path / "nothing.txt")):
+        target = tmp_path / f"{i}.txt"
+        target.symlink_to(planted)
+        if force:
+            atomic.write_bytes(target, b"new")
+            assert not target.is_symlink()
+        else:
+            with pytest.raises(CannotWrite, match="exists already"):
+                atomic.write(target, lambda file: file.write(b"new"), force=False)
+            assert target.is_symlink()
+    assert mine.read_text() == "precious"
+    assert not (tmp_path / "nothing.txt").exists()
+
+
+def test_a_link_takes_the_place_of_what_was_there(tmp_path):
+    (tmp_path / "to").write_text("here")
+    for _ in range(2):
+        atomic.point(tmp_path / "x", tmp_path / "to")
+        assert (tmp_path / "x").readlink() == tmp_path / "to"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(CannotWrite):
+        atomic.point(tmp_path / "folder", tmp_path / "to")
+    assert names(tmp_path) == ["folder", "to", "x"]
+
+
+# --- permissions ------------------------------------------------------------------------------
+
+
+def test_nobody_sees_more_of_a_result_while_it_is_made(tmp_path):
+    source = tmp_path / "photo.png"
+    Image.new("L", (9, 9)).save(source)
+    for mode, mask in ((0o600, 0o022), (0o640, 0o022), (0o644, 0o077), (0o444, 0o022)):
+        source.chmod(mode)
+        target = tmp_path / f"{mode:o}.png"
+        seen = []
+        page = photographs.read(source)
+
+        def pages(page=page, seen=seen):
+            yield page
+            seen += [stat.S_IMODE(path.stat().st_mode) for path in unfinished(tmp_path)]
+
+        before = os.umask(mask)
+        try:
+            photographs.write(pages(), target)
+        finally:
+            os.umask(before)
+        assert len(seen) == 1
+        assert seen[0] & ~0o600 & ~mode == 0
+        assert stat.S_IMODE(target.stat().st_mode) == mode
+
+
+def test_what_has_no_photo_gets_the_permissions_of_any_new_file(tmp_path):
+    before = os.umask(0o027)
+    try:
+        atomic.write_bytes(tmp_path / "x.txt", b"new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x.txt").stat().st_mode) == 0o640
+
+
+# --- what is read -----------------------------------------------------------------------------
+
+
+def odd(folder: Path) -> dict[str, Path]:
+    """What a plain file is not."""
+    os.mkfifo(folder / "pipe")
+    (folder / "folder").mkdir()
+    (folder / "zeros").symlink_to("/dev/zero")
+    (folder / "nothing").symlink_to("gone")
+    return {name: folder / name for name in ("pipe", "folder", "zeros", "nothing")}
+
+
+def test_only_plain_files_are_read_and_nothing_is_waited_for(tmp_path):
+    (tmp_path / "plain").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("plain")
+    opened = Folder(tmp_path)
+    for name, path in odd(tmp_path).items():
+        with pytest.raises(OSError):  # noqa: PT011
+            files.open_plain(path)
+        with pytest.raises(OSError):  # noqa: PT011
+            opened.read(name)
+    with pytest.raises(OSError):  # noqa: PT011
+        opened.read("link")
+    with opened.read("plain") as file:
+        assert file.read() == b"content"
+    assert files.read_plain(tmp_path / "link", 7) == b"content"
+    with pytest.raises(OSError, match="larger than"):
+        files.read_plain(tmp_path / "plain", 6)
+
+
+def test_a_folder_within_another_is_a_real_one(tmp_path):
+    outer = Folder(tmp_path)
+    for _ in range(2):  # made, and found
+        assert list(Folder(tmp_path / "real", within=outer).names()) == []
+    (tmp_path / "real" / "x").touch()
+    assert list(Folder(tmp_path / "real", within=outer).names()) == ["x"]
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "nothing").symlink_to("gone")
+    (tmp_path / "file").touch()
+    for name in ("link", "nothing", "file"):
+        with pytest.raises(NotADirectoryError):
+            Folder(tmp_path / name, within=outer)
+    assert not (tmp_path / "gone").exists()
+
+
+def test_a_folder_that_nobody_has_is_closed(tmp_path):
+    def handles() -> int:
+        return len(names(Path("/proc/self/fd")))
+
+    before = handles()
+    for _ in range(9):
+        folder = Folder(tmp_path)
+        list(folder.names())
+    assert handles() == before + 1
+    del folder
+    assert handles() == before
+    atomic.write_bytes(tmp_path / "x", b"new")
+    assert handles() == before
+
+
+# --- what is left behind ----------------------------------------------------------------------
+
+
+def test_only_what_was_left_behind_is_removed(tmp_path):
+    name = f".{'0a' * 16}.part"
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"precious")
+    kept = ["movie.part", "0a" * 16 + ".part", f".{'0A' * 16}.part", "x.jsonl", ".part"]
+    for folder in kept:
+        (tmp_path / folder).write_bytes(b"half")
+    (tmp_path / name).write_bytes(b"half")
+    (tmp_path / name.replace("0a", "0b")).symlink_to(mine)
+    (tmp_path / name.replace("0a", "0c")).mkdir()
+    os.mkfifo(tmp_path / name.replace("0a", "0d"))
+    before = set(names(tmp_path))
+    atomic.discard_abandoned(Folder(tmp_path))
+    assert before - set(names(tmp_path)) == {name}
+    assert mine.read_bytes() == b"precious"
+
+
+def test_what_is_removed_before_it_is_locked_is_begun_anew(tmp_path, monkeypatch):
+    """By another process that takes it for abandoned in that very moment."""
+    lock, tried = files.lock, []
+
+    def late(file: BinaryIO) -> None:
+        tried.append(file)
+        if len(tried) == 1:
+            raise BlockingIOError(errno.EWOULDBLOCK, "Resource temporarily unavailable")
+        if len(tried) == 2:
+            Path(file.name).unlink()
+        lock(file)
+
+    monkeypatch.setattr(files, "lock", late)
+    atomic.write_bytes(tmp_path / "x.txt", b"new")
+    assert len(tried) == 3
+    assert (tmp_path / "x.txt").read_bytes() == b"new"
+
+
+# --- without handles --------------------------------------------------------------------------
+
+
+def test_where_folders_have_no_handles_their_paths_stand_for_them(tmp_path, monkeypatch):
+    """As on Windows."""
+    monkeypatch.setattr(files, "_HELD", False)
+    outer = Folder(tmp_path)
+    inner = Folder(tmp_path / "in", within=outer)
+    atomic.write_bytes(tmp_path / "x.txt", b"new")
+    atomic.write(tmp_path / "y.txt", lambda file: file.write(b"new"), force=False, room=inner)
+    with pytest.raises(CannotWrite, match="exists already"):
+        atomic.write(tmp_path / "y.txt", lambda file: file.write(b"newer"), force=False)
+    (tmp_path / "link").symlink_to("in")
+    with pytest.raises(NotADirectoryError):
+        Folder(tmp_path / "link", within=outer)
+    (tmp_path / "in" / f".{'0a' * 16}.part").touch()
+    atomic.discard_abandoned(inner)
+    assert (inner.device, list(inner.names())) == (tmp_path.stat().st_dev, [])
+    assert names(tmp_path) == ["in", "link", "x.txt", "y.txt"]
