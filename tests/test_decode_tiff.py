@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
-from photochrom import color, decode, photo, tiff_pixels, tiff_read
+from photochrom import bounds, color, decode, photo, tiff_page, tiff_pixels, tiff_read
 from photochrom.errors import BadPhoto
 
 H, W = 37, 53  # so that the last strips and tiles are not whole
@@ -258,7 +258,7 @@ def test_one_bit(compression):
     data = saved(page, compression=compression)
     assert (photo.read(data).pixels == expected).all()
     found = tiff_read.find_pages(io.BytesIO(data), len(data))
-    other = tiff_pixels.decode(tiff_read.Page(found, found.pages[0]), "the page")
+    other = tiff_pixels.decode(tiff_page.Page(found, found.pages[0]), "the page")
     assert (other.pixels == expected).all()  # tifffile says the same
 
 
@@ -417,13 +417,12 @@ def test_the_picture_and_not_its_thumbnail():
 
 
 def test_a_blank_page_is_a_page(monkeypatch):
-    monkeypatch.setattr(decode, "PLAUSIBLE", (5_000, 10))
-    monkeypatch.setattr(decode, "PLAUSIBLE_BILEVEL", 2_000_000)
+    monkeypatch.setattr(bounds, "PLAUSIBLE", (2_000_000, 10))
     page = Image.new("1", (992, 1403), 1)
     data = saved(page, compression="group4")
     assert len(data) * 10 < 992 * 1403
     assert photo.read(data).pixels.all()
-    for other in (Image.new("L", (992, 1403)), Image.new("1", (2000, 1403), 1)):
+    for other in (Image.new("RGB", (992, 1403)), Image.new("1", (2000, 1403), 1)):
         with pytest.raises(BadPhoto, match="as no photo has"):
             photo.read(saved(other, compression="tiff_adobe_deflate"))
 
@@ -475,9 +474,9 @@ def test_pages_that_pillow_reads_and_others_are_alike():
     with decode.opened(bytes(data)) as file:
         for page in file.pages:
             decode.turn_to(file, page)
-            seen.append(type(file.image))
             assert (file.image.width, file.image.height) == (W, H)
-    assert seen == [TiffImagePlugin.TiffImageFile, tiff_read.DescribedImage]
+            seen.append(type(file.page.image()))
+    assert seen == [TiffImagePlugin.TiffImageFile, tiff_page.DescribedImage]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom import heif, jp2, jpeg, metadata, photo, png, provenance, xmp
+from photochrom import heif, jp2, jpeg, jpeg_read, metadata, photo, png, provenance, xmp
 from photochrom.photo import Photo
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
@@ -125,7 +125,7 @@ def test_iptc_that_a_format_cannot_hold_is_said():
 def test_comments_of_a_jpeg_keep_their_bytes_and_number(comments):
     start = jpeg_with(*(jpeg.segment(0xFE, comment) for comment in comments))
     again = photo.encode(provenance.marked(photo.read(start), "photochrom 1", "toy 1"))
-    assert [part for kind, part in jpeg.segments(again) if kind == 0xFE] == comments
+    assert [part for kind, part in jpeg_read.segments(again) if kind == 0xFE] == comments
 
 
 def test_a_latin_1_comment_is_readable_in_a_png():
@@ -147,7 +147,7 @@ def test_remarks_of_a_png_with_one_keyword_are_all_kept():
 
 
 def pieces(data: bytes) -> list[bytes]:
-    return [part for kind, part in jpeg.segments(data) if kind == 0xE1]
+    return [part for kind, part in jpeg_read.segments(data) if kind == 0xE1]
 
 
 def test_padding_makes_room_for_the_note():
@@ -176,7 +176,7 @@ def test_a_packet_too_long_for_a_segment_goes_into_two_parts(size):
 def test_extended_xmp_that_lacks_a_part_is_left_out_and_said():
     body = f"<dc:rights>{'m' * 200_000}</dc:rights>"
     whole = photo.encode(Photo(RGB.pixels, xmp=packet(body)), "JPEG")
-    segments = list(jpeg.segments(whole))
+    segments = list(jpeg_read.segments(whole))
     lost = next(part for _, part in reversed(segments) if part.startswith(metadata._EXTENSION))
     read = photo.read(whole.replace(jpeg.segment(0xE1, lost), b""))
     assert b"mmm" not in read.xmp
@@ -292,7 +292,7 @@ def try_all(kind: str, data: bytes) -> None:
     elif kind == "PNG":
         assert len(png.texts(data)) <= len(data)
     else:
-        assert sum(len(part) for _, part in jpeg.segments(data)) <= len(data)
+        assert sum(len(part) for _, part in jpeg_read.segments(data)) <= len(data)
 
 
 @pytest.mark.parametrize("kind", SEEDS)

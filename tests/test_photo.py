@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from photochrom import color, decode, deep, icc, photo, png, tiff
+from photochrom import bounds, color, deep, icc, photo, png, tiff
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.files import Folder
 from photochrom.photo import Photo
@@ -236,7 +236,7 @@ def test_a_bomb_is_refused_and_a_large_scan_is_not(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)  # Pillow alone would refuse it
     assert photo.read(data).pixels.shape == (100, 200)
     assert Image.MAX_IMAGE_PIXELS == 50
-    monkeypatch.setattr(decode, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(bounds, "MAX_PIXELS", 10_000)
     with pytest.raises(BadPhoto, match=r"200 × 100 pixels, and at most 10,000 .*: scale it down"):
         photo.read(data)
 

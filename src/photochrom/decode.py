@@ -16,27 +16,25 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from photochrom import (
+    bounds,
     deep,
+    heads,
     heif,
     icc,
+    jpeg_read,
     kinds,
     levels,
     metadata,
     png_read,
     rescue,
+    tiff_page,
     tiff_pixels,
     tiff_read,
 )
+from photochrom.bounds import bytes_needed as bytes_needed
 from photochrom.errors import BadPhoto, MissingExtra
 from photochrom.icc import Space
 from photochrom.levels import Pixels
-
-MAX_PIXELS = 1_000_000_000
-"""Beyond this a file is more likely an attack, or a mistake, than a photograph."""
-PLAUSIBLE = 50_000_000, 1000
-"""Beyond so many pixels, at most so many a byte of the file: a photo of a grey wall has 200."""
-PLAUSIBLE_BILEVEL = 200_000_000
-"""Pixels of one bit may be as many in any file: a blank page takes a few bytes."""
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PCX", "PNG", "PPM"),
@@ -46,9 +44,6 @@ FORMATS = (
 program."""
 _BAND = 1 << 18  # pixels that are copied at a time
 _HEAD = 1024  # bytes by which a file is recognized
-_JPEG = b"\xff\xd8\xff"
-_JPEG_REMARKS = (0xE1, *range(0xE3, 0xEE), 0xEF, 0xFE)
-_REMARKS_LOST = "a damaged part of its metadata was left out"
 _JUNK = 1 << 16  # bytes before a JPEG at most
 _MOVING = ("AVIF", "GIF", "HEIF", "PNG", "WEBP")
 
@@ -85,10 +80,12 @@ class File:
     notes: list[str] = field(default_factory=list)
     """What was left behind of it as a whole."""
     tiff: tiff_read.Tiff | None = None
-    page: tiff_read.Page | None = None
+    page: tiff_page.Page | None = None
     """Of a TIFF, the page that was turned to."""
     pixels: bytes = b""
-    """What a PNG's pixels are read from."""
+    """What the picture is read from, without what is read apart."""
+    buffered: bool = False
+    """Whether a JPEG's pixels come in several scans, and are held until the last."""
 
     @property
     def directory(self) -> metadata.Page | None:
@@ -149,6 +146,8 @@ def _file(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes], dam
         return _other(data(), head, name, damaged)
     except (BadPhoto, MissingExtra, MemoryError):
         raise
+    except bounds.Excess as error:
+        raise _excessive(name, error) from error
     except Exception as error:  # decoders raise whatever the bytes provoke
         raise _damaged(name, error, damaged or is_tiff) from error
 
@@ -157,11 +156,9 @@ def _tiff(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes], dam
     found = tiff_read.find_pages(stream, size)
     if found.raw or kinds.named_raw(name):
         raise BadPhoto(kinds.raw(name))
-    page = tiff_read.Page(found, found.pages[0])
+    page = tiff_page.Page(found, found.pages[0])
     numbers = tuple(range(len(found.pages)))
-    with _without_limit():
-        image = page.image()
-    file = File(image, name, size, data, numbers, len(numbers), damaged)
+    file = File(page.described(), name, size, data, numbers, len(numbers), damaged)
     file.tiff, file.page = found, page
     return file
 
@@ -174,25 +171,43 @@ def _other(data: bytes, head: bytes, name: str, damaged: bool) -> File:
         raise BadPhoto(kinds.raw(name))
     if head.startswith(png_read.SIGNATURE):
         return _png(data, name, damaged)
-    notes: list[str] = []
+    if head.startswith(heads.JPEG):
+        return _jpeg(data, name, damaged)
+    heads.check(data)
+    lost: list[str] = []
     try:
         image = _open(io.BytesIO(data))
     except UnidentifiedImageError as error:
         if lacking:
             raise MissingExtra("pillow-heif", "heif") from error
-        start = 0 if head.startswith(_JPEG) else data.find(_JPEG, 1, _JUNK)
+        start = data.find(heads.JPEG, 1, _JUNK)
         if start < 0 or kinds.known(name, head):
             raise BadPhoto(kinds.refusal(name, head)) from error
-        image, data, notes = _odd_jpeg(data[start:], name, error)
+        return _jpeg(data[start:], name, damaged)
     except Exception as error:
-        if not damaged or isinstance(error, MemoryError):
-            raise
-        image, lost = rescue.complete(data, None, _open)
-        notes = [_lost(lost)]
-    file = File(image, name, len(data), lambda: data, damaged=damaged, notes=notes, pixels=data)
-    file.pictures = _pictures(image)
+        image, lost = _opened_in_part(data, name, damaged, error)
+    file = File(image, name, len(data), lambda: data, damaged=damaged, notes=lost, pixels=data)
+    file.pictures = heads.pictures(data) if image.format == "GIF" else _pictures(image)
     if image.format == "JPEG2000":
         metadata.from_jp2(image, data)
+    return file
+
+
+def _jpeg(data: bytes, name: str, damaged: bool) -> File:
+    heads.check(data)
+    lean = jpeg_read.lean(data)
+    lost: list[str] = []
+    try:
+        image = _open(io.BytesIO(lean))
+    except UnidentifiedImageError as error:
+        raise BadPhoto(
+            f"{name} is a JPEG whose beginning is damaged: fetch or export it again."
+        ) from error
+    except Exception as error:
+        image, lost = _opened_in_part(lean, name, damaged, error)
+    image.info["exif"] = metadata.exif_of_jpeg(data)
+    file = File(image, name, len(data), lambda: data, damaged=damaged, notes=lost, pixels=lean)
+    file.buffered = "progressive" in image.info or jpeg_read.scans(lean) > 1
     return file
 
 
@@ -205,18 +220,20 @@ def _png(data: bytes, name: str, damaged: bool) -> File:
     return file
 
 
-def _odd_jpeg(data: bytes, name: str, error: Exception) -> tuple[Image.Image, bytes, list[str]]:
-    """A JPEG that Pillow took for none, as something lay before it or its remarks are broken."""
-    for dropped in ((), (0xED,), _JPEG_REMARKS):
-        lean = rescue.without_segments(data, dropped)
-        try:
-            image = _open(io.BytesIO(lean))
-        except UnidentifiedImageError:
-            continue
-        return image, lean, [_REMARKS_LOST] if dropped else []
-    raise BadPhoto(
-        f"{name} is a JPEG whose beginning is damaged: fetch or export it again."
-    ) from error
+def _opened_in_part(
+    data: bytes, name: str, damaged: bool, error: Exception
+) -> tuple[Image.Image, list[str]]:
+    """A file that Pillow does not even open, if what is there of it is enough."""
+    if not damaged or isinstance(error, MemoryError):
+        raise error
+
+    def small(stream: BinaryIO) -> Image.Image:
+        image = _open(stream)
+        bounds.check_size(image, name, File(image, name, len(data), lambda: data))
+        return image
+
+    image, lost = rescue.complete(data, None, small)
+    return image, [_lost(lost)]
 
 
 def _prepared(data: bytes, damaged: bool) -> png_read.Prepared:
@@ -225,7 +242,7 @@ def _prepared(data: bytes, damaged: bool) -> png_read.Prepared:
     except ValueError:
         if not damaged:
             raise
-    whole, missing = png_read.repair(data, _plausible(len(data)))
+    whole, missing = png_read.repair(data, bounds.plausible(len(data)))
     prepared = png_read.prepare(whole)
     prepared.notes.append(_lost(missing))
     return prepared
@@ -272,11 +289,12 @@ def turn_to(file: File, page: int) -> None:
     if file.tiff is None:
         return
     try:
-        file.page = tiff_read.Page(file.tiff, file.tiff.pages[page])
-        with _without_limit():
-            file.image = file.page.image()
+        file.page = tiff_page.Page(file.tiff, file.tiff.pages[page])
+        file.image = file.page.described()
     except MemoryError:
         raise
+    except bounds.Excess as error:
+        raise _excessive(f"Page {page + 1} of {file.name}", error) from error
     except Exception as error:  # as above
         raise _damaged(f"Page {page + 1} of {file.name}", error, damaged=True) from error
 
@@ -289,13 +307,15 @@ def image_planes(image: Image.Image, name: str, file: File | None = None) -> Pla
         name: for the errors.
         file: what it was opened from, out of which 16-bit colour can be read.
     """
-    _check_size(image, name, file)
+    bounds.check_size(image, name, file)
     try:
         if file and file.page:
             return _page_planes(file, name)
         found = _loaded(image, name, file)
     except (BadPhoto, MemoryError):
         raise
+    except bounds.Excess as error:
+        raise _excessive(name, error) from error
     except Exception as error:  # as above
         raise _damaged(name, error, bool(file and file.damaged)) from error
     notes = tuple(file.notes) if file else ()
@@ -336,7 +356,7 @@ def _rescued(file: File, name: str, error: Exception) -> tuple[Image.Image, byte
     try:
         with _without_limit():
             if kind == "PNG":
-                data, lost = png_read.repair(data, _plausible(file.size))
+                data, lost = png_read.repair(data, bounds.plausible(file.size))
                 image = _open(io.BytesIO(data))
             else:
                 image, lost = rescue.complete(data, kind, _open)
@@ -367,7 +387,9 @@ def _page_planes(file: File, name: str) -> Planes:
     notes = []
     if tiff.broken and page.place == tiff.pages[-1]:
         notes.append(f"the list of its pages is broken after page {len(tiff.pages)}")
-    if not isinstance(file.image, tiff_read.DescribedImage):
+    with _without_limit():
+        file.image = page.image()
+    if not isinstance(file.image, tiff_page.DescribedImage):
         info = file.image.info
         try:
             with _without_limit():
@@ -398,28 +420,6 @@ def _in_srgb(
     alpha = None if alpha is None else np.ascontiguousarray(alpha)
     more = tuple(note for note in (unheeded, ignored) if note)
     return Planes(np.ascontiguousarray(pixels), alpha, (*notes, *more))
-
-
-def _check_size(image: Image.Image, name: str, file: File | None) -> None:
-    pixels = image.width * image.height
-    large = f"{name} has {image.width:,} × {image.height:,} pixels"
-    if pixels > MAX_PIXELS:
-        raise BadPhoto(f"{large}, and at most {MAX_PIXELS:,} can be read: scale it down first.")
-    if file is None:
-        return
-    most = _plausible(file.size)
-    if file.page.bilevel if file.page else image.mode == "1":
-        most = max(most, PLAUSIBLE_BILEVEL)
-    if pixels > most:
-        raise BadPhoto(
-            f"{large} in only {file.size:,} bytes, as no photo has: fetch or export it again."
-        )
-
-
-def _plausible(size: int) -> int:
-    """How many pixels are believable in a file of so many bytes."""
-    most, share = PLAUSIBLE
-    return max(most, size * share)
 
 
 def array_planes(array: npt.NDArray[Any], name: str) -> Planes:
@@ -483,6 +483,10 @@ def _array(image: Image.Image) -> npt.NDArray[Any]:
         box = (0, top, width, min(top + rows, height))
         array[top : top + rows] = np.asarray(image.crop(box))
     return array
+
+
+def _excessive(name: str, reason: bounds.Excess) -> BadPhoto:
+    return BadPhoto(f"{name} is no photo that can be read, as {reason}: export it again.")
 
 
 def _damaged(name: str, reason: object, damaged: bool) -> BadPhoto:

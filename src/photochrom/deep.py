@@ -7,10 +7,29 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from photochrom.levels import bands
+
 Deep = npt.NDArray[np.uint16]
 
 FORMATS = ("PNG", "PPM", "TIFF")
 """Those that keep 16 bits."""
+
+
+def wanted(image: Image.Image) -> int:
+    """Bytes of a pixel, where Pillow would not keep all 16 bits of its samples; else 0.
+
+    Args:
+        image: opened, but not yet loaded.
+    """
+    tile = next(iter(getattr(image, "tile", ())), None)
+    if tile is None:
+        return 0
+    if image.format == "PPM" and image.mode == "RGB" and tile.codec_name == "ppm":
+        return 6 if tile.args[1] > 255 else 0
+    if image.format == "PNG" and ";16" in str(tile.args):
+        kind = str(tile.args).partition(";16")[0].strip("('")
+        return 2 * (len(kind) + ("transparency" in image.info))
+    return 0
 
 
 def read(image: Image.Image, data: bytes) -> Deep | None:
@@ -26,15 +45,14 @@ def read(image: Image.Image, data: bytes) -> Deep | None:
     Raises:
         Exception: of any type, where the file is damaged.
     """
-    tiles = getattr(image, "tile", ())
-    if image.format == "PPM" and image.mode == "RGB" and tiles and tiles[0].codec_name == "ppm":
-        _, highest = tiles[0].args
-        return _ppm(image.size, tiles[0].offset, highest, data) if highest > 255 else None
-    if image.format == "PNG" and any(";16" in str(tile.args) for tile in tiles):
-        import imagecodecs
+    if not wanted(image):
+        return None
+    if image.format == "PPM":
+        tile = image.tile[0]  # type: ignore[attr-defined]
+        return _ppm(image.size, tile.offset, tile.args[1], data)
+    import imagecodecs
 
-        return np.asarray(imagecodecs.png_decode(data))
-    return None
+    return np.asarray(imagecodecs.png_decode(data))
 
 
 def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep | None:
@@ -43,9 +61,11 @@ def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep |
     if len(data) - start < 6 * width * height:
         return None
     stored: Deep = np.frombuffer(data, ">u2", 3 * width * height, start)
-    levels = np.minimum(stored, highest).astype(np.uint32)
-    scaled = (levels * 65535 + highest // 2) // highest
-    return np.asarray(scaled.astype(np.uint16).reshape(height, width, 3))
+    scaled = np.empty(stored.shape, np.uint16)
+    for part in bands(stored):
+        levels = np.minimum(stored[part], highest).astype(np.uint32)
+        scaled[part] = (levels * 65535 + highest // 2) // highest
+    return scaled.reshape(height, width, 3)
 
 
 def ppm(pixels: Deep) -> bytes:

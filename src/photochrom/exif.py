@@ -16,7 +16,6 @@ from photochrom import ifd
 from photochrom.ifd import (
     EXIF,
     Broken,
-    Directory,
     Entry,
     Layout,
     Order,
@@ -84,10 +83,11 @@ def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
     A block that cannot be read gives way to a new one.
     """
     try:
-        layout, tree, first, _ = parse(block)
+        parsed = parse(block)
     except Broken:
         fresh = {tag: entry for tag, entry in changes.items() if entry}
         return block_of({**fresh}) if fresh else b""
+    _, tree, first, _ = parsed
     data, entries = bytearray(block), dict(first.entries)
     for tag, entry in changes.items():
         old = entries.get(tag)
@@ -106,7 +106,7 @@ def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
     entries = {tag: entry for tag, entry in entries.items() if tag in tree or tag in changes}
     if entries.keys() == first.entries.keys() and all(e.at is not None for e in entries.values()):
         return bytes(data)
-    return _with_first(data, first, {**entries}, layout)
+    return _with_first(data, parsed, {**entries})
 
 
 def has(block: bytes, tag: int) -> bool:
@@ -117,11 +117,13 @@ def has(block: bytes, tag: int) -> bool:
         return False
 
 
-def _with_first(data: bytearray, first: Directory, entries: Tree, layout: Layout) -> bytes:
+def _with_first(data: bytearray, parsed: Parsed, entries: Tree) -> bytes:
     """The block with its first directory anew, at the end."""
     if not entries:
         return b""
-    if first.end + layout.word >= len(data) and first.at >= 8:  # it was at the end already
+    layout, _, first, (_, *others) = parsed
+    last = all(other.at < first.at for other in others)
+    if last and first.end + layout.word >= len(data) and first.at >= 8:  # it was at the end already
         del data[first.at :]
     data += bytes(len(data) % 2)
     added, at = ifd.serialize(entries, len(data), layout)
@@ -172,7 +174,7 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
             if isinstance(entry, Entry) and entry.at is not None:
                 now = bytes(data[entry.at : entry.at + len(entry.data)])
                 entries[tag] = replace(entry, data=now)
-        return Tidied(_with_first(data, first, entries, layout), orientation, parsed.whole)
+        return Tidied(_with_first(data, parsed, entries), orientation, parsed.whole)
     return Tidied(bytes(data), orientation, parsed.whole)
 
 

@@ -6,10 +6,11 @@ section 2; BigTIFF). Bytes keep their file's order; only :func:`reorder` turns t
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 Order = Literal["little", "big"]
 Read = Callable[[int, int], bytes]
@@ -23,6 +24,8 @@ SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}  # BigTIFF's, and EXIF 3.0's UTF-8
 _SWAPPED = {5: 4, 10: 4}  # fractions are two numbers
 _MOST = 1 << 26
 """Bytes of one value, beyond which it is no metadata."""
+MAX_ENTRIES = 2_000
+"""Of a directory, beyond which it is none; the largest that are known have some hundred."""
 
 
 class Broken(Exception):
@@ -99,21 +102,31 @@ class Directory(NamedTuple):
 # --- reading ----------------------------------------------------------------------------------
 
 
-def read_directory(read: Read, at: int, layout: Layout) -> Directory:
+def read_directory(
+    read: Read, at: int, layout: Layout, tags: Collection[int] | None = None
+) -> Directory:
     """Read the directory at a place; entries that cannot be read are left out.
+
+    Args:
+        read: from the file.
+        at: the place.
+        layout: of the file.
+        tags: those that matter, where not all do.
 
     Raises:
         Broken: the directory itself is not there.
     """
     counter, size = (8, 20) if layout.big else (2, 12)
     count = layout.number(exactly(read, at, counter))
-    if not 0 < count < 65536:
-        raise Broken("a directory has no entries")
+    if not 0 < count <= MAX_ENTRIES:
+        raise Broken("a directory has no entries, or too many")
     start = at + counter
     table = read(start, count * size)
     entries: dict[int, Entry] = {}
     for i in range(0, len(table) - size + 1, size):
         tag, kind = (layout.number(table[i + k : i + k + 2]) for k in (0, 2))
+        if tags is not None and tag not in tags:
+            continue
         entry = _entry(read, start + i, table[i : i + size], kind, layout)
         if entry and tag not in entries:
             entries[tag] = entry
@@ -198,8 +211,23 @@ def _descend(
 
 
 def reader(block: bytes | bytearray) -> Read:
-    """Read from bytes."""
-    return lambda at, length: bytes(block[at : at + length]) if at >= 0 else b""
+    """Read from bytes, though no more than a few times all of them."""
+    return file_reader(io.BytesIO(block), 4 * len(block) + (1 << 16))
+
+
+def file_reader(stream: BinaryIO, most: int) -> Read:
+    """Read from a file, so many bytes in all at most: entries may all point to one place."""
+    left = most
+
+    def read(at: int, length: int) -> bytes:
+        nonlocal left
+        if not 0 < length <= left or not 0 <= at < 1 << 62:
+            return b""
+        left -= length
+        stream.seek(at)
+        return stream.read(length)
+
+    return read
 
 
 # --- writing ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ scans laid end to end: the same pixels as from one go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -74,25 +74,6 @@ def encode(pixels: npt.NDArray[np.uint8], quality: int, head: bytes = b"") -> by
     scans = [scan for _, scan in strips]
     body = [bytes([0xFF, _RESTART + i % 8]) + scan for i, scan in enumerate(scans[1:])]
     return b"".join([_START, head, *parts, scans[0], *body, _END])
-
-
-def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Kind and content of each segment before the pixels, as far as they are whole."""
-    return ((kind, data[start + 4 : end]) for kind, start, end in _places(data))
-
-
-def _places(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Kind, beginning and end of each segment before the pixels."""
-    at = len(_START)
-    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
-        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if kind == 0xFF:  # a byte that fills up: T.81, B.1.1.2
-            at += 1
-            continue
-        if kind == _SCAN or length < 2 or at + 2 + length > len(data):
-            return
-        yield kind, at, at + 2 + length
-        at += 2 + length
 
 
 def segment(kind: int, content: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from photochrom import exif, ifd, jp2, jpeg, png, xmp
+from photochrom import exif, ifd, jp2, jpeg, jpeg_read, png, xmp
 
 Text = tuple[tuple[str, str], ...]
 """Remarks by keyword, such as ("Comment", "the old house"); keywords as PNG has them. Bytes that
@@ -109,6 +109,9 @@ def read(
 
 def _whole_packet(found: _Found) -> tuple[bytes, bool]:
     packet = found.xmp
+    if len(packet) + len(found.extension) > xmp.MAX_BYTES:
+        found.notes.append(damaged("XMP"))
+        return b"", False
     if found.extension:
         try:
             packet = xmp.merge(packet, found.extension)
@@ -154,10 +157,9 @@ def _pillow_text(image: Image.Image) -> list[tuple[str, str]]:
 
 def _of_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
     found.exif, found.xmp = _bytes(image.info.get("exif")), _bytes(image.info.get("xmp"))
-    segments = list(jpeg.segments(data)) if data else _pillow_segments(image)
+    segments = list(jpeg_read.segments(data)) if data else _pillow_segments(image)
     if data:
-        blocks = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXIF)]
-        found.exif = b"".join(part[len(_EXIF) :] for part in blocks)
+        found.exif = exif_of_jpeg(data)
         packets = [part for kind, part in segments if kind == _APP1 and part.startswith(jpeg.XMP)]
         found.xmp = packets[0][len(jpeg.XMP) :] if packets else b""
     found.text += [("Comment", _escaped(part)) for kind, part in segments if kind == _COMMENT]
@@ -171,6 +173,13 @@ def _of_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
     parts = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXTENSION)]
     if parts:
         found.extension = found.take("extended XMP", lambda: _extension(parts, found.xmp)) or b""
+
+
+def exif_of_jpeg(data: bytes) -> bytes:
+    """The block of a JPEG; long ones lie in several segments."""
+    segments = jpeg_read.segments(data)
+    blocks = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXIF)]
+    return b"".join(part[len(_EXIF) :] for part in blocks)
 
 
 def _pillow_segments(image: Image.Image) -> list[tuple[int, bytes]]:

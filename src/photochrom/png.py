@@ -13,7 +13,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = len(SIGNATURE) + 25  # and IHDR, after which metadata may come: 5.6
 _OURS = (b"iCCP", b"sRGB", b"eXIf", b"pHYs", b"iTXt", b"tEXt", b"zTXt", b"tIME")
 _MOST = 64_000_000
-"""Bytes of a text, unpacked."""
+"""Bytes of all texts, unpacked."""
 XMP = "XML:com.adobe.xmp"
 
 Chunk = tuple[bytes, bytes]
@@ -33,28 +33,33 @@ def chunks(data: bytes) -> Iterator[Chunk]:
 
 def texts(data: bytes) -> list[tuple[str, str]]:
     """Keyword and text of every remark, in order; those that are broken or too long left out."""
-    found = []
+    found: list[tuple[str, str]] = []
+    left = _MOST
     for name, content in chunks(data):
+        many = len(found)
         try:
             if name == b"tEXt":
                 keyword, _, text = content.partition(b"\0")
                 found.append((keyword.decode("latin-1"), text.decode("latin-1")))
             elif name == b"zTXt":
                 keyword, _, rest = content.partition(b"\0")
-                found.append((keyword.decode("latin-1"), _unpacked(rest[1:]).decode("latin-1")))
+                found.append(
+                    (keyword.decode("latin-1"), _unpacked(rest[1:], left).decode("latin-1"))
+                )
             elif name == b"iTXt":
                 keyword, _, rest = content.partition(b"\0")
                 _language, _translated, text = rest[2:].split(b"\0", 2)
-                text = _unpacked(text) if rest[:1] == b"\1" else text
+                text = _unpacked(text, left) if rest[:1] == b"\1" else text
                 found.append((keyword.decode("latin-1"), text.decode()))
         except (ValueError, zlib.error):
             continue
+        left -= sum(len(text) for _, text in found[many:])
     return found
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpacked(data: bytes, most: int) -> bytes:
     engine = zlib.decompressobj()
-    text = engine.decompress(data, _MOST)
+    text = engine.decompress(data, max(1, most))
     if not engine.eof:
         raise ValueError("it is too long, or cut short")
     return text

@@ -6,12 +6,14 @@ small first letter marks what a picture can be shown without.
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from photochrom.bounds import Excess
 from photochrom.rescue import inflate
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -19,6 +21,8 @@ _METADATA = (b"iCCP", b"cICP", b"iTXt", b"tEXt", b"zTXt", b"iDOT")
 """Read here and by :mod:`photochrom.metadata`, with larger bounds than Pillow's."""
 _MOST = 1 << 26
 """Bytes of a profile, unpacked."""
+MAX_CHUNKS = 200_000
+"""A gigabyte of pixels in pieces of 8 kB, as most programs write them, has not so many."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = (  # first column and row, steps
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4)),
@@ -46,6 +50,8 @@ class Prepared:
     info: dict[str, Any] = field(default_factory=dict)
     """``icc_profile`` and ``cicp``, where it has such."""
     notes: list[str] = field(default_factory=list)
+    profiled: bool = False
+    """Whether a colour profile was looked at: there can be one (11.3.2.3)."""
 
 
 def prepare(data: bytes) -> Prepared:
@@ -53,14 +59,18 @@ def prepare(data: bytes) -> Prepared:
 
     Raises:
         ValueError: a chunk that is needed is broken.
+        Excess: there are more chunks than any photo has.
     """
     result = Prepared(data, data)
     good, lean = [SIGNATURE], [SIGNATURE]
     ended = lost = changed = False
     pixels = 0
     for chunk in chunks(data):
+        if len(good) > MAX_CHUNKS:
+            raise Excess(f"it has more than {MAX_CHUNKS:,} chunks")
         if not chunk.whole and not _needed(chunk.name):
             lost = True
+            good.append(b"")
             continue
         if not chunk.whole:
             raise ValueError(f"its {chunk.name.decode('latin-1')} chunk is damaged")
@@ -115,7 +125,8 @@ def _stored(name: bytes, content: bytes) -> bytes:
 def _take(chunk: Chunk, result: Prepared) -> None:
     if chunk.name == b"cICP" and len(chunk.content) == 4:
         result.info["cicp"] = tuple(chunk.content)
-    elif chunk.name == b"iCCP":
+    elif chunk.name == b"iCCP" and not result.profiled:
+        result.profiled = True
         _, _, packed = chunk.content.partition(b"\0")
         profile = inflate(packed[1:], _MOST)
         if 128 < len(profile) < _MOST:
@@ -140,7 +151,7 @@ def repair(data: bytes, most: int) -> tuple[bytes, float]:
 
     Args:
         data: the file.
-        most: pixels that are believable in it.
+        most: bytes of pixels that are believable in it.
 
     Returns:
         A file that is whole, and the share of the pixels that is missing, 0..1.
@@ -148,17 +159,17 @@ def repair(data: bytes, most: int) -> tuple[bytes, float]:
     Raises:
         ValueError: there is nothing to be shown.
     """
-    head, kept, packed = b"", [SIGNATURE], b""
-    for chunk in chunks(data):
+    head, kept, parts = b"", [SIGNATURE], []
+    for chunk in itertools.islice(chunks(data), MAX_CHUNKS):
         if chunk.name == b"IHDR" and not head:
             head = chunk.content
             kept.append(_stored(chunk.name, head))
         elif chunk.name == b"IDAT":
-            packed += chunk.content
-        elif chunk.whole and chunk.name != b"IEND" and not packed:
+            parts.append(chunk.content)
+        elif chunk.whole and chunk.name != b"IEND" and not parts:
             kept.append(_stored(chunk.name, chunk.content))
     whole = _unpacked_size(head, most)
-    rows = inflate(packed, whole)
+    rows = inflate(b"".join(parts), whole)
     if not rows or whole > 100 * len(rows) + (1 << 16):
         raise ValueError("it has hardly any pixels")
     kept.append(_stored(b"IDAT", zlib.compress(rows.ljust(whole, b"\0"), 1)))
@@ -171,9 +182,9 @@ def _unpacked_size(head: bytes, most: int) -> int:
     if len(head) != 13 or head[9] not in _CHANNELS:
         raise ValueError("its head is damaged")
     width, height, bits, kind, _, _, interlaced = struct.unpack(">IIBBBBB", head)
-    if width * height > most or bits > 16:
-        raise ValueError("its size is not believable")
     depth, size = bits * _CHANNELS[kind], 0
+    if width * height * max(8, depth) > 8 * most or bits > 16:
+        raise ValueError("its size is not believable")
     for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         w, h = max(0, -(-(width - left) // across)), max(0, -(-(height - top) // down))
         size += h * (1 + -(-w * depth // 8)) if w else 0

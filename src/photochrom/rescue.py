@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 _END_OF_JPEG = b"\xff\xd9"
-_TABLES = (0xC4, 0xDB, 0xDD, 0xFE)
-"""Markers of segments before the frame, beside those of applications: tables and comments."""
 _NONSENSE = np.random.default_rng(0).integers(0, 255, 1 << 12, dtype=np.uint8).tobytes()
 """Without 255, which begins a marker in JPEG."""
 
@@ -103,20 +101,6 @@ def _difference(one: Any, other: Any) -> float:
     if one.shape != other.shape:
         return 1.0
     return float((one != other).reshape(len(one), -1).any(axis=1).mean())
-
-
-def without_segments(data: bytes, markers: Container[int]) -> bytes:
-    """A JPEG without the segments that have such markers."""
-    at, parts = 2, [data[:2]]
-    while data[at : at + 1] == b"\xff" and at + 4 <= len(data):
-        marker = data[at + 1]
-        if not (0xE0 <= marker <= 0xEF or marker in _TABLES):
-            break
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker not in markers:
-            parts.append(data[at:end])
-        at = end
-    return b"".join(parts) + data[at:]
 
 
 def inflate(data: bytes, most: int) -> bytes:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import levels
+from photochrom import heads, levels
 from photochrom.errors import BadPhoto
 from photochrom.icc import Space
 from photochrom.levels import Pixels
 from photochrom.rescue import inflate
-from photochrom.tiff_read import (
+from photochrom.tiff_page import (
     ALPHA,
     COLOR_MAP,
     EXTRA_SAMPLES,
     INKS,
     LEFT_OUT,
+    MAX_SAMPLES,
     MULTIPLIED,
     PHOTOMETRIC,
     UNPACKED,
@@ -28,13 +29,12 @@ from photochrom.tiff_read import (
 
 _DEFLATE = 8, 32946
 _FLOATS = 3  # SampleFormat
-_MOST_SAMPLES = 64
-_TILE = 1 << 22
-"""Pixels that a tile may have though the page is smaller."""
-_LIGHT = 1 << 30
-"""Bytes of samples that any page may take."""
-_PACKED = 1000
-"""Bytes of samples to a byte of the file, beyond that."""
+_OF_THEIR_OWN = 6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 34933, 50001
+"""Compressions whose strips have heads with sizes of their own, which are checked."""
+_BLOCK = 16
+"""Pixels to whole numbers of which JPEG may fill up a strip's sides."""
+_REFUSED = 22610, 34934, 48124, 50002, 52546, 65000, 65001, 65002
+"""Such ones as cannot be checked, like JPEG XR."""
 
 
 class Decoded(NamedTuple):
@@ -71,7 +71,8 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
     """
     import tifffile
 
-    with tifffile.TiffFile(page.stream()) as file:
+    stream = page.stream()
+    with tifffile.TiffFile(stream) as file:
         found = file.pages[0]
         assert isinstance(found, tifffile.TiffPage)
         kind = int(found.photometric if found.photometric is not None else 1)
@@ -80,18 +81,20 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
             raise BadPhoto(f"{name} has colours of an unusual kind: export it as RGB first.")
         space, colors = _KINDS[photometric]
         samples = found.samplesperpixel
-        if not colors <= samples <= _MOST_SAMPLES or found.imagedepth != 1:
+        if not colors <= samples <= MAX_SAMPLES or found.imagedepth != 1:
             raise BadPhoto(
                 f"{name} has {samples} channels where {space} has {colors}: export it as RGB first."
             )
+        if int(found.compression) in _REFUSED:
+            raise BadPhoto(f"{name} is compressed in an unusual way: export it uncompressed first.")
+        _check_told(found, page)
         if photometric == YCBCR and int(found.compression) not in (6, 7):
             return _ycbcr(page)
-        _check_segments(found, page)
         extra = page.numbers(EXTRA_SAMPLES) or ((ALPHA,) if samples == colors + 1 else ())
         extra = (*extra, *(0,) * samples)[: samples - colors]
         alpha_at = next((i for i, sort in enumerate(extra) if sort in (MULTIPLIED, ALPHA)), None)
         keep = [*range(colors)] + ([] if alpha_at is None else [colors + alpha_at])
-        values, missing = _values(found, page, keep, damaged)
+        values, missing = _values(found, page, stream, keep, damaged)
         bits, form = found.bitspersample, int(found.sampleformat)
     notes = (LEFT_OUT,) if len(extra) > (alpha_at is not None) else ()
     if photometric == _PALETTE:
@@ -111,21 +114,23 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
     return Decoded(pixels, alpha, space, notes, missing)
 
 
-def _check_segments(found: Any, page: Page) -> None:
-    """Refuse what would take memory that no page needs, before a codec sees it."""
-    height, width = found.imagelength, found.imagewidth
-    if (width, height) != (page.number(256, 0), page.number(257, 0)):
-        raise ValueError("it tells two sizes")
-    tall, wide = (found.tilelength, found.tilewidth) if found.is_tiled else (height, width)
-    if tall * wide > max(4 * height * width, _TILE):
-        raise ValueError("its tiles are larger than the page")
+def _check_told(found: Any, page: Page) -> None:
+    """Refuse a page that tells tifffile something else than was checked."""
+    tall, wide = (
+        (found.tilelength, found.tilewidth)
+        if found.is_tiled
+        else (min(found.rowsperstrip, found.imagelength), found.imagewidth)
+    )
     size = found.dtype.itemsize if found.dtype else 8
-    if height * width * found.samplesperpixel * size > max(_LIGHT, _PACKED * page.tiff.size):
-        raise ValueError("its channels take more memory than such a file can fill")
+    told = (found.imagewidth, found.imagelength), (tall, wide)
+    if told != (page.size, page.segment) or size > page.depth:
+        raise ValueError("it tells two sizes")
+    if sum(length for _, length in page.spans()) > 4 * page.tiff.size + (1 << 20):
+        raise ValueError("its strips overlap")
 
 
 def _values(
-    found: Any, page: Page, keep: list[int], damaged: bool
+    found: Any, page: Page, stream: BinaryIO, keep: list[int], damaged: bool
 ) -> tuple[npt.NDArray[Any], float]:
     """The samples that are kept, (H, W, samples) as stored, and the share that is missing."""
     height, width = found.imagelength, found.imagewidth
@@ -140,7 +145,9 @@ def _values(
         raise ValueError("some of its pixels are nowhere")
     for index, span in enumerate(spans):
         try:
-            data, (plane, _, top, left, _), _shape = _segment(found, page, index, span, damaged)
+            data, (plane, _, top, left, _), _shape = _segment(
+                found, page, stream, index, span, damaged
+            )
         except MemoryError:
             raise
         except Exception:
@@ -163,15 +170,18 @@ def _values(
     return values, missing / segments
 
 
-def _segment(found: Any, page: Page, index: int, span: tuple[int, int], damaged: bool) -> Any:
+def _segment(
+    found: Any, page: Page, stream: BinaryIO, index: int, span: tuple[int, int], damaged: bool
+) -> Any:
     """A strip or tile: samples (1, h, w, samples), its place and its shape."""
     at, length = span
     data = b""
     if at > 0 and length > 0:
-        page.tiff.stream.seek(at)
-        data = page.tiff.stream.read(min(length, page.tiff.size))
+        stream.seek(at)
+        data = stream.read(min(length, page.tiff.size))
     if (len(data) < length or not data) and not (damaged and data):
         raise ValueError(f"strip {index + 1} is missing")
+    _check_head(data, int(found.compression), page.segment)
     decode = found.decode
     tables = {"jpegtables": found.jpegtables, "jpegheader": found.jpegheader}
     try:
@@ -182,6 +192,17 @@ def _segment(found: Any, page: Page, index: int, span: tuple[int, int], damaged:
         if not damaged:
             raise
         return decode(_filled_up(data, found, index), index, **tables)
+
+
+def _check_head(data: bytes, compression: int, most: tuple[int, int]) -> None:
+    """Refuse a strip that would become larger than its height and width."""
+    if compression not in _OF_THEIR_OWN:
+        return
+    heads.check(data)
+    told = heads.size_of(data)
+    tall, wide = (-(-side // _BLOCK) * _BLOCK for side in most)
+    if told is None or told.height > tall or told.width > wide:
+        raise ValueError("a strip is of another size than it should be")
 
 
 def _filled_up(data: bytes, found: Any, index: int) -> bytes:

@@ -51,8 +51,13 @@ _EMPTY = (
 ).encode()
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _DECLARED = re.compile(rb"""\sxmlns:([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_PADDING = re.compile(rb"\s+(?=<\?xpacket\s+end)")
+_ATTRIBUTE = re.compile(rb"""\s([^\s=<>"'/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+_ENDING = b"<?xpacket end"
 _ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>\s*))\d")
+
+
+MAX_BYTES = 16_000_000
+"""Of a packet, beyond which it is left out; the largest hold a thumbnail or a depth map."""
 
 
 class Broken(Exception):
@@ -175,7 +180,8 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     """
     if len(packet) <= room:
         return packet, b"", ""
-    packet = _PADDING.sub(b"", packet.strip())
+    before, ending, rest = packet.strip().rpartition(_ENDING)
+    packet = before.rstrip() + ending + rest
     if len(packet) <= room:
         return packet, b"", ""
     layout = _layout(packet)
@@ -184,11 +190,12 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
         match[0] for match in _DECLARED.finditer(outer) if match[1] not in (b"x", b"rdf")
     )
     moved: list[Span] = []
-    spare = 200  # the reference to the extension
+    left = len(packet) + 200  # the reference to the extension
     for span in sorted(layout.descriptions, key=lambda span: span[0] - span[1]):
-        if len(packet) - sum(stop - start for start, stop in moved) + spare <= room:
+        if left <= room:
             break
         moved.append(span)
+        left -= span[1] - span[0]
     parts = b"".join(packet[start:stop] for start, stop in sorted(moved))
     extension = _OPEN.encode() + outer + b">" + parts + _CLOSE.encode()
     guid = md5(extension, usedforsecurity=False).hexdigest().upper()
@@ -215,13 +222,18 @@ def _declared(head: bytes) -> dict[str, str]:
 
 
 def _spliced(packet: bytes, edits: list[tuple[int, int, str]]) -> bytes:
-    for start, stop, text in sorted(edits, reverse=True):
-        packet = packet[:start] + text.encode() + packet[stop:]
+    parts, at = [], 0
+    for start, stop, text in sorted(edits):
+        parts += [packet[at:start], text.encode()]
+        at = max(at, stop)
+    packet = b"".join((*parts, packet[at:]))
     _layout(packet)  # what comes out can be read
     return packet
 
 
 def _layout(packet: bytes) -> _Layout:
+    if len(packet) > MAX_BYTES:
+        raise Broken(f"it has more than {MAX_BYTES:,} bytes")
     reader = _Reader(packet)
     try:
         reader.parser.Parse(packet, True)
@@ -239,21 +251,24 @@ class _Reader:
         self.packet = packet
         self.layout = _Layout()
         self.path: list[tuple[str, re.Match[bytes]]] = []  # the open elements: name, first tag
-        self.prefixes: dict[str, set[str]] = {}
+        self.names: dict[str, list[str]] = {}  # what each prefix stands for, the innermost last
         self.text: list[str] = []
         self.parser = expat.ParserCreate("UTF-8", " ")  # names are "namespace name"
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
         self.parser.CharacterDataHandler = self.text.append
         self.parser.StartNamespaceDeclHandler = self.declare
+        self.parser.EndNamespaceDeclHandler = self.forget
         self.parser.StartDoctypeDeclHandler = self.refuse
 
     def refuse(self, *_: object) -> None:
         raise Broken("it has a document type")
 
     def declare(self, prefix: str | None, uri: str) -> None:
-        if prefix:
-            self.prefixes.setdefault(uri, set()).add(prefix)
+        self.names.setdefault(prefix or "", []).append(uri)
+
+    def forget(self, prefix: str | None) -> None:
+        self.names[prefix or ""].pop()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         tag = _TAG.match(self.packet, self.parser.CurrentByteIndex)
@@ -263,9 +278,12 @@ class _Reader:
             self.layout.start = tag.end()
         if name == _DESCRIPTION and self.inside(_TOP):
             self.layout.about = attributes.get(_ABOUT, attributes.get("about", self.layout.about))
+            places = self.attributes(tag)
             for told, text in attributes.items():
-                if " " in told and told != _ABOUT:
-                    self.layout.properties.append((told, text, self.attribute(told, tag)))
+                if " " in told and told != _ABOUT and not told.startswith(f"{_XML} "):
+                    if told not in places:
+                        raise Broken("an attribute is not where it should be")
+                    self.layout.properties.append((told, text, places[told]))
         self.path.append((name, tag))
         self.text.clear()
 
@@ -288,13 +306,11 @@ class _Reader:
         """Whether these are the innermost elements that are open."""
         return [name for name, _ in self.path[-len(names) :]] == list(names)
 
-    def attribute(self, name: str, tag: re.Match[bytes]) -> Span:
-        """Where an attribute of a tag lies."""
-        uri, _, local = name.rpartition(" ")
-        names = b"|".join(re.escape(p.encode()) for p in self.prefixes.get(uri, ()))
-        spelt = rb"\s(?:" + names + rb"):" + re.escape(local.encode())
-        pattern = re.compile(spelt + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')")
-        match = pattern.search(self.packet, *tag.span())
-        if match is None and uri != _XML:
-            raise Broken("an attribute is not where it should be")
-        return match.span() if match else (tag.end(), tag.end())
+    def attributes(self, tag: re.Match[bytes]) -> dict[str, Span]:
+        """Where the attributes of a tag lie, by "namespace name"."""
+        found = {}
+        for match in _ATTRIBUTE.finditer(self.packet, *tag.span()):
+            prefix, _, local = match[1].decode().rpartition(":")
+            if prefix and (uris := self.names.get(prefix)):
+                found[f"{uris[-1]} {local}"] = match.span()
+        return found
