@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from photochrom import color, decode, heif, icc, kinds, photo
+from photochrom import color, heif, icc, kinds, photo, pillow
 from photochrom.errors import BadPhoto, MissingExtra
 from test_photo import gamma_profile, profile
 
@@ -324,7 +324,7 @@ def test_a_picture_inside_of_something_else_is_not_taken(tmp_path):
 
 def test_heic_without_its_reader(monkeypatch):
     monkeypatch.setattr(heif, "available", lambda: False)
-    monkeypatch.setattr(decode, "FORMATS", ("JPEG", "PNG"))
+    monkeypatch.setattr(pillow, "FORMATS", ("JPEG", "PNG"))
     with pytest.raises(MissingExtra, match="heif"):
         photo.read(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
 

@@ -22,7 +22,7 @@ PLAUSIBLE = 200_000_000, 600
 """Beyond so many bytes, planes have at most so many a byte of the file: of a photo of a grey wall
 they have that. The first are a blank page in black and white, 200 megapixels in a few bytes."""
 
-_HELD = {"1": 1, "L": 1, "P": 5, "LA": 4, "La": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
+_HELD = {"1": 2, "L": 2, "RGBA": 8, "P": 5, "LA": 4, "La": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """Bytes of a pixel in Pillow's modes, others having 4, and of what it becomes on its way to one."""
 _CONVERTED = ("PA", "YCbCr", "HSV", "RGBa", "RGBX", "CMYK", "LAB", "I", "F")
 _SHOWN = {"1": 1, "L": 1, "LA": 2, "La": 2, "I": 2, "F": 2, "I;16": 2, "I;16B": 2, "I;16L": 2}

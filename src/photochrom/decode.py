@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from photochrom import (
     kinds,
     levels,
     metadata,
+    pillow,
     png_read,
     rescue,
     tiff_page,
@@ -36,16 +36,10 @@ from photochrom.errors import BadPhoto, MissingExtra
 from photochrom.icc import Space
 from photochrom.levels import Pixels
 
-FORMATS = (
-    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PCX", "PNG", "PPM"),
-    *("PSD", "QOI", "SGI", "TGA", "WEBP"),
-)
-"""Pillow's names of what is read beside TIFF. Others are for drawings and data; EPS would start a
-program."""
 _BAND = 1 << 18  # pixels that are copied at a time
 _HEAD = 1024  # bytes by which a file is recognized
 _JUNK = 1 << 16  # bytes before a JPEG at most
-_MOVING = ("AVIF", "GIF", "HEIF", "PNG", "WEBP")
+_MOVING = ("AVIF", "HEIF", "WEBP")
 
 
 class Planes(NamedTuple):
@@ -176,7 +170,7 @@ def _other(data: bytes, head: bytes, name: str, damaged: bool) -> File:
     heads.check(data)
     lost: list[str] = []
     try:
-        image = _open(io.BytesIO(data))
+        image = pillow.opened(io.BytesIO(data))
     except UnidentifiedImageError as error:
         if lacking:
             raise MissingExtra("pillow-heif", "heif") from error
@@ -198,7 +192,7 @@ def _jpeg(data: bytes, name: str, damaged: bool) -> File:
     lean = jpeg_read.lean(data)
     lost: list[str] = []
     try:
-        image = _open(io.BytesIO(lean))
+        image = pillow.opened(io.BytesIO(lean))
     except UnidentifiedImageError as error:
         raise BadPhoto(
             f"{name} is a JPEG whose beginning is damaged: fetch or export it again."
@@ -213,10 +207,10 @@ def _jpeg(data: bytes, name: str, damaged: bool) -> File:
 
 def _png(data: bytes, name: str, damaged: bool) -> File:
     prepared = _prepared(data, damaged)
-    image = _open(io.BytesIO(prepared.pixels))
+    image = pillow.opened(io.BytesIO(prepared.pixels))
     image.info.update(prepared.info)
     file = File(image, name, len(data), lambda: prepared.data, damaged=damaged)
-    file.pictures, file.pixels, file.notes = _pictures(image), prepared.pixels, prepared.notes
+    file.pictures, file.pixels, file.notes = prepared.pictures, prepared.pixels, prepared.notes
     return file
 
 
@@ -228,7 +222,7 @@ def _opened_in_part(
         raise error
 
     def small(stream: BinaryIO) -> Image.Image:
-        image = _open(stream)
+        image = pillow.opened(stream)
         bounds.check_size(image, name, File(image, name, len(data), lambda: data))
         return image
 
@@ -248,12 +242,6 @@ def _prepared(data: bytes, damaged: bool) -> png_read.Prepared:
     return prepared
 
 
-def _open(stream: BinaryIO) -> Image.Image:
-    Image.init()
-    with _without_limit():
-        return Image.open(stream, formats=[kind for kind in FORMATS if kind in Image.OPEN])
-
-
 def _pictures(image: Image.Image) -> int:
     try:
         return max(1, getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
@@ -263,25 +251,6 @@ def _pictures(image: Image.Image) -> int:
 
 for _library in ("imagecodecs", "tifffile"):  # their remarks on odd files are not for users
     logging.getLogger(_library).addHandler(logging.NullHandler())
-
-_LIMIT_LOCK = threading.Lock()
-_lifted: list[int | None] = []
-"""Pillow's limit, as often as it is lifted now."""
-
-
-@contextmanager
-def _without_limit() -> Iterator[None]:
-    """Lift Pillow's own limit, which is global, and lower than a large scan needs."""
-    with _LIMIT_LOCK:
-        _lifted.append(_lifted[0] if _lifted else Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = None
-    try:
-        yield
-    finally:
-        with _LIMIT_LOCK:
-            limit = _lifted.pop()
-            if not _lifted:
-                Image.MAX_IMAGE_PIXELS = limit
 
 
 def turn_to(file: File, page: int) -> None:
@@ -338,13 +307,22 @@ def _loaded(
 
 
 def _read(image: Image.Image, name: str, data: bytes | None) -> tuple[Pixels, Pixels | None, Space]:
-    array = deep.read(image, data) if data is not None else None
+    array = _by_others(image, data) if data is not None else None
     if array is not None:
         pixels, alpha, _ = array_planes(array, name)
         return pixels, alpha, "RGB" if pixels.ndim == 3 else "grey"
-    with _without_limit():
+    with pillow.without_limit():
         image.load()
     return _image_levels(image, name, from_file=data is not None)
+
+
+def _by_others(image: Image.Image, data: bytes) -> npt.NDArray[Any] | None:
+    """What Pillow does not read, or not quickly."""
+    if image.format == "QOI":
+        import imagecodecs
+
+        return np.asarray(imagecodecs.qoi_decode(data))
+    return deep.read(image, data)
 
 
 def _rescued(file: File, name: str, error: Exception) -> tuple[Image.Image, bytes]:
@@ -354,12 +332,12 @@ def _rescued(file: File, name: str, error: Exception) -> tuple[Image.Image, byte
         raise error
     data = file.pixels
     try:
-        with _without_limit():
+        with pillow.without_limit():
             if kind == "PNG":
                 data, lost = png_read.repair(data, bounds.plausible(file.size))
-                image = _open(io.BytesIO(data))
+                image = pillow.opened(io.BytesIO(data))
             else:
-                image, lost = rescue.complete(data, kind, _open)
+                image, lost = rescue.complete(data, kind, pillow.opened)
     except MemoryError:
         raise
     except Exception:
@@ -387,12 +365,12 @@ def _page_planes(file: File, name: str) -> Planes:
     notes = []
     if tiff.broken and page.place == tiff.pages[-1]:
         notes.append(f"the list of its pages is broken after page {len(tiff.pages)}")
-    with _without_limit():
+    with pillow.without_limit():
         file.image = page.image()
     if not isinstance(file.image, tiff_page.DescribedImage):
         info = file.image.info
         try:
-            with _without_limit():
+            with pillow.without_limit():
                 file.image.load()
             pixels, alpha, space = _image_levels(file.image, name, from_file=True)
             notes += [note] if (note := page.note()) else []

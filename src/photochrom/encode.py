@@ -90,7 +90,7 @@ def write(
     try:
         if format == "TIFF":
             big = first.pictures * first.pixels.nbytes >= _BIG
-            pages = map(_page, itertools.chain([first], photos))
+            pages = (_page(fitted(page, format)) for page in itertools.chain([first], photos))
             tiff.write(file, pages, big=big, compression=encoding.compression or "deflate")
             return
         file.write(_encode(fitted(first, format), format, encoding))
@@ -117,6 +117,8 @@ def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002
         notes.append(f"its IPTC records were left out, as {format} has no place for them")
     if format == "JPEG":
         photo = _fitted_to_segments(photo, notes)
+    if photo.exif or photo.xmp or photo.iptc or photo.text or photo.dpi:
+        photo = _without_misfits(photo, format, notes)
     return replace(photo, notes=tuple(dict.fromkeys(notes)))
 
 
@@ -137,6 +139,48 @@ def _fitted_to_segments(photo: Photo, notes: list[str]) -> Photo:
     if len(text) < len(photo.text):
         notes.append("a remark was left out, as it is too long for JPEG")
     return replace(photo, text=text)
+
+
+_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("EXIF", {"exif": b""}),
+    ("XMP", {"xmp": b""}),
+    ("IPTC data", {"iptc": b""}),
+    ("text", {"text": ()}),
+    ("resolution", {"dpi": None}),
+)
+"""What is said of a photo, and each as nothing."""
+
+
+def _without_misfits(photo: Photo, format: str, notes: list[str]) -> Photo:  # noqa: A002
+    """Leave out what its encoder stumbles over, as it does on a small picture."""
+    small = replace(photo, pixels=np.zeros((16, 16, 3), np.uint8), alpha=None)
+    silent = replace(
+        small, **{name: nothing for _, part in _PARTS for name, nothing in part.items()}
+    )
+    if _writes(small, format) or not _writes(silent, format):
+        return photo
+    for name, part in _PARTS:
+        if not _writes(replace(silent, **{key: getattr(photo, key) for key in part}), format):
+            photo = replace(photo, **part)
+            notes.append(f"its {name} could not be written and was left out")
+    return photo
+
+
+def _writes(sample: Photo, format: str) -> bool:  # noqa: A002
+    try:
+        if format == "TIFF":
+            tiff.write(io.BytesIO(), [_page(sample)], big=False)
+        elif format == "JPEG":
+            _jpeg_head(sample)
+        elif format == "PNG":
+            list(_png_chunks(sample))
+        else:
+            _encode(sample, format, DEFAULT)
+    except MemoryError:
+        raise
+    except Exception:  # encoders raise whatever the bytes provoke
+        return False
+    return True
 
 
 def _page(photo: Photo) -> tiff.Page:

@@ -166,6 +166,8 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
     _patch(data, tree, size if orientation < 5 else size[::-1], layout)
     gone = (_PIXELS | _CARRIED_APART) & first.entries.keys()
     gone |= {tag for tag in first.entries if tag not in tree}  # leading nowhere
+    if number_of(tree.get(ORIENTATION), layout) is None:
+        gone |= {ORIENTATION} & first.entries.keys()  # which could not be patched
     if first.next:
         _drop_thumbnail(data, parsed)
     if gone or not first.whole:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from photochrom import jpeg_read
@@ -15,6 +16,11 @@ _COMPONENTS = 64
 _GIF_BLOCKS = 20_000
 _GIF_REMARKS = 1 << 20
 """Bytes before the first picture."""
+
+
+_PPM_HEAD = 1 << 16
+_PPM = re.compile(rb"P(?:[14](?:(?:\s|#[^\r\n]*)+\d+){2}|[2356](?:(?:\s|#[^\r\n]*)+\d+){3})")
+"""A head and its numbers, with remarks anywhere, which Pillow reads byte by byte."""
 
 
 class Size(NamedTuple):
@@ -35,6 +41,9 @@ def check(data: bytes) -> None:
         raise Excess(f"it has {canvas.width:,} × {canvas.height:,} pixels in {len(data):,} bytes")
     if data.startswith(b"GIF"):
         pictures(data)
+    plain = re.match(rb"P[1-6][\s#]", data) and len(data) > _PPM_HEAD
+    if plain and not _PPM.match(data[:_PPM_HEAD]):
+        raise Excess("it has more remarks than picture")
     if data.startswith(JPEG[:2]) and jpeg_read.scans(data) > jpeg_read.MAX_SCANS:
         raise Excess(f"it has more than {jpeg_read.MAX_SCANS} scans")
     at = data.find(_CODESTREAM, 0, 1 << 16)

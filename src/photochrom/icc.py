@@ -169,6 +169,13 @@ def told_by(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | Non
         info: Pillow's, with ``cicp`` as four numbers.
         space: what the pixels are.
     """
+    try:
+        return _told_by(info, space)
+    except Exception:  # what a program has put there may be anything
+        return None, "its colour profile is damaged and was ignored"
+
+
+def _told_by(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | None]:
     if "cicp" in info:
         primaries, curve = info["cicp"][:2]
         note = None

@@ -16,7 +16,8 @@ _START, _END, _SCAN, _TABLES = 0xD8, 0xD9, 0xDA, (0xC4, 0xCC)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {*_TABLES, 0xC8}
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
 """Kinds without content: restarts, beginning and end, and a byte FF that is no kind."""
-_JFIF, _ADOBE = 0xE0, 0xEE
+_NEEDED = {0xE0: (b"JFIF\0", 14), 0xE2: (b"ICC_PROFILE\0", 15), 0xEE: (b"Adobe", 12)}
+"""Of applications' segments those by which pixels are shown: how they begin, and their length."""
 _NEXT = re.compile(rb"\xff([^\x00\xff])")
 _AMID = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 """What ends a scan: anything but a restart."""
@@ -39,8 +40,11 @@ def lean(data: bytes) -> bytes:
         if kind == _SCAN:
             pixels = start
             break
-        kept = not 0xE0 <= kind <= 0xEF and kind != 0xFE
-        if kept or kind in (_JFIF, _ADOBE) or data.startswith(b"ICC_PROFILE\0", start + 4):
+        begins, least = _NEEDED.get(kind, (b"", 0))
+        remark = 0xE0 <= kind <= 0xEF or kind == 0xFE
+        if not remark or (
+            least and end - start >= 4 + least and data.startswith(begins, start + 4)
+        ):
             parts.append(data[start:end])
     return b"".join((*parts, data[pixels:]))
 

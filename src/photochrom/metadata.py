@@ -89,7 +89,8 @@ def read(
         found.take("metadata", lambda: _of_jpeg(image, data, found))
     else:
         found.take("metadata", lambda: _of_other(image, data, found))
-    tidied = exif.tidy(found.exif, size, turned=turned)
+    none = exif.Tidied(b"", 1, True)
+    tidied = found.take("EXIF", lambda: exif.tidy(found.exif, size, turned=turned)) or none
     if not tidied.whole:
         lost = "part of its EXIF data" if tidied.block else "its EXIF data"
         found.notes.append(f"{lost} could not be read and was left out")

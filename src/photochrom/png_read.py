@@ -17,8 +17,12 @@ from photochrom.bounds import Excess
 from photochrom.rescue import inflate
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_METADATA = (b"iCCP", b"cICP", b"iTXt", b"tEXt", b"zTXt", b"iDOT")
-"""Read here and by :mod:`photochrom.metadata`, with larger bounds than Pillow's."""
+_METADATA = (b"iCCP", b"cICP", b"iTXt", b"tEXt", b"zTXt", b"iDOT", b"acTL", b"fcTL", b"fdAT")
+"""Read here and by :mod:`photochrom.metadata`, with larger bounds than Pillow's; and how pictures
+follow each other."""
+_LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"tIME": 7, b"cICP": 4, b"acTL": 8}
+_TRANSPARENT = {0: 2, 2: 6, 3: 1}
+"""Bytes of tRNS at least, by colour type."""
 _MOST = 1 << 26
 """Bytes of a profile, unpacked."""
 MAX_CHUNKS = 200_000
@@ -52,6 +56,15 @@ class Prepared:
     notes: list[str] = field(default_factory=list)
     profiled: bool = False
     """Whether a colour profile was looked at: there can be one (11.3.2.3)."""
+    moved: int = 0
+    """Pictures of its animation."""
+    begun: bool = False
+    """Whether the picture that is shown by itself is the first of them."""
+
+    @property
+    def pictures(self) -> int:
+        """How many it has."""
+        return max(1, self.moved + (not self.begun))
 
 
 def prepare(data: bytes) -> Prepared:
@@ -68,7 +81,8 @@ def prepare(data: bytes) -> Prepared:
     for chunk in chunks(data):
         if len(good) > MAX_CHUNKS:
             raise Excess(f"it has more than {MAX_CHUNKS:,} chunks")
-        if not chunk.whole and not _needed(chunk.name):
+        sound = chunk.whole and _long_enough(chunk, data)
+        if not sound and not _needed(chunk.name):
             lost = True
             good.append(b"")
             continue
@@ -77,7 +91,7 @@ def prepare(data: bytes) -> Prepared:
         stored = _stored(chunk.name, chunk.content)
         good.append(stored)
         if chunk.name in _METADATA:
-            _take(chunk, result)
+            _take(chunk, result, pixels > 0)
             changed = True
             continue
         pixels += chunk.name == b"IDAT"
@@ -117,13 +131,24 @@ def _needed(name: bytes) -> bool:
     return not name[:1].islower()
 
 
+def _long_enough(chunk: Chunk, data: bytes) -> bool:
+    length = len(chunk.content)
+    if chunk.name == b"tRNS":
+        return length >= _TRANSPARENT.get(data[25], 0)
+    return length == _LENGTHS.get(chunk.name, length)
+
+
 def _stored(name: bytes, content: bytes) -> bytes:
     check = zlib.crc32(content, zlib.crc32(name))
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
 
 
-def _take(chunk: Chunk, result: Prepared) -> None:
-    if chunk.name == b"cICP" and len(chunk.content) == 4:
+def _take(chunk: Chunk, result: Prepared, late: bool) -> None:
+    if chunk.name == b"acTL" and not late:
+        result.moved = int.from_bytes(chunk.content[:4], "big")
+    elif chunk.name == b"fcTL" and not late:
+        result.begun = True
+    elif chunk.name == b"cICP":
         result.info["cicp"] = tuple(chunk.content)
     elif chunk.name == b"iCCP" and not result.profiled:
         result.profiled = True

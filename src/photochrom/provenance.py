@@ -39,19 +39,31 @@ def marked(photo: Photo, tool: str, model: str) -> Photo:
         model: such as "hintnet 2".
     """
     note = f"colorized by {tool}, model {model}"
-    entry = ifd.text_entry(tool)
-    block = exif.edit(photo.exif, {exif.PROCESSING_SOFTWARE: entry})
-    if not exif.has(block, exif.SOFTWARE):
-        block = exif.edit(block, {exif.SOFTWARE: entry})
     notes = photo.notes
     try:
+        block = _noted(photo.exif, ifd.text_entry(tool))
+    except MemoryError:
+        raise
+    except Exception:  # whatever the bytes provoke
+        block = _noted(b"", ifd.text_entry(tool))
+        notes += ("its EXIF data are damaged and were left out",)
+    try:
         packet = xmp.with_note(photo.xmp, tool=tool, note=note, source_type=SOURCE_TYPE)
-    except xmp.Broken:
+    except MemoryError:
+        raise
+    except Exception:
         packet = photo.xmp
         notes += ("its XMP packet is damaged, so it stays as it was and does not tell of this",)
     said = ("Software", note)
     text = (*(pair for pair in photo.text if pair != said), said)
     return replace(photo, exif=block, xmp=packet, text=text, notes=notes)
+
+
+def _noted(block: bytes, entry: ifd.Entry) -> bytes:
+    block = exif.edit(block, {exif.PROCESSING_SOFTWARE: entry})
+    if exif.has(block, exif.SOFTWARE):
+        return block
+    return exif.edit(block, {exif.SOFTWARE: entry})
 
 
 def stripped(photo: Photo) -> Photo:

@@ -1,0 +1,427 @@
+"""What a file asks for is found out from its headers, before any codec sees it."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, TiffImagePlugin
+
+from photochrom import (
+    bounds,
+    decode,
+    heads,
+    ifd,
+    jpeg,
+    jpeg_read,
+    photo,
+    png,
+    png_read,
+    tiff_page,
+    tiff_read,
+    xmp,
+)
+from photochrom.errors import BadPhoto
+from test_decode_png import chunk
+
+GREY = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint8) * 8
+
+
+def png_head(width: int, height: int, bits: int = 8, kind: int = 0) -> bytes:
+    told = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    return png_read.SIGNATURE + chunk(b"IHDR", told)
+
+
+def whole_png(*extra: bytes) -> bytes:
+    rows = b"".join(b"\0" + row.tobytes() for row in GREY)
+    pixels = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return png_head(16, 16) + b"".join(extra) + pixels
+
+
+def tiff(values: dict[int, tuple[int, ...]], data: bytes = b"", pad: int = 0) -> bytes:
+    """A TIFF of one page: numbers by tag, and where "at" stands for its strip or tile, data."""
+    layout = ifd.Layout()
+    tree: ifd.Tree = {
+        tag: ifd.Entry(ifd.LONG, len(numbers), b"".join(map(layout.pack, numbers)))
+        for tag, numbers in values.items()
+    }
+    start = 8 + len(data) + len(data) % 2
+    body, at = ifd.serialize(tree, start, layout)
+    return layout.head + layout.pack(at) + data.ljust(start - 8, b"\0") + body + bytes(pad)
+
+
+PAGE = {256: (16,), 257: (16,), 258: (8,), 259: (1,), 262: (1,), 277: (1,)}
+STRIP = PAGE | {273: (8,), 278: (16,), 279: (256,)}
+
+
+def jpeg_of(size: tuple[int, int] | None = None, *, progressive: bool = False) -> bytes:
+    """A small JPEG, which may tell another size."""
+    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive)]
+    data = bytes(cv2.imencode(".jpg", GREY, flags)[1])
+    if size is None:
+        return data
+    at = data.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
+    return data[:at] + struct.pack(">HH", size[1], size[0]) + data[at + 4 :]
+
+
+def with_scans(many: int) -> bytes:
+    data = jpeg_of(progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * many + b"\xff\xd9"
+
+
+def codestream(size: int, tile: int, components: int = 1) -> bytes:
+    told = struct.pack(">HIIIIIIIIH", 0, size, size, 0, 0, tile, tile, 0, 0, components)
+    told += bytes([7, 1, 1]) * components
+    return b"\xff\x4f\xff\x51" + struct.pack(">H", 2 + len(told)) + told + b"\xff\x52\0\x0c"
+
+
+def gif(before: bytes = b"", pictures: int = 1) -> bytes:
+    picture = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x44\1\0"
+    return (
+        b"GIF89a"
+        + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0)
+        + bytes(6)
+        + before
+        + (picture * pictures)
+        + b";"
+    )
+
+
+def webp(width: int, height: int) -> bytes:
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return b"RIFF" + struct.pack("<I", 100) + b"WEBPVP8X\x0a\0\0\0\2\0\0\0" + sides + bytes(78)
+
+
+EMBEDDED = jpeg_of((65_500, 65_500))
+REFUSED = {
+    "a chunk longer than the file": png_head(10, 10, 16) + b"\x7f\xff\xff\xefIDAT" + bytes(40),
+    "a line of 49 megapixels": png_head(49_000_000, 1) + chunk(b"IDAT", bytes(48_000)),
+    "16-bit RGBA in 0.8 MB": png_head(10_000, 10_000, 16, 6) + chunk(b"IDAT", bytes(800_000)),
+    "chunks": whole_png(chunk(b"abCd", b"") * 3000),
+    "a tile for a small page": tiff(
+        PAGE | {322: (26_000,), 323: (26_000,), 324: (8,), 325: (99,)}, bytes(99)
+    ),
+    "tiles of a pixel": tiff(
+        PAGE | {256: (4000,), 257: (4000,), 322: (1,), 323: (1,), 324: (8,), 325: (99,)}, bytes(99)
+    ),
+    "channels": tiff(STRIP | {277: (65_535,)}, bytes(256)),
+    "bits": tiff(STRIP | {258: (4096,)}, bytes(256)),
+    "planes of a large page": tiff(
+        STRIP | {256: (20_000,), 257: (20_000,), 258: (64,), 277: (60,)}, bytes(256)
+    ),
+    "a JPEG of another size in a strip": tiff(
+        STRIP | {259: (7,), 279: (len(EMBEDDED),), 332: (1,), 339: (2,)}, EMBEDDED
+    ),
+    "entries": tiff(STRIP | {30_000 + i: (8,) for i in range(ifd.MAX_ENTRIES)}, bytes(256)),
+    "segments": jpeg_of()[:2] + b"\xff\xef\0\2" * 100_000 + jpeg_of()[2:],
+    "scans": with_scans(2000),
+    "tiles of JPEG 2000": codestream(10_000, 40),
+    "channels of JPEG 2000": codestream(100, 100, 16_384),
+    "a canvas": webp(16_384, 16_384),
+    "remarks before a GIF": gif(b"!\xff\0" * 1_000_000),
+    "remarks before a PPM": b"P6 10 " + b"#\n" * 100_000 + b"10 255\n" + bytes(300),
+    "a BMP": b"BM" + struct.pack("<IIIIiiHHIIIIII", 0, 0, 54, 40, 400_000, 9, 1, 24, *[0] * 6),
+    "a TGA": bytes([0, 0, 2])
+    + bytes(9)
+    + struct.pack("<HH", 65_535, 65_535)
+    + b"\x18\0"
+    + bytes(9),
+    "a QOI": b"qoif" + struct.pack(">IIBB", 40_000, 40_000, 3, 0) + bytes(99),
+    "an SGI": struct.pack(">hBBHHHH", 474, 1, 1, 3, 65_535, 65_535, 3).ljust(520, b"\0"),
+    "a PCX": b"\x0a\5\1\x08" + struct.pack("<HHHH", 0, 0, 65_534, 65_534).ljust(124, b"\1"),
+    "a PSD": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 300_000, 300_000, 8, 3) + bytes(99),
+    "a PPM": b"P6 30000 30000 255\n" + bytes(99),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_no_photo_asks_for_is_refused_before_it_is_decoded(name, damaged, monkeypatch):
+    reached = []
+
+    def spy(codec):
+        return lambda *_, **__: reached.append(codec)
+
+    import imagecodecs
+
+    photo.read(jpeg_of())  # which loads what there is of codecs
+    monkeypatch.setattr(png_read, "MAX_CHUNKS", 2000)
+    monkeypatch.setattr(Image.Image, "load", spy("Pillow"))
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "_load_libtiff", spy("libtiff"))
+    for codec in ("png_decode", "jpeg_decode", "jpeg8_decode", "zlib_decode", "tiff_decode"):
+        monkeypatch.setattr(imagecodecs, codec, spy(codec))
+    with pytest.raises(BadPhoto):
+        photo.read(REFUSED[name], damaged=damaged)
+    assert reached in ([], ["Pillow"] * (name == "a JPEG of another size in a strip"))
+
+
+MEMORY = """
+import resource, sys
+sys.path[:0] = sys.argv[2:]
+import test_bounds as files
+from photochrom import photo
+from photochrom.errors import BadPhoto
+data = files.REFUSED | {
+    "segments": files.jpeg_of()[:2] + b"\\xff\\xef\\0\\2" * 8_000_000 + files.jpeg_of()[2:],
+}
+held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + 200_000_000, held + 200_000_000))
+for name in ("segments", "a line of 49 megapixels", "tiles of JPEG 2000"):
+    try:
+        photo.read(data[name])
+    except BadPhoto:
+        print(name)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_refusing_takes_no_memory():
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, "", *sys.path], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == ["segments", "a line of 49 megapixels", "tiles of JPEG 2000"]
+
+
+# --- what is told of memory -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "least", "most"),
+    [("1", "PNG", 1, 3), ("L", "JPEG", 1, 3), ("RGB", "PNG", 6, 8), ("RGBA", "PNG", 11, 13)],
+)
+def test_bytes_needed_of_a_picture(mode, kind, least, most):
+    file = io.BytesIO()
+    Image.new(mode, (100, 50)).save(file, kind)
+    with decode.opened(file.getvalue()) as opened:
+        assert least * 5000 <= decode.bytes_needed(opened) <= most * 5000
+
+
+def test_bytes_needed_of_16_bits_and_of_progressive_pictures():
+    with decode.opened(png_head(100, 50, 16, 2) + chunk(b"IDAT", b"x")) as opened:
+        assert decode.bytes_needed(opened) == 5000 * (6 + 6)
+    needed = []
+    for progressive in (False, True):
+        with decode.opened(jpeg_of((1000, 1000), progressive=progressive)) as opened:
+            needed.append(decode.bytes_needed(opened))
+    assert needed[1] == needed[0] + 2_000_000  # its coefficients
+
+
+def test_bytes_needed_of_pages():
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for pixels in (np.zeros((50, 100), np.uint8), np.zeros((50, 100, 3), np.uint16)):
+            kind = "rgb" if pixels.ndim == 3 else "minisblack"
+            writer.write(pixels, photometric=kind, metadata=None, rowsperstrip=10)
+    needed = []
+    with decode.opened(file.getvalue()) as opened:
+        for page in opened.pages:
+            decode.turn_to(opened, page)
+            needed.append(decode.bytes_needed(opened))
+    strip = 10 * 100
+    assert needed == [2 * 5000 + 2 * strip, 12 * 5000 + 2 * 6 * strip]
+
+
+@pytest.mark.parametrize("layout", ["strips", "tiles"])
+def test_a_scan_of_200_megapixels_passes(tmp_path, layout):
+    width, height = 17_320, 11_548
+    size = 6 * width * height
+    values = PAGE | {256: (width,), 257: (height,), 258: (16,) * 3, 262: (2,), 277: (3,)}
+    if layout == "strips":
+        rows = 64
+        many = -(-height // rows)
+        values |= {278: (rows,), 273: tuple(1 << 16 for _ in range(many)), 279: (1,) * many}
+    else:
+        many = -(-height // 256) * -(-width // 256)
+        values |= {322: (256,), 323: (256,), 324: (1 << 16,) * many, 325: (1,) * many}
+    path = tmp_path / "scan.tif"
+    with path.open("wb") as file:
+        file.write(tiff(values))
+        file.truncate(size)  # which takes no disk
+    with decode.opened(path) as opened:
+        bounds.check_size(opened.image, "scan", opened)
+        assert 2 * size < decode.bytes_needed(opened) < bounds.MAX_BYTES
+
+
+@pytest.mark.parametrize("name", ["PNG", "16-bit PNG", "JPEG", "progressive JPEG"])
+def test_other_photos_of_200_megapixels_pass(name):
+    size = 17_320, 11_548
+    head = {
+        "PNG": png_head(*size, 8, 2) + chunk(b"IDAT", bytes(2_500_000)),
+        "16-bit PNG": png_head(*size, 16, 2) + chunk(b"IDAT", bytes(2_500_000)),
+        "JPEG": jpeg_of(size) + bytes(2_500_000),
+        "progressive JPEG": jpeg_of(size, progressive=True) + bytes(2_500_000),
+    }[name]
+    with decode.opened(head) as opened:
+        bounds.check_size(opened.image, name, opened)
+
+
+# --- what keeps a worker busy ---------------------------------------------------------------------
+
+
+class Counted(io.BytesIO):
+    """Bytes of which those are counted that were read."""
+
+    read_so_far = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.read_so_far += len(data)
+        return data
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("codec", [None, "zlib"])
+def test_a_page_costs_no_more_for_others(depth, codec):
+    costs = []
+    for many in (2, 200):
+        file = Counted()
+        with tifffile.TiffWriter(file) as writer:
+            for _ in range(many):
+                writer.write(np.ones((20, 30), depth), metadata=None, compression=codec)
+        size = len(file.getvalue())
+        found = tiff_read.find_pages(file, size)
+        before = file.read_so_far
+        opened = decode.File(Image.new("L", (1, 1)), "album", size, file.getvalue, tiff=found)
+        decode.turn_to(opened, many - 1)
+        assert decode.image_planes(opened.image, "page", opened).pixels.all()
+        costs.append(file.read_so_far - before)
+    assert costs[0] == costs[1] < 3000
+
+
+def test_entries_that_overlap_are_not_read_again_and_again():
+    rows = [(tag, ifd.SHORT, 65_535, 8) for tag in range(30_000, 31_900)]
+    body = b"".join(struct.pack("<HHII", *row) for row in rows)
+    plain = tiff(STRIP, GREY.tobytes())
+    first = struct.unpack("<I", plain[4:8])[0]
+    own = struct.unpack("<H", plain[first : first + 2])[0]
+    table = plain[first + 2 : first + 2 + 12 * own]
+    made = plain[:4] + struct.pack("<I", len(plain)) + plain[8:]
+    made += struct.pack("<H", own + len(rows)) + table + body + bytes(4)
+    file = Counted(made.ljust(900_000, b"\0"))
+    found = tiff_read.find_pages(file, 900_000)
+    before = file.read_so_far
+    page = tiff_page.Page(found, found.pages[0])
+    assert np.array_equal(np.asarray(page.image()), GREY)
+    assert file.read_so_far - before < 100_000
+    read = photo.read(file.getvalue())
+    assert np.array_equal(read.pixels, GREY)
+    assert any("EXIF" in note for note in read.notes)
+
+
+def test_an_album_has_so_many_pages_at_most(monkeypatch):
+    monkeypatch.setattr(tiff_read, "MAX_PAGES", 3)
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        for _ in range(5):
+            writer.write(GREY, metadata=None)
+    with pytest.raises(BadPhoto, match="more than 3 pages"):
+        photo.read(file.getvalue())
+
+
+def test_a_packet_is_read_without_making_expressions(monkeypatch):
+    told = "".join(
+        f'<r:Description xmlns:p{i}="urn:one" xmlns:q="urn:{i}" p{i}:a="1" q:b=\'2\'/>'
+        for i in range(300)
+    )
+    packet = (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="{xmp._RDF}">{told}</r:RDF>'
+        "</x:xmpmeta>"
+    ).encode()
+    monkeypatch.setattr(xmp.re, "compile", lambda *_: pytest.fail("an expression was compiled"))
+    places = xmp._layout(packet).named("urn:")
+    assert [packet[a:b].strip() for a, b in places[:2]] == [b'p0:a="1"', b"q:b='2'"]
+    assert len(places) == 600
+
+
+def test_padding_is_taken_off_however_long():
+    inside = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="%s"></r:RDF></x:xmpmeta>'
+    packet = inside % xmp._RDF.encode() + b" " * 1_000_000 + b"<!-- the end -->"
+    with pytest.raises(xmp.Broken):
+        xmp.split(packet, 60_000)
+    padded = packet.replace(b"<!-- the end -->", b'<?xpacket end="w"?>')
+    assert len(xmp.split(padded, 60_000)[0]) < 300
+
+
+def test_a_packet_that_is_too_long_is_left_out_and_told(monkeypatch):
+    monkeypatch.setattr(xmp, "MAX_BYTES", 1000)
+    data = whole_png(chunk(b"iTXt", png.XMP.encode() + bytes(5) + b"<a>" + b" " * 1000 + b"</a>"))
+    read = photo.read(data)
+    assert read.xmp == b""
+    assert any("XMP" in note for note in read.notes)
+
+
+def test_texts_unpack_to_so_much_in_all(monkeypatch):
+    monkeypatch.setattr(png, "_MOST", 10_000)
+    packed = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(4000)))
+    assert len(png.texts(whole_png(packed * 9))) == 2
+
+
+def test_one_profile_is_unpacked(monkeypatch):
+    unpacked = []
+    monkeypatch.setattr(png_read, "inflate", lambda *_: unpacked.append(1) or b"")
+    photo.read(whole_png(chunk(b"iCCP", b"a\0\0x") * 9))
+    assert unpacked == [1]
+
+
+def test_pictures_of_an_animation_are_counted_to_an_end():
+    assert heads.pictures(gif(pictures=3)) == 3
+    assert heads.pictures(gif(pictures=100_000)) < 100_000
+
+
+def test_what_lies_amid_segments_is_left_out():
+    data = jpeg_of()
+    remarks = (
+        jpeg.segment(0xE1, b"Exif\0\0") + b"\xff\xff" + jpeg.segment(0xE2, b"MPF\0" + bytes(9))
+    )
+    odd = data[:2] + remarks + jpeg.segment(0xEE, b"Adobe") + b"junk" + data[2:]
+    lean = jpeg_read.lean(odd)
+    assert [kind for kind, _ in jpeg_read.segments(lean)] == [
+        kind for kind, _ in jpeg_read.segments(data)
+    ]
+    assert np.array_equal(photo.read(odd).pixels, photo.read(data).pixels)
+
+
+@pytest.mark.parametrize("kind", [b"gAMA", b"pHYs", b"cHRM", b"sRGB", b"tRNS", b"acTL", b"fcTL"])
+def test_a_short_chunk_of_a_png_costs_itself_alone(kind):
+    read = photo.read(whole_png(chunk(kind, b"")))
+    assert np.array_equal(read.pixels, GREY)
+
+
+def test_what_an_encoder_stumbles_over_is_left_out_and_told(monkeypatch):
+    told = photo.Photo(np.dstack([GREY] * 3), exif=b"II*\0", xmp=b"<odd/>", iptc=b"\x1c")
+    save = Image.Image.save
+
+    def fragile(self, *args, **options):
+        if options.get("exif"):
+            raise AttributeError("no such thing")
+        save(self, *args, **options)
+
+    monkeypatch.setattr(Image.Image, "save", fragile)
+    fit = photo.fitted(told, "WEBP")
+    assert (fit.exif, fit.xmp) == (b"", told.xmp)
+    assert any("EXIF could not be written" in note for note in fit.notes)
+    assert photo.read(photo.encode(told, "WEBP")).pixels.shape == (16, 16, 3)
+
+
+def test_what_a_program_put_beside_an_image_may_be_anything():
+    for odd in (None, 1, "a", (1,), {}, object()):
+        image = Image.fromarray(GREY)
+        image.info |= dict.fromkeys(("gamma", "cicp", "icc_profile", "dpi", "exif", "xmp"), odd)
+        assert np.array_equal(photo.read(image).pixels, GREY)
+
+
+def test_an_orientation_of_an_odd_type_turns_once():
+    data = tiff(STRIP | {256: (8,), 257: (32,), 278: (32,), 274: (6,)}, GREY.tobytes())
+    at = data.index(struct.pack("<HHII", 274, ifd.LONG, 1, 6))
+    data = data[:at] + struct.pack("<HHII", 274, 9, 1, 6) + data[at + 12 :]  # with a sign
+    read = photo.read(data)
+    again = photo.read(photo.encode(read, "TIFF"))
+    assert np.array_equal(read.pixels, again.pixels)
