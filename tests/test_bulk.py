@@ -501,14 +501,14 @@ def test_a_name_of_any_length_may_be_given(model, capsys, tmp_path):
 def test_a_folder_that_does_not_open_is_named_and_the_others_are_coloured(
     album, out, model, capsys, monkeypatch
 ):
-    listdir = os.listdir
+    scandir = os.scandir
 
     def refuse(path):
-        if os.fspath(path).endswith("sea"):
+        if str(path).endswith("sea"):
             raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
-        return listdir(path)
+        return scandir(path)
 
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     assert run("colorize", album, "-o", out, "--model", model) == 1
     said = capsys.readouterr().err
     assert "sea cannot be searched (Permission denied): check its permissions." in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from photochrom import (
     bounds,
     deep,
+    files,
     heads,
     heif,
     icc,
@@ -35,6 +37,11 @@ from photochrom.bounds import bytes_needed as bytes_needed
 from photochrom.errors import BadPhoto, MissingExtra
 from photochrom.icc import Space
 from photochrom.levels import Pixels
+
+MOST_BYTES = 2**31
+"""Of a file that is read whole."""
+MOST_BYTES_PAGED = 2**36
+"""Of a TIFF, of which only a page is."""
 
 _BAND = 1 << 18  # pixels that are copied at a time
 _HEAD = 1024  # bytes by which a file is recognized
@@ -110,8 +117,8 @@ def opened(source: Path | bytes, *, damaged: bool = False) -> Iterator[File]:
             raise BadPhoto(f"{name} is a folder: give the path of one photo.")
         if source.exists() and not source.is_file():
             raise BadPhoto(f"{name} is a device or a pipe: give the path of a file.")
-        with source.open("rb") as file:
-            size = source.stat().st_size
+        with files.open_plain(source) as file:
+            size = check_size(name, file)
             if tiff_read.begins(file.read(4)):  # of which only a page is read at a time
                 file.seek(0)
                 yield _file(file, name, size, source.read_bytes, damaged)
@@ -126,6 +133,21 @@ def opened(source: Path | bytes, *, damaged: bool = False) -> Iterator[File]:
             f"{name} cannot be opened ({reason}): check path and permissions."
         ) from error
     yield _file(io.BytesIO(data), name, len(data), lambda: data, damaged)
+
+
+def check_size(name: str, file: BinaryIO) -> int:
+    """The bytes of an open file, if they may be read: whole, but for a TIFF.
+
+    Raises:
+        BadPhoto: they are more than any photo has.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size > MOST_BYTES:
+        paged = tiff_read.begins(file.read(4))
+        file.seek(0)
+        if size > (MOST_BYTES_PAGED if paged else MOST_BYTES):
+            raise BadPhoto(f"{name} has {size:,} bytes, more than any photo: check what it is.")
+    return size
 
 
 def _file(stream: BinaryIO, name: str, size: int, data: Callable[[], bytes], damaged: bool) -> File:

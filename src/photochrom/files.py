@@ -48,7 +48,7 @@ def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
     with open_plain(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise OSError(errno.EFBIG, f"larger than {most // 2**20} MiB")
+        raise OSError(errno.EFBIG, f"it is larger than {most // 2**20} MiB")
     return data
 
 
@@ -56,7 +56,7 @@ def _plain(file: BinaryIO) -> BinaryIO:
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
     file.close()
-    raise OSError(errno.EINVAL, "no plain file")
+    raise OSError(errno.EINVAL, "it is no plain file")
 
 
 def sha256(file: BinaryIO) -> str:

@@ -15,16 +15,17 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ImageColor
 
-from photochrom import atomic
+from photochrom import atomic, files
 from photochrom.color import rgb_to_lab
 from photochrom.errors import BadOption
 
@@ -34,6 +35,8 @@ PATCH = 5
 """Side of the square that stands for a hint in the network's planes; it trained with 1..9."""
 MOST = 1000
 """Hints a photo may have: each is weighed against all others."""
+_MOST_BYTES = 2**22
+"""Of a hint file: a thousand hints have a hundredth of it."""
 _SHAPE = 0.02
 """How much wider or narrower a photo may be than the one that the hints were made on."""
 _FORM = 'write {"hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}'
@@ -67,7 +70,8 @@ class Hint:
                 rgb = np.array(ImageColor.getrgb(self.color)[:3], np.uint8)
             except (ValueError, OverflowError) as error:
                 raise BadOption(
-                    f"{self.color!r} is no colour: write it as '#7a8b4f' or a name such as 'olive'."
+                    f"{shown(self.color)} is no colour: write it as '#7a8b4f' or a name such as "
+                    "'olive'."
                 ) from error
             _, a, b = rgb_to_lab(rgb / 255, axis=0).tolist()
             return a, b
@@ -76,7 +80,7 @@ class Hint:
         except (TypeError, ValueError, OverflowError):
             a = b = math.nan
         if not (abs(a) <= 128 and abs(b) <= 128):
-            raise BadOption(f"{self.color} is no colour: give a and b, from -128 to 127.")
+            raise BadOption(f"{shown(self.color)} is no colour: give a and b, from -128 to 127.")
         return a, b
 
 
@@ -91,9 +95,10 @@ def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> t
         BadOption: no such file, or it holds no hints.
     """
     try:
-        content = json.loads(Path(path).read_text("utf-8"))
+        content = json.loads(files.read_plain(path, _MOST_BYTES).decode())
     except (OSError, ValueError, RecursionError) as error:
-        raise BadOption(f"{path} cannot be read as hints ({error}): give a JSON file.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise BadOption(f"{path} cannot be read as hints ({reason}): give a JSON file.") from error
     try:
         return parse(content, size)
     except BadOption as error:
@@ -105,6 +110,7 @@ def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]
     try:
         _check_keys(content, ("size", "hints"))
         entries = content["hints"]
+        check_number(entries)
         for entry in entries:
             _check_keys(entry, ("x", "y", "color"))
         found = [
@@ -116,6 +122,16 @@ def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]
     check(found)
     across, down = _scale(content.get("size"), size)
     return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in found)
+
+
+def check_number(hints: Collection[Any]) -> None:
+    """Refuse more hints than a photo may have.
+
+    Raises:
+        BadOption: there are more.
+    """
+    if len(hints) > MOST:
+        raise BadOption(f"{len(hints)} hints are more than {MOST}: leave some out.")
 
 
 def check(hints: Iterable[Hint]) -> None:
@@ -142,7 +158,7 @@ def join(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
 
 def _check_keys(entry: dict[str, Any], known: Sequence[str]) -> None:
     for key in entry.keys() - known:
-        raise BadOption(f"nobody knows what {key!r} is: {_FORM}.")
+        raise BadOption(f"nobody knows what {shown(key)} is: {_FORM}.")
 
 
 def _scale(made_on: Any, photo: tuple[int, int] | None) -> tuple[float, float]:
@@ -152,7 +168,8 @@ def _scale(made_on: Any, photo: tuple[int, int] | None) -> tuple[float, float]:
     sides = made_on if isinstance(made_on, list | tuple) else []
     if len(sides) != 2 or not all(type(side) in (int, float) for side in sides):
         raise BadOption(
-            f'the size is {made_on}: give width and height of the photo, as in "size": [1200, 800].'
+            f"the size is {shown(made_on)}: give width and height of the photo, as in "
+            '"size": [1200, 800].'
         )
     try:
         width, height = map(float, sides)
@@ -163,9 +180,10 @@ def _scale(made_on: Any, photo: tuple[int, int] | None) -> tuple[float, float]:
     if photo is None:
         return 1.0, 1.0
     across, down = photo[0] / width, photo[1] / height
+    shapes = math.log(photo[0]) - math.log(photo[1]), math.log(width) - math.log(height)
     # A pixel more or less is what scaling rounds to.
     leeway = max(_SHAPE, 1 / min(width, height, *photo))
-    if abs(math.log(across / down)) > math.log1p(leeway):
+    if abs(shapes[0] - shapes[1]) > math.log1p(leeway):
         raise BadOption(
             f"they are for a photo of {width:g} by {height:g} pixels, but this one has "
             f"{photo[0]} by {photo[1]}: take the hints of a photo of the same shape."
@@ -204,8 +222,7 @@ def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int])
         BadOption: a hint lies outside the photo, or there are too many.
     """
     height, width = photo
-    if len(hints) > MOST:
-        raise BadOption(f"{len(hints)} hints are more than {MOST}: leave some out.")
+    check_number(hints)
     for hint in hints:
         if not (0 <= hint.x <= width and 0 <= hint.y <= height):
             raise BadOption(

@@ -245,6 +245,20 @@ def _from_image(image: Image.Image, name: str, file: decode.File | None = None) 
 _GREY_SUFFIXES = (".pbm", ".pgm")  # which say that there is no colour
 
 
+def check_size(source: Path) -> None:
+    """Refuse a file that is larger than any photo, by a look at its size; what is none is left.
+
+    Raises:
+        BadPhoto: it is.
+    """
+    try:
+        if source.stat().st_size > decode.MOST_BYTES:
+            with files.open_plain(source) as file:
+                decode.check_size(str(source), file)
+    except OSError:
+        return
+
+
 def default_output(source: str | os.PathLike[str]) -> Path:
     """Where the result of a file goes by default: ``house.jpg`` becomes ``house.color.jpg``.
 

@@ -73,7 +73,7 @@ def find_photos(
         here = waiting.pop()
         try:
             identity = _identity(here)
-            names = sorted(os.listdir(here), reverse=True)  # noqa: PTH208 - names are enough
+            kinds = _look(here)
         except OSError as error:  # or it is gone since it was found
             reason = f"{here} cannot be searched ({error.strerror}): check its permissions."
             found.unsearched[here] = reason
@@ -82,13 +82,13 @@ def find_photos(
             continue
         seen.add(identity)
         below = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
-        names = [name for name in names if not is_left_out(below + name, exclude)]
-        folders = {name for name in names if is_folder(here / name)}
+        names = sorted((n for n in kinds if not is_left_out(below + n, exclude)), reverse=True)
+        folders = {name for name in names if kinds[name]}
         waiting += [here / name for name in names if name in folders]
         files = [name for name in names if name not in folders]
         found.photos += [here / name for name in photos_among(files, suffixes=suffixes)]
-        kinds = (_suffix(name) for name in files)
-        found.others.update(kind for kind in kinds if kind not in suffixes | _SIDECARS)
+        ends = map(_suffix, files)
+        found.others.update(end for end in ends if end not in suffixes | _SIDECARS)
     found.photos.sort()
     return found
 
@@ -152,6 +152,18 @@ def expand(path: Path) -> list[Path]:
         return wants_results or not _is_result(match.name, present[match.parent])
 
     return [match for match in matches if is_wanted(match)]
+
+
+def _look(folder: Path) -> dict[str, bool]:
+    """What is in a folder, and whether that is one, even where its path is too long to open it."""
+    known = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                known[entry.name] = entry.is_dir()
+            except OSError:  # a link in a circle
+                known[entry.name] = False
+    return known
 
 
 def _names_in(folder: Path) -> set[str]:

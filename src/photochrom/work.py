@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 import cv2
 
-from photochrom import batch, sidecar, tone
+from photochrom import batch, files, sidecar, tone
 from photochrom import encode as encoders
 from photochrom import hints as hint_files
 from photochrom import photo as photographs
@@ -185,7 +185,7 @@ class Worker:
         if order.hints is not None:
             hint_files.read(order.hints)  # before the work, not after it
         self.colorizer = Colorizer(order.model, threads=threads, device=order.device)
-        self.guide = None if order.reference is None else photographs.read(order.reference)
+        self.guide = None if order.reference is None else _reference(order.reference)
 
     @cached_property
     def wish(self) -> str:
@@ -199,7 +199,8 @@ class Worker:
             del told["quality"]
         for name in ("model", "hints", "reference"):
             if told[name] is not None:  # what is in the file counts, and not what it is called
-                told[name] = hashlib.sha256(told[name].read_bytes()).hexdigest()
+                with files.open_plain(told[name]) as file:
+                    told[name] = files.sha256(file)
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def __call__(self, job: Job, ledger: Ledger, turn: Turn | None = None) -> Outcome:
@@ -240,6 +241,7 @@ class Worker:
     def _outcome(self, job: Job, ledger: Ledger, turn: Turn) -> tuple[State, list[Path], str]:
         if job.trouble:
             raise BadPhoto(job.trouble)
+        photographs.check_size(job.photo)  # before it is read to find out whether it was done
         targets = batch.numbered(job.target, self.order.samples)
         wish = self.wish if ledger.folder else ""
         entry = ledger.find(job.photo, targets, wish)
@@ -404,6 +406,15 @@ class Worker:
         marked = order.mark and order.strength > 0
         done = self.colorizer.finish(coloured, strip=order.strip, mark=marked)
         return photographs.fitted(done, kind)
+
+
+def _reference(path: Path) -> Photo:
+    try:
+        return photographs.read(path)
+    except PhotochromError:
+        raise
+    except Exception as error:  # a photo may provoke anything
+        raise BadPhoto(explain(error, str(path))) from error
 
 
 def _in_colour(name: str | Path) -> str:

@@ -145,14 +145,14 @@ def test_a_folder_that_does_not_open_makes_another_set_and_is_an_error(
 ):
     (tmp_path / "shut").mkdir()
     (tmp_path / "0.jpg").write_bytes(encoded(0))
-    listdir = os.listdir
+    scandir = os.scandir
 
     def refuse(path):
         if Path(path).name == "shut":
             raise PermissionError(errno.EACCES, "Permission denied", path)
-        return listdir(path)
+        return scandir(path)
 
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(BadData, match="shut cannot be searched"):
         shards.find([tmp_path])
 

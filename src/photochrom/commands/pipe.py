@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import sys
 import traceback
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photochrom.commands.shared import answer, say
-from photochrom.errors import BadOption, PhotochromError, explain
+from photochrom.errors import BadOption, BadPhoto, PhotochromError, explain
 
 if TYPE_CHECKING:
     from photochrom.work import Order, Turn
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 NAME = "-"
 _INPUTS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 """Other names of the standard input."""
+_MOST, _PIECE = 2**30, 2**20
+"""Bytes that are taken from a pipe, and at a time."""
 _OUTPUTS = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
@@ -104,7 +107,22 @@ def colour(photos: tuple[str, ...], out: str, order: Order, *, verbose: bool) ->
 
 
 def _read(name: str) -> bytes:
-    return sys.stdin.buffer.read() if name == NAME or name in _INPUTS else Path(name).read_bytes()
+    """What comes, until it ends.
+
+    Raises:
+        BadPhoto: that is more than a photo is.
+    """
+    found = io.BytesIO()
+    with (
+        nullcontext(sys.stdin.buffer) if name in (NAME, *_INPUTS) else Path(name).open("rb") as file
+    ):
+        while piece := file.read(_PIECE):
+            found.write(piece)
+            if found.tell() > _MOST:
+                raise BadPhoto(
+                    f"More than {_MOST // 2**30} GiB came by the pipe: give the path of a file."
+                )
+    return found.getvalue()
 
 
 def _send(content: bytes, out: str) -> None:

@@ -39,9 +39,12 @@ def check_report(report: Path, *, force: bool) -> None:
 
 
 def _is_report(path: Path) -> bool:
+    from photochrom import files
+
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().strip() in (",".join(_COLUMNS), ",".join(_FORMER))
+        with files.open_plain(path) as file:
+            first = file.readline(1000).strip().decode(errors="replace")
+        return first in (",".join(_COLUMNS), ",".join(_FORMER))
     except OSError:
         return False
 

@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -112,14 +112,8 @@ def check_size(data: bytes, bounds: Bounds) -> None:
             pixels += file.image.width * file.image.height
             if pixels > bounds.megapixels * 1e6:
                 raise trouble.too_large(f"it has more than {bounds.megapixels:g} megapixels")
-            if _bytes_needed(file) > bounds.megabytes * 1e6:
+            if decode.bytes_needed(file) > bounds.megabytes * 1e6:
                 raise trouble.too_large(f"it takes more than {bounds.megabytes:g} MB of memory")
-
-
-def _bytes_needed(file: decode.File) -> int:
-    """How many decoding takes of the page turned to."""
-    needed: Callable[[decode.File], int] | None = getattr(decode, "bytes_needed", None)
-    return needed(file) if needed else file.image.width * file.image.height * 4
 
 
 def analysed(data: bytes, bounds: Bounds) -> Sight:
