@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "web.py"
+HOSTILE = BENCHMARK.with_name("hostile.py")
 
 
 @pytest.mark.slow
@@ -34,3 +35,17 @@ def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_p
     assert told["health, median"] < told["preview in the crowd, median"]
     # What is kept is bounded, and so is what two pieces of work take at a time.
     assert told["memory, most"] < 1000
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HOSTILE.exists(), reason="the benchmarks are in the repository")
+def test_users_get_their_results_among_attackers(toy, tmp_path):
+    seconds = os.environ.get("PHOTOCHROM_LOAD_SECONDS", "12")
+    out = tmp_path / "figures.json"
+    options = ["--model", str(toy), "--clients", "16", "--seconds", seconds, "--json", str(out)]
+    done = subprocess.run([sys.executable, str(HOSTILE), *options], capture_output=True, text=True)
+    sys.stdout.write(done.stdout)
+    assert out.exists(), done.stderr  # its exit status also tells of times, which are the machine's
+    told = json.loads(out.read_text())
+    for figure in ("answers of 500", "users' requests without a result", "work left 10 s later"):
+        assert told[figure]["measured"] == "0", done.stdout
