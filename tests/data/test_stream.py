@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from photochrom.data import shards, stream
 from photochrom.data.shards import Source
@@ -170,3 +172,19 @@ def test_the_fast_way_is_not_taken_where_something_has_to_be_heeded(encoded):
         for short in (data[:-50], encoded(1, kind=kind)[:-50], b""):
             with pytest.raises(BadPhoto):
                 stream.decode(short)
+
+
+def test_what_asks_for_much_is_not_decoded_the_quick_way(monkeypatch):
+    def reached(*_):
+        raise AssertionError("a decoder was reached")
+
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "JPEG", progressive=True)
+    small = file.getvalue()
+    frame, scan = small.index(b"\xff\xc2"), small.rindex(b"\xff\xda")
+    wide = small[: frame + 5] + b"\xff\xdc\xff\xdc" + small[frame + 9 :]
+    many = small[:-2] + small[scan:-2] * 5000 + small[-2:]
+    monkeypatch.setattr(stream.cv2, "imdecode", reached)
+    for hostile in (wide, many):
+        with pytest.raises(BadPhoto):
+            stream.decode(hostile)

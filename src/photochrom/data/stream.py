@@ -19,12 +19,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from photochrom import heads
 from photochrom.data import shards
 from photochrom.data.cache import fit
 from photochrom.data.shards import Pixels, Source, digest
 from photochrom.errors import BadData, BadOption, BadPhoto
 
 State = dict[str, int | str]
+
+_SCAN = b"\xff\xda"
+_PLAIN_PIXELS, _PLAIN_SCANS = 50_000_000, 20
+"""What the quick way of decoding takes at most."""
 
 
 class Stream:
@@ -171,7 +176,13 @@ def decode(data: bytes) -> Pixels:
 
 
 def _plain(data: bytes) -> bool:
-    """Whether it has no orientation, profile or alpha that would have to be heeded."""
+    """Whether it has no orientation, profile or alpha that would have to be heeded, nor asks much.
+
+    What does is decoded by the other way, which looks at all that a file asks for.
+    """
+    size = heads.size_of(data)
+    if not size or size.width * size.height > _PLAIN_PIXELS or data.count(_SCAN) > _PLAIN_SCANS:
+        return False
     if data[:4] == b"RIFF":  # WebP's simple format has one chunk and no room for others
         return data[8:16] == b"WEBPVP8 " and int.from_bytes(data[4:8], "little") + 8 == len(data)
     if data[:4] != b"\xff\xd8\xff\xe0" or data[-2:] != b"\xff\xd9":
