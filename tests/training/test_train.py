@@ -692,11 +692,10 @@ def test_damaged_weights_are_one_sentence(whole, tmp_path):
 def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
     checkpoint.save_weights(tmp_path, {"x": torch.ones(3)}, {"step": 1})
 
-    def full(state, path, metadata):
-        Path(path).write_bytes(b"half")
+    def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CannotWrite, match="No space"):
         checkpoint.save_weights(tmp_path, {"x": torch.zeros(3)}, {"step": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
