@@ -16,8 +16,10 @@ train() {
     "${flags[@]:1}"
 }
 
-# deliver RUN FILE: the exported model, in parts.
+# deliver RUN FILE: the exported model, in parts. On a machine that is lent by the minute take the run's
+# model.safetensors and export it elsewhere: EXPORT=.
 deliver() {
+  [ -n "${EXPORT-yes}" ] || return 0
   "$PYTHON" -m photochrom export "$1" --out "$2" --fp16
   split --bytes 14M --numeric-suffixes --suffix-length 1 "$2" "$2.part"
 }
