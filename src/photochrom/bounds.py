@@ -55,7 +55,8 @@ def check_size(image: Image.Image, name: str, file: File | None = None) -> None:
         return
     if _shown(file) > plausible(file.size):
         raise BadPhoto(
-            f"{large} in only {file.size:,} bytes, as no photo has: fetch or export it again."
+            f"{large} in only {file.size:,} bytes, as no photo has: fetch it again, or scale it "
+            "down first."
         )
     needed = bytes_needed(file)
     if needed > MAX_BYTES:

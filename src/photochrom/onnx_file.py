@@ -62,6 +62,8 @@ def _check(data: memoryview, path: Path) -> None:
         BadModel: one reaches beyond the file.
         IndexError, ValueError: this is not what protobuf writes.
     """
+    if not data:
+        raise ValueError
     waiting, fields = [("model", 0, len(data))], 0
     while waiting:
         kind, at, end = waiting.pop()

@@ -14,7 +14,7 @@ from photochrom import ifd
 from photochrom.bounds import Excess
 from photochrom.ifd import Layout
 
-MAX_PAGES = 10_000
+MAX_PAGES = 2_000
 """Beyond this a file is more likely an attack than a scan."""
 
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC = 254, 256, 257, 262

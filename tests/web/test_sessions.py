@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 
 import numpy as np
 import pytest
 from album import halves, picture, send
+from PIL import Image
 
 from photochrom.errors import BadOption
 from photochrom.hints import Hint
 from photochrom.photo import Photo
 from photochrom.web import sessions
-from photochrom.web.sessions import Session, Sessions, Sight
+from photochrom.web.sessions import MOST_PAGES, Bounds, Session, Sessions, Sight
 from photochrom.web.trouble import Trouble
 
 
@@ -119,3 +121,16 @@ def test_ids_cannot_be_guessed_and_open_one_photo_only(house):
             lambda k: client.post(f"/api/photos/{k}/colorize", json={}),
         ):
             assert ask(key.replace("\x00", "%00")).status_code in (404, 405, 422)
+
+
+def test_pages_count_however_small_they_are():
+    def pages(many: int) -> bytes:
+        file, page = io.BytesIO(), Image.new("L", (1, 1))
+        page.save(file, "TIFF", save_all=True, append_images=[page] * (many - 1))
+        return file.getvalue()
+
+    allowed = Bounds(megapixels=1, megabytes=10)
+    sessions.check_size(pages(MOST_PAGES), allowed)
+    with pytest.raises(Trouble) as refused:
+        sessions.check_size(pages(MOST_PAGES + 1), allowed)
+    assert (refused.value.status, refused.value.code) == (413, "too-large")

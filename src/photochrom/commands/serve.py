@@ -93,6 +93,8 @@ def serve(
         server_header=False,
         proxy_headers=False,  # the guard looks at them, and wants to see who has sent them
     )
+    # Who has asked for what is cancelled is told; nobody else has to be.
+    logging.getLogger("uvicorn.error").addFilter(lambda said: "graceful" not in said.getMessage())
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
     with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done

@@ -24,6 +24,8 @@ from photochrom.web.queue import Lane
 
 PREVIEW = 1280
 """Long side of a preview, pixels."""
+MOST_PAGES = 100
+"""Of a file: the network looks at each, however small it is."""
 _ICON = b"\0\0\1\0"
 """How an ICO begins, which Pillow decodes when it opens it, before its size is known."""
 
@@ -107,6 +109,8 @@ def check_size(data: bytes, bounds: Bounds) -> None:
         raise BadPhoto("This is an icon, and no photo: send a JPEG, PNG or TIFF.")
     pixels = 0
     with decode.opened(data) as file:
+        if len(file.pages) > MOST_PAGES:
+            raise trouble.too_large(f"it has more than {MOST_PAGES} pages")
         for page in file.pages:
             decode.turn_to(file, page)
             pixels += file.image.width * file.image.height
