@@ -17,7 +17,7 @@ from test_decode_png import chunk
 from test_exif import block
 
 GREY = np.add.outer(np.arange(12), np.arange(16)).astype(np.uint8) * 8
-CASES = int(os.environ.get("PHOTOCHROM_FUZZ", "150"))
+CASES = int(os.environ.get("PHOTOCHROM_FUZZ", "60"))
 TAGS = (*(256, 257, 270, 274, 282, 283, 296, 305, 306, 315, 513, 514, 700, 33723, 34377), 11)
 TAGS = (*TAGS, 0x8769, 0x8825, 0xA005, 0x927C, 0xA001, 0xA002, 0xA003, 0x9286, 37724, 50341)
 WORDS = (
