@@ -16,10 +16,10 @@ shift 3
 . "$(dirname "$0")/gpu.sh"
 init=${INIT-hintnet}
 
-# AdamW at 8e-4 for 256 photos a step, down to nothing by a cosine over MINUTES. Each size costs seconds
-# of compiling when it is first met, so there are three. Pack DATA by --quality 60 or more: of photos at 18
-# and 192 pixels it learns what soft photos look like, and sharp ones gain little (docs/log.md).
+# AdamW at 1e-3 for 512 photos a step, down to nothing by a cosine over MINUTES. Each size costs seconds of
+# compiling when it is first met. The run in docs/log.md had FLAGS --batch 256 --lr 8e-4 --warmup 50
+# --smallest 192 --perceptual 0 --freeze 'encoder\..*norm'. Pack DATA by --quality 60 or more: of photos at 18
+# and 192 pixels it learns what soft photos look like, and sharp ones gain little.
 train hintnet --data "$data" --out "$out/run" --minutes "$minutes" ${init:+--init "$init"} \
-  --batch 256 --lr 8e-4 --warmup 50 --size 256 --smallest 192 --zoom 0.7 --perceptual 0 \
-  --freeze 'encoder\..*norm' "$@"
+  --batch 512 --lr 1e-3 --warmup 100 --size 256 --smallest 160 --zoom 0.7 "$@"
 deliver "$out/run" "$out/hintnet.onnx"
