@@ -16,15 +16,13 @@ _COMPONENTS = 64
 _GIF_BLOCKS = 20_000
 _GIF_REMARKS = 1 << 20
 """Bytes before the first picture."""
-
-
 _PPM_HEAD = 1 << 16
 _PPM = re.compile(rb"P(?:[14](?:(?:\s|#[^\r\n]*)+\d+){2}|[2356](?:(?:\s|#[^\r\n]*)+\d+){3})")
 """A head and its numbers, with remarks anywhere, which Pillow reads byte by byte."""
 
 
 class Size(NamedTuple):
-    """Pixels across and down, and channels where they count."""
+    """Pixels across and down."""
 
     width: int
     height: int
