@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from photochrom import encode, jpeg, photo, provenance
+from spoil import spoiled
 from test_decode_png import chunk
 from test_exif import block
 
@@ -22,7 +23,7 @@ TAGS = (*(256, 257, 270, 274, 282, 283, 296, 305, 306, 315, 513, 514, 700, 33723
 TAGS = (*TAGS, 0x8769, 0x8825, 0xA005, 0x927C, 0xA001, 0xA002, 0xA003, 0x9286, 37724, 50341)
 WORDS = (
     b'xmlns: rdf: Description about xmpMM:History rdf:Seq rdf:li tiff:Orientation="6" <a> </a> <'
-)
+).split(b" ")
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
     b'syntax-ns#"><rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
@@ -49,39 +50,21 @@ def directory(random: np.random.Generator) -> bytes:
     return head + rows + rest + random.bytes(int(random.integers(200)))
 
 
-def spoiled(data: bytes, random: np.random.Generator) -> bytes:
-    """The same with some bytes changed, cut out, doubled, or its end missing."""
-    file = bytearray(data)
-    for _ in range(random.integers(0, 5)):
-        place = int(random.integers(0, max(1, len(file))))
-        match random.integers(5):
-            case 0:
-                file[place : place + 4] = random.bytes(int(random.integers(5)))
-            case 1:
-                del file[place : place + int(random.integers(1, 40))]
-            case 2:
-                file[place:place] = file[place : place + 30]
-            case 3:
-                file = file[: max(1, int(len(file) * random.uniform(0.2, 1)))]
-            case 4:
-                file[place:place] = random.choice(WORDS.split(b" "))
-    return bytes(file)
-
-
 def parts(random: np.random.Generator) -> dict[str, bytes]:
     """EXIF, XMP and IPTC, each odd or missing."""
     order = ("little", "big")[random.integers(2)]
-    made = [directory(random), spoiled(block(order), random), b"", random.bytes(30)]
+    made = [directory(random), spoiled(block(order), random, words=WORDS), b"", random.bytes(30)]
     return {
         "exif": made[random.integers(4)],
-        "xmp": spoiled(XMP, random) if random.random() < 0.7 else b"",
-        "iptc": spoiled(IPTC, random) if random.random() < 0.7 else b"",
+        "xmp": spoiled(XMP, random, words=WORDS) if random.random() < 0.7 else b"",
+        "iptc": spoiled(IPTC, random, words=WORDS) if random.random() < 0.7 else b"",
     }
 
 
 def jpeg_file(random: np.random.Generator) -> bytes:
     told = parts(random)
-    resources = b"Photoshop 3.0\0" + spoiled(photo.metadata.photoshop(told["iptc"]), random)
+    resources = photo.metadata.photoshop(told["iptc"])
+    resources = b"Photoshop 3.0\0" + spoiled(resources, random, words=WORDS)
     segments = [
         jpeg.segment(0xE1, b"Exif\0\0" + told["exif"]),
         jpeg.segment(0xE1, jpeg.XMP + told["xmp"]),

@@ -12,29 +12,13 @@ import tifffile
 from PIL import Image
 
 from photochrom import jpeg, photo
+from spoil import spoiled
 from test_exif import block
 from test_faults import CORPUS, NOISE, WHOLE
 from test_metadata import BLOCK, jpeg_with, packet
 
 SUFFIX = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "WEBP": "webp", "GIF": "gif"}
 SUFFIX |= dict.fromkeys(("pages", "lzw", "fax", "jpeg in TIFF", "deep TIFF"), "tif")
-
-
-def spoiled(data: bytes, random: np.random.Generator) -> bytes:
-    """The file with some bytes changed, cut out, doubled, or its end missing."""
-    file = bytearray(data)
-    for _ in range(random.integers(1, 5)):
-        place = int(random.integers(0, min(len(file), 1500)))
-        match random.integers(4):
-            case 0:
-                file[place : place + 4] = random.bytes(4)
-            case 1:
-                del file[place : place + int(random.integers(1, 40))]
-            case 2:
-                file[place:place] = file[place : place + 30]
-            case 3:
-                file = file[: max(1, int(len(file) * random.uniform(0.2, 1)))]
-    return bytes(file)
 
 
 def write_odd_files(folder: Path, many: int) -> list[str]:
@@ -51,7 +35,7 @@ def write_odd_files(folder: Path, many: int) -> list[str]:
     for i in range(many - len(names)):
         name = names[i % len(names)]
         suffix = SUFFIX.get(name, ("jpg", "png", "tif")[i % 3])
-        (folder / f"odd {i:04}.{suffix}").write_bytes(spoiled(seeds[name], random))
+        (folder / f"odd {i:04}.{suffix}").write_bytes(spoiled(seeds[name], random, reach=1500))
     for i, name in enumerate(names):
         (folder / f"whole {i:02}.{SUFFIX.get(name, 'png')}").write_bytes(seeds[name])
     return [f"whole {i:02}" for i, name in enumerate(names) if name != "no picture"]
