@@ -295,15 +295,17 @@ def test_interrupted_it_says_so_keeps_its_report_and_goes_on(tmp_path, model, jo
     (tmp_path / "go").touch()
     code, _, said = end(process)
     assert code == 130
-    done = len(rows(report))
-    last = f"photochrom: Interrupted: {done} of 40 photos are done; the same command goes on."
-    assert said.splitlines()[-1] == last
     assert not list((out / FOLDER).glob("*.part"))
     told = rows(report)
     assert 0 < len(told) < 40
-    for row in told.values():
+    broken = [row for name, row in told.items() if Path(name).stem in ("037", "038", "039")]
+    done = [row for row in told.values() if row not in broken]  # how many is a matter of time
+    assert {row["state"] for row in broken} <= {"failed"}
+    for row in done:
         assert row["state"] == "done"
         assert Path(row["results"]).exists()
+    so_far = f"{len(done)} of 40 photos are done" + f", {len(broken)} failed" * bool(broken)
+    assert said.splitlines()[-1] == f"photochrom: Interrupted: {so_far}; the same command goes on."
     assert end(start(*asked))[0] == 1
     assert len(digests(out)) == 37
 
