@@ -35,17 +35,31 @@ def _leave_at_once(*_: object) -> NoReturn:
 
 
 def _leave(code: object) -> None:
-    """End here where threads are still at work: the interpreter would crash under them."""
-    import threading
+    """End here where threads are still at work: the interpreter's end may crash, or wait for ever.
 
-    pool = sys.modules.get("photochrom.pool")
-    if pool is None or all(thread.name != pool.NAME for thread in threading.enumerate()):
+    They are of a codec that hangs over a photo, or of gloo, whose groups are not sure to come down
+    (github.com/pytorch/gloo/issues/155).
+    """
+    if not (_has_hanging_photos() or _has_a_process_group()):
         return
-    sys.modules["photochrom.atomic"].discard_unfinished()
+    if atomic := sys.modules.get("photochrom.atomic"):
+        atomic.discard_unfinished()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
     os._exit(code if isinstance(code, int) else 1)
+
+
+def _has_hanging_photos() -> bool:
+    import threading
+
+    pool = sys.modules.get("photochrom.pool")
+    return bool(pool and any(thread.name == pool.NAME for thread in threading.enumerate()))
+
+
+def _has_a_process_group() -> bool:
+    distributed = sys.modules.get("torch.distributed")
+    return bool(distributed and distributed.is_available() and distributed.is_initialized())
 
 
 if __name__ == "__main__":

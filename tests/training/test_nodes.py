@@ -8,9 +8,9 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,6 +20,7 @@ from torch import nn
 from photochrom.errors import BadData, BadOption
 from photochrom.training import norms
 from photochrom.training.norms import SharedNorm, share_norms
+from photochrom.training.processes import finish_together
 from photochrom.training.train import train
 
 Command = Callable[..., list[str]]
@@ -126,8 +127,8 @@ def test_photos_that_cannot_be_streamed_are_listed(tiny, tmp_path, folder):
 
 
 KILLED = """
-import os, signal, sys
-from photochrom import cli
+import os, signal
+from photochrom.__main__ import start
 from photochrom.training import train
 step = train._step
 where = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]
@@ -136,7 +137,7 @@ def killed(run):
         os.kill(os.getpid(), signal.SIGKILL)
     return step(run)
 train._step = killed
-cli.main(sys.argv[1:])
+start()
 """
 
 
@@ -165,6 +166,29 @@ def test_restarts_that_could_not_succeed_are_refused_at_once(tiny, tmp_path, mon
     with pytest.raises(BadOption, match="set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for it"):
         train(*tiny(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+HANGING = """
+import atexit, threading, torch
+from photochrom.__main__ import start
+torch.distributed.destroy_process_group = hang = lambda *_: threading.Event().wait()
+atexit.register(hang)
+start()
+"""
+
+
+def test_what_may_hang_at_the_end_is_left_alone(tmp_path, command):
+    """gloo may, taken down by us or by the interpreter."""
+    script, out = tmp_path / "hanging.py", tmp_path / "run"
+    script.write_text(HANGING)
+    launch = ["--standalone", "--nproc-per-node", "2", str(script)]
+    _, _, *words = command(out, epochs=0.5)
+    code, said = ended(start([*launch, *words]))
+    assert code == 0, said
+    assert list(reported(out)) == [1, 2]
+    code, said = ended(start([*launch, *words]))
+    assert code == 1
+    assert said.count(f"photochrom: {out} already holds a run") == 1
 
 
 @pytest.mark.slow
@@ -215,11 +239,9 @@ def _between_two(rank: int, folder: str) -> None:
     parallel(x[2 * rank : 2 * rank + 2]).square().mean().backward()
     kept = dict(network.state_dict())
     kept |= {f"{name}.grad": p.grad for name, p in network.named_parameters()}
-    torch.save(kept, f"{folder}/{rank}.part")
-    Path(f"{folder}/{rank}.part").rename(f"{folder}/{rank}.pt")
-    while not Path(f"{folder}/{1 - rank}.pt").exists():  # the other may not be through yet
-        time.sleep(0.01)
-    os._exit(0)  # what gloo takes down waits for each other, now and then for ever
+    torch.save(kept, f"{folder}/{rank}.pt")
+    finish_together(SimpleNamespace(world_size=2, global_rank=rank))
+    os._exit(0)
 
 
 def test_shared_norms_are_those_of_the_whole_batch(tmp_path):

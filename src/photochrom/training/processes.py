@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -75,9 +76,7 @@ def together(fabric: Fabric, work: Callable[[], T]) -> T:
     """
     if fabric.world_size == 1:
         return work()
-    # Of gloo, which for GPUs too waits as long as it is told to; made before the work, so that
-    # who dies at it is missed at once.
-    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+    group = _patient_group()  # before the work, so that who dies at it is missed at once
     failure: PhotochromError | None = None
     try:
         result = work()
@@ -86,14 +85,39 @@ def together(fabric: Fabric, work: Callable[[], T]) -> T:
     mine = (failure.exit_code, str(failure)) if failure else (0, "")
     said = [mine] * fabric.world_size
     torch.distributed.all_gather_object(said, mine, group=group)
-    torch.distributed.destroy_process_group(group)
     code = max(code for code, _ in said)
     if not code:
         return result
-    torch.distributed.destroy_process_group()  # left to the interpreter's end, it may abort it
+    finish_together(fabric)
     if failure and said.index(mine) == fabric.global_rank:
         raise failure
     sys.exit(code)
+
+
+@cache
+def _patient_group() -> torch.distributed.ProcessGroup:
+    """Of gloo, which for GPUs too waits as long as it is told to."""
+    group: torch.distributed.ProcessGroup
+    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+    return group
+
+
+def finish_together(fabric: Fabric) -> None:
+    """Wait until no process needs another any more: from here each may leave.
+
+    Nothing is taken down, as gloo may wait for ever over it (github.com/pytorch/gloo/issues/155),
+    and they part by the store, which the first of them may be holding: it goes last.
+    """
+    if fabric.world_size == 1:
+        return
+    store = torch.distributed.distributed_c10d._get_default_store()
+    others = range(1, fabric.world_size)
+    store.set(f"through/{fabric.global_rank}", "")
+    store.wait([f"through/{rank}" for rank in (0, *others)])
+    if fabric.global_rank == 0:
+        store.wait([f"gone/{rank}" for rank in others])
+    else:
+        store.set(f"gone/{fabric.global_rank}", "")
 
 
 def check_settings(fabric: Fabric, experiment: Experiment, session: Session) -> None:

@@ -42,7 +42,7 @@ from photochrom.training.optimize import set_rate, update_average
 from photochrom.training.peak import profile
 from photochrom.training.pictures import EVERY
 from photochrom.training.presets import Experiment, Session
-from photochrom.training.processes import gather
+from photochrom.training.processes import finish_together, gather
 from photochrom.training.setup import Run, set_up, told_unreadable
 from photochrom.training.validate import Row, compare, measure, save_sheet, summarise
 
@@ -55,6 +55,8 @@ INTERRUPTED = "interrupted; --resume goes on from here"
 def train(experiment: Experiment, session: Session) -> dict[str, float]:
     """Train until the epochs or the minutes are over; returns the last validation's figures.
 
+    Several processes, of torchrun, remain a group: leave as :mod:`photochrom.__main__` does.
+
     Raises:
         BadData: no usable photos. BadRun: the folder holds a run and ``resume`` is not set, or
         the other way round. BadOption: settings that do not go together. Diverged: the loss is
@@ -64,9 +66,7 @@ def train(experiment: Experiment, session: Session) -> dict[str, float]:
     run = set_up(experiment, session)
     with _interruptible() as interrupted:
         reason = _fit(run, interrupted)
-    if run.fabric.world_size > 1:  # left to the interpreter's end, gloo's threads may abort it
-        run.fabric.barrier()
-        torch.distributed.destroy_process_group()
+    finish_together(run.fabric)
     if reason == INTERRUPTED:
         raise KeyboardInterrupt
     return run.figures
