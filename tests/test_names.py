@@ -5,9 +5,9 @@ import io
 
 import pytest
 
-from photochrom.commands.shared import answer, say
+from photochrom.commands.shared import answer
 from photochrom.commands.tally import Tally
-from photochrom.names import is_plain, shown, write_table
+from photochrom.names import is_plain, say, shown, write_table
 from photochrom.work import Outcome
 
 ODD = {

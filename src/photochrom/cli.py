@@ -22,10 +22,11 @@ from photochrom.commands.data import data
 from photochrom.commands.measure import evaluate
 from photochrom.commands.report import report
 from photochrom.commands.serve import serve
-from photochrom.commands.shared import later, say
+from photochrom.commands.shared import later
 from photochrom.commands.sheet import sheet
 from photochrom.commands.train import export, train
 from photochrom.errors import BadOption, PhotochromError
+from photochrom.names import say
 
 DESCRIPTION = "photochrom gives colour to black-and-white photographs."
 

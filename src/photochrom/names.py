@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
@@ -23,6 +24,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def shown(text: str) -> str:
     r"""Spell out what would not be seen, or do something: a line end as ``\n``."""
     return _UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+
+
+def say(sentence: str, *lines: str) -> None:
+    """Tell the user one sentence, and what goes with it, apart from answers."""
+    print(shown(f"photochrom: {sentence}"), *map(shown, lines), sep="\n", file=sys.stderr)  # noqa: T201
 
 
 def is_plain(name: str) -> bool:

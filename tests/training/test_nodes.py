@@ -169,16 +169,19 @@ def test_restarts_that_could_not_succeed_are_refused_at_once(tiny, tmp_path, mon
 
 
 HANGING = """
-import atexit, threading, torch
+import atexit, threading, time, torch
 from photochrom.__main__ import start
+from photochrom.training import processes
 torch.distributed.destroy_process_group = hang = lambda *_: threading.Event().wait()
 atexit.register(hang)
+say = processes.say
+processes.say = lambda sentence: (time.sleep(2), say(sentence))
 start()
 """
 
 
 def test_what_may_hang_at_the_end_is_left_alone(tmp_path, command):
-    """gloo may, taken down by us or by the interpreter."""
+    """gloo may, taken down by us or by the interpreter. And who has a word to say is waited for."""
     script, out = tmp_path / "hanging.py", tmp_path / "run"
     script.write_text(HANGING)
     launch = ["--standalone", "--nproc-per-node", "2", str(script)]

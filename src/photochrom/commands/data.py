@@ -12,8 +12,9 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
-from photochrom.commands.shared import answer, console, counted, later, say
+from photochrom.commands.shared import answer, console, counted, later
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
+from photochrom.names import say
 
 if TYPE_CHECKING:
     from photochrom.data.curate import Verdict

@@ -14,8 +14,9 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from photochrom.commands.shared import Most, answer, check_most, load, needs, say
+from photochrom.commands.shared import Most, answer, check_most, load, needs
 from photochrom.errors import BadOption, BadPhoto, PhotochromError
+from photochrom.names import say
 
 Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
 

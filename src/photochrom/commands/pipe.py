@@ -10,8 +10,9 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photochrom.commands.shared import answer, say
+from photochrom.commands.shared import answer
 from photochrom.errors import BadOption, BadPhoto, PhotochromError, explain
+from photochrom.names import say
 
 if TYPE_CHECKING:
     from photochrom.work import Order, Turn

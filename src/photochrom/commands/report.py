@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from photochrom.commands.shared import answer, console, load, needs, say
+from photochrom.commands.shared import answer, console, load, needs
 from photochrom.errors import BadData, BadModel, BadPhoto
+from photochrom.names import say
 from photochrom.training.presets import PRESETS
 
 if TYPE_CHECKING:

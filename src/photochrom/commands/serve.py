@@ -18,8 +18,9 @@ from urllib.parse import quote
 import tyro
 from tyro.conf import UseAppendAction
 
-from photochrom.commands.shared import Model, needs, say
+from photochrom.commands.shared import Model, needs
 from photochrom.errors import BadOption
+from photochrom.names import say
 
 _PATIENCE = 10
 """Seconds that work under way may take after the server was told to stop."""

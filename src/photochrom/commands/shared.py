@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,16 +46,8 @@ Force = Annotated[bool, tyro.conf.arg(help="overwrite results that exist")]
 Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
 
 
-def say(sentence: str, *lines: str) -> None:
-    """One sentence to the user, and what goes with it, apart from answers.
-
-    Here as in :func:`answer`, signs of names that would not be seen are spelled out.
-    """
-    print(shown(f"photochrom: {sentence}"), *map(shown, lines), sep="\n", file=sys.stderr)  # noqa: T201
-
-
 def answer(*lines: object) -> None:
-    """What was asked for, a line each, as it may go into a pipe."""
+    """What was asked for, a line each, as it may go into a pipe; unseen signs are spelled out."""
     print(*(shown(str(line)) for line in lines), sep="\n", flush=True)  # noqa: T201
 
 

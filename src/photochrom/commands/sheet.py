@@ -23,9 +23,9 @@ from photochrom.commands.shared import (
     listed,
     load,
     pixels,
-    say,
 )
 from photochrom.errors import BadData, BadModel, BadOption, explain
+from photochrom.names import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

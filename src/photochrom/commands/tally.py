@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from photochrom.commands.shared import answer, console, counted, say
+from photochrom.commands.shared import answer, console, counted
 from photochrom.errors import BadOption, CannotWrite, DiskFull
-from photochrom.names import write_table
+from photochrom.names import say, write_table
 
 if TYPE_CHECKING:
     from photochrom.work import Outcome

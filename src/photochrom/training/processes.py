@@ -22,6 +22,7 @@ from lightning_fabric import Fabric
 
 from photochrom.data.cache import PhotoSet
 from photochrom.errors import BadData, BadOption, PhotochromError
+from photochrom.names import say
 from photochrom.training.presets import Experiment, Session
 
 T = TypeVar("T")
@@ -71,8 +72,8 @@ def together(fabric: Fabric, work: Callable[[], T]) -> T:
     """What ``work`` gives here, once it is done everywhere. Where it fails, all stop.
 
     Raises:
-        PhotochromError: it failed here, and none before has said so in the same words.
-            SystemExit: it has been said elsewhere.
+        PhotochromError: it failed, and this is the only process.
+        SystemExit: it failed, and who has said so, each in other words.
     """
     if fabric.world_size == 1:
         return work()
@@ -88,9 +89,9 @@ def together(fabric: Fabric, work: Callable[[], T]) -> T:
     code = max(code for code, _ in said)
     if not code:
         return result
-    finish_together(fabric)
     if failure and said.index(mine) == fabric.global_rank:
-        raise failure
+        say(str(failure))  # before any leaves: torchrun then ends the others
+    finish_together(fabric)
     sys.exit(code)
 
 
