@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from photochrom import batch, pool
-from photochrom.work import Order, Worker
+from photochrom.batch import planning, pool
+from photochrom.batch.worker import Order, Worker
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -52,7 +52,7 @@ def floor(photos: list[Path], out: Path, jobs: int) -> float:
 def ours(folder: Path, out: Path, jobs: int) -> float:
     """Photos/s coloured, the model loaded."""
     worker = Worker(Order(), max(1, pool.cores() // jobs))
-    todo = batch.jobs([folder], out)
+    todo = planning.jobs([folder], out)
     begun = time.perf_counter()
     states = {outcome.state for outcome in pool.run(todo, worker, jobs)}
     if states != {"done"}:

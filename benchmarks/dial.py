@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import Colorizer, color
-from photochrom.study import metrics
-from photochrom.study.protocol import cut
+from photochrom.evaluation import metrics
+from photochrom.evaluation.protocol import cut
 
 Array = NDArray[np.float32]
 Answers = list[NDArray[np.float16]]

@@ -21,9 +21,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photochrom import Colorizer, color, upsample
+from photochrom import Colorizer, color
 from photochrom.data import shards
-from photochrom.study import metrics
+from photochrom.evaluation import metrics
+from photochrom.inference import chroma_upsampling
 
 Plane = NDArray[np.float32]
 
@@ -43,7 +44,7 @@ def resized(planes: Plane, size: tuple[int, int], way: int) -> Plane:
 WAYS: dict[str, Callable[[Plane, Plane, Plane], Plane]] = {
     "bilinear": lambda ab, _, L: resized(ab, L.shape, cv2.INTER_LINEAR),
     "bicubic": lambda ab, _, L: resized(ab, L.shape, cv2.INTER_CUBIC),
-    "along L": lambda ab, small, L: upsample.upsample(ab, small, L),
+    "along L": lambda ab, small, L: chroma_upsampling.upsample(ab, small, L),
 }
 
 
@@ -58,7 +59,7 @@ def made_small(lab: Plane, size: tuple[int, int]) -> Plane:
     """Lab (3, h, w)."""
     L, ab = lab[0], lab[1:]
     way = cv2.INTER_CUBIC if size[0] > L.shape[0] else cv2.INTER_AREA
-    light = upsample.shrink(L.__getitem__, (L.shape[0], L.shape[1]), size)
+    light = chroma_upsampling.shrink(L.__getitem__, (L.shape[0], L.shape[1]), size)
     return np.concatenate([light[None], resized(ab, size, way)])
 
 
@@ -85,7 +86,9 @@ def differences(
     for source, small in sources(truth, colorizer).items():
         found[source] = {}
         for name, enlarge in WAYS.items():
-            rgb = upsample.recombine(L, enlarge(small[1:], np.ascontiguousarray(small[0]), L))
+            rgb = chroma_upsampling.recombine(
+                L, enlarge(small[1:], np.ascontiguousarray(small[0]), L)
+            )
             lab = color.rgb_to_lab(rgb.transpose(2, 0, 1).astype(np.float32) / 255)
             there = np.nan
             if edges.mean() >= LEAST:

@@ -24,7 +24,7 @@ from common import load_models, show
 from numpy.typing import NDArray
 
 from photochrom import Colorizer, color
-from photochrom.study.protocol import cut
+from photochrom.evaluation.protocol import cut
 from photochrom.training import degrade
 
 Plane = NDArray[np.float32]

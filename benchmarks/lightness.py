@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from photochrom import Colorizer, photo
+from photochrom import Colorizer
+from photochrom.image import photo
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 FORMATS = "PNG", "TIFF", "JPEG", "WEBP", "AVIF", "HEIF", "JPEG2000"

@@ -24,11 +24,12 @@ import numpy as np
 from common import load_models, show
 from numpy.typing import NDArray
 
-from photochrom import Colorizer, color, hints, upsample
-from photochrom.study import metrics
-from photochrom.study.evaluate import evaluate
-from photochrom.study.protocol import cut
-from photochrom.study.results import hinted_name
+from photochrom import Colorizer, color
+from photochrom.evaluation import metrics
+from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.protocol import cut
+from photochrom.evaluation.results import hinted_name
+from photochrom.inference import chroma_upsampling, hints
 
 Plane = NDArray[np.float32]
 Photos = list[tuple[str, NDArray[np.uint8]]]
@@ -56,7 +57,9 @@ def answer(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
 
 def seen(colorizer: Colorizer, L: Plane) -> Plane:
     """A square's L (H, W) at the network's own size."""
-    return upsample.shrink(L.__getitem__, (L.shape[0], L.shape[1]), (colorizer.model.size,) * 2)
+    return chroma_upsampling.shrink(
+        L.__getitem__, (L.shape[0], L.shape[1]), (colorizer.model.size,) * 2
+    )
 
 
 def hinted(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
@@ -64,7 +67,7 @@ def hinted(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
     small = seen(colorizer, L[0, 0])
     down = small.shape[0] / L.shape[2]
     ab = answer(colorizer, small, spots * np.float32([down, down, 1, 1]))
-    return upsample.upsample(ab, small, L[0, 0])[None]
+    return chroma_upsampling.upsample(ab, small, L[0, 0])[None]
 
 
 def place(L: Plane, seed: list[int]) -> NDArray[np.float64]:

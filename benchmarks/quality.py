@@ -19,9 +19,9 @@ import numpy as np
 from common import options, read, show
 
 from photochrom import Colorizer
-from photochrom.study import metrics
-from photochrom.study.evaluate import evaluate
-from photochrom.study.results import Results, hinted_name
+from photochrom.evaluation import metrics
+from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.results import Results, hinted_name
 
 BESIDE = 0.1
 """How far from a setting of the dial its neighbours are."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photochrom import Colorizer
-from photochrom.study.evaluate import evaluate
+from photochrom.evaluation.evaluate import evaluate
 
 Plane = NDArray[np.float32]
 

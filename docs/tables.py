@@ -19,8 +19,8 @@ from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
 
-from photochrom.study import tables
-from photochrom.study.results import Results, Summary
+from photochrom.evaluation.results import Results, Summary
+from photochrom.report import tables
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"

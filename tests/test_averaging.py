@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from photochrom import averaging
 from photochrom.errors import BadOption
+from photochrom.inference import averaging
 
 
 def flat(a: float, b: float, height: int = 6, width: int = 8) -> np.ndarray:

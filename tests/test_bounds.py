@@ -14,21 +14,21 @@ import pytest
 import tifffile
 from PIL import Image, TiffImagePlugin
 
-from photochrom import (
-    bounds,
-    decode,
-    heads,
+from photochrom.errors import BadPhoto
+from photochrom.image import (
+    headers,
     ifd,
     jpeg,
     jpeg_read,
+    limits,
     photo,
     png,
     png_read,
+    reader,
     tiff_page,
     tiff_read,
     xmp,
 )
-from photochrom.errors import BadPhoto
 from test_decode_png import chunk
 
 GREY = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint8) * 8
@@ -167,7 +167,7 @@ MEMORY = """
 import resource, sys
 sys.path[:0] = sys.argv[2:]
 import test_bounds as files
-from photochrom import photo
+from photochrom.image import photo
 from photochrom.errors import BadPhoto
 data = files.REFUSED | {
     "segments": files.jpeg_of()[:2] + b"\\xff\\xef\\0\\2" * 8_000_000 + files.jpeg_of()[2:],
@@ -200,17 +200,17 @@ def test_refusing_takes_no_memory():
 def test_bytes_needed_of_a_picture(mode, kind, least, most):
     file = io.BytesIO()
     Image.new(mode, (100, 50)).save(file, kind)
-    with decode.opened(file.getvalue()) as opened:
-        assert least * 5000 <= decode.bytes_needed(opened) <= most * 5000
+    with reader.opened(file.getvalue()) as opened:
+        assert least * 5000 <= reader.bytes_needed(opened) <= most * 5000
 
 
 def test_bytes_needed_of_16_bits_and_of_progressive_pictures():
-    with decode.opened(png_head(100, 50, 16, 2) + chunk(b"IDAT", b"x")) as opened:
-        assert decode.bytes_needed(opened) == 5000 * (6 + 6)
+    with reader.opened(png_head(100, 50, 16, 2) + chunk(b"IDAT", b"x")) as opened:
+        assert reader.bytes_needed(opened) == 5000 * (6 + 6)
     needed = []
     for progressive in (False, True):
-        with decode.opened(jpeg_of((1000, 1000), progressive=progressive)) as opened:
-            needed.append(decode.bytes_needed(opened))
+        with reader.opened(jpeg_of((1000, 1000), progressive=progressive)) as opened:
+            needed.append(reader.bytes_needed(opened))
     assert needed[1] == needed[0] + 2_000_000  # its coefficients
 
 
@@ -221,10 +221,10 @@ def test_bytes_needed_of_pages():
             kind = "rgb" if pixels.ndim == 3 else "minisblack"
             writer.write(pixels, photometric=kind, metadata=None, rowsperstrip=10)
     needed = []
-    with decode.opened(file.getvalue()) as opened:
+    with reader.opened(file.getvalue()) as opened:
         for page in opened.pages:
-            decode.turn_to(opened, page)
-            needed.append(decode.bytes_needed(opened))
+            reader.turn_to(opened, page)
+            needed.append(reader.bytes_needed(opened))
     strip = 10 * 100
     assert needed == [2 * 5000 + 2 * strip, 12 * 5000 + 2 * 6 * strip]
 
@@ -245,9 +245,9 @@ def test_a_scan_of_200_megapixels_passes(tmp_path, layout):
     with path.open("wb") as file:
         file.write(tiff(values))
         file.truncate(size)  # which takes no disk
-    with decode.opened(path) as opened:
-        bounds.check_size(opened.image, "scan", opened)
-        assert 2 * size < decode.bytes_needed(opened) < bounds.MAX_BYTES
+    with reader.opened(path) as opened:
+        limits.check_size(opened.image, "scan", opened)
+        assert 2 * size < reader.bytes_needed(opened) < limits.MAX_BYTES
 
 
 @pytest.mark.parametrize("name", ["PNG", "16-bit PNG", "JPEG", "progressive JPEG"])
@@ -259,8 +259,8 @@ def test_other_photos_of_200_megapixels_pass(name):
         "JPEG": jpeg_of(size) + bytes(2_500_000),
         "progressive JPEG": jpeg_of(size, progressive=True) + bytes(2_500_000),
     }[name]
-    with decode.opened(head) as opened:
-        bounds.check_size(opened.image, name, opened)
+    with reader.opened(head) as opened:
+        limits.check_size(opened.image, name, opened)
 
 
 # --- what keeps a worker busy ---------------------------------------------------------------------
@@ -289,9 +289,9 @@ def test_a_page_costs_no_more_for_others(depth, codec):
         size = len(file.getvalue())
         found = tiff_read.find_pages(file, size)
         before = file.read_so_far
-        opened = decode.File(Image.new("L", (1, 1)), "album", size, file.getvalue, tiff=found)
-        decode.turn_to(opened, many - 1)
-        assert decode.image_planes(opened.image, "page", opened).pixels.all()
+        opened = reader.File(Image.new("L", (1, 1)), "album", size, file.getvalue, tiff=found)
+        reader.turn_to(opened, many - 1)
+        assert reader.image_planes(opened.image, "page", opened).pixels.all()
         costs.append(file.read_so_far - before)
     assert costs[0] == costs[1] < 3000
 
@@ -372,8 +372,8 @@ def test_one_profile_is_unpacked(monkeypatch):
 
 
 def test_pictures_of_an_animation_are_counted_to_an_end():
-    assert heads.pictures(gif(pictures=3)) == 3
-    assert heads.pictures(gif(pictures=100_000)) < 100_000
+    assert headers.pictures(gif(pictures=3)) == 3
+    assert headers.pictures(gif(pictures=100_000)) < 100_000
 
 
 def test_what_lies_amid_segments_is_left_out():

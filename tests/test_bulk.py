@@ -20,22 +20,25 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from photochrom import atomic, batch, cli
-from photochrom.commands import colorize as command
-from photochrom.ledger import FOLDER
-from photochrom.work import Worker
+from photochrom import atomic
+from photochrom.batch import planning
+from photochrom.batch.journal import FOLDER
+from photochrom.batch.worker import Worker
+from photochrom.cli import colorize as command
+from photochrom.cli import main
 
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 
 HELD = """
 import os, sys, threading, time
 from pathlib import Path
-from photochrom import atomic, cli
+from photochrom import atomic
+from photochrom.cli import main
 place, go, free = atomic._place, Path(sys.argv[1]), threading.Semaphore(int(sys.argv[2]))
 tests = os.getppid()
 def held(part, target):
@@ -531,7 +534,7 @@ def test_a_photo_that_may_not_be_read_is_named(album, out, model, capsys):
 
 
 def test_what_vanishes_meanwhile_is_named(album, out, model, capsys, monkeypatch):
-    jobs = batch.jobs
+    jobs = planning.jobs
 
     def then_gone(*given):
         found = jobs(*given)
@@ -540,7 +543,7 @@ def test_what_vanishes_meanwhile_is_named(album, out, model, capsys, monkeypatch
         (album / "summer" / "sea").rmdir()
         return found
 
-    monkeypatch.setattr(batch, "jobs", then_gone)
+    monkeypatch.setattr(planning, "jobs", then_gone)
     assert run("colorize", album, "-o", out, "--model", model) == 1
     said = capsys.readouterr().err
     assert "a.png does not exist" in said

@@ -10,7 +10,7 @@ from PIL import Image
 
 from photochrom import Colorizer, Hint
 from photochrom.color import fit_gamut, rgb_to_lab
-from photochrom.model import CLONE, WEIGHTS, available
+from photochrom.inference.onnx_model import CLONE, WEIGHTS, available
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

@@ -18,13 +18,14 @@ import pytest
 from PIL import ExifTags, Image, TiffImagePlugin
 
 import photochrom
-from photochrom import Colorizer, cli
+from photochrom import Colorizer
+from photochrom.cli import main
 from photochrom.color import grey_to_lightness, lab_to_rgb, rgb_to_lab
 
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 
@@ -69,11 +70,11 @@ def test_help_loads_no_torch():
     )
     answer = process("-c", code)
     assert answer.stdout.splitlines()[-1] == "[]"
-    for command in cli.COMMANDS:
+    for command in main.COMMANDS:
         assert command in answer.stdout
 
 
-@pytest.mark.parametrize("command", cli.COMMANDS)
+@pytest.mark.parametrize("command", main.COMMANDS)
 def test_each_help_shows_an_example(command, capsys):
     assert run(command, "--help") == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -573,7 +574,7 @@ def test_train_export_evaluate_and_colour(tmp_path, album, capsys):
 
 def test_training_starts_from_a_model_by_its_name(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch")
-    from photochrom.model import WEIGHTS
+    from photochrom.inference.onnx_model import WEIGHTS
     from photochrom.training import train
 
     began = []
@@ -733,12 +734,12 @@ def test_odd_names(album, name, model):
     ],
 )
 def test_a_cluster_may_be_named_or_not(given, expected):
-    assert cli._with_address(["colorize", *given]) == ["colorize", *expected]
+    assert main._with_address(["colorize", *given]) == ["colorize", *expected]
 
 
 def test_without_ray_the_extra_is_named(album, model, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "photochrom.cluster", raising=False)
+    monkeypatch.delitem(sys.modules, "photochrom.batch.ray_data", raising=False)
     monkeypatch.delattr(photochrom, "cluster", raising=False)
     assert run("colorize", album, "--model", model, "--ray") == 1
     said = capsys.readouterr().err
@@ -766,7 +767,7 @@ def test_only_the_second_ctrl_c_is_the_end(monkeypatch):
     handlers = []
     monkeypatch.setattr("signal.signal", lambda number, handler: handlers.append(handler))
     with pytest.raises(KeyboardInterrupt):
-        cli._interrupt()
+        main._interrupt()
     assert handlers == [signal.SIG_DFL]
 
 

@@ -20,12 +20,13 @@ from PIL import Image
 ray = pytest.importorskip("ray")
 fsspec = pytest.importorskip("fsspec")
 
-from photochrom import cli, cluster, work  # noqa: E402
-from photochrom.batch import Job  # noqa: E402
-from photochrom.cluster import Task  # noqa: E402
+from photochrom.batch import ray_data, worker  # noqa: E402
+from photochrom.batch.journal import FOLDER, Ledger  # noqa: E402
+from photochrom.batch.planning import Job  # noqa: E402
+from photochrom.batch.ray_data import Task  # noqa: E402
+from photochrom.batch.worker import Order, Worker  # noqa: E402
+from photochrom.cli import main  # noqa: E402
 from photochrom.errors import BadData, BadOption  # noqa: E402
-from photochrom.ledger import FOLDER, Ledger  # noqa: E402
-from photochrom.work import Order, Worker  # noqa: E402
 
 
 def results(folder: Path) -> dict[str, bytes]:
@@ -60,7 +61,7 @@ def url(path: Path) -> str:
 def test_paths_are_listed_as_for_one_machine(album, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out, root in ((None, album), ("out", tmp_path / "out"), (str(tmp_path / "out"), None)):
-        tasks = cluster.listing(["album"], out)
+        tasks = ray_data.listing(["album"], out)
         assert [task.photo for task in tasks] == [
             str(album / name) for name in ("a.png", "b.jpg", "d.gif", "summer/c.tif")
         ]
@@ -78,12 +79,12 @@ def test_urls_are_mirrored(album, tmp_path, monkeypatch):
         (str(album), url(out)),
         (url(album), "out"),
     ):
-        tasks = cluster.listing([given], into)
+        tasks = ray_data.listing([given], into)
         expected = [str(out / place) for place in places]
         assert [task.target.removeprefix("file://") for task in tasks] == expected
         assert all(task.remote for task in tasks)
         assert {task.root.removeprefix("file://").rstrip("/") for task in tasks} == {str(out)}
-    (one,) = cluster.listing([url(album / "a.png")], url(out))
+    (one,) = ray_data.listing([url(album / "a.png")], url(out))
     assert one == Task(url(album / "a.png"), url(out / "a.png"), url(out))
 
 
@@ -91,17 +92,17 @@ def test_what_is_hidden_or_a_result_is_no_photo(album, tmp_path):
     for name in ("out/a.png", ".hidden/a.png", "summer/.x.png", f"{FOLDER}/a.png"):
         (album / name).parent.mkdir(exist_ok=True)
         shutil.copy(album / "a.png", album / name)
-    tasks = cluster.listing([url(album)], url(album / "out"))
+    tasks = ray_data.listing([url(album)], url(album / "out"))
     assert len(tasks) == 4
-    assert len(cluster.listing([url(album)], url(album))) == 5
+    assert len(ray_data.listing([url(album)], url(album))) == 5
 
 
 def test_two_photos_never_share_a_target(album, tmp_path):
     shutil.copytree(album, tmp_path / "other")
     both = [url(album / "a.png"), url(tmp_path / "other" / "a.png")]
-    targets = [task.target for task in cluster.listing(both, url(tmp_path / "out"))]
+    targets = [task.target for task in ray_data.listing(both, url(tmp_path / "out"))]
     assert targets == [url(tmp_path / "out" / name) for name in ("a.png", "a-other.png")]
-    assert len(cluster.listing(both[:1] * 2, url(tmp_path / "out"))) == 1
+    assert len(ray_data.listing(both[:1] * 2, url(tmp_path / "out"))) == 1
 
 
 def test_a_folder_that_does_not_open_is_told_of(album, tmp_path, monkeypatch):
@@ -115,7 +116,7 @@ def test_a_folder_that_does_not_open_is_told_of(album, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     monkeypatch.chdir(tmp_path)
     for out in (url(tmp_path / "out"), str(tmp_path / "out"), None):
-        *_, last = cluster.listing(["album"], out)
+        *_, last = ray_data.listing(["album"], out)
         assert "summer cannot be searched (Permission denied)" in last.trouble
 
 
@@ -130,7 +131,7 @@ def test_a_folder_that_does_not_open_is_told_of(album, tmp_path, monkeypatch):
 def test_urls_that_cannot_be(given, out, words, tmp_path):
     given = url(tmp_path) if given == "." else given
     with pytest.raises((BadOption, BadData), match=words):
-        cluster.listing([given], out)
+        ray_data.listing([given], out)
 
 
 # --- one worker -------------------------------------------------------------------------------
@@ -139,13 +140,13 @@ def test_urls_that_cannot_be(given, out, words, tmp_path):
 @pytest.fixture
 def do(model):
     def do(task: Task, **options):
-        return cluster._Colourist(Order(model, **options))(task._asdict())
+        return ray_data._Colourist(Order(model, **options))(task._asdict())
 
     return do
 
 
 def test_a_url_is_fetched_coloured_and_sent_once(album, tmp_path, do):
-    (task, *_) = cluster.listing([url(album)], url(tmp_path / "out"))
+    (task, *_) = ray_data.listing([url(album)], url(tmp_path / "out"))
     first = do(task)
     assert (first["state"], first["results"]) == ("done", [task.target])
     expected = tmp_path / "here.png"
@@ -164,7 +165,7 @@ def test_a_url_is_fetched_coloured_and_sent_once(album, tmp_path, do):
 
 
 def test_a_result_that_is_cut_off_on_its_way_does_not_appear(album, tmp_path, do, monkeypatch):
-    (task, *_) = cluster.listing([url(album)], url(tmp_path / "out"))
+    (task, *_) = ray_data.listing([url(album)], url(tmp_path / "out"))
     copy = shutil.copyfileobj
 
     def cut(read, write) -> None:
@@ -174,12 +175,12 @@ def test_a_result_that_is_cut_off_on_its_way_does_not_appear(album, tmp_path, do
             raise ConnectionResetError(104, "Connection reset by peer")
         write.write(data)
 
-    monkeypatch.setattr(cluster.shutil, "copyfileobj", cut)
+    monkeypatch.setattr(ray_data.shutil, "copyfileobj", cut)
     failed = do(task)
     assert failed["state"] == "failed"
     assert "Connection reset by peer" in failed["words"]
     assert results(tmp_path / "out") == {}
-    monkeypatch.setattr(cluster.shutil, "copyfileobj", copy)
+    monkeypatch.setattr(ray_data.shutil, "copyfileobj", copy)
     assert do(task)["state"] == "done"
 
 
@@ -187,17 +188,17 @@ def test_a_store_that_fails_in_its_own_way_costs_one_photo(album, tmp_path, do, 
     def fail(*_: object) -> None:
         raise RuntimeError("NoSuchBucket")
 
-    (task, *_) = cluster.listing([url(album)], url(tmp_path / "out"))
-    monkeypatch.setattr(cluster, "_exists", fail)
+    (task, *_) = ray_data.listing([url(album)], url(tmp_path / "out"))
+    monkeypatch.setattr(ray_data, "_exists", fail)
     failed = do(task)
     assert (failed["state"], failed["words"]) == ("failed", f"{task.photo}: NoSuchBucket")
 
 
 def test_a_photo_at_a_url_is_never_replaced(album, do):
     before = results(album)
-    tasks = cluster.listing([url(album / "a.png")], url(album))
-    tasks += cluster.listing([str(album / "a.png")], url(album))
-    tasks += cluster.listing([url(album / "a.png")], str(album))
+    tasks = ray_data.listing([url(album / "a.png")], url(album))
+    tasks += ray_data.listing([str(album / "a.png")], url(album))
+    tasks += ray_data.listing([url(album / "a.png")], str(album))
     for task in tasks:
         failed = do(task, force=True)
         assert failed["state"] == "failed"
@@ -207,7 +208,7 @@ def test_a_photo_at_a_url_is_never_replaced(album, do):
 
 def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
     (album / "a.png").write_bytes(b"bad")
-    bad, gone, *_ = cluster.listing([url(album)], url(tmp_path / "out"))
+    bad, gone, *_ = ray_data.listing([url(album)], url(tmp_path / "out"))
     (album / "b.jpg").unlink()
     told = do(bad)
     assert told["state"] == "failed"
@@ -221,15 +222,15 @@ def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
 
 
 def test_an_option_that_is_wrong_is_not_a_matter_of_the_photo(album, tmp_path, do):
-    (task, *_) = cluster.listing([str(album)], str(tmp_path / "out"))
+    (task, *_) = ray_data.listing([str(album)], str(tmp_path / "out"))
     assert do(task, strength=9)["refused"]
     assert not do(task)["refused"]
 
 
 def test_versions_have_no_urls(album, tmp_path, model):
-    tasks = cluster.listing([url(album)], url(tmp_path / "out"))
+    tasks = ray_data.listing([url(album)], url(tmp_path / "out"))
     with pytest.raises(BadOption, match="give --samples paths"):
-        next(cluster.run(tasks, Order(model, samples=2), "local"))
+        next(ray_data.run(tasks, Order(model, samples=2), "local"))
 
 
 # --- all of them ------------------------------------------------------------------------------
@@ -275,11 +276,11 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
-    tasks = cluster.listing([str(tmp_path / "album")], str(out))
+    tasks = ray_data.listing([str(tmp_path / "album")], str(out))
     order = Order(model)
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    told = list(cluster.run(tasks, order, "local", 2))
+    told = list(ray_data.run(tasks, order, "local", 2))
     killer.join()
     assert len(killed) == 1
     assert sorted(outcome.photo for outcome in told) == sorted(task.photo for task in tasks)
@@ -296,7 +297,7 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
         expected.unlink()
         assert known.find(photo, [target], worker.wish)
     assert not list((out / FOLDER).glob("*.part"))
-    again = [outcome.state for outcome in cluster.run(tasks, order, "local", 2)]
+    again = [outcome.state for outcome in ray_data.run(tasks, order, "local", 2)]
     assert sorted(again) == ["failed"] + ["skipped"] * len(names)
 
 
@@ -307,7 +308,7 @@ def test_by_the_command_line_with_urls(album, tmp_path, model, ray_here, capsys,
 
     def run(*arguments: object) -> int:
         with pytest.raises(SystemExit) as ended:
-            cli.main(["colorize", *map(str, arguments), "--model", "toy.onnx", "--ray"])
+            main.main(["colorize", *map(str, arguments), "--model", "toy.onnx", "--ray"])
         return int(ended.value.code or 0)
 
     asked = (url(album), "-o", url(out))
@@ -334,12 +335,12 @@ def test_a_worker_that_cannot_begin_is_said(album, tmp_path, model, ray_here, mo
     def vanish(_: str) -> None:
         Path(model).rename(tmp_path / "moved.onnx")
 
-    monkeypatch.setattr(cluster, "_connect", vanish)
-    tasks = cluster.listing([str(album)], str(tmp_path / "out"))
+    monkeypatch.setattr(ray_data, "_connect", vanish)
+    tasks = ray_data.listing([str(album)], str(tmp_path / "out"))
     with pytest.raises(
-        work.PhotochromError, match=r"gave up \(.*BadModel: .*toy.onnx is not a file"
+        worker.PhotochromError, match=r"gave up \(.*BadModel: .*toy.onnx is not a file"
     ):
-        list(cluster.run(tasks, Order(model), "local"))
+        list(ray_data.run(tasks, Order(model), "local"))
     assert "Traceback" not in capfd.readouterr().err
 
 
@@ -350,7 +351,7 @@ def test_where_no_cluster_is_that_is_said_soon(album, tmp_path, model, capsys):
         for address in (closed, f"ray://{closed}", "127.0.0.1:99999"):
             start = time.monotonic()
             with pytest.raises(SystemExit) as ended:
-                cli.main([
+                main.main([
                     "colorize", str(album), "--model", model, "--ray", address,
                     "-o", str(tmp_path / "out"),
                 ])  # fmt: skip
@@ -372,10 +373,10 @@ def test_what_is_asked_for_does_not_depend_on_where_one_stands(model, tmp_path, 
         seen.append(replace(order, **changes))
         return seen[-1]
 
-    monkeypatch.setattr(cluster, "_connect", note)
-    monkeypatch.setattr(cluster, "replace", keep)
+    monkeypatch.setattr(ray_data, "_connect", note)
+    monkeypatch.setattr(ray_data, "replace", keep)
     with pytest.raises(InterruptedError):
-        next(cluster.run([], Order("toy.onnx", reference=Path("red.png")), "local"))
+        next(ray_data.run([], Order("toy.onnx", reference=Path("red.png")), "local"))
     assert (seen[0].model, seen[0].reference) == (model, tmp_path / "red.png")
     assert seen[0].hints is None
 
@@ -384,13 +385,13 @@ def test_a_note_of_what_is_done_is_never_written_through_a_link_nor_waited_for(t
     (tmp_path / "photo.png").write_bytes(b"photo")
     (tmp_path / "mine.txt").write_text("precious")
     out = f"file://{tmp_path}/out"
-    task = cluster.Task(f"file://{tmp_path}/photo.png", f"{out}/photo.png", out)
-    note = Path(cluster._Done(task, "wish").path.removeprefix("file://"))
+    task = ray_data.Task(f"file://{tmp_path}/photo.png", f"{out}/photo.png", out)
+    note = Path(ray_data._Done(task, "wish").path.removeprefix("file://"))
     note.parent.mkdir(parents=True)
     os.mkfifo(note)
-    assert not cluster._Done(task, "wish").begun
+    assert not ray_data._Done(task, "wish").begun
     note.unlink()
     note.symlink_to(tmp_path / "mine.txt")
-    cluster._Done(task, "wish").note()
+    ray_data._Done(task, "wish").note()
     assert (tmp_path / "mine.txt").read_text() == "precious"
-    assert cluster._Done(task, "wish").begun
+    assert ray_data._Done(task, "wish").begun

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import photochrom
-from photochrom import color, colorizer, model, photo
-from photochrom import hints as hint_files
-from photochrom.colorizer import Colorizer
+from photochrom import color
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
-from photochrom.hints import Hint
-from photochrom.photo import Photo
+from photochrom.image import photo
+from photochrom.image.photo import Photo
+from photochrom.inference import colorizer, onnx_model
+from photochrom.inference import hints as hint_files
+from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.hints import Hint
 from tags import dump, load
 
 MakeModel = Callable[..., Path]
@@ -257,7 +259,7 @@ def test_a_colorizer_survives_pickle_and_copy(make_model: MakeModel, scene, monk
         assert again.model.path.samefile(path)
         assert again._again.keywords == {"threads": 1, "device": "cpu"}
         np.testing.assert_array_equal(again.colorize(scene), colour.colorize(scene))
-    monkeypatch.setattr(model, "WEIGHTS", path.parent)
+    monkeypatch.setattr(onnx_model, "WEIGHTS", path.parent)
     monkeypatch.setattr(colorizer, "WEIGHTS", path.parent)
     assert Colorizer("mine")._again.args == ("mine",)  # the name, wherever it lies there
 
@@ -341,7 +343,7 @@ def test_photos_larger_than_the_network(make_model: MakeModel):
 
 def test_module_function_loads_the_default_once(make_model: MakeModel, monkeypatch, tmp_path):
     make_model("hintnet")
-    monkeypatch.setattr(model, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(onnx_model, "WEIGHTS", tmp_path)
     colorizer._default.cache_clear()
     try:
         out = colorizer.colorize(np.full((8, 9), 70, np.uint8), strength=0.5)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from photochrom import color, heif, icc, kinds, photo, pillow
+from photochrom import color
 from photochrom.errors import BadPhoto, MissingExtra
+from photochrom.image import heif, icc, kinds, photo, pillow
 from test_photo import gamma_profile, profile
 
 SCENE = cv2.resize(

@@ -16,8 +16,8 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from photochrom import icc, photo
 from photochrom.errors import PhotochromError
+from photochrom.image import icc, photo
 from test_decode_png import chunk, png
 from test_photo import gamma_profile
 

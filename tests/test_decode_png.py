@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import color, icc, photo
+from photochrom import color
 from photochrom.errors import BadPhoto
+from photochrom.image import icc, photo
 
 RAMP = np.linspace(0, 1, 256).reshape(16, 16)
 G16 = np.rint(RAMP * 65535).astype(np.uint16)

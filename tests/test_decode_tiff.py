@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, TiffImagePlugin
 
-from photochrom import bounds, color, decode, photo, tiff_page, tiff_pixels, tiff_read
+from photochrom import color
 from photochrom.errors import BadPhoto
+from photochrom.image import limits, photo, reader, tiff_page, tiff_pixels, tiff_read
 
 H, W = 37, 53  # so that the last strips and tiles are not whole
 RAMP = np.add.outer(np.linspace(0, 0.6, H), np.linspace(0, 0.4, W))
@@ -417,7 +418,7 @@ def test_the_picture_and_not_its_thumbnail():
 
 
 def test_a_blank_page_is_a_page(monkeypatch):
-    monkeypatch.setattr(bounds, "PLAUSIBLE", (2_000_000, 10))
+    monkeypatch.setattr(limits, "PLAUSIBLE", (2_000_000, 10))
     page = Image.new("1", (992, 1403), 1)
     data = saved(page, compression="group4")
     assert len(data) * 10 < 992 * 1403
@@ -471,9 +472,9 @@ def test_no_tiff_is_told_to_become_one():
 def test_pages_that_pillow_reads_and_others_are_alike():
     data = album(G8, G16)
     seen = []
-    with decode.opened(bytes(data)) as file:
+    with reader.opened(bytes(data)) as file:
         for page in file.pages:
-            decode.turn_to(file, page)
+            reader.turn_to(file, page)
             assert (file.image.width, file.image.height) == (W, H)
             seen.append(type(file.page.image()))
     assert seen == [TiffImagePlugin.TiffImageFile, tiff_page.DescribedImage]
@@ -485,7 +486,7 @@ def test_every_way_of_reading_turns_upright(orientation, pixels):
     tag = [(274, 3, 1, orientation, True)]
     plain = shown(pixels)
     turned = shown(pixels, extratags=tag)
-    assert (turned == decode.upright(plain, orientation)).all()
+    assert (turned == reader.upright(plain, orientation)).all()
     big = shown(pixels, extratags=tag, bigtiff=True, byteorder=">")
     assert (big == turned).all()
 

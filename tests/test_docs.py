@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photochrom.study.evaluate import evaluate
+from photochrom.evaluation.evaluate import evaluate
 
 ROOT = Path(__file__).parents[1]
 

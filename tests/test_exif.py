@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom import exif, heif, ifd, metadata, photo, provenance
-from photochrom.ifd import Entry, Layout
-from photochrom.photo import Photo
+from photochrom.image import exif, heif, ifd, metadata, photo, provenance
+from photochrom.image.ifd import Entry, Layout
+from photochrom.image.photo import Photo
 from tags import dump, load
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
@@ -186,7 +186,7 @@ def test_exiftool_reads_the_same_before_and_after(format, tmp_path: Path):  # no
 def test_a_tiff_page_of_a_big_file_keeps_them_too():
     pages = [Photo(GREY, exif=block("big"), pictures=2)] * 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("photochrom.encode._BIG", 1)
+        patch.setattr("photochrom.image.writer._BIG", 1)
         data = photo.encode(pages, "TIFF")
     assert data[:4] == b"II+\0"
     layout = Layout("big")

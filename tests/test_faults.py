@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom import bounds, heif, icc, photo, tiff
 from photochrom.errors import BadPhoto, PhotochromError
-from photochrom.photo import Photo
+from photochrom.image import heif, icc, limits, photo, tiff
+from photochrom.image.photo import Photo
 from tags import dump
 
 GREY = cv2.resize(np.float32([[10, 90], [120, 240]]), (48, 32)).astype(np.uint8)
@@ -175,7 +175,7 @@ def test_a_bomb_that_unpacks_is_refused_by_its_size(monkeypatch):
         BadPhoto, match=r"15,000 × 14,000 pixels in only \d+,\d+ bytes, as no photo"
     ):
         photo.read(png_of(15_000, 14_000, packed))
-    monkeypatch.setattr(bounds, "PLAUSIBLE", (100, 1000))
+    monkeypatch.setattr(limits, "PLAUSIBLE", (100, 1000))
     assert photo.read(png_of(90, 90, zlib.compress(bytes(91 * 90)))).pixels.shape == (90, 90)
 
 

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from photochrom import atomic, files
-from photochrom import photo as photographs
 from photochrom.errors import CannotWrite
 from photochrom.files import Folder
+from photochrom.image import photo as photographs
 
 
 def names(folder: Path) -> list[str]:

@@ -12,9 +12,10 @@ import pytest
 import tifffile
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from photochrom import color, deep, heif, icc, jp2, metadata, photo, provenance, tiff
+from photochrom import color
 from photochrom.errors import BadPhoto, CannotWrite, MissingExtra
-from photochrom.photo import Photo
+from photochrom.image import heif, icc, jp2, metadata, photo, provenance, sixteen_bit, tiff
+from photochrom.image.photo import Photo
 from tags import dump, load
 
 HEIF = pytest.mark.skipif(not heif.available(), reason="needs pillow-heif")
@@ -135,7 +136,7 @@ def test_every_format_is_written(format, dtype, alpha):  # noqa: A002
     by = 257 if dtype == np.uint16 else 1
     start = Photo(RGB.astype(dtype) * dtype(by), ALPHA.astype(dtype) * dtype(by) if alpha else None)
     read = photo.read(photo.encode(start, format))
-    deep_one = dtype == np.uint16 and format in deep.FORMATS
+    deep_one = dtype == np.uint16 and format in sixteen_bit.FORMATS
     assert read.pixels.dtype == (np.uint16 if deep_one else np.uint8)
     assert read.pixels.shape == RGB.shape
     assert (read.alpha is not None) == (alpha and format in WITH_ALPHA)
@@ -212,7 +213,7 @@ def test_a_big_tiff():
 
 
 def test_a_tiff_beyond_4_gb_is_one(monkeypatch):
-    monkeypatch.setattr("photochrom.encode._BIG", 3 * RGB.nbytes)
+    monkeypatch.setattr("photochrom.image.writer._BIG", 3 * RGB.nbytes)
     several = [replace(FULL, pictures=3)] * 3
     assert photo.encode(several, "TIFF")[:4] == b"II+\0"
     monkeypatch.setattr(tiff, "_LIMIT", 600)

@@ -17,35 +17,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import (
-    PhotoWarning,
-    atomic,
-    cli,
-    decode,
-    encode,
-    errors,
-    icc,
-    ledger,
-    metadata,
-    tone,
-    work,
-)
-from photochrom import photo as photographs
-from photochrom.colorizer import Colorizer
-from photochrom.commands import colorize as command
-from photochrom.ledger import FOLDER, Ledger
-from photochrom.model import Model
-from photochrom.work import Order, Worker
+from photochrom import PhotoWarning, atomic, errors
+from photochrom.batch import journal, worker
+from photochrom.batch.journal import FOLDER, Ledger
+from photochrom.batch.worker import Order, Worker
+from photochrom.cli import colorize as command
+from photochrom.cli import main
+from photochrom.image import icc, metadata, reader, tone, writer
+from photochrom.image import photo as photographs
+from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.onnx_model import Model
 
 KINDS = (RuntimeError, IndexError, MemoryError, RecursionError)
 STAGES = {
-    "open": (decode, "opened", "photo.pages"),
+    "open": (reader, "opened", "photo.pages"),
     "profile": (icc, "to_srgb", "decode."),
     "metadata": (metadata, "read", "photo._from_image"),
     "tone": (tone, "of", "work.Worker._check"),
     "network": (Model, "run", "colorizer."),
     "fit": (photographs, "fitted", "work.Worker._render"),
-    "encode": (encode, "write", "photo.write.<locals>.make"),
+    "encode": (writer, "write", "photo.write.<locals>.make"),
     "sync": (atomic, "_settle", "atomic.write"),
     "journal": (Ledger, "_write", "ledger.Ledger."),
     "name": (atomic, "_place", "atomic._name"),
@@ -55,7 +46,7 @@ STAGES = {
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 
@@ -150,7 +141,7 @@ def test_whatever_is_thrown_at_any_stage_costs_one_photo(
 
 
 def test_what_failed_is_tried_again(album, out, model, throw, monkeypatch, capsys):
-    throw(decode, "opened", RuntimeError())
+    throw(reader, "opened", RuntimeError())
     asked = ("colorize", album, "-o", out, "--model", model)
     assert run(*asked) == 1
     monkeypatch.undo()
@@ -184,12 +175,12 @@ def test_a_watch_goes_on(album, out, model, throw, monkeypatch, capsys):
 
 def test_a_worker_of_a_cluster_goes_on(album, out, model, throw):
     pytest.importorskip("ray")
-    from photochrom import cluster
+    from photochrom.batch import ray_data
 
     throw(tone, "of", IndexError("list index out of range"))
     (album / "c.png").write_bytes((album / "c.png").read_bytes()[:90])
-    colourist = cluster._Colourist(Order(str(model)))
-    tasks = cluster.listing([str(album)], str(out))
+    colourist = ray_data._Colourist(Order(str(model)))
+    tasks = ray_data.listing([str(album)], str(out))
     told = {Path(task.photo).name: colourist(task._asdict()) for task in tasks}
     assert {name: row["state"] for name, row in told.items()} == {
         "a.png": "done", "b.png": "failed", "c.png": "failed",
@@ -201,7 +192,7 @@ def test_a_worker_of_a_cluster_goes_on(album, out, model, throw):
 
 def test_a_worker_of_a_cluster_gives_a_photo_up(album, out, model, monkeypatch):
     pytest.importorskip("ray")
-    from photochrom import cluster
+    from photochrom.batch import ray_data
 
     let_go, ended = threading.Event(), threading.Event()
 
@@ -214,16 +205,16 @@ def test_a_worker_of_a_cluster_gives_a_photo_up(album, out, model, monkeypatch):
             if job.photo.name == "b.png":
                 ended.set()
 
-    tasks = cluster.listing([str(album)], str(out))
+    tasks = ray_data.listing([str(album)], str(out))
     colour = Worker.__call__
     monkeypatch.setattr(Worker, "__call__", hang)
-    late = cluster._Colourist(Order(str(model), timeout=1e-9))(tasks[1]._asdict())
+    late = ray_data._Colourist(Order(str(model), timeout=1e-9))(tasks[1]._asdict())
     assert (late["state"], late["error"]) == ("failed", "TimeLimit")
     assert "b.png took more than 1e-09 s" in late["words"]
     let_go.set()
     assert ended.wait(60)
     assert not (out / "b.png").exists()
-    assert cluster._Colourist(Order(str(model)))(tasks[1]._asdict())["state"] == "done"
+    assert ray_data._Colourist(Order(str(model)))(tasks[1]._asdict())["state"] == "done"
 
 
 def test_a_photo_of_a_pipe_is_told_like_any_other(album, out, model, monkeypatch, capsys):
@@ -279,20 +270,20 @@ def test_each_error_becomes_one_sentence_with_the_photos_name(error, words):
 
 
 def test_a_turn_is_given_up_until_it_is_claimed_and_again_when_released():
-    turn = work.Turn()
+    turn = worker.Turn()
     turn.claim()
     assert not turn.give_up()
     turn.release()
     assert turn.give_up()
-    with pytest.raises(work.GivenUp):
+    with pytest.raises(worker.GivenUp):
         turn.claim()
 
 
 def test_a_photo_that_is_given_up_while_it_is_coloured_leaves_nothing(album, out, model):
-    turn, known = work.Turn(), Ledger(out)
+    turn, known = worker.Turn(), Ledger(out)
     assert turn.give_up()
-    job = work.Job(album / "a.png", out / "a.png", out)
-    with pytest.raises(work.GivenUp):
+    job = worker.Job(album / "a.png", out / "a.png", out)
+    with pytest.raises(worker.GivenUp):
         Worker(Order(str(model)))(job, known, turn)
     assert [path.name for path in out.iterdir()] == [FOLDER]
     assert not list((out / FOLDER).glob("*.part"))
@@ -378,15 +369,15 @@ def test_new_options_do_not_make_old_results_unknown(model):
     """The digest of an order that has none of them is what it was before there were any."""
     plain = Worker(Order(str(model)))
     assert plain.wish == Worker(Order(str(model), timeout=9, keep_times=True, damaged=True)).wish
-    assert plain.wish != Worker(Order(str(model), encoding=encode.Encoding(quality=80))).wish
+    assert plain.wish != Worker(Order(str(model), encoding=writer.Encoding(quality=80))).wish
     known = {
         "model": plain.colorizer.model.path, "size": None, "strength": 1.0, "vivid": None,
         "hints": None, "reference": None, "samples": None, "seed": 0, "recolor": False,
         "strip": False, "mark": True,
     }  # fmt: skip
-    known["model"] = work.hashlib.sha256(known["model"].read_bytes()).hexdigest()
+    known["model"] = worker.hashlib.sha256(known["model"].read_bytes()).hexdigest()
     text = json.dumps(known, sort_keys=True).encode()
-    assert plain.wish == work.hashlib.sha256(text).hexdigest()
+    assert plain.wish == worker.hashlib.sha256(text).hexdigest()
 
 
 def test_a_failure_in_the_journal_does_not_count_as_done(album, out):
@@ -395,7 +386,7 @@ def test_a_failure_in_the_journal_does_not_count_as_done(album, out):
     assert known.find(album / "a.png", [out / "a.png"], "wish") is None
     assert Ledger(out).find(album / "a.png", [out / "a.png"], "wish") is None
     (line,) = notes(out)
-    assert ledger.Entry.from_json(json.dumps(line)).failed == "it broke"
+    assert journal.Entry.from_json(json.dumps(line)).failed == "it broke"
 
 
 # --- notes ------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from photochrom import hints
 from photochrom.color import rgb_to_lab
 from photochrom.errors import BadOption, CannotWrite
-from photochrom.hints import Hint
+from photochrom.inference import hints
+from photochrom.inference.hints import Hint
 
 ab_values = st.floats(-127, 127, allow_nan=False)
 colours = st.one_of(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photochrom.honour import honour
+from photochrom.inference.hint_propagation import honour
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 within = st.floats(0, 1)

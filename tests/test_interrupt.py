@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom.ledger import FOLDER
+from photochrom.batch.journal import FOLDER
 
 HEAR = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 """What is started in the background by a shell does not hear Ctrl-C otherwise."""
@@ -31,7 +31,9 @@ start()
 
 HANGING = """
 import os, time
-from photochrom import __main__, decode, pool
+from photochrom import __main__
+from photochrom.image import reader
+from photochrom.batch import pool
 opened, hung = decode.opened, []
 pool.run.__defaults__ = 0.0, lambda: 1e6 * len(hung)
 def hang(source, *given, **options):
@@ -70,7 +72,9 @@ def album(tmp_path: Path, scene) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["photochrom.cli", "tyro", "photochrom.work", "onnxruntime"])
+@pytest.mark.parametrize(
+    "name", ["photochrom.cli.main", "tyro", "photochrom.batch.worker", "onnxruntime"]
+)
 def test_while_it_begins(album, tmp_path, make_model, name):
     process = script(AT_IMPORT.format(name=name), album, "-o", tmp_path / "out", "--model",
                      make_model())  # fmt: skip

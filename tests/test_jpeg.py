@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import jpeg, photo
-from photochrom.encode import Encoding
 from photochrom.errors import CannotWrite
-from photochrom.photo import Photo
+from photochrom.image import jpeg, photo
+from photochrom.image.photo import Photo
+from photochrom.image.writer import Encoding
 from tags import dump
 
 OPTIONS: dict[str, Any] = {"quality": 95, "subsampling": "4:4:4"}

@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from photochrom import atomic, files
-from photochrom import ledger as ledgers
+from photochrom.batch import journal as ledgers
+from photochrom.batch.journal import FOLDER, Ledger, Seen
 from photochrom.errors import BadPhoto, CannotWrite, DiskFull
 from photochrom.files import Folder
-from photochrom.ledger import FOLDER, Ledger, Seen
 
 QUICK = settings(
     deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

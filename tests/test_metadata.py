@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom import heif, jp2, jpeg, jpeg_read, metadata, photo, png, provenance, xmp
-from photochrom.photo import Photo
+from photochrom.image import heif, jp2, jpeg, jpeg_read, metadata, photo, png, provenance, xmp
+from photochrom.image.photo import Photo
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
 RGB = Photo(np.dstack([GREY, 255 - GREY, GREY // 2]))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import encode, jpeg, photo, provenance
+from photochrom.image import jpeg, photo, provenance, writer
 from spoil import spoiled
 from test_decode_png import chunk
 from test_exif import block
@@ -147,7 +147,7 @@ def through(data: bytes, kind: str) -> photo.Photo:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_odd_metadata_never_cost_the_photo(kind):
-    formats = [name for name in FORMATS if name in encode.writable()]
+    formats = [name for name in FORMATS if name in writer.writable()]
     for case in range(CASES):
         random = np.random.default_rng([case, len(kind)])
         data = KINDS[kind](random)

@@ -10,10 +10,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from photochrom import model as models
-from photochrom.colorizer import Colorizer
 from photochrom.errors import BadModel, BadOption
-from photochrom.model import Model
+from photochrom.inference import onnx_model as models
+from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.onnx_model import Model
 
 MakeModel = Callable[..., Path]
 

@@ -5,10 +5,10 @@ import io
 
 import pytest
 
-from photochrom.commands.shared import answer
-from photochrom.commands.tally import Tally
+from photochrom.batch.worker import Outcome
+from photochrom.cli.options import answer
+from photochrom.cli.summary import Tally
 from photochrom.names import is_plain, say, shown, write_table
-from photochrom.work import Outcome
 
 ODD = {
     "two\nlines.jpg": r"two\nlines.jpg",
@@ -76,6 +76,6 @@ def test_a_report_has_no_formulas_and_is_still_known_for_one(tmp_path):
     with tally.report.open(newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["photo"], row["words"], row["seconds"]) == ("'=a.jpg", "'@b", "0.25")
-    from photochrom.commands.tally import check_report
+    from photochrom.cli.summary import check_report
 
     check_report(tally.report, force=False)

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from photochrom import jpeg, photo
+from photochrom.image import jpeg, photo
 from spoil import spoiled
 from test_exif import block
 from test_faults import CORPUS, NOISE, WHOLE

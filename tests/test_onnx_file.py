@@ -10,10 +10,10 @@ import pytest
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from photochrom import model as models  # noqa: E402
-from photochrom import onnx_file  # noqa: E402
 from photochrom.errors import BadModel  # noqa: E402
-from photochrom.model import Model  # noqa: E402
+from photochrom.inference import onnx_file  # noqa: E402
+from photochrom.inference import onnx_model as models  # noqa: E402
+from photochrom.inference.onnx_model import Model  # noqa: E402
 
 KINDS = ["initializer", "constant", "in a branch", "sparse", "in a function", "in training"]
 

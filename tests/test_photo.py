@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
-from photochrom import bounds, color, deep, icc, photo, png, tiff
+from photochrom import color
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.files import Folder
-from photochrom.photo import Photo
+from photochrom.image import icc, limits, photo, png, sixteen_bit, tiff
+from photochrom.image.photo import Photo
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6">old house</a></x:xmpmeta>'
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
@@ -236,7 +237,7 @@ def test_a_bomb_is_refused_and_a_large_scan_is_not(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)  # Pillow alone would refuse it
     assert photo.read(data).pixels.shape == (100, 200)
     assert Image.MAX_IMAGE_PIXELS == 50
-    monkeypatch.setattr(bounds, "MAX_PIXELS", 10_000)
+    monkeypatch.setattr(limits, "MAX_PIXELS", 10_000)
     with pytest.raises(BadPhoto, match=r"200 × 100 pixels, and at most 10,000 .*: scale it down"):
         photo.read(data)
 
@@ -361,7 +362,7 @@ def test_profiles_are_applied(format, dtype, channels):  # noqa: A002
 def photo_with_profile(pixels: np.ndarray, format: str, data: bytes) -> bytes:  # noqa: A002
     if pixels.dtype == np.uint16 and pixels.ndim == 3:
         if format == "PNG":
-            return png.with_chunks(deep.png(pixels), [png.profile_chunk(data)])
+            return png.with_chunks(sixteen_bit.png(pixels), [png.profile_chunk(data)])
         file = io.BytesIO()
         tiff.write(file, [tiff.Page(pixels, profile=data)], big=False)
         return file.getvalue()

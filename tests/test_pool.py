@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from photochrom import pool
-from photochrom.batch import Job
+from photochrom.batch import pool
+from photochrom.batch.journal import FOLDER
+from photochrom.batch.planning import Job
+from photochrom.batch.worker import Outcome, Turn, failure
 from photochrom.errors import BadOption, CannotWrite, DiskFull
-from photochrom.ledger import FOLDER
-from photochrom.work import Outcome, Turn, failure
 
 
 def jobs(count: int, root: Path | None = None) -> list[Job]:

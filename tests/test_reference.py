@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from photochrom.reference import LIKENESS, MOST, match
+from photochrom.inference.reference import LIKENESS, MOST, match
 
 
 def noise(seed: int, height: int, width: int, channels: int = 48) -> np.ndarray:

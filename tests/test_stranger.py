@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from photochrom import cli, decode, hints, photo
-from photochrom.commands import pipe, tally
+from photochrom.cli import main, pipe, summary
 from photochrom.errors import BadOption, BadPhoto
+from photochrom.image import photo, reader
+from photochrom.inference import hints
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +55,7 @@ def save(path: Path) -> None:
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 
@@ -113,25 +114,25 @@ def test_what_only_looks_like_a_photo_costs_itself_alone(album, model, capsys):
     (album / "folder.jpg").mkdir()
     begins = (album / "fine.png").read_bytes()
     for name, begin in (("holes.jpg", b""), ("holes.png", begins), ("holes.tif", b"II*\0")):
-        sparse(album / name, decode.MOST_BYTES_PAGED + 1, begin)
+        sparse(album / name, reader.MOST_BYTES_PAGED + 1, begin)
     for command in (("colorize", "-o", "out"), ("sheet", "-o", "sheet.jpg")):
         assert run(command[0], "album", *command[1:], "--model", model) == 1
         said = capsys.readouterr().err
         for name in ("pipe", "socket", "zero", "in", "circle"):
             assert said.count(f"album/{name}.jpg ") == 1
         for name in ("holes.jpg", "holes.png", "holes.tif"):
-            assert f"album/{name} has {decode.MOST_BYTES_PAGED + 1:,} bytes, more than any" in said
+            assert f"album/{name} has {reader.MOST_BYTES_PAGED + 1:,} bytes, more than any" in said
         assert "went wrong inside" not in said
     assert Path("out/fine.png").exists()
     assert Path("sheet.jpg").exists()
 
 
 def test_a_tiff_may_be_larger_than_what_is_read_whole(tmp_path):
-    sparse(tmp_path / "scan.tif", decode.MOST_BYTES + 1, b"II*\0")
+    sparse(tmp_path / "scan.tif", reader.MOST_BYTES + 1, b"II*\0")
     photo.check_size(tmp_path / "scan.tif")
     (tmp_path / "scan.tif").rename(tmp_path / "scan.jpg")
     photo.check_size(tmp_path / "scan.jpg")  # whatever it is called
-    sparse(tmp_path / "scan.jpg", decode.MOST_BYTES + 1)
+    sparse(tmp_path / "scan.jpg", reader.MOST_BYTES + 1)
     with pytest.raises(BadPhoto, match="more than any photo"):
         photo.check_size(tmp_path / "scan.jpg")
 
@@ -213,4 +214,4 @@ def test_what_is_no_report_is_not_waited_for(tmp_path, kind):
         path.symlink_to("/dev/zero")
     else:
         sparse(path, 2**40)
-    assert not tally._is_report(path)
+    assert not summary._is_report(path)

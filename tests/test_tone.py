@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import color, photo, tone
-from photochrom.photo import Photo
+from photochrom import color
+from photochrom.image import photo, tone
+from photochrom.image.photo import Photo
 
 rng = np.random.default_rng(7)
 TEXTURE = rng.normal(0, 1, (60, 80)).astype(np.float32)

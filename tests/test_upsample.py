@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photochrom import color, upsample
-from photochrom.photo import Photo
+from photochrom import color
+from photochrom.image.photo import Photo
+from photochrom.inference import chroma_upsampling
 
 LEVELS = color.grey_to_lightness(np.arange(256) / 255.0)  # L of the 256 grey levels
 
@@ -39,7 +40,7 @@ def every_level(count: int, reach: float = 110) -> tuple[np.ndarray, np.ndarray]
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_lightness_stays_at_every_grey_level(dtype):
     L, ab = every_level(400)
-    rgb = upsample.recombine(L, ab, dtype=dtype)
+    rgb = chroma_upsampling.recombine(L, ab, dtype=dtype)
     assert rgb.dtype == dtype
     assert np.abs(grey_levels(rgb) - np.arange(256)[:, None]).max() < (
         0.6 if dtype == np.uint8 else 0.3
@@ -53,15 +54,15 @@ def test_without_colour_grey_is_exact(dtype):
     _, ab = every_level(1)
     ab = np.broadcast_to(ab[:, :1], (2, *L.shape))
     expected = levels.reshape(-1, 256, 1)
-    assert (upsample.recombine(L, ab, strength=0, dtype=dtype) == expected).all()
-    tint = np.abs(upsample.recombine(L, ab * 0, dtype=dtype).astype(int) - expected).max()
+    assert (chroma_upsampling.recombine(L, ab, strength=0, dtype=dtype) == expected).all()
+    tint = np.abs(chroma_upsampling.recombine(L, ab * 0, dtype=dtype).astype(int) - expected).max()
     assert tint <= (0 if dtype == np.uint8 else 4)  # the white point has five digits
 
 
 def test_colours_of_srgb_come_back():
     rgb = np.random.default_rng(1).integers(0, 256, (60, 70, 3), dtype=np.uint8)
     lab = color.rgb_to_lab(rgb / 255.0, axis=-1).astype(np.float32)
-    back = upsample.recombine(
+    back = chroma_upsampling.recombine(
         np.ascontiguousarray(lab[..., 0]), np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0))
     )
     error = np.abs(back.astype(int) - rgb).max(axis=2)
@@ -72,7 +73,7 @@ def test_colours_of_srgb_come_back():
 
 def test_colours_beyond_srgb_keep_their_hue_and_are_only_paled():
     L, ab = every_level(300)
-    lab = color.rgb_to_lab(upsample.recombine(L, ab, dtype=np.uint16) / 65535.0, axis=-1)
+    lab = color.rgb_to_lab(chroma_upsampling.recombine(L, ab, dtype=np.uint16) / 65535.0, axis=-1)
     chroma, asked = np.hypot(lab[..., 1], lab[..., 2]), np.hypot(*ab)
     assert (chroma <= asked + 0.5).all()
     cross = np.abs(lab[..., 1] * ab[1] - lab[..., 2] * ab[0]) / np.maximum(asked, 1)
@@ -85,7 +86,7 @@ def test_colours_beyond_srgb_keep_their_hue_and_are_only_paled():
 def test_black_and_white_take_no_colour():
     L = np.float32([[0, 100]])
     ab = np.full((2, 1, 2), 50, np.float32)
-    assert upsample.recombine(L, ab).tolist() == [[[0, 0, 0], [255, 255, 255]]]
+    assert chroma_upsampling.recombine(L, ab).tolist() == [[[0, 0, 0], [255, 255, 255]]]
 
 
 def test_only_pixels_that_need_it_are_fitted(monkeypatch):
@@ -95,25 +96,25 @@ def test_only_pixels_that_need_it_are_fitted(monkeypatch):
         color, "fit_gamut", lambda lab, axis: (fitted.append(lab), real(lab, axis))[1]
     )
     L, ab = np.full((40, 50), 50, np.float32), np.full((2, 40, 50), 5, np.float32)
-    upsample.recombine(L, ab)
+    chroma_upsampling.recombine(L, ab)
     assert not fitted
     ab[:, 3, 4] = 120, -120
-    upsample.recombine(L, ab)
+    chroma_upsampling.recombine(L, ab)
     assert [lab.shape for lab in fitted] == [(3, 1, 1)]
 
 
 def test_strength_scales_the_colour():
     L, ab = np.full((4, 4), 60, np.float32), np.full((2, 4, 4), 10, np.float32)
-    half = color.rgb_to_lab(upsample.recombine(L, ab, strength=0.5) / 255.0, axis=-1)
+    half = color.rgb_to_lab(chroma_upsampling.recombine(L, ab, strength=0.5) / 255.0, axis=-1)
     np.testing.assert_allclose(half[..., 1:], 5, atol=0.5)
 
 
 def test_an_error_in_a_band_is_raised():
     with pytest.raises(cv2.error):
-        upsample.recombine(np.zeros((70, 5), np.float32), np.zeros((2, 70, 6), np.float32))
+        chroma_upsampling.recombine(np.zeros((70, 5), np.float32), np.zeros((2, 70, 6), np.float32))
 
 
-def scene(height: int, width: int, shrunk: int) -> tuple[np.ndarray, upsample.Chroma]:
+def scene(height: int, width: int, shrunk: int) -> tuple[np.ndarray, chroma_upsampling.Chroma]:
     """L (H, W) of soft blobs, and vivid colour from a picture ``shrunk`` times smaller."""
     rng = np.random.default_rng(0)
     L = cv2.GaussianBlur(rng.uniform(0, 100, (height, width)).astype(np.float32), (0, 0), 2)
@@ -121,18 +122,18 @@ def scene(height: int, width: int, shrunk: int) -> tuple[np.ndarray, upsample.Ch
     size = height // shrunk, width // shrunk
     small = cv2.resize(L, size[::-1], interpolation=cv2.INTER_AREA)
     ab = rng.uniform(-60, 60, (2, *size)).astype(np.float32)
-    return L, upsample.fit(ab, small, (height, width))
+    return L, chroma_upsampling.fit(ab, small, (height, width))
 
 
 @pytest.mark.parametrize("rows", [2, 7, 64, 250])
 def test_bands_leave_no_seam(rows, monkeypatch):
     L, chroma = scene(750, 500, 12)
-    monkeypatch.setattr(upsample, "_BAND", 1 << 30)
-    monkeypatch.setattr(upsample, "_ROWS", 750)
-    whole = upsample.recombine(L, chroma)
+    monkeypatch.setattr(chroma_upsampling, "_BAND", 1 << 30)
+    monkeypatch.setattr(chroma_upsampling, "_ROWS", 750)
+    whole = chroma_upsampling.recombine(L, chroma)
     assert ((whole == 0) | (whole == 255)).any()  # some of it had to be fitted into sRGB
-    monkeypatch.setattr(upsample, "_ROWS", rows)
-    assert_alike(upsample.recombine(L, chroma), whole)
+    monkeypatch.setattr(chroma_upsampling, "_ROWS", rows)
+    assert_alike(chroma_upsampling.recombine(L, chroma), whole)
 
 
 @pytest.mark.parametrize("shape", [(90, 70), (90, 70, 3)])
@@ -143,21 +144,23 @@ def test_lightness_may_be_told_by_rows(shape, dtype):
     L = photo.lightness()
     ab = rng.uniform(-20, 20, (2, 90, 70)).astype(np.float32)
     np.testing.assert_allclose(photo.lightness(slice(31, 62)), L[31:62], atol=1e-4)
-    assert_alike(upsample.recombine(photo.lightness, ab), upsample.recombine(L, ab))
+    assert_alike(
+        chroma_upsampling.recombine(photo.lightness, ab), chroma_upsampling.recombine(L, ab)
+    )
 
 
 def test_memory_is_that_of_the_result():
     pixels = np.random.default_rng(0).integers(0, 256, (4000, 3000), dtype=np.uint8)
     ab = np.random.default_rng(1).uniform(-20, 20, (2, 40, 30)).astype(np.float32)
     photo, small = Photo(pixels), np.full((40, 30), 50, np.float32)
-    chroma = upsample.fit(ab, small, pixels.shape)
+    chroma = chroma_upsampling.fit(ab, small, pixels.shape)
     tracemalloc.start()
     try:
-        upsample.shrink(photo.lightness, pixels.shape, (40, 30))
+        chroma_upsampling.shrink(photo.lightness, pixels.shape, (40, 30))
         assert tracemalloc.get_traced_memory()[1] < pixels.nbytes
-        upsample.recombine(photo.lightness, chroma)
+        chroma_upsampling.recombine(photo.lightness, chroma)
         # To each thread a band and what is made of it.
-        bands = cv2.getNumThreads() * upsample._BAND * 100
+        bands = cv2.getNumThreads() * chroma_upsampling._BAND * 100
         assert tracemalloc.get_traced_memory()[1] < 3 * pixels.nbytes + bands
     finally:
         tracemalloc.stop()
@@ -169,14 +172,14 @@ def test_memory_is_that_of_the_result():
 @pytest.mark.parametrize("small", [(40, 25), (31, 22), (203, 128), (1, 1)])
 def test_small_lightness_is_the_mean_of_the_large(small):
     L = np.random.default_rng(0).uniform(0, 100, (203, 128)).astype(np.float32)
-    seen = upsample.shrink(L.__getitem__, L.shape, small)
+    seen = chroma_upsampling.shrink(L.__getitem__, L.shape, small)
     expected = cv2.resize(L, small[::-1], interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(seen, expected, atol=1e-3)
 
 
 def test_a_small_photo_is_enlarged_within_what_lightness_can_be():
     L = np.float32([[0, 100], [100, 0]])
-    seen = upsample.shrink(L.__getitem__, (2, 2), (32, 32))
+    seen = chroma_upsampling.shrink(L.__getitem__, (2, 2), (32, 32))
     assert seen.shape == (32, 32)
     assert (seen.min(), seen.max()) == (0, 100)
 
@@ -190,7 +193,7 @@ def test_equal_sizes_give_ab_back(height: int, width: int):
     rng = np.random.default_rng(0)
     L = rng.uniform(0, 100, (height, width)).astype(np.float32)
     ab = rng.uniform(-60, 60, (2, height, width)).astype(np.float32)
-    np.testing.assert_allclose(upsample.upsample(ab, L, L), ab, atol=1e-3)
+    np.testing.assert_allclose(chroma_upsampling.upsample(ab, L, L), ab, atol=1e-3)
 
 
 @settings(max_examples=40, deadline=None)
@@ -202,7 +205,7 @@ def test_nothing_overshoots(small: tuple[int, int], full: tuple[int, int]):
     rng = np.random.default_rng(0)
     ab = rng.uniform(-60, 60, (2, *small)).astype(np.float32)
     L = rng.uniform(0, 100, small).astype(np.float32)
-    out = upsample.upsample(ab, L, rng.uniform(0, 100, full).astype(np.float32))
+    out = chroma_upsampling.upsample(ab, L, rng.uniform(0, 100, full).astype(np.float32))
     assert out.shape == (2, *full)
     assert out.dtype == np.float32
     assert (out >= ab.min((1, 2), keepdims=True)).all()  # clipped, so exactly
@@ -213,7 +216,9 @@ def test_nothing_overshoots(small: tuple[int, int], full: tuple[int, int]):
 def test_geometry_is_that_of_cv2(full):
     """Under flat lightness no line has a slope, and what is left is cv2's bicubic resize."""
     ab = np.random.default_rng(0).uniform(-50, 50, (2, 8, 12)).astype(np.float32)
-    out = upsample.upsample(ab, np.full((8, 12), 50, np.float32), np.full(full, 50, np.float32))
+    out = chroma_upsampling.upsample(
+        ab, np.full((8, 12), 50, np.float32), np.full(full, 50, np.float32)
+    )
     for plane, small in zip(out, ab, strict=True):
         expected = cv2.resize(small, full[::-1], interpolation=cv2.INTER_CUBIC)
         np.testing.assert_allclose(plane, np.clip(expected, small.min(), small.max()), atol=1e-3)
@@ -224,8 +229,8 @@ def test_bands_and_whole_agree():
     full = rng.uniform(20, 80, (150, 90)).astype(np.float32)
     small = cv2.resize(full, (15, 25), interpolation=cv2.INTER_AREA)
     ab = rng.uniform(-20, 20, (2, 25, 15)).astype(np.float32)
-    whole = upsample.recombine(full, upsample.upsample(ab, small, full))
-    banded = upsample.recombine(full, upsample.fit(ab, small, full.shape))
+    whole = chroma_upsampling.recombine(full, chroma_upsampling.upsample(ab, small, full))
+    banded = chroma_upsampling.recombine(full, chroma_upsampling.fit(ab, small, full.shape))
     assert_alike(banded, whole)
 
 
@@ -237,7 +242,7 @@ def test_edges_are_sharper_than_bilinear():
     small = cv2.resize(full, (40, 32), interpolation=cv2.INTER_AREA)
     ab = np.stack([cv2.resize(p, (40, 32), interpolation=cv2.INTER_AREA) for p in truth])
     bilinear = np.stack([cv2.resize(p, (320, 256)) for p in ab])
-    ours = upsample.upsample(ab, small, full)
+    ours = chroma_upsampling.upsample(ab, small, full)
     assert np.abs(ours - truth).mean() < 0.6 * np.abs(bilinear - truth).mean()
 
 
@@ -246,7 +251,7 @@ def test_coarse_ab_is_refined_along_the_lightness():
     L[:, 30:] = 70  # an edge within a cell of 4 pixels
     truth = np.stack([L / 2, -L / 4])
     coarse = np.stack([cv2.resize(p, (16, 12), interpolation=cv2.INTER_AREA) for p in truth])
-    fine = upsample.refine(coarse, L)
+    fine = chroma_upsampling.refine(coarse, L)
     assert fine.shape == truth.shape
     blurred = np.stack([cv2.resize(p, (64, 48)) for p in coarse])
     assert np.abs(fine - truth).mean() < 0.75 * np.abs(blurred - truth).mean()

@@ -12,16 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import cli, heif
-from photochrom import photo as photographs
-from photochrom.commands.tally import Tally
+from photochrom.cli import main
+from photochrom.cli.summary import Tally
 from photochrom.errors import BadOption
+from photochrom.image import heif
+from photochrom.image import photo as photographs
 from photochrom.training.presets import PRESETS, Session
 
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 

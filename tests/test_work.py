@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import atomic, batch, encode, photo, work
-from photochrom.batch import Job
-from photochrom.colorizer import Colorizer
+from photochrom import atomic
+from photochrom.batch import planning
+from photochrom.batch.journal import FOLDER, Ledger, Seen
+from photochrom.batch.planning import Job
+from photochrom.batch.worker import InColour, Order, Worker
 from photochrom.errors import BadModel, BadOption, CannotWrite, DiskFull
-from photochrom.ledger import FOLDER, Ledger, Seen
-from photochrom.work import InColour, Order, Worker
+from photochrom.image import photo, writer
+from photochrom.inference.colorizer import Colorizer
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def test_the_device_and_force_are_no_part_of_a_wish(do):
 def test_what_was_done_before_there_was_a_quality_is_still_done(model):
     worker = Worker(Order(model))
     told = asdict(worker.order) | {"model": hashlib.sha256(Path(model).read_bytes()).hexdigest()}
-    for name in (*work._NOT_WISHED, "encoding", "quality"):
+    for name in (*worker._NOT_WISHED, "encoding", "quality"):
         del told[name]
     old = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     assert worker.wish == old != Worker(Order(model, quality="best")).wish
@@ -163,7 +165,7 @@ def test_one_in_colour_is_passed_over_and_remembered(do, job, scene, monkeypatch
 
 
 def versions(job: Job, count: int = 3) -> list[Path]:
-    return batch.numbered(job.target, count)
+    return planning.numbered(job.target, count)
 
 
 def test_versions_that_were_cut_off_are_made_whole(do, job, monkeypatch):
@@ -245,7 +247,7 @@ def test_what_a_ledger_says_is_not_repeated(do, job, scene):
 @pytest.mark.parametrize("moment", ["before it is read", "while it is coloured", "at its name"])
 def test_another_process_that_is_faster_is_not_in_the_way(do, job, monkeypatch, moment, samples):
     """Whenever it comes: all is there, whole, and neither has failed."""
-    place, room, render = atomic._place, batch.make_room, Colorizer.render
+    place, room, render = atomic._place, planning.make_room, Colorizer.render
     others = []
 
     def meanwhile() -> None:
@@ -267,7 +269,7 @@ def test_another_process_that_is_faster_is_not_in_the_way(do, job, monkeypatch, 
     if moment == "at its name":
         monkeypatch.setattr(atomic, "_place", late_place)
     elif moment == "before it is read":
-        monkeypatch.setattr(batch, "make_room", late_room)
+        monkeypatch.setattr(planning, "make_room", late_room)
     else:
         monkeypatch.setattr(Colorizer, "render", late_render)
     mine = do(samples=samples)
@@ -282,7 +284,7 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, mon
     expected = [path.read_bytes() for path in versions(job)]
     for path in [*versions(job), *(job.root / FOLDER).iterdir()]:
         path.unlink()
-    room = batch.make_room
+    room = planning.make_room
 
     def late(target: Path) -> None:
         monkeypatch.undo()
@@ -293,7 +295,7 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, mon
             path.unlink()
         room(target)
 
-    monkeypatch.setattr(batch, "make_room", late)
+    monkeypatch.setattr(planning, "make_room", late)
     assert do(samples=3).state == "done"
     assert [path.read_bytes() for path in versions(job)] == expected
 
@@ -346,7 +348,7 @@ def raising(error: Exception):
     return refuse
 
 
-@pytest.mark.parametrize(("where", "name"), [(atomic, "_place"), (encode, "write")])
+@pytest.mark.parametrize(("where", "name"), [(atomic, "_place"), (writer, "write")])
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EIO, errno.ESTALE])
 def test_a_disk_that_refuses_costs_one_photo(do, job, monkeypatch, where, name, code):
     monkeypatch.setattr(where, name, raising(OSError(code, os.strerror(code))))

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from photochrom import provenance, xmp
-from photochrom.photo import Photo
+from photochrom.image import provenance, xmp
+from photochrom.image.photo import Photo
 from tags import dump, load
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

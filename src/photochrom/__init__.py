@@ -27,8 +27,8 @@ TYPE_CHECKING = False  # as typing would take longer to import than all that is 
 if TYPE_CHECKING:
     from typing import Any
 
-    from photochrom.colorizer import Colorizer, Swatch, colorize
-    from photochrom.hints import Hint
+    from photochrom.inference.colorizer import Colorizer, Swatch, colorize
+    from photochrom.inference.hints import Hint
 
 __version__ = "0.1.0"
 
@@ -55,11 +55,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "Hint":
-        from photochrom.hints import Hint
+        from photochrom.inference.hints import Hint
 
         return Hint
     if name in {"Colorizer", "Swatch", "colorize"}:
-        from photochrom import colorizer
+        from photochrom.inference import colorizer
 
         return getattr(colorizer, name)
     raise AttributeError(f"module 'photochrom' has no attribute {name!r}")

@@ -18,7 +18,7 @@ def start() -> NoReturn:
     """Run the command line, and leave."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave_at_once)
-    from photochrom.cli import main
+    from photochrom.cli.main import main
 
     try:
         main()
@@ -53,7 +53,7 @@ def _leave(code: object) -> None:
 def _has_hanging_photos() -> bool:
     import threading
 
-    pool = sys.modules.get("photochrom.pool")
+    pool = sys.modules.get("photochrom.batch.pool")
     return bool(pool and any(thread.name == pool.NAME for thread in threading.enumerate()))
 
 

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from photochrom.errors import CannotWrite
-from photochrom.photo import SUFFIXES
+from photochrom.image.photo import SUFFIXES
 
 FOREIGN = (
     ".*",  # hidden: .thumbnails, macOS's ._photo.jpg, our own .photochrom

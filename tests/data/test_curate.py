@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
-from photochrom import cli
+from photochrom.cli import main
 from photochrom.data import cache, curate, look, shards
 from photochrom.data.curate import Limits, Looks, alike, judge
 from photochrom.data.look import Look
@@ -82,7 +82,7 @@ def folder(tmp_path):
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["data", "curate", *map(str, arguments)])
+        main.main(["data", "curate", *map(str, arguments)])
     return int(ended.value.code or 0)
 
 

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from photochrom import cli
+from photochrom.cli import main
 from photochrom.data import shards
 
 
 def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["data", *map(str, arguments)])
+        main.main(["data", *map(str, arguments)])
     return int(ended.value.code or 0)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from photochrom import cli
+from photochrom.cli import main
 from photochrom.data import cache, curate, shards, tars
 from photochrom.data.pack import Packing
 from photochrom.data.pack import pack as make
@@ -24,7 +24,7 @@ from photochrom.errors import BadData, BadPhoto, CannotWrite
 
 def run(*arguments) -> int:
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return ended.value.code
 
 

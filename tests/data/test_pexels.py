@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from photochrom import cli
+from photochrom.cli import main
 from photochrom.data import pexels, search, web
 from photochrom.data.pexels import Album
 from photochrom.data.search import Search
@@ -128,7 +128,7 @@ def slept(monkeypatch):
 def run(server, out, *options) -> int:
     arguments = ["data", "pexels", "-o", out, "--api", server.api, *options]
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from photochrom import photo
 from photochrom.data import cache, curate, look, shards, stream
 from photochrom.data import pack as packing
 from photochrom.errors import BadData, BadPhoto, MissingExtra
+from photochrom.image import photo
 
 
 def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack):

@@ -16,8 +16,8 @@ from PIL import Image
 
 from photochrom.color import lab_to_rgb
 from photochrom.data import shards
-from photochrom.study.evaluate import evaluate
-from photochrom.study.results import Results
+from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.results import Results
 from photochrom.training.presets import PRESETS as EXPERIMENTS
 
 PRESETS = {name: asdict(experiment) for name, (_, experiment) in EXPERIMENTS.items()}

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from photochrom.study import claims, compare
-from photochrom.study.results import Results, Score, Tally
-from photochrom.study.runs import Run, Study
+from photochrom.evaluation.results import Results, Score, Tally
+from photochrom.report import claims, compare
+from photochrom.report.runs import Run, Study
 
 OFFSETS = np.linspace(-1, 1, 40)
 VARIES = {"unet-rgb, own RGB"}

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from photochrom.errors import BadData, BadOption, CannotWrite, MissingExtra
-from photochrom.study import curves
-from photochrom.study.results import Results, Score, Tally, hinted_name
+from photochrom.evaluation.results import Results, Score, Tally, hinted_name
+from photochrom.report import curves
 
 DRAWINGS = [curves.tradeoff, curves.hint_curve]
 

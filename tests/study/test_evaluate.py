@@ -10,11 +10,11 @@ from PIL import Image
 
 from photochrom.color import rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
-from photochrom.study import metrics
-from photochrom.study.evaluate import evaluate
-from photochrom.study.protocol import HINT_COUNTS, HINT_PATCH, MEAN_AB, cut, reveal
-from photochrom.study.results import HISTOGRAM, Results, hinted_name
-from photochrom.study.verdict import Verdict
+from photochrom.evaluation import metrics
+from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.protocol import HINT_COUNTS, HINT_PATCH, MEAN_AB, cut, reveal
+from photochrom.evaluation.results import HISTOGRAM, Results, hinted_name
+from photochrom.evaluation.verdict import Verdict
 
 
 def scene(seed=0, height=40, width=50):

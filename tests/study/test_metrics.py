@@ -9,7 +9,7 @@ from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from photochrom.color import ZHANG_GRID, rgb_to_lab
-from photochrom.study.metrics import (
+from photochrom.evaluation.metrics import (
     PSNR_CAP,
     ab_error,
     balanced_accuracy,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from photochrom.color import STUDY_GRID
-from photochrom.study import plane
-from photochrom.study.results import HISTOGRAM, Results, Score, Tally
+from photochrom.evaluation.results import HISTOGRAM, Results, Score, Tally
+from photochrom.report import chroma_plane
 
 
 def results(**rows):
@@ -23,7 +23,7 @@ SPREAD = [(60, 0, 100), (0, 60, 100), (-50, 0, 100), (0, -60, 100), (1, 1, 600)]
 
 
 def test_each_colour_lies_where_its_ab_is():
-    (truth,) = plane.clouds(results(truth=[(60, 0, 5), (0, 60, 5), (1, 1, 5)], grey=[]), [])
+    (truth,) = chroma_plane.clouds(results(truth=[(60, 0, 5), (0, 60, 5), (1, 1, 5)], grey=[]), [])
     lit = truth.picture.sum(2) > 0
     side = len(lit)
     assert lit.shape == (side, side)
@@ -39,7 +39,7 @@ def test_each_colour_lies_where_its_ab_is():
 
 def test_all_clouds_are_on_the_truths_scale():
     of = results(truth=SPREAD, grey=[(1, 1, 1000)], shy=[(1, 1, 900), (20, 20, 100)])
-    truth, grey, shy = plane.clouds(of, ["grey", "shy"])
+    truth, grey, shy = chroma_plane.clouds(of, ["grey", "shy"])
     assert [cloud.name for cloud in (truth, grey, shy)] == ["truth", "grey", "shy"]
     assert truth.picture.shape == grey.picture.shape == shy.picture.shape
     assert (grey.picture.sum(2) > 0).sum() == 1
@@ -51,34 +51,34 @@ def test_all_clouds_are_on_the_truths_scale():
 
 
 def test_an_empty_row_is_dark():
-    _, empty = plane.clouds(results(truth=SPREAD, empty=[]), ["empty"])
+    _, empty = chroma_plane.clouds(results(truth=SPREAD, empty=[]), ["empty"])
     assert not empty.picture.any()
     assert empty.nearly_grey == 0
 
 
 def test_the_truth_finds_every_hue_that_occurs():
-    found = plane.hues(results(truth=SPREAD, same=SPREAD), "same")
-    assert len(found) == plane.SECTORS
+    found = chroma_plane.hues(results(truth=SPREAD, same=SPREAD), "same")
+    assert len(found) == chroma_plane.SECTORS
     occurring = [hue for hue in found if hue.pixels]
     # Bins are ten wide: their middles may fall into the next sector, never further.
     assert sum(hue.pixels for hue in found) == 400  # without what passes for grey
     assert all(hue.recall == 1 for hue in occurring)
     assert all(hue.recall is None for hue in found if not hue.pixels)
-    assert plane.balanced_recall(found) == 1
+    assert chroma_plane.balanced_recall(found) == 1
 
 
 def test_a_row_that_knows_red_only():
-    found = plane.hues(results(truth=SPREAD, red=[(60, 0, 50)]), "red")
+    found = chroma_plane.hues(results(truth=SPREAD, red=[(60, 0, 50)]), "red")
     (red,) = [hue for hue in found if hue.found]
     assert red.angle == 0
     assert red.recall == 0.5
-    assert plane.balanced_recall(found) == pytest.approx(0.5 / 4)
+    assert chroma_plane.balanced_recall(found) == pytest.approx(0.5 / 4)
     assert int(red.colour[1:3], 16) > int(red.colour[3:5], 16)
 
 
 def test_a_wedge_points_where_its_hue_is():
-    up = plane.Hue("#ffcc00", 90, 10, 5)
-    numbers = [float(n) for n in plane.wedge(up).replace("M0 0L", "").split("A")[0].split()]
+    up = chroma_plane.Hue("#ffcc00", 90, 10, 5)
+    numbers = [float(n) for n in chroma_plane.wedge(up).replace("M0 0L", "").split("A")[0].split()]
     assert np.hypot(*numbers) == pytest.approx(25, abs=0.01)  # half of 50
     assert numbers[1] < 0  # up, in a picture's coordinates
-    assert "nan" not in plane.wedge(plane.Hue("#000000", 0, 0, 0))
+    assert "nan" not in chroma_plane.wedge(chroma_plane.Hue("#000000", 0, 0, 0))

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import cli
+from photochrom.cli import main
 from photochrom.color import rgb_to_lab
-from photochrom.study import metrics
-from photochrom.study.evaluate import evaluate
-from photochrom.study.protocol import SIDES, by_name, cut, lightness
-from photochrom.study.results import Results
+from photochrom.evaluation import metrics
+from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.protocol import SIDES, by_name, cut, lightness
+from photochrom.evaluation.results import Results
 
 
 def scene(seed=0, height=40, width=50):
@@ -184,7 +184,7 @@ def test_the_command_takes_the_first_by_name(tmp_path, make_model):
     command = ["evaluate", str(make_model("toy")), "--data", str(tmp_path / "val")]
     command += ["--protocol", "colormf", "--most", "2", "--json", str(target)]
     with pytest.raises(SystemExit) as ended:
-        cli.main(command)
+        main.main(command)
     assert not ended.value.code
     results = Results.read(target)
     assert [score.photo[-9:] for score in results.rows["grey"]] == ["val_1.png", "val_2.png"]
@@ -194,7 +194,7 @@ def test_the_command_takes_the_first_by_name(tmp_path, make_model):
 def test_the_command_knows_all_protocols():
     from typing import get_args
 
-    from photochrom.commands import measure as command
-    from photochrom.study import protocol
+    from photochrom.cli import evaluate as command
+    from photochrom.evaluation import protocol
 
     assert get_args(command.Protocol) == get_args(protocol.Protocol) == tuple(SIDES)

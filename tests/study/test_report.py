@@ -13,10 +13,10 @@ from PIL import Image
 
 from photochrom.data import shards
 from photochrom.errors import BadOption, CannotWrite
-from photochrom.study import report
-from photochrom.study.results import Results
-from photochrom.study.runs import gather
-from photochrom.study.showcase import Gallery
+from photochrom.evaluation.results import Results
+from photochrom.report import document
+from photochrom.report.examples import Gallery
+from photochrom.report.runs import gather
 from photochrom.training.presets import PRESETS as EXPERIMENTS
 
 
@@ -109,7 +109,7 @@ def written(workshop, tmp_path_factory):
     study = gather(the_four(partial(workshop.run, album), folder, workshop.paints), PRESETS)
     find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
     gallery = Gallery(study.results, the_painters(workshop.paints), find)
-    report.write(study, folder / "r.html", gallery)
+    document.write(study, folder / "r.html", gallery)
     html = (folder / "r.html").read_text("utf-8")
     return study, html, Page(html)
 
@@ -148,7 +148,7 @@ def test_figures_from_before_the_ab_error_are_told_with_a_dash(four):
         for score in content["scores"]:
             del score["ab_error"], score["cf"], score["truth_cf"]
         path.write_text(json.dumps(content))
-    page = Page(report.render(gather(four, PRESETS), report.Pictures()))
+    page = Page(document.render(gather(four, PRESETS), document.Pictures()))
     heads = page.tables["measured"][0][1:]
     assert {cells[heads.index("ab error")] for _, cells in rows(page).values()} == {"–"}
     assert "dCF" not in heads
@@ -157,7 +157,7 @@ def test_figures_from_before_the_ab_error_are_told_with_a_dash(four):
 def test_figures_as_papers_have_them_are_told_where_they_were_measured(make_run, paints):
     run = make_run("unet-lab", paints.flat(3, 9), protocol="colormf")
     study = gather([run], PRESETS)
-    page = Page(report.render(study, report.Pictures()))
+    page = Page(document.render(study, document.Pictures()))
     heads, grey = page.tables["measured"][0][1:], rows(page)["grey"][1]
     cells = dict(zip(heads, grey, strict=True))
     assert float(cells["CF"]) == pytest.approx(0, abs=0.1)
@@ -194,7 +194,7 @@ def test_the_original_stands_beside_its_repetition(written):
 
 
 def test_what_was_not_trained_is_said(make_run, presets, tmp_path):
-    page = Page(report.render(gather([make_run("unet-lab")], presets), report.Pictures()))
+    page = Page(document.render(gather([make_run("unet-lab")], presets), document.Pictures()))
     told = {name: cells for name, (_, cells) in rows(page, "original").items()}
     assert told["unet-bins"][1:3] == ["–", "not trained here"]
     assert "photochrom train unet-bins" in page.text
@@ -204,7 +204,7 @@ def test_rows_with_hints_are_a_curve_and_not_in_the_table(measured, paints, pres
     hinted = {"ours": lambda L, spots: paints.flat(0, 6 + len(spots))(L)}
     results = measured({"ours": paints.flat(0, 6)}, hinted=hinted, hint_counts=(0, 5))
     results.write(tmp_path / "ours.json")
-    html = report.render(gather([tmp_path / "ours.json"], presets), report.Pictures())
+    html = document.render(gather([tmp_path / "ours.json"], presets), document.Pictures())
     page = Page(html)
     assert list(rows(page)) == ["grey", "constant", "ours"]
     assert rows(page)["ours"][0] == ["not trained here"]
@@ -215,13 +215,13 @@ def test_rows_with_hints_are_a_curve_and_not_in_the_table(measured, paints, pres
 
 def test_judged_figures_have_columns_where_there_are_any(make_run, presets, tmp_path, paints):
     def judge(rgb):
-        from photochrom.study.verdict import Verdict
+        from photochrom.evaluation.verdict import Verdict
 
         return Verdict([{"lite2 distance": 0.25 + i} for i in range(len(rgb) - 1)], {})
 
     judged = make_run("cnn-rgb", judges=[judge])
     plain = make_run("unet-rgb")
-    page = Page(report.render(gather([judged, plain], presets), report.Pictures()))
+    page = Page(document.render(gather([judged, plain], presets), document.Pictures()))
     place = page.tables["measured"][0].index("lite2 distance") - 1
     told = {name: cells[place] for name, (_, cells) in rows(page).items()}
     assert told == {"grey": "0.250", "constant": "1.250", "cnn-rgb": "2.250", "unet-rgb": "–"}
@@ -229,7 +229,9 @@ def test_judged_figures_have_columns_where_there_are_any(make_run, presets, tmp_
 
 def test_marks_of_runs_that_went_wrong(make_run, presets, training):
     log = [*training(20), {"step": 110, "epoch": 21, "loss": float("nan")}]
-    page = Page(report.render(gather([make_run("cnn-rgb", log=log)], presets), report.Pictures()))
+    page = Page(
+        document.render(gather([make_run("cnn-rgb", log=log)], presets), document.Pictures())
+    )
     assert rows(page)["cnn-rgb"][0][1:] == ["diverged at step 110"]
 
 
@@ -306,7 +308,7 @@ def test_names_are_text_and_nothing_else(measured, make_run, paints, presets, tm
     study = gather([path, make_run("unet-lab")], presets)
     find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
     gallery = Gallery(study.results, {NASTY: paints.flat(1, 6)}, find)
-    html = report.render(study, report.pictures(study, gallery), [f"No {NASTY}."])
+    html = document.render(study, document.pictures(study, gallery), [f"No {NASTY}."])
     page = Page(html)
     assert "script" not in {tag for tag, _ in page.elements}
     assert NASTY in rows(page)
@@ -320,7 +322,7 @@ def test_names_are_text_and_nothing_else(measured, make_run, paints, presets, tm
 
 def test_without_photographs_the_rest_still_comes(four, presets, tmp_path):
     study = gather(four, presets)
-    report.write(study, tmp_path / "r.html", None, ["No photographs: give --data."])
+    document.write(study, tmp_path / "r.html", None, ["No photographs: give --data."])
     page = Page((tmp_path / "r.html").read_text("utf-8"))
     assert page.text.count("No photographs: give --data.") == 2  # photographs, banding
     assert len(page.all("img")) == len(rows(page)) - 1  # clouds: the truth's, not the baselines'
@@ -330,17 +332,17 @@ def test_without_photographs_the_rest_still_comes(four, presets, tmp_path):
 def test_a_model_that_has_gone_is_left_out_of_the_pictures_alone(four, presets, paints, album):
     study = gather(four, presets)
     find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
-    shown = report.pictures(study, Gallery(study.results, {"unet-lab": paints.flat(3, 9)}, find))
+    shown = document.pictures(study, Gallery(study.results, {"unet-lab": paints.flat(3, 9)}, find))
     assert list(shown.extremes) == ["unet-lab"]
     assert [shot.label for shot in shown.plates[0].shots] == ["grey", "unet-lab", "truth"]
-    bare = report.pictures(study, Gallery(study.results, {}, find))
+    bare = document.pictures(study, Gallery(study.results, {}, find))
     assert [shot.label for shot in bare.plates[0].shots] == ["grey", "truth"]
-    assert "No pictures" in report.render(study, bare, ["No pictures by unet-lab."])
+    assert "No pictures" in document.render(study, bare, ["No pictures by unet-lab."])
 
 
 def test_what_is_shown(written, paints):
     study, _, _ = written
-    assert report.shown(study, list(the_painters(paints))) == [
+    assert document.shown(study, list(the_painters(paints))) == [
         "cnn-rgb",
         "cnn-rgb, own RGB",
         "unet-lab",
@@ -352,7 +354,7 @@ def test_of_many_settings_the_ends_and_the_middle_are_shown(measured, paints, pr
     painters = {f"ours, vivid {v:g}": paints.flat(1, 6 + v) for v in np.linspace(0, 1, 6)}
     measured(painters).write(tmp_path / "ours.json")
     study = gather([tmp_path / "ours.json"], presets)
-    shown = report.shown(study, list(painters))
+    shown = document.shown(study, list(painters))
     assert shown == ["ours, vivid 0", "ours, vivid 0.6", "ours, vivid 1"]
 
 
@@ -361,26 +363,26 @@ def test_of_many_settings_the_ends_and_the_middle_are_shown(measured, paints, pr
 
 def test_the_same_study_is_the_same_page(four, presets, tmp_path):
     for name in ("a.html", "b.html"):
-        report.write(gather(four[:1], presets), tmp_path / name)
+        document.write(gather(four[:1], presets), tmp_path / name)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["report", "report.htm", "report.pdf", "report.html.zip"])
 def test_only_pages_are_written(four, presets, tmp_path, name):
     with pytest.raises(BadOption, match=f"{name} is no name for a page: end it in .html"):
-        report.write(gather(four[:1], presets), tmp_path / name)
+        document.write(gather(four[:1], presets), tmp_path / name)
     assert not (tmp_path / name).exists()
 
 
 def test_half_a_page_is_never_left(four, presets, tmp_path, monkeypatch):
     study = gather(four[:1], presets)
     with pytest.raises(CannotWrite):
-        report.write(study, tmp_path / "missing" / "r.html")
+        document.write(study, tmp_path / "missing" / "r.html")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "r.html").write_text("before")
-    monkeypatch.setattr("photochrom.study.toy.answers", lambda world: 1 / 0)
+    monkeypatch.setattr("photochrom.report.toy.answers", lambda world: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        report.write(study, tmp_path / "out" / "r.html")
+        document.write(study, tmp_path / "out" / "r.html")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["r.html"]
     assert (tmp_path / "out" / "r.html").read_text() == "before"
 

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from photochrom.data import shards
-from photochrom.study import report
-from photochrom.study.runs import gather
-from photochrom.study.showcase import Gallery
+from photochrom.report import document
+from photochrom.report.examples import Gallery
+from photochrom.report.runs import gather
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -64,7 +64,7 @@ def page(workshop, tmp_path_factory):
     find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
     painters = {run.name: paints.flat(5, 10) for run in runs[1:]} | {"unet-bins": paints.stepped}
     path = folder / "report.html"
-    report.write(study, path, Gallery(study.results, painters, find))
+    document.write(study, path, Gallery(study.results, painters, find))
     return path
 
 

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import cli
-from photochrom.commands import report as command
+from photochrom.cli import main
+from photochrom.cli import report as command
 
 
 def run(*arguments):
     with pytest.raises(SystemExit) as ended:
-        cli.main([str(argument) for argument in arguments])
+        main.main([str(argument) for argument in arguments])
     return int(ended.value.code or 0)
 
 
 @pytest.fixture
 def trained(workshop, album, make_model, tmp_path):
     """A run whose model.onnx paints what its figures were measured of."""
-    from photochrom.colorizer import Colorizer
-    from photochrom.commands.measure import painted
+    from photochrom.cli.evaluate import painted
+    from photochrom.inference.colorizer import Colorizer
 
     model = make_model("painter", offset=(12.0, -20.0))
     paint = partial(painted, Colorizer(model), None)
@@ -85,7 +85,7 @@ def test_a_model_that_has_gone_is_said_and_the_rest_comes(trained, tmp_path, cap
 
 
 def test_a_bundled_model_paints_the_rows_of_its_figures(measured, paints, tmp_path):
-    from photochrom.study.runs import read
+    from photochrom.report.runs import read
 
     rows = {"hintnet, vivid 0": paints.flat(1, 5), "hintnet, vivid 1": paints.flat(1, 9)}
     measured(rows).write(tmp_path / "hintnet.json")
@@ -142,8 +142,8 @@ def test_without_the_extra_its_name_is_told(trained, tmp_path, monkeypatch, caps
     import sys
 
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    monkeypatch.delitem(sys.modules, "photochrom.study.report", raising=False)
-    monkeypatch.delattr("photochrom.study.report", raising=False)  # the package keeps it too
+    monkeypatch.delitem(sys.modules, "photochrom.report.document", raising=False)
+    monkeypatch.delattr("photochrom.report.document", raising=False)  # the package keeps it too
     assert run("report", trained, "-o", tmp_path / "page.html") == 1
     assert "pip install 'photochrom[study]'" in capsys.readouterr().err
 

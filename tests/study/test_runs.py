@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from photochrom.errors import BadData, BadRun
-from photochrom.study.runs import gather, read
+from photochrom.report.runs import gather, read
 
 
 def study_of(*runs, presets):

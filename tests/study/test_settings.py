@@ -1,6 +1,6 @@
 import pytest
 
-from photochrom.study.settings import differences, loss_of, mix, names, plain
+from photochrom.report.settings import differences, loss_of, mix, names, plain
 
 PRESET = {
     "size": 512,

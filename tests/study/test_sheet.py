@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from photochrom.errors import BadOption
-from photochrom.study.sheet import WIDEST, sheet
+from photochrom.evaluation.contact_sheet import WIDEST, sheet
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from photochrom.color import rgb_to_lab
 from photochrom.data import shards
-from photochrom.study import showcase
-from photochrom.study.showcase import Gallery
+from photochrom.report import examples
+from photochrom.report.examples import Gallery
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_photos_are_found_again_as_they_were_measured(gallery, album):
 
 
 def test_the_sheet_is_spread_over_all_photos(measured, painters, find, monkeypatch, album):
-    monkeypatch.setattr(showcase, "PLATES", 2)
+    monkeypatch.setattr(examples, "PLATES", 2)
     views = Gallery(measured(painters), painters, find).sheet
     assert [view.name for view in views] == [str(album / "0.png"), str(album / "ramp.png")]
 
@@ -101,7 +101,7 @@ def test_close_ups_are_of_what_is_smooth_and_bear_the_jump_that_was_measured(gal
 def test_the_window_is_where_most_of_it_is():
     even = np.zeros((40, 60), bool)
     even[5:20, 33:50] = True
-    rows, columns = showcase._evenest(even)
+    rows, columns = examples._evenest(even)
     assert (rows.stop - rows.start, columns.stop - columns.start) == (20, 20)
     assert even[rows, columns].sum() == even.sum()
 
@@ -111,14 +111,14 @@ def test_amplified_is_chroma_alone():
     piece = (120 + rng.integers(-4, 5, (20, 20, 3))).astype(np.uint8)
     lab, loud = (
         rgb_to_lab(p.transpose(2, 0, 1).astype(np.float32) / 255)
-        for p in (piece, showcase.amplified(piece))
+        for p in (piece, examples.amplified(piece))
     )
     assert np.ptp(loud[0]) < 1.5
     assert loud[1:].std() == pytest.approx(4 * lab[1:].std(), rel=0.1)
 
 
 def test_a_large_photo_is_made_small():
-    shot = showcase.shot("x", np.zeros((300, 900, 3), np.uint8), 90)
+    shot = examples.shot("x", np.zeros((300, 900, 3), np.uint8), 90)
     assert shot.size == (90, 30)
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 from rich.console import Console
 
-from photochrom.study import tables
-from photochrom.study.evaluate import evaluate
-from photochrom.study.verdict import Verdict
+from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.verdict import Verdict
+from photochrom.report import tables
 
 
 def judge(rgb):

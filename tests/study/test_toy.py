@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from photochrom.study import toy
+from photochrom.report import toy
 
 WORLDS = [*toy.WORLDS, (0.1, 0.2, 0.7), (1.0, 0.0, 0.0)]
 

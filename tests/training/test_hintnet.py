@@ -7,7 +7,7 @@ import torch
 
 from photochrom.training.models import build
 from photochrom.training.models.hintnet import BLOCKS, Attention, ChannelNorm, HintNet, pool_hints
-from photochrom.training.norms import SettledNorm
+from photochrom.training.sync_batchnorm import SettledNorm
 
 WAYS = ("hints", *(f"pooled_hints.{i}" for i in range(4)))
 """At the stem, and at strides 32, 16, 8 and 4."""

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from photochrom.errors import BadModel, BadOption, BadPhoto, MissingExtra
-from photochrom.study.evaluate import evaluate
-from photochrom.training.judges import fid, lite2, lpips, summon
+from photochrom.evaluation.evaluate import evaluate
 from photochrom.training.models.efficientnet import Classifier, load_imagenet
+from photochrom.training.perceptual import fid, lite2, lpips, summon
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from photochrom.errors import BadData, BadOption
-from photochrom.training import norms
-from photochrom.training.norms import SharedNorm, share_norms
-from photochrom.training.processes import finish_together
+from photochrom.training import sync_batchnorm
+from photochrom.training.distributed import finish_together
+from photochrom.training.sync_batchnorm import SharedNorm, share_norms
 from photochrom.training.train import train
 
 Command = Callable[..., list[str]]
@@ -171,7 +171,7 @@ def test_restarts_that_could_not_succeed_are_refused_at_once(tiny, tmp_path, mon
 HANGING = """
 import atexit, threading, time, torch
 from photochrom.__main__ import start
-from photochrom.training import processes
+from photochrom.training import distributed
 torch.distributed.destroy_process_group = hang = lambda *_: threading.Event().wait()
 atexit.register(hang)
 say = processes.say
@@ -266,7 +266,7 @@ def test_which_norms_are_shared():
     kept = network[0]
     share_norms(network, [kept], torch.device("cpu"))
     assert type(network[0]) is nn.BatchNorm2d
-    assert type(network[1][0]) is norms.SharedNorm
+    assert type(network[1][0]) is sync_batchnorm.SharedNorm
     x = torch.randn(2, 5, 4, 4)
     alone = nn.BatchNorm2d(5).eval()
     assert torch.equal(SharedNorm.of(alone)(x), alone(x))

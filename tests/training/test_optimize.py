@@ -8,13 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from photochrom.training.optimize import (
-    copy_of,
-    freeze,
-    make_optimizer,
-    set_rate,
-    update_average,
-)
+from photochrom.training.optimize import copy_of, freeze, make_optimizer, set_rate, update_average
 from photochrom.training.presets import Experiment
 
 

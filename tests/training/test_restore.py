@@ -19,15 +19,9 @@ from photochrom.errors import BadModel, BadRun
 from photochrom.training import checkpoint
 from photochrom.training.export import halve, to_onnx
 from photochrom.training.models import Network, build
-from photochrom.training.norms import SettledNorm
 from photochrom.training.presets import Experiment
-from photochrom.training.restore import (
-    from_onnx,
-    from_run,
-    settle_new_norms,
-    settle_norms,
-    weigh,
-)
+from photochrom.training.restore import from_onnx, from_run, settle_new_norms, settle_norms, weigh
+from photochrom.training.sync_batchnorm import SettledNorm
 
 TINY = "timm:tiny"
 BUNDLED = Path(photochrom.__file__).parent / "weights" / "hintnet.onnx"

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from photochrom.color import lab_to_rgb
-from photochrom.study import metrics
+from photochrom.evaluation import metrics
 from photochrom.training.heads import ABHead, SoftBinsHead
 from photochrom.training.loader import to_lab
 from photochrom.training.models import Network

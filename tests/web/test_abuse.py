@@ -14,7 +14,7 @@ import pytest
 from album import halves, picture, send
 from PIL import Image, ImageFile
 
-from photochrom import photo as photos
+from photochrom.image import photo as photos
 
 KINDS = {
     "JPEG": {"quality": 90},

@@ -12,10 +12,11 @@ import pytest
 from album import WEAK, halves, picture, pixels, send
 from PIL import Image
 
-from photochrom import color, decode, encode, metadata, tone
-from photochrom import photo as photos
-from photochrom.colorizer import Colorizer
-from photochrom.model import Model
+from photochrom import color
+from photochrom.image import metadata, reader, tone, writer
+from photochrom.image import photo as photos
+from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.onnx_model import Model
 
 SPOT, FAR = (100, 150), (300, 150)
 """x and y, on the dark half and on the bright one."""
@@ -301,8 +302,8 @@ def test_a_format_that_cannot_be_written_becomes_png(client):
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        (decode, "opened"), (decode, "image_planes"), (metadata, "read"), (tone, "of"),
-        (Model, "run"), (photos, "fitted"), (encode, "write"),
+        (reader, "opened"), (reader, "image_planes"), (metadata, "read"), (tone, "of"),
+        (Model, "run"), (photos, "fitted"), (writer, "write"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("at_home")

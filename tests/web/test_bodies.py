@@ -12,7 +12,7 @@ from album import halves, picture
 from pydantic import ValidationError
 from starlette import formparsers
 
-from photochrom.web import bodies, shapes
+from photochrom.web import bodies, schemas
 
 KIND = {"content-type": "application/json"}
 PATH = "/api/photos/nobody/colorize"
@@ -61,7 +61,7 @@ def test_a_crowd_of_keys_is_not_looked_at(client, body):
 def test_of_wrong_hints_the_first_is_complained_of():
     for wrong in ({}, 7, {"x": 1, "y": 1, "color": [0] * 999}):
         with pytest.raises(ValidationError) as complaint:
-            shapes.Wish.model_validate({"hints": [wrong] * 1000})
+            schemas.Wish.model_validate({"hints": [wrong] * 1000})
         assert complaint.value.error_count() < 9
 
 

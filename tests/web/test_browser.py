@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import hints
-from photochrom.cli import main
+from photochrom.cli.main import main
 from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
+from photochrom.inference import hints
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -22,8 +22,8 @@ import pytest
 import uvicorn
 from album import halves, picture, pixels, send
 
-from photochrom import photo as photos
-from photochrom.cli import main
+from photochrom.cli.main import main
+from photochrom.image import photo as photos
 from photochrom.web import create_app
 from photochrom.web.app import Limits
 from photochrom.web.connection import Connection
@@ -35,7 +35,7 @@ Start = Callable[..., Any]
 HELD = """
 import os, sys, time
 from pathlib import Path
-from photochrom.cli import main
+from photochrom.cli.main import main
 from photochrom.web.children import Errand
 go, tests, do = Path(sys.argv[1]), os.getppid(), Errand.do
 def held(*given, **options):
@@ -52,8 +52,8 @@ import sys
 from functools import partial
 sys.path.insert(0, sys.argv[1])
 import poison
-from photochrom.cli import main
-from photochrom.commands import serve
+from photochrom.cli.main import main
+from photochrom.cli import serve
 from photochrom.web import routes
 serve._PATIENCE = 0.1
 routes.analysed = partial(poison.hang, sys.argv[2])
@@ -397,7 +397,8 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch, capfd, package):
 
 def test_the_command_costs_the_others_nothing():
     code = (
-        "import sys, photochrom.cli; print({'fastapi', 'uvicorn', 'pydantic'} & set(sys.modules))"
+        "import sys, photochrom.cli.main;"
+        " print({'fastapi', 'uvicorn', 'pydantic'} & set(sys.modules))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "set()\n"

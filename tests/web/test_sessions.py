@@ -11,8 +11,8 @@ from album import halves, picture, send
 from PIL import Image
 
 from photochrom.errors import BadOption
-from photochrom.hints import Hint
-from photochrom.photo import Photo
+from photochrom.image.photo import Photo
+from photochrom.inference.hints import Hint
 from photochrom.web import sessions
 from photochrom.web.sessions import MOST_PAGES, Bounds, Session, Sessions, Sight
 from photochrom.web.trouble import Trouble

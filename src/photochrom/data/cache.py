@@ -22,15 +22,7 @@ import numpy.typing as npt
 from rich.progress import track
 
 from photochrom.data.remote import Remote
-from photochrom.data.shards import (
-    Pixels,
-    Source,
-    decode,
-    digest,
-    find,
-    is_validation,
-    one_of_many,
-)
+from photochrom.data.shards import Pixels, Source, decode, digest, find, is_validation, one_of_many
 from photochrom.errors import BadData, BadPhoto, CannotWrite
 
 VERSION = 2

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import decode, tone
 from photochrom.data import shards
 from photochrom.data.shards import Pixels
 from photochrom.errors import BadPhoto
-from photochrom.photo import Photo
+from photochrom.image import reader, tone
+from photochrom.image.photo import Photo
 
 SIDE = 256
 """Long side of the copy that is looked at, pixels."""
@@ -37,7 +37,7 @@ class Look:
     saturation: float = 0.0
     """Mean S of HSV, 0..255."""
     tone: str = ""
-    """As :func:`photochrom.tone.of` tells."""
+    """As :func:`photochrom.image.tone.of` tells."""
     chroma: float = 0.0
     """Mean distance from grey in ab."""
     frame: float = 0.0
@@ -96,7 +96,7 @@ def _drafted(data: bytes) -> tuple[Pixels, int, int] | None:
     """As above, of a JPEG, which can be decoded small but is read to its end all the same."""
     if data[:2] != b"\xff\xd8":
         return None
-    with decode.opened(data) as file:
+    with reader.opened(data) as file:
         image = file.image
         width, height = image.size
         if image.mode not in ("L", "RGB"):
@@ -111,7 +111,7 @@ def _drafted(data: bytes) -> tuple[Pixels, int, int] | None:
             return None
     if orientation >= 5:
         width, height = height, width
-    return np.ascontiguousarray(decode.upright(pixels, orientation)), width, height
+    return np.ascontiguousarray(reader.upright(pixels, orientation)), width, height
 
 
 # --- what is seen -----------------------------------------------------------------------------

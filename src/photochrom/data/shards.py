@@ -19,12 +19,13 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import photo, storage
+from photochrom import storage
 from photochrom.data import tars
 from photochrom.data.remote import STORES, Remote, place, refusal
 from photochrom.errors import BadData, BadPhoto, PhotochromError, kind_and_place
+from photochrom.image import photo
+from photochrom.image.photo import SUFFIXES
 from photochrom.names import is_plain
-from photochrom.photo import SUFFIXES
 
 Pixels = npt.NDArray[np.uint8]
 INDEX = "index.json"

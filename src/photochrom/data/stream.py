@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import heads
 from photochrom.data import shards
 from photochrom.data.cache import fit
 from photochrom.data.shards import Pixels, Source, digest
 from photochrom.errors import BadData, BadOption, BadPhoto
+from photochrom.image import headers
 
 State = dict[str, int | str]
 
@@ -180,7 +180,7 @@ def _plain(data: bytes) -> bool:
 
     What does is decoded by the other way, which looks at all that a file asks for.
     """
-    size = heads.size_of(data)
+    size = headers.size_of(data)
     if not size or size.width * size.height > _PLAIN_PIXELS or data.count(_SCAN) > _PLAIN_SCANS:
         return False
     if data[:4] == b"RIFF":  # WebP's simple format has one chunk and no room for others

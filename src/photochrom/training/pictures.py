@@ -17,12 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from photochrom.color import lab_to_rgb
 from photochrom.training import checkpoint
-from photochrom.training.models.efficientnet import (
-    Encoder,
-    feature_distance,
-    load_imagenet,
-    scale,
-)
+from photochrom.training.models.efficientnet import Encoder, feature_distance, load_imagenet, scale
 from photochrom.training.presets import Experiment
 
 State = dict[str, Tensor]
@@ -104,7 +99,9 @@ class PictureLosses:
 
 
 class FeatureDistance(nn.Module):
-    """Distance of EfficientNet-Lite2's features, as :func:`photochrom.training.judges.lite2`."""
+    """Distance of EfficientNet-Lite2's features, as
+    :func:`photochrom.training.perceptual.lite2`.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,12 +18,12 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from photochrom import onnx_file
 from photochrom.errors import BadModel, BadRun, PhotochromError
+from photochrom.inference import onnx_file
 from photochrom.training import checkpoint
 from photochrom.training.heads import SoftBinsHead
 from photochrom.training.models import Network
-from photochrom.training.norms import SettledNorm
+from photochrom.training.sync_batchnorm import SettledNorm
 
 State = dict[str, Tensor]
 

@@ -20,16 +20,16 @@ from photochrom.data.cache import PhotoSet
 from photochrom.data.shards import find, read_index
 from photochrom.data.streamed import Streamed
 from photochrom.errors import BadData, BadOption, BadRun
-from photochrom.training import checkpoint, processes, restore
+from photochrom.training import checkpoint, distributed, restore
+from photochrom.training.distributed import together
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
 from photochrom.training.models import Network, build
-from photochrom.training.norms import share_norms
 from photochrom.training.optimize import copy_of, freeze, make_optimizer
 from photochrom.training.peak import Meter
 from photochrom.training.pictures import PictureLosses
 from photochrom.training.presets import Experiment, Session
-from photochrom.training.processes import together
+from photochrom.training.sync_batchnorm import share_norms
 
 Numbers = npt.NDArray[np.int64]
 
@@ -92,7 +92,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     fabric = _fabric(experiment, session)
     first = fabric.global_rank == 0
     console = Console(quiet=session.quiet or not first, markup=False)
-    processes.check_settings(fabric, experiment, session)
+    distributed.check_settings(fabric, experiment, session)
     session = _claim(experiment, session, fabric)
     network, new = together(fabric, lambda: _network(experiment, session, first))
     photos, chosen, held = _photos(experiment, session, fabric)
@@ -129,7 +129,7 @@ def set_up(experiment: Experiment, session: Session) -> Run:
     part = _largest_part(loader, session.accumulate)
     mine = held[: experiment.validate_on][fabric.global_rank :: fabric.world_size]
     validation = validation_batches(photos, mine.tolist(), min(32, part))  # memory for training
-    together(fabric, lambda: _check_held(processes.gather(fabric, len(validation)), photos))
+    together(fabric, lambda: _check_held(distributed.gather(fabric, len(validation)), photos))
     run = Run(
         experiment,
         session,
@@ -170,7 +170,7 @@ def _fabric(experiment: Experiment, session: Session) -> Fabric:
         # which no run of minutes gets back.
         torch.backends.cudnn.benchmark = False
         torch.set_float32_matmul_precision("high")  # crops, to a tenth of an 8-bit level
-    world, local, machines = processes.arrange()
+    world, local, machines = distributed.arrange()
     fabric = Fabric(
         accelerator=accelerator,
         devices=local,
@@ -195,7 +195,7 @@ def _claim(experiment: Experiment, session: Session, fabric: Fabric) -> Session:
     def claim() -> bool:
         if fabric.global_rank > 0:
             return False
-        by_itself = processes.is_restarted_by_torchrun() and not session.resume
+        by_itself = distributed.is_restarted_by_torchrun() and not session.resume
         return checkpoint.claim(session.out, experiment, None if by_itself else session.resume)
 
     return replace(session, resume=fabric.broadcast(together(fabric, claim)))
@@ -217,7 +217,7 @@ def _photos(
         together(fabric, lambda: fabric.local_rank or load(quiet))
     photos = together(fabric, lambda: load(quiet=True))
     chosen, held = together(fabric, lambda: _split(photos, experiment, session))
-    processes.check_photos(fabric, photos, chosen, held)
+    distributed.check_photos(fabric, photos, chosen, held)
     first = fabric.global_rank == 0
     together(fabric, lambda: _describe(photos, chosen, held, experiment, session) if first else 0)
     return photos, chosen, held

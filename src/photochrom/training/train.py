@@ -37,12 +37,12 @@ from torch.profiler import record_function
 
 from photochrom.errors import Diverged
 from photochrom.training import checkpoint
+from photochrom.training.distributed import finish_together, gather
 from photochrom.training.loader import Batch
 from photochrom.training.optimize import set_rate, update_average
 from photochrom.training.peak import profile
 from photochrom.training.pictures import EVERY
 from photochrom.training.presets import Experiment, Session
-from photochrom.training.processes import finish_together, gather
 from photochrom.training.setup import Run, set_up, told_unreadable
 from photochrom.training.validate import Row, compare, measure, save_sheet, summarise
 

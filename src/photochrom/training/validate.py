@@ -14,8 +14,8 @@ from torch import Tensor
 
 from photochrom.color import lab_to_rgb
 from photochrom.data.shards import Pixels
-from photochrom.study import metrics
-from photochrom.study.sheet import sheet
+from photochrom.evaluation import metrics
+from photochrom.evaluation.contact_sheet import sheet
 from photochrom.training.augmentation import reveal
 from photochrom.training.heads import SoftBinsHead
 from photochrom.training.loader import to_lab

@@ -20,8 +20,8 @@ from photochrom.web import bodies, nursery, trouble
 from photochrom.web.children import Children
 from photochrom.web.desk import Desk
 from photochrom.web.engine import Engine
-from photochrom.web.guard import Guard, refusal
 from photochrom.web.looks import add_looks, add_questions, add_whole
+from photochrom.web.middleware import Guard, refusal
 from photochrom.web.queue import Queue
 from photochrom.web.routes import STATIC, add_facts, add_photos
 from photochrom.web.sessions import Bounds, Sessions

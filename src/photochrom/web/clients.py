@@ -7,7 +7,7 @@ import ipaddress
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from photochrom.web.guard import is_loopback
+from photochrom.web.middleware import is_loopback
 
 _NETWORK = 64
 """Bits of an IPv6 address that are a household's; it has all the others to itself."""

@@ -9,7 +9,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from photochrom.web.guard import is_loopback
+from photochrom.web.middleware import is_loopback
 
 _HEADER, _BODY = 1 << 14, 1 << 16
 """Bytes read at a time, so that nobody keeps the others waiting."""

@@ -10,7 +10,7 @@ from fastapi import File, Path, Request, UploadFile
 from fastapi.responses import Response
 from PIL import Image
 
-from photochrom.web import shapes, trouble
+from photochrom.web import schemas, trouble
 from photochrom.web.children import Children, Errand
 from photochrom.web.engine import Engine, Whole, result_name
 from photochrom.web.queue import Lane, Queue
@@ -68,7 +68,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a request may be answered with instead, for the description of the API."""
     always = (400, 401, 403, 408, 413, 421, 422, 500, 503, 504)
     return {
-        status: {"model": shapes.Problem, "description": _WORDS[status]}
+        status: {"model": schemas.Problem, "description": _WORDS[status]}
         for status in sorted({*always, *statuses})
     }
 

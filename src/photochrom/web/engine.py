@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from photochrom import photo as photos
-from photochrom import tone, upsample
-from photochrom.colorizer import Colorizer
 from photochrom.errors import BadOption
-from photochrom.hints import Hint
-from photochrom.levels import Pixels
-from photochrom.model import available
-from photochrom.photo import Photo
-from photochrom.web import shapes, trouble
+from photochrom.image import photo as photos
+from photochrom.image import tone
+from photochrom.image.levels import Pixels
+from photochrom.image.photo import Photo
+from photochrom.inference import chroma_upsampling
+from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.hints import Hint
+from photochrom.inference.onnx_model import available
+from photochrom.web import schemas, trouble
 from photochrom.web.sessions import Bounds, Session, check_size
 
 QUALITY = 90
@@ -62,7 +63,7 @@ class Engine:
 
     def __init__(self, model: str | os.PathLike[str] | None, bounds: Bounds) -> None:
         self.bounds = bounds
-        self.told: shapes.Models | None = None
+        self.told: schemas.Models | None = None
         """What there is, once it was asked for."""
         self._default = Colorizer(model)
         self._named: dict[str, Colorizer] = {}
@@ -85,16 +86,16 @@ class Engine:
         with self._lock:
             return self._named.setdefault(name, self._named.get(name) or Colorizer(name))
 
-    def models(self) -> shapes.Models:
+    def models(self) -> schemas.Models:
         """What there is; all are loaded for it."""
         default = self._default.model.path.stem
         names = [default, *(name for name in available() if name != default)]
         facts = [_facts(name, self.colorizer(name), name == default) for name in names]
-        self.told = shapes.Models(models=facts)
+        self.told = schemas.Models(models=facts)
         return self.told
 
     def full(
-        self, data: bytes, hints: shapes.HintFile, look: shapes.Wish, *, recolor: bool
+        self, data: bytes, hints: schemas.HintFile, look: schemas.Wish, *, recolor: bool
     ) -> Whole:
         """A whole file coloured, in its own format if that can be written.
 
@@ -132,16 +133,16 @@ class Engine:
         content = photos.encode(map(colour, itertools.chain([first], pages)), kind)
         return Whole(content, kind, tuple(notes))
 
-    def preview(self, session: Session, hints: list[Hint], look: shapes.Wish) -> bytes:
+    def preview(self, session: Session, hints: list[Hint], look: schemas.Wish) -> bytes:
         """A JPEG of the photo in colour."""
         return jpeg(self._coloured(session, hints, look), look.side)
 
-    def comparison(self, session: Session, hints: list[Hint], look: shapes.Look) -> bytes:
+    def comparison(self, session: Session, hints: list[Hint], look: schemas.Look) -> bytes:
         """A JPEG of the photo in grey and in colour, side by side."""
         pair = grey(session), self._coloured(session, hints, look)
         return jpeg(np.concatenate(pair, axis=1), COMPARISON)
 
-    def palette(self, session: Session, hints: list[Hint], point: shapes.Point) -> shapes.Palette:
+    def palette(self, session: Session, hints: list[Hint], point: schemas.Point) -> schemas.Palette:
         """The likely colours at a point of the photo."""
         (here,) = session.scaled([Hint(point.x, point.y, (0.0, 0.0))])
         swatches = self._default.palette(
@@ -150,19 +151,19 @@ class Engine:
         L = session.preview.lightness()
         row, column = min(int(here.y), L.shape[0] - 1), min(int(here.x), L.shape[1] - 1)
         colors = [
-            shapes.Swatch(color=s.color, ab=s.ab, probability=s.probability) for s in swatches
+            schemas.Swatch(color=s.color, ab=s.ab, probability=s.probability) for s in swatches
         ]
-        return shapes.Palette(lightness=float(L[row, column]), colors=colors)
+        return schemas.Palette(lightness=float(L[row, column]), colors=colors)
 
     def versions(
-        self, session: Session, hints: list[Hint], drawing: shapes.Drawing
-    ) -> shapes.Versions:
+        self, session: Session, hints: list[Hint], drawing: schemas.Drawing
+    ) -> schemas.Versions:
         """Coherent versions, each as hints on the photo."""
         drawn = self._default.versions(
             session.preview, drawing.k, drawing.seed, hints=session.scaled(hints)
         )
-        spots = [[shapes.Spot.of(h) for h in session.unscaled(version)] for version in drawn]
-        return shapes.Versions(versions=[shapes.Version(hints=some) for some in spots])
+        spots = [[schemas.Spot.of(h) for h in session.unscaled(version)] for version in drawn]
+        return schemas.Versions(versions=[schemas.Version(hints=some) for some in spots])
 
     def uncertainty(self, session: Session, hints: list[Hint]) -> bytes:
         """A PNG to lay over the photo: yellow where the network guesses."""
@@ -175,7 +176,7 @@ class Engine:
         Image.fromarray(rgba).save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    def _coloured(self, session: Session, hints: list[Hint], look: shapes.Look) -> Pixels:
+    def _coloured(self, session: Session, hints: list[Hint], look: schemas.Look) -> Pixels:
         done = self.colorizer(look.model).render(
             session.preview,
             size=look.size,
@@ -191,10 +192,10 @@ def _engine(model: str, bounds: Bounds) -> Engine:
     return Engine(model, bounds)
 
 
-def _facts(name: str, colorizer: Colorizer, default: bool) -> shapes.ModelFacts:
+def _facts(name: str, colorizer: Colorizer, default: bool) -> schemas.ModelFacts:
     model = colorizer.model
     vivid = model.defaults.get("vivid")
-    return shapes.ModelFacts(
+    return schemas.ModelFacts(
         name=name,
         version=model.metadata.get("version", ""),
         default=default,
@@ -207,7 +208,7 @@ def _facts(name: str, colorizer: Colorizer, default: bool) -> shapes.ModelFacts:
 
 def grey(session: Session) -> Pixels:
     """The preview's lightness alone, (H, W, 3)."""
-    return upsample.grey(session.preview.lightness())
+    return chroma_upsampling.grey(session.preview.lightness())
 
 
 def jpeg(pixels: Pixels, side: int | None = None) -> bytes:

@@ -10,8 +10,8 @@ from typing import Annotated
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import Response
 
-from photochrom.averaging import Quality
-from photochrom.web import engine, shapes
+from photochrom.inference.averaging import Quality
+from photochrom.web import engine, schemas
 from photochrom.web.children import Errand
 from photochrom.web.desk import Desk, Id, Upload, attached, binary, jpeg, problems
 
@@ -46,8 +46,8 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
 
         One that is in colour already is answered 409 unless recolor says to colour it anew.
         """
-        given = await to_thread(shapes.HintFile.of, hints)
-        look = shapes.Wish(
+        given = await to_thread(schemas.HintFile.of, hints)
+        look = schemas.Wish(
             vivid=vivid,
             strength=strength,
             size=size,
@@ -74,16 +74,16 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
         responses=binary("image/*", "A preview, or the whole photo.") | problems(404, 409),
         summary="Colour a photo that is kept",
     )
-    async def colour(request: Request, id: Id, wish: shapes.Wish) -> Response:  # noqa: A002
+    async def colour(request: Request, id: Id, wish: schemas.Wish) -> Response:  # noqa: A002
         """A preview, of which only the newest is wanted: one that still waits is answered 409.
 
         Previews of a given `side` are all wanted. With `full` it is the whole photo instead, in its
         own format.
         """
         session = desk.sessions[id]
-        given = await to_thread(shapes.hints, wish.hints)
+        given = await to_thread(schemas.hints, wish.hints)
         if wish.full:
-            asked = shapes.HintFile(hints=wish.hints)
+            asked = schemas.HintFile(hints=wish.hints)
 
             def work(errand: Errand) -> engine.Whole:
                 return errand.do(colourist.full, session.data, asked, wish, recolor=True)
@@ -99,9 +99,9 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
         responses=binary("image/jpeg", "Before and after.") | problems(404, 409),
         summary="Before and after in one picture",
     )
-    async def compare(request: Request, id: Id, wish: shapes.Wish) -> Response:  # noqa: A002
+    async def compare(request: Request, id: Id, wish: schemas.Wish) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        given = await to_thread(shapes.hints, wish.hints)
+        given = await to_thread(schemas.hints, wish.hints)
         work = partial(colourist.comparison, session, given, wish)
         made = await desk.look(request, work)
         return jpeg(made, f"{Path(session.name).stem}.before-after.jpg")
@@ -114,9 +114,9 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     @app.post(
         "/api/photos/{id}/palette", responses=problems(404, 409), summary="The colours of a point"
     )
-    async def palette(request: Request, id: Id, point: shapes.Point) -> shapes.Palette:  # noqa: A002
+    async def palette(request: Request, id: Id, point: schemas.Point) -> schemas.Palette:  # noqa: A002
         session = desk.sessions[id]
-        given = await to_thread(shapes.hints, point.hints)
+        given = await to_thread(schemas.hints, point.hints)
         work = partial(colourist.palette, session, given, point)
         return await desk.look(request, work)
 
@@ -125,9 +125,9 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         responses=problems(404, 409),
         summary="Other versions, as hints",
     )
-    async def samples(request: Request, id: Id, drawing: shapes.Drawing) -> shapes.Versions:  # noqa: A002
+    async def samples(request: Request, id: Id, drawing: schemas.Drawing) -> schemas.Versions:  # noqa: A002
         session = desk.sessions[id]
-        given = await to_thread(shapes.hints, drawing.hints)
+        given = await to_thread(schemas.hints, drawing.hints)
         work = partial(colourist.versions, session, given, drawing)
         return await desk.look(request, work)
 
@@ -137,8 +137,8 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         responses=binary("image/png", "To lay over the preview.") | problems(404, 409),
         summary="Where the model guesses",
     )
-    async def uncertainty(request: Request, id: Id, asked: shapes.Question) -> Response:  # noqa: A002
+    async def uncertainty(request: Request, id: Id, asked: schemas.Question) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        given = await to_thread(shapes.hints, asked.hints)
+        given = await to_thread(schemas.hints, asked.hints)
         work = partial(colourist.uncertainty, session, given)
         return Response(await desk.look(request, work), media_type="image/png")

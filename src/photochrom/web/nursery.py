@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 
 from PIL import Image
 
-from photochrom import heif
+from photochrom.image import heif
 from photochrom.web.child import Child, work
 
 _NEEDED = "photochrom.web.engine", "imagecodecs", "tifffile"

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, Response
 
 from photochrom import __version__
-from photochrom.web import engine, shapes
+from photochrom.web import engine, schemas
 from photochrom.web.children import Errand
 from photochrom.web.clients import client
 from photochrom.web.desk import Desk, Id, Upload, binary, jpeg, problems
@@ -17,17 +17,17 @@ from photochrom.web.sessions import Session, analysed
 STATIC = Path(__file__).with_name("static")
 
 
-def _told(session: Session, desk: Desk) -> shapes.Facts:
+def _told(session: Session, desk: Desk) -> schemas.Facts:
     height, width = session.preview.pixels.shape[:2]
     sight = session.sight
-    return shapes.Facts(
+    return schemas.Facts(
         id=session.id,
         name=session.name,
         width=sight.width,
         height=sight.height,
         pages=sight.pages,
         tone=sight.tone,
-        preview=shapes.Extent(width=width, height=height),
+        preview=schemas.Extent(width=width, height=height),
         expires_in=int(desk.sessions.seconds),
         notes=list(sight.notes),
     )
@@ -39,7 +39,7 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
     @app.post(
         "/api/photos", status_code=201, responses=problems(415), summary="Keep a photo for a while"
     )
-    async def send(request: Request, photo: Upload) -> shapes.Facts:
+    async def send(request: Request, photo: Upload) -> schemas.Facts:
         """It is read once, and found by its id until it was not used for `expires_in` seconds."""
         file, name = desk.file(photo), engine.named(photo.filename)
 
@@ -54,7 +54,7 @@ def add_photos(app: FastAPI, desk: Desk) -> None:
         return _told(session, desk)
 
     @app.get("/api/photos/{id}", responses=problems(404), summary="What is known of a photo")
-    async def facts(id: Id) -> shapes.Facts:  # noqa: A002
+    async def facts(id: Id) -> schemas.Facts:  # noqa: A002
         return _told(desk.sessions[id], desk)
 
     @app.delete(
@@ -95,9 +95,9 @@ def add_facts(app: FastAPI, desk: Desk) -> None:
         return FileResponse(STATIC / "index.html")
 
     @app.get("/api/health", responses=problems(), summary="How the server does")
-    async def health() -> shapes.Health:
+    async def health() -> schemas.Health:
         queues = desk.light, desk.heavy
-        return shapes.Health(
+        return schemas.Health(
             status="ok",
             version=__version__,
             working=sum(queue.working for queue in queues),
@@ -105,11 +105,11 @@ def add_facts(app: FastAPI, desk: Desk) -> None:
         )
 
     @app.get("/api/models", responses=problems(), summary="The models there are")
-    async def models(request: Request) -> shapes.Models:
+    async def models(request: Request) -> schemas.Models:
         told = desk.engine.told
         return await desk.light.run(request, desk.engine.models) if told is None else told
 
     @app.get("/api/samples-photos", responses=problems(), summary="Photographs to try it with")
-    async def photographs() -> shapes.Samples:
+    async def photographs() -> schemas.Samples:
         found = sorted(path.name for path in (STATIC / "samples").glob("*.jpg"))
-        return shapes.Samples(photos=[shapes.Sample(name=name) for name in found])
+        return schemas.Samples(photos=[schemas.Sample(name=name) for name in found])

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from photochrom import decode, tone
-from photochrom import hints as hint_files
-from photochrom import photo as photos
 from photochrom.errors import BadPhoto
-from photochrom.hints import Hint
-from photochrom.photo import Photo
+from photochrom.image import photo as photos
+from photochrom.image import reader, tone
+from photochrom.image.photo import Photo
+from photochrom.inference import hints as hint_files
+from photochrom.inference.hints import Hint
 from photochrom.web import trouble
 from photochrom.web.queue import Lane
 
@@ -108,15 +108,15 @@ def check_size(data: bytes, bounds: Bounds) -> None:
     if data[:4] == _ICON:
         raise BadPhoto("This is an icon, and no photo: send a JPEG, PNG or TIFF.")
     pixels = 0
-    with decode.opened(data) as file:
+    with reader.opened(data) as file:
         if len(file.pages) > MOST_PAGES:
             raise trouble.too_large(f"it has more than {MOST_PAGES} pages")
         for page in file.pages:
-            decode.turn_to(file, page)
+            reader.turn_to(file, page)
             pixels += file.image.width * file.image.height
             if pixels > bounds.megapixels * 1e6:
                 raise trouble.too_large(f"it has more than {bounds.megapixels:g} megapixels")
-            if decode.bytes_needed(file) > bounds.megabytes * 1e6:
+            if reader.bytes_needed(file) > bounds.megabytes * 1e6:
                 raise trouble.too_large(f"it takes more than {bounds.megabytes:g} MB of memory")
 
 

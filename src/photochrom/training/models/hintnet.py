@@ -10,7 +10,7 @@ from photochrom.errors import BadOption
 from photochrom.training.models.efficientnet import Encoder
 from photochrom.training.models.timm_encoder import TimmEncoder
 from photochrom.training.models.unet import double_conv
-from photochrom.training.norms import SettledNorm
+from photochrom.training.sync_batchnorm import SettledNorm
 
 WIDTHS = (256, 128, 96)
 """Channels of the decoder at strides 16, 8 and 4."""

@@ -1,0 +1,303 @@
+"""Many photos on many machines, by Ray Data; photos and results may be URLs that fsspec knows.
+
+Every machine needs photochrom, and the same view of what is given as a path. A photo whose machine
+dies is coloured again by another; its result is written whole or not at all and has one name, so
+it comes out once. What is done is known to the ledger of the folder of results, or where that is a
+URL to a small file for each photo in ``.photochrom/`` below it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import posixpath
+import shutil
+import socket
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ray
+
+from photochrom.batch import planning, pool
+from photochrom.batch.journal import FOLDER, Ledger
+from photochrom.batch.planning import Job
+from photochrom.batch.pool import Ledgers
+from photochrom.batch.worker import GivenUp, Order, Outcome, Turn, Worker, failure
+from photochrom.data.remote import below, connect
+from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
+from photochrom.image.photo import writable
+from photochrom.storage import photos_among
+
+BLOCKS = 4096
+"""Parts at most that the photos are handed out in: what a dying machine loses is one of them."""
+
+
+class Task(NamedTuple):
+    """A photo to colour, anywhere."""
+
+    photo: str
+    target: str
+    root: str | None
+    trouble: str = ""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it has to be fetched, or its result sent."""
+        return "://" in self.photo or "://" in self.target
+
+
+def listing(
+    photos: Sequence[str],
+    out: str | None,
+    exclude: Sequence[str] = (),
+    others: Counter[str] | None = None,
+) -> list[Task]:
+    """What there is to do; as :func:`photochrom.batch.planning.jobs`, with URLs too.
+
+    Raises:
+        BadOption, BadData: as there; or a URL cannot be looked at.
+    """
+    there = [given for given in photos if "://" in given]
+    here = [Path(given) for given in photos if "://" not in given]
+    if there and out is None:
+        raise BadOption("Photos from a URL need a place for the results: name one with -o.")
+    far = out is not None and "://" in out
+    base = Path("/") if far else None if out is None else Path(out)
+    tasks = []
+    for job in planning.jobs(here, base, exclude, others) if here else []:
+        if far and not job.trouble:
+            task = Task(_whole(job.photo), _below(out or "", job.target.relative_to("/")), out)
+        else:
+            task = Task(_whole(job.photo), _whole(job.target), _root(job.root), job.trouble)
+        tasks.append(task)
+    root = out if far else _root(out)
+    for url in there:
+        tasks += [
+            Task(photo, _below(root or "", writable(Path(name))), root)
+            for photo, name in _at(url, root or "", exclude)
+        ]
+    return planning.set_apart(list(dict.fromkeys(tasks)))
+
+
+def run(
+    tasks: Sequence[Task], order: Order, address: str, workers: int | None = None
+) -> Iterator[Outcome]:
+    """What comes of each photo, as it comes.
+
+    Args:
+        tasks: the photos.
+        order: what to do with every one.
+        address: of the cluster, as ``ray.init`` takes it; "local" for one on this machine.
+        workers: at most so many; by default as many as there are cores.
+
+    Raises:
+        BadOption: there is no cluster at the address, or the order cannot be carried out.
+        PhotochromError: the cluster gives up.
+    """
+    if order.samples is not None and any(task.remote for task in tasks):
+        raise BadOption("Versions of a photo have no URLs: give --samples paths, in and out.")
+    Worker(order)  # so that what is wrong with the order is said here and once
+    order = replace(  # another process may stand in another folder
+        order,
+        model=_whole(order.model) if order.model and Path(order.model).is_file() else order.model,
+        hints=order.hints and order.hints.absolute(),
+        reference=order.reference and order.reference.absolute(),
+    )
+    _connect(address)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    most = max(1, min(workers or cores, len(tasks)))
+    blocks = min(len(tasks), BLOCKS)
+    rows = ray.data.from_items([task._asdict() for task in tasks], override_num_blocks=blocks)
+    answers = rows.map(
+        _Colourist,  # type: ignore[arg-type]  # a class whose instances are called
+        fn_constructor_args=(order,),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+        num_cpus=1,
+        num_gpus=1 if order.device == "cuda" else None,
+    )
+    logging.disable(logging.CRITICAL)  # of Ray's tracebacks; what they mean is told below
+    try:
+        for row in answers.iter_rows():
+            if row["refused"]:  # as it would be for each
+                raise BadOption(row["words"])
+            told = {name: row[name] for name in Outcome._fields}
+            yield Outcome(**told | {"results": tuple(row["results"])})
+    except ray.exceptions.RayError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise PhotochromError(
+            f"The Ray cluster gave up ({reason}): see to that, then go on by the same command."
+        ) from error
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _connect(address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a photo tool does not report home
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if port.isdigit():  # asked here, as Ray waits for minutes and then ends the process
+            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        ray.init(
+            address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR
+        )
+    except (OSError, ValueError, RuntimeError, OverflowError, SystemExit) as error:
+        raise BadOption(
+            f"No Ray cluster can be used at {address} ({error}): check the address."
+        ) from error
+
+
+class _Colourist:
+    """A worker on some machine of the cluster."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.worker = Worker(order, threads=1)
+        self.ledgers = Ledgers()
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        task, refused = Task(**row), False
+        seconds = self.order.timeout
+        try:
+            ((_, outcome),) = pool.each([task], self._one, 1, seconds)
+        except BadOption as error:
+            refused, outcome = True, failure(task.photo, error, 0.0)
+        if outcome is None:
+            outcome = failure(task.photo, pool.overrun(task.photo, seconds), seconds)
+        return outcome._asdict() | {"results": list(outcome.results), "refused": refused}
+
+    def _one(self, task: Task, turn: Turn) -> Outcome:
+        """One of many; each kind of store has errors of its own, which cost this photo alone."""
+        start = time.perf_counter()
+        try:
+            return self._remote(task, turn) if task.remote else self._local(task, turn)
+        except (BadOption, GivenUp):
+            raise
+        except Exception as error:
+            told = failure(task.photo, error, time.perf_counter() - start)
+            theirs = task.remote and not isinstance(error, PhotochromError)
+            return told._replace(words=f"{task.photo}: {error}") if theirs else told
+
+    def _local(self, task: Task, turn: Turn) -> Outcome:
+        root = None if task.root is None else Path(task.root)
+        job = Job(Path(task.photo), Path(task.target), root, task.trouble)
+        return self.worker(job, self.ledgers[root], turn)
+
+    def _remote(self, task: Task, turn: Turn) -> Outcome:
+        """Fetch the photo, colour it here, and send the result, if that was not done before."""
+        if task.trouble:
+            raise BadPhoto(task.trouble)
+        if connect(task.photo) == connect(task.target):
+            raise CannotWrite(f"{task.target} is the photo itself: choose another folder.")
+        done = _Done(task, self.worker.wish)
+        if done:
+            return Outcome(task.photo, "skipped", (task.target,), "", 0.0)
+        if not self.order.force and not done.begun and _exists(task.target):
+            raise CannotWrite(
+                f"{task.target} exists already: choose another folder, or replace it (--force)."
+            )
+        with tempfile.TemporaryDirectory() as name:
+            photo = Path(name) / posixpath.basename(task.photo)
+            target = Path(name) / "result" / posixpath.basename(task.target)
+            _copy(task.photo, str(photo))
+            outcome = self.worker(Job(photo, target), Ledger(None))
+            words = outcome.words.replace(str(photo), task.photo)
+            if outcome.state != "done":
+                return outcome._replace(photo=task.photo, words=words)
+            turn.claim()
+            done.note()
+            _copy(str(target), task.target)
+        return outcome._replace(photo=task.photo, results=(task.target,), words=words)
+
+
+class _Done:
+    """Whether a task was done before: a small file beside the results says so."""
+
+    def __init__(self, task: Task, wish: str) -> None:
+        folder = _below(task.root or posixpath.dirname(task.target), FOLDER)
+        name = hashlib.sha256(task.target.encode("utf-8", "surrogateescape")).hexdigest()
+        self.path = f"{folder}/{name}.json"
+        fs, place = connect(task.photo)
+        try:
+            told = {"wish": wish, "photo": str(fs.ukey(place))}
+        except (OSError, NotImplementedError) as error:
+            raise BadPhoto(f"{task.photo} cannot be looked at ({error}): check it.") from error
+        self.content = json.dumps(told)
+        self.begun = _read(self.path, len(self.content) + 1) == self.content
+        self.whole = self.begun and _exists(task.target)
+
+    def __bool__(self) -> bool:
+        return self.whole
+
+    def note(self) -> None:
+        """Just before the result is sent."""
+        fs, place = connect(self.path)
+        fs.makedirs(posixpath.dirname(place), exist_ok=True)
+        with fs.transaction, fs.open(place, "w") as file:  # which replaces a link on this disk
+            file.write(self.content)
+
+
+def _at(url: str, out: str, exclude: Sequence[str]) -> list[tuple[str, str]]:
+    """The photos at a URL, each with its place below it; not those below ``out``."""
+    try:
+        fs, top = connect(url)
+        if not fs.isdir(top):
+            return [(url, posixpath.basename(top))]
+        found = sorted(fs.find(top))
+        elsewhere, results = connect(out)
+    except (OSError, ValueError) as error:
+        raise BadData(f"{url} cannot be looked at ({error}): check the address.") from error
+    if elsewhere == fs and results != top:
+        found = [path for path in found if not path.startswith(f"{results.rstrip('/')}/")]
+    photos = [(_below(url, name), name) for name in photos_among(below(found, top), exclude)]
+    if not photos:
+        raise planning.no_photos(url, Counter())
+    return photos
+
+
+def _below(folder: str, name: str | Path) -> str:
+    if "://" in folder:
+        return f"{folder.rstrip('/')}/{Path(name).as_posix()}"
+    return str(Path(folder).absolute() / name)
+
+
+def _whole(path: str | Path) -> str:
+    return str(Path(path).absolute())
+
+
+def _root(folder: str | Path | None) -> str | None:
+    return None if folder is None else _whole(folder)
+
+
+def _exists(place: str) -> bool:
+    fs, path = connect(place)
+    return bool(fs.exists(path))
+
+
+def _read(place: str, most: int) -> str:
+    """The first characters of a file, if there is one: a pipe on this disk would be waited for."""
+    fs, path = connect(place)
+    if not fs.isfile(path):
+        return ""
+    with fs.open(path, "r") as file:
+        return str(file.read(most))
+
+
+def _copy(source: str, target: str) -> None:
+    """Bring a file somewhere, where it appears when it is whole."""
+    there, photo = connect(source)
+    fs, place = connect(target)
+    try:
+        fs.makedirs(posixpath.dirname(place), exist_ok=True)
+        with there.open(photo, "rb") as read, fs.transaction, fs.open(place, "wb") as write:
+            shutil.copyfileobj(read, write)
+    except OSError as error:
+        raise BadPhoto(f"{source} cannot be sent to {target} ({error}): check both.") from error

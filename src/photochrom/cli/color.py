@@ -1,0 +1,64 @@
+"""What one asks before a hint: palette and uncertainty."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from tyro.conf import Positional
+
+from photochrom.cli.options import Force, HintFile, Model, Size, answer, load, pixels
+
+Photo = Annotated[Positional[Path], tyro.conf.arg(metavar="PHOTO", help="a photograph")]
+
+
+def palette(
+    photo: Photo,
+    x: Annotated[Positional[float], tyro.conf.arg(help="pixels from the left")],
+    y: Annotated[Positional[float], tyro.conf.arg(help="pixels from the top")],
+    /,
+    model: Model = None,
+    size: Size = "auto",
+    hints: HintFile = None,
+    most: Annotated[int, tyro.conf.arg(help="colours at most")] = 9,
+) -> int:
+    """Show the likeliest colours at a point, each with its probability, given the hints so far.
+
+    Example: photochrom palette grandmother.jpg 640 210
+    """
+    given = () if hints is None else hints
+    swatches = load(model).palette(photo, x, y, hints=given, most=most, size=pixels(size))
+    terminal = Console()
+    for swatch in swatches:
+        if sys.stdout.isatty():
+            terminal.print(f"[on {swatch.color}]      [/] ", end="")
+        answer(f"{swatch.color} {swatch.probability:.3f}")
+    return 0
+
+
+def uncertainty(
+    photo: Photo,
+    /,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")],
+    model: Model = None,
+    size: Size = "auto",
+    hints: HintFile = None,
+    force: Force = False,
+) -> int:
+    """Draw where the network guesses: black is certain, yellow could be anything.
+
+    Example: photochrom uncertainty grandmother.jpg -o guesses.png
+    """
+    from photochrom.image import photo as photographs
+    from photochrom.inference.color_distribution import picture
+    from photochrom.storage import make_room
+
+    photographs.check_target(out, photo, force=force)
+    bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))
+    make_room(out)
+    answer(photographs.write(photographs.read(picture(bits)), out, force=force))
+    answer(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
+    return 0

@@ -1,0 +1,273 @@
+"""Photographs to train on: got, cleaned, packed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
+from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
+
+from photochrom.cli.options import answer, console, counted, later
+from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
+from photochrom.names import say
+
+if TYPE_CHECKING:
+    from photochrom.data.curate import Verdict
+    from photochrom.data.look import Look
+    from photochrom.data.shards import Source
+
+Sets = Annotated[
+    Positional[tuple[str, ...]],
+    tyro.conf.arg(
+        metavar="PHOTOS...", help="folders, .tar shards, .txt lists, or URLs of folders or shards"
+    ),
+]
+Jobs = Annotated[
+    int | None, tyro.conf.arg(help="photos under way at a time; default: one per core")
+]
+_SHOWN = 48
+"""Photos of a contact sheet at most."""
+
+
+def pexels(
+    *,
+    count: Annotated[int, tyro.conf.arg(help="so many photos, those in the folder included")],
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the folder for them")],
+    query: Annotated[
+        tuple[str, ...], tyro.conf.arg(help="what to search for, each as often as the others")
+    ] = ("people", "places", "nature", "objects"),
+    size: Annotated[
+        Literal["original", "large2x", "large", "medium"],
+        tyro.conf.arg(help="large is at most 940 x 650 pixels, medium 350 high"),
+    ] = "large",
+    jobs: Annotated[int, tyro.conf.arg(help="downloads at a time")] = 6,
+    api: Annotated[str, tyro.conf.arg(help="where the API is")] = "https://api.pexels.com/v1",
+) -> int:
+    """Download photographs from Pexels, each once, with who took them.
+
+    Needs a key of the API (https://www.pexels.com/api/) in the environment variable PEXELS_API_KEY.
+    Start it again after whatever has stopped it.
+    Example: photochrom data pexels --count 6800 -o photos/
+    """
+    from photochrom.data import pexels as source
+    from photochrom.data import search
+
+    if count < 1 or not 1 <= jobs <= 32:
+        raise BadOption(f"--count is {count} and --jobs {jobs}: give 1 or more, and 1 to 32.")
+    if not query or not all(word.strip() for word in query):
+        raise BadOption("There is nothing to search for: name it with --query.")
+    key = search.key()
+    album = source.Album(out, size)
+    found = search.Search(api, key, out / source.CACHE, say)
+    before, failed = len(album.entries), []
+    columns = TextColumn("fetching"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console()) as progress:
+        task = progress.add_task("", total=count, completed=before)
+        for fetched in source.fetch(album, found, list(dict.fromkeys(query)), count, jobs):
+            if fetched.entry is None:
+                failed.append(f"Photo {fetched.id} could not be fetched: {fetched.trouble}")
+            progress.update(task, completed=len(album.entries))
+    for sentence in failed:
+        say(sentence)
+    got = len(album.entries)
+    answer(out)
+    say(f"{counted(got, 'photo')}, {got - before:,} of them new.")
+    if got < count:
+        say("No more was found than these: search for something else with --query.")
+    return 1 if got < count else 0
+
+
+def curate(
+    photos: Sets,
+    /,
+    *,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the folder for what is found")],
+    against: Annotated[
+        tuple[str, ...], tyro.conf.arg(help="test sets: what is near to one of their photos goes")
+    ] = (),
+    saturation: Annotated[float, tyro.conf.arg(help="least mean saturation, 0..255")] = 20.0,
+    short: Annotated[int, tyro.conf.arg(help="least short side, pixels")] = 200,
+    toned: Annotated[
+        float, tyro.conf.arg(help="least mean chroma of a photo of one hue; 0 keeps all")
+    ] = 14.0,
+    frame: Annotated[float, tyro.conf.arg(help="largest share of a plain border, 0..1")] = 0.02,
+    gutter: Annotated[float, tyro.conf.arg(help="sharpest plain line across, 0..1")] = 0.9,
+    graphic: Annotated[float, tyro.conf.arg(help="largest share of flat colours, 0..1")] = 0.3,
+    alike: Annotated[
+        int, tyro.conf.arg(help="bits, of 64, by which near-duplicates differ; -1 keeps them")
+    ] = 6,
+    link: Annotated[bool, tyro.conf.arg(help="link what is kept into OUT/kept/")] = False,
+    copy: Annotated[bool, tyro.conf.arg(help="copy what is kept into OUT/kept/")] = False,
+    jobs: Jobs = None,
+) -> int:
+    """Find out which photographs are worth training on, and why the others are not.
+
+    Writes kept.txt, which train, evaluate and data pack take, dropped.csv, and a picture of what
+    was dropped for each reason: look at them. No photo is touched.
+    Example: photochrom data curate photos/ -o clean/ --against test/
+    """
+    from photochrom.data import choice
+    from photochrom.data.curate import LOOKS, Limits, Looks, judge
+
+    if link and copy:
+        raise BadOption("--link and --copy are two ways to do one thing: choose one.")
+    limits = Limits(saturation, short, toned, frame, gutter, graphic, alike)
+    _claim(out, LOOKS)
+    sources, others = _find(photos, out), _find(against, out) if against else []
+    looks = Looks(out)
+    workers, everything = _jobs(jobs), [*others, *sources]
+    seen: list[Look] = list(
+        track(looks.take(everything, workers), "looking", len(everything), console=console())
+    )
+    known = [(source.name, look) for source, look in zip(others, seen, strict=False)]
+    verdicts = judge(sources, seen[len(others) :], limits, known)
+    choice.write(verdicts, out)
+    _sheets(verdicts, {source.name: source for source in everything}, out)
+    kept = [verdict.source for verdict in verdicts if not verdict.reason]
+    lost: list[str] = []
+    if link or copy:
+        folder = choice.gather(kept, out / choice.FOLDER, link=link)
+        gathered = track(folder, "gathering", len(kept), console=console())
+        lost = [reason for reason in gathered if reason]
+    for reason in lost:
+        say(reason)
+    _tell(verdicts, out / choice.KEPT)
+    return 1 if lost else 0
+
+
+def pack(
+    photos: Sets,
+    /,
+    *,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the folder for the shards")],
+    side: Annotated[int, tyro.conf.arg(help="short side, pixels; none is enlarged")] = 256,
+    kind: Annotated[Literal["webp", "jpg"], tyro.conf.arg(help="format of the photos")] = "webp",
+    quality: Annotated[int, tyro.conf.arg(help="of the format, 1..100")] = 90,
+    seed: Annotated[int, tyro.conf.arg(help="of the order")] = 0,
+    shard_megabytes: Annotated[int, tyro.conf.arg(help="close a shard at so many")] = 64,
+    jobs: Jobs = None,
+) -> int:
+    """Pack photographs, small and in random order, into tar shards to train on.
+
+    The layout is WebDataset's; index.json tells what is in them. Start it again after whatever has
+    stopped it. Example: photochrom data pack clean/kept.txt -o shards/ --side 256
+    """
+    from photochrom.data.pack import Packing
+    from photochrom.data.pack import pack as make
+
+    how = Packing(side, kind, quality, seed, shard_megabytes)
+    sources = _find(photos, out)
+    with Progress(
+        TextColumn("packing"), BarColumn(), MofNCompleteColumn(), console=console()
+    ) as progress:
+        task = progress.add_task("", total=len(sources))
+        for index in make(sources, out, how, _jobs(jobs), lambda: progress.advance(task)):
+            progress.update(task, completed=index.taken)
+    for name, reason in index.unreadable.items():
+        say(f"{name}: {reason}")
+    answer(out)
+    megabytes = index.bytes / 1e6
+    shards = counted(len(index.shards), "shard")
+    say(f"{counted(index.count, 'photo')} in {shards}, {megabytes:.1f} MB.")
+    return 1 if index.unreadable else 0
+
+
+_Action = (
+    Annotated[Any, subcommand("pexels", constructor=later(pexels))]
+    | Annotated[Any, subcommand("curate", constructor=later(curate))]
+    | Annotated[Any, subcommand("pack", constructor=later(pack))]
+)
+
+
+def data(action: OmitArgPrefixes[OmitSubcommandPrefixes[_Action]]) -> int:
+    """Get photographs to train on, clean them, and pack them.
+
+    Example: photochrom data curate photos/ -o clean/
+    """
+    return int(action())
+
+
+def _find(given: Sequence[str], out: Path) -> list[Source]:
+    """The photos, by names that hold wherever they are read; not those below ``out``."""
+    from photochrom.data import shards
+    from photochrom.data.remote import Remote, place
+
+    if isinstance(place(out), Remote):
+        raise BadOption(
+            f"--out is {place(out)}: choose a folder on this machine, and send it then."
+        )
+    places = [place(name) for name in given]
+    if not places:
+        raise BadOption("There are no photos: name folders or .tar shards of them.")
+    found = shards.find([p if isinstance(p, Remote) else p.absolute() for p in places])
+    results = out.absolute()
+    found = [s for s in found if isinstance(s.path, Remote) or results not in s.path.parents]
+    if not found:
+        raise BadData(f"There are no photos but those in {out}, where the results go: name others.")
+    return list({source.name: source for source in found}.values())
+
+
+def _jobs(asked: int | None) -> int:
+    from photochrom.batch.pool import cores
+
+    if asked is not None and asked < 1:
+        raise BadOption(f"--jobs is {asked}: give 1 or more.")
+    return asked or cores()
+
+
+def _claim(out: Path, own: str) -> None:
+    """That a folder is new, or was made by this command."""
+    try:
+        foreign = out.exists() and not (out / own).exists() and any(out.iterdir())
+    except OSError as error:
+        raise CannotWrite(f"{out} is no folder: choose another --out.") from error
+    if foreign:
+        raise CannotWrite(f"{out} holds something else: choose a new folder for --out.")
+
+
+def _sheets(verdicts: Sequence[Verdict], named: dict[str, Source], out: Path) -> None:
+    """A picture of what was dropped for each reason."""
+    from photochrom import atomic
+    from photochrom.data.curate import REASONS
+    from photochrom.evaluation.contact_sheet import sheet
+
+    for reason in REASONS:
+        target = out / f"dropped-{reason}.jpg"
+        dropped = [verdict for verdict in verdicts if verdict.reason == reason]
+        shown = dropped[:: -(-len(dropped) // _SHOWN) or 1] if reason != "unreadable" else []
+        paired = reason in ("leak", "duplicate")
+        rows = [
+            [_pixels(v.source), _pixels(named.get(v.duplicate_of))][: 1 + paired] for v in shown
+        ]
+        target.unlink(missing_ok=True)
+        if rows:
+            columns = [reason, "near to"][: 1 + paired]
+            page = sheet(rows, columns, height=140, across=4 if paired else 8)
+            atomic.write(target, partial(page.save, format="JPEG", quality=85))
+
+
+def _pixels(source: Source | None) -> Any:
+    from photochrom.data import shards
+
+    try:
+        return None if source is None else shards.decode(source.read())
+    except BadPhoto:
+        return None
+
+
+def _tell(verdicts: Sequence[Verdict], kept: Path) -> None:
+    from photochrom.data.curate import REASONS
+
+    counts = Counter(verdict.reason for verdict in verdicts)
+    for reason, words in REASONS.items():
+        if counts[reason]:
+            say(f"{counts[reason]} dropped as {reason}: {words}.")
+    say(f"{counts['']:,} of {counted(len(verdicts), 'photo')} kept.")
+    answer(kept)
+    if not counts[""]:
+        raise BadData("No photo is left: look at the pictures of what was dropped.")

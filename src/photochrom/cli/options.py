@@ -1,0 +1,126 @@
+"""What the commands share: their options, their words to the user, how they find photos."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from tyro.conf import Positional
+
+from photochrom.errors import BadOption, MissingExtra
+from photochrom.names import shown
+
+if TYPE_CHECKING:
+    from photochrom.data.shards import Source
+    from photochrom.inference.colorizer import Colorizer
+
+Photos = Annotated[
+    Positional[tuple[Path, ...]],
+    tyro.conf.arg(metavar="PHOTO...", help="photographs, or folders of them"),
+]
+Model = Annotated[
+    str | None, tyro.conf.arg(help="a bundled model's name, or an .onnx file; default: the best")
+]
+Size = Annotated[
+    int | Literal["auto"],
+    tyro.conf.arg(help="short side at which the network looks, pixels; auto: what it likes best"),
+]
+Strength = Annotated[float, tyro.conf.arg(help="how much of the colour: 0 grey, 1 as predicted")]
+Vivid = Annotated[
+    float | None, tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's")
+]
+Quality = Annotated[
+    Literal["best", "fast"],
+    tyro.conf.arg(help="of the colours; best: the mean of six looks, which take six times as long"),
+]
+
+HintFile = Annotated[
+    Path | None, tyro.conf.arg(help="a file of hints: colours at points of the photo")
+]
+Force = Annotated[bool, tyro.conf.arg(help="overwrite results that exist")]
+Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
+
+
+def answer(*lines: object) -> None:
+    """What was asked for, a line each, as it may go into a pipe; unseen signs are spelled out."""
+    print(*(shown(str(line)) for line in lines), sep="\n", flush=True)  # noqa: T201
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def console() -> Console:
+    """Where progress is shown."""
+    return Console(stderr=True)
+
+
+def load(model: str | None) -> Colorizer:
+    """The colorizer that was asked for."""
+    from photochrom.inference.colorizer import Colorizer
+
+    return Colorizer(model)
+
+
+def pixels(size: int | Literal["auto"]) -> int | None:
+    """A size as the engine takes it."""
+    return None if size == "auto" else size
+
+
+def later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """The command with its arguments, so that what it says is not taken for the parser's words."""
+
+    @functools.wraps(command)
+    def later(*given: Any, **options: Any) -> Callable[[], int]:
+        return functools.partial(command, *given, **options)
+
+    return later
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Turn a missing package into the sentence that says how to get it."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(error.name or str(error), extra) from error
+
+
+def check_most(most: int | None) -> None:
+    """Refuse to stop after no photo at all.
+
+    Raises:
+        BadOption: that was asked for.
+    """
+    if most is not None and most < 1:
+        raise BadOption(f"--most is {most}: give 1 or more.")
+
+
+def listed(photos: Iterable[Path], most: int | None) -> tuple[list[Path | Source], list[str]]:
+    """Photo files, and photos inside tar shards; and sentences on what cannot be searched."""
+    from photochrom import storage
+    from photochrom.data import shards
+
+    check_most(most)
+    found: list[Path | Source] = []
+    troubles: list[str] = []
+    for pattern in photos:
+        paths = storage.expand(pattern)
+        if not paths:
+            troubles.append(f"No photo is called {pattern}: check the pattern, and the folder.")
+        for path in paths:
+            if path.suffix == ".tar" and path.is_file():
+                found += shards.find([path])[:most]
+            elif storage.is_folder(path):
+                inside = storage.find_photos(path)
+                found += inside.photos
+                troubles += inside.unsearched.values()
+            else:
+                found.append(path)
+    return found[:most], troubles

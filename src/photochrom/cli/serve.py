@@ -1,0 +1,176 @@
+"""A page in the browser: serve."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+import socket
+import threading
+import warnings
+import webbrowser
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import tyro
+from tyro.conf import UseAppendAction
+
+from photochrom.cli.options import Model, needs
+from photochrom.errors import BadOption
+from photochrom.names import say
+
+_PATIENCE = 10
+"""Seconds that work under way may take after the server was told to stop."""
+_VARIABLE = "PHOTOCHROM_TOKEN"
+
+
+def serve(
+    host: Annotated[str, tyro.conf.arg(help="address to listen at")] = "127.0.0.1",
+    port: Annotated[int, tyro.conf.arg(help="port to listen at; 0 for any that is free")] = 8000,
+    model: Model = None,
+    token: Annotated[
+        str | None,
+        tyro.conf.arg(
+            help="what those who use it have to show: /?token=...; others on this machine can see "
+            f"it here, but not in the environment variable {_VARIABLE}"
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None, tyro.conf.arg(metavar="PATH", help="a file that holds the token")
+    ] = None,
+    allowed_host: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        tyro.conf.arg(metavar="NAME", help="that a proxy before it has, as photos.example.org"),
+    ] = (),
+    max_megabytes: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 64,
+    max_megapixels: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 100,
+    open: Annotated[bool, tyro.conf.arg(help="open the page in the browser")] = False,  # noqa: A002
+) -> int:
+    """Open a page on which one colours photographs and corrects them by pointing at things.
+
+    Nothing leaves this machine. Example: photochrom serve --open
+    """
+    with needs("web"):
+        import python_multipart  # noqa: F401 - or FastAPI would complain of it in its own words
+        import uvicorn
+
+        from photochrom.web import create_app
+        from photochrom.web.app import LOOPBACK, Limits
+        from photochrom.web.connection import Connection
+
+    if not (0 < max_megabytes < math.inf and 0 < max_megapixels < math.inf):
+        raise BadOption("A photo has to be allowed some megabytes and megapixels: give numbers.")
+    token = _secret(token, token_file)
+    public = {_checked(name) for name in allowed_host}
+    local = host in LOOPBACK
+    app = create_app(
+        model=model,
+        hosts={*LOOPBACK, *public} if local else {*LOOPBACK, *public, host.lower(), *_names()},
+        token=token,
+        limits=Limits(megabytes=max_megabytes, megapixels=max_megapixels),
+    )
+    listener = _listen(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+    if public or not local:
+        guarded = "whoever has the token" if token else "anybody who reaches it, without a token,"
+        places = ", ".join(sorted(public | (set() if local else {host})))
+        say(f"{places}: open to other machines, so {guarded} can use this computer's time.")
+    if token:
+        address += f"?token={quote(token, safe='')}"
+    say(f"Open {address} (Ctrl-C ends).")
+    if open:
+        threading.Timer(0.5, webbrowser.open, [address]).start()
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        loop="asyncio",
+        ws="none",
+        access_log=False,  # what photos are called is nobody's business
+        log_level="error",  # what clients do wrong is told them
+        timeout_graceful_shutdown=_PATIENCE,
+        server_header=False,
+        proxy_headers=False,  # the guard looks at them, and wants to see who has sent them
+    )
+    # Who has asked for what is cancelled is told; nobody else has to be.
+    logging.getLogger("uvicorn.error").addFilter(lambda said: "graceful" not in said.getMessage())
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
+    with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _checked(name: str) -> str:
+    """The name of a host, in lower case.
+
+    Raises:
+        BadOption: it is more than that, or less.
+    """
+    plain = name.lower().strip("[]").rstrip(".")
+    if not re.fullmatch(r"[\w.:-]+", plain, re.ASCII) or re.search(r"[^:]:\d*$", plain):
+        raise BadOption(
+            f"--allowed-host {name} is no name: give it alone, as in photos.example.org, without "
+            "https:// and without a port."
+        )
+    return plain
+
+
+def _secret(given: str | None, file: Path | None) -> str | None:
+    """The token, which may come in one of three ways; None for none.
+
+    Raises:
+        BadOption: it comes in two, cannot be read, or cannot be shown.
+    """
+    ways = {
+        "--token": given,
+        "--token-file": None if file is None else _read(file),
+        _VARIABLE: os.environ.get(_VARIABLE),
+    }
+    found = {way: token for way, token in ways.items() if token is not None}
+    if len(found) > 1:
+        raise BadOption(f"There are two tokens, of {' and '.join(found)}: leave one out.")
+    for way, token in found.items():
+        if not (token.isascii() and token.isprintable() and token.strip()):
+            raise BadOption(
+                f"The token of {way} has to be of letters, digits and signs: give another."
+            )
+        return token
+    return None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise BadOption(
+            f"Cannot read the token in {file} ({reason}): name a text file that holds it."
+        ) from error
+
+
+def _names() -> set[str]:
+    """What other machines call this one."""
+    name = socket.gethostname().lower()
+    return {name, f"{name}.local"}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 65536:
+        raise BadOption(f"port is {port}: give a number from 0 to 65535.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Told that it is TCP, asyncio sends each answer at once instead of waiting for its like.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if os.name == "posix":  # elsewhere it would share the port with another program
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, UnicodeError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise BadOption(
+            f"Cannot listen at {host}, port {port} ({reason}): choose another --port or --host."
+        ) from error
+    return listener

@@ -1,0 +1,134 @@
+"""Pictures of many photos: sheet."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+from rich.progress import track
+
+from photochrom.cli.options import (
+    Force,
+    Model,
+    Most,
+    Photos,
+    Quality,
+    Size,
+    Strength,
+    Vivid,
+    answer,
+    console,
+    listed,
+    load,
+    pixels,
+)
+from photochrom.errors import BadData, BadModel, BadOption, explain
+from photochrom.names import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from photochrom.image.photo import Photo
+
+
+def sheet(
+    photos: Photos,
+    /,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")] = Path(
+        "sheet.jpg"
+    ),
+    model: Model = None,
+    size: Size = "auto",
+    strength: Strength = 1.0,
+    vivid: Vivid = None,
+    quality: Quality = "fast",
+    samples: Annotated[int, tyro.conf.arg(help="so many other versions of each")] = 0,
+    seed: Annotated[int, tyro.conf.arg(help="of the versions")] = 0,
+    height: Annotated[int, tyro.conf.arg(help="of each row, pixels")] = 320,
+    across: Annotated[int, tyro.conf.arg(help="photos side by side")] = 1,
+    most: Most = None,
+    force: Force = False,
+) -> int:
+    """Make one picture of many: grey, coloured and, where there was colour, the original.
+
+    Takes photographs, folders and tar shards. A photo that cannot be shown is named, and the sheet
+    is made of the others. Example: photochrom sheet album/ -o before-after.jpg
+    """
+    from photochrom.evaluation.contact_sheet import sheet as make
+    from photochrom.image import photo as photographs
+    from photochrom.storage import make_room
+
+    sources, failed = listed(photos, most)
+    for source in sources:
+        known = source if isinstance(source, Path) else None
+        photographs.check_target(out, known, force=force)  # before the work, not after it
+    colorizer = load(model)
+
+    def versions(photo: Photo) -> list[Photo | None]:
+        """The photo in every column."""
+        hints: list[Any] = [()]
+        if samples:
+            hints += colorizer.versions(photo, samples, seed, size=pixels(size))
+        render = partial(colorizer.render, photo, size=pixels(size), quality=quality)
+        coloured = [render(strength=strength, vivid=vivid, hints=given) for given in hints]
+        original = photo if _has_colour(photo.pixels) else None
+        return [colorizer.render(photo, strength=0), *coloured, original]
+
+    rows = _rows(sources, versions, height, failed)
+    for reason in failed:
+        say(reason)
+    if not rows:
+        raise BadData("None of the photos can be shown: name others.")
+    columns = ["grey", "coloured", *(f"version {i + 1}" for i in range(samples)), "original"]
+    if all(row[-1] is None for row in rows):
+        rows, columns = [row[:-1] for row in rows], columns[:-1]
+    picture = make(rows, columns, height=height, across=across)
+    make_room(out)
+    answer(photographs.write(photographs.read(picture), out, force=force))
+    return 1 if failed else 0
+
+
+def _rows(
+    sources: Sequence[Any],
+    versions: Callable[[Photo], list[Photo | None]],
+    height: int,
+    failed: list[str],
+) -> list[list[Any]]:
+    """The small pictures of each photo; of one that cannot be shown, the reason is told."""
+    import numpy as np
+
+    from photochrom.evaluation.contact_sheet import thumbnail
+    from photochrom.image import photo as photographs
+
+    rows = []
+    for source in track(sources, "colouring", console=console()):
+        try:
+            encoded = source if isinstance(source, Path) else source.read()
+            row = versions(photographs.read(encoded))
+            small = [photo and np.asarray(thumbnail(_eight_bit(photo), height)) for photo in row]
+        except (BadModel, BadOption):  # which would be so for each
+            raise
+        except Exception as error:  # a photo may provoke anything
+            name = str(source) if isinstance(source, Path) else source.name
+            failed.append(explain(error, name))
+            continue
+        rows.append(small)
+    return rows
+
+
+def _eight_bit(photo: Any) -> Any:
+    import numpy as np
+
+    from photochrom.image.photo import to_image
+
+    return np.asarray(to_image(photo).convert("RGB"))
+
+
+def _has_colour(pixels: Any) -> bool:
+    import numpy as np
+
+    return pixels.ndim == 3 and bool(
+        (np.ptp(pixels, axis=2) > np.iinfo(pixels.dtype).max / 32).any()
+    )

@@ -1,0 +1,292 @@
+"""EXIF blocks, edited where they lie.
+
+A block is a small TIFF (EXIF 3.0, 4.5; TIFF 6.0, section 2): a head, a first directory of entries
+about the picture, and the directories it points to. Maker notes count places from the head, so
+bytes stay where they are: values are patched in place, and a first directory that gains or loses
+entries is written anew at the end. Types, counts and unknown tags survive as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from photochrom.image import ifd
+from photochrom.image.ifd import EXIF, Broken, Entry, Layout, Order, Parsed, Read, Tree, number_of
+
+ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+SOFTWARE, PROCESSING_SOFTWARE = 0x0131, 0x000B
+
+_PIXELS = {254, 255, *range(258, 267), 273, *range(277, 282), 284, *range(288, 293), 301}
+_PIXELS |= {*range(317, 343), 347, *range(512, 529)}
+"""TIFF 6.0's tags for how old pixels were stored."""
+_CARRIED_APART = {700, 33723, 34377, 34675}  # XMP, IPTC, Photoshop's resources, profile
+_TIFF_ONLY = {256, 257, *range(529, 533)}  # size and YCbCr, which a JPEG's EXIF may tell
+_SIDES = {256: 0, 257: 1, 0xA002: 0, 0xA003: 1}  # width and height
+_COLOR_SPACE, _MAKER_NOTE = 0xA001, 0x927C
+_THUMBNAIL = 513, 514  # place and length of a JPEG
+_PINNED = 60_000
+"""Bytes before a maker note that may be filled up so that it stays where it was."""
+
+
+def parse(block: bytes) -> Parsed:
+    """Read a block. Raises Broken."""
+    layout = Layout.of(block)
+    if layout.big:
+        raise Broken("it is a BigTIFF")
+    read = ifd.reader(block)
+    return ifd.read_tree(read, layout.number(ifd.exactly(read, 4, 4)), layout)
+
+
+def block_of(tree: Tree, order: Order = "little") -> bytes:
+    """A new block; a maker note stays where it was, if that is not far in."""
+    layout = Layout(order)
+    details = tree.get(EXIF)
+    note = details.get(_MAKER_NOTE) if isinstance(details, dict) else None
+    if not (isinstance(note, Entry) and note.at and 8 <= note.at <= _PINNED and note.count > 4):
+        data, at = ifd.serialize(_unplaced(tree), 8, layout)
+        return layout.head + layout.pack(at) + data
+    tree = _unplaced(tree)
+    tree[EXIF][_MAKER_NOTE] = note  # type: ignore[index]
+    data, at = ifd.serialize(tree, 8, layout)
+    if 8 + len(data) <= note.at:
+        return layout.head + layout.pack(at) + data.ljust(note.at - 8, b"\0") + note.data
+    before = bytes(note.at - 8) + note.data
+    data, at = ifd.serialize(tree, 8 + len(before) + len(before) % 2, layout)
+    return layout.head + layout.pack(at) + before + bytes(len(before) % 2) + data
+
+
+def _unplaced(tree: Tree) -> Tree:
+    return {
+        tag: _unplaced(value) if isinstance(value, dict) else replace(value, at=None)
+        for tag, value in tree.items()
+    }
+
+
+# --- editing ----------------------------------------------------------------------------------
+
+
+def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
+    """Change entries of the first directory; None takes one out.
+
+    A block that cannot be read gives way to a new one.
+    """
+    try:
+        parsed = parse(block)
+    except Broken:
+        fresh = {tag: entry for tag, entry in changes.items() if entry}
+        return block_of({**fresh}) if fresh else b""
+    _, tree, first, _ = parsed
+    data, entries = bytearray(block), dict(first.entries)
+    for tag, entry in changes.items():
+        old = entries.get(tag)
+        if (
+            old
+            and entry
+            and (old.type, old.count) == (entry.type, entry.count)
+            and old.at is not None
+        ):
+            data[old.at : old.at + len(entry.data)] = entry.data
+            entries[tag] = replace(entry, at=old.at)
+        elif entry:
+            entries[tag] = entry
+        elif old:
+            del entries[tag]
+    entries = {tag: entry for tag, entry in entries.items() if tag in tree or tag in changes}
+    if entries.keys() == first.entries.keys() and all(e.at is not None for e in entries.values()):
+        return bytes(data)
+    return _with_first(data, parsed, {**entries})
+
+
+def has(block: bytes, tag: int) -> bool:
+    """Whether the first directory has an entry."""
+    try:
+        return tag in parse(block).tree
+    except Broken:
+        return False
+
+
+def _with_first(data: bytearray, parsed: Parsed, entries: Tree) -> bytes:
+    """The block with its first directory anew, at the end."""
+    if not entries:
+        return b""
+    layout, _, first, (_, *others) = parsed
+    last = all(other.at < first.at for other in others)
+    if last and first.end + layout.word >= len(data) and first.at >= 8:  # it was at the end already
+        del data[first.at :]
+    data += bytes(len(data) % 2)
+    added, at = ifd.serialize(entries, len(data), layout)
+    data[4:8] = layout.pack(at)
+    return bytes(data + added)
+
+
+class Tidied(NamedTuple):
+    """A block that fits upright sRGB pixels."""
+
+    block: bytes
+    orientation: int
+    """1..8, as it was told."""
+    whole: bool
+    """Whether all of it could be read."""
+
+
+def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied:
+    """Make a block fit pixels that are turned upright and brought to sRGB.
+
+    Orientation, size and colour space are patched where they lie; thumbnails, which would go on
+    showing the photo in grey, and what tells how old pixels were stored are taken out.
+
+    Args:
+        block: as it came.
+        size: width and height of the pixels.
+        turned: whether they are upright already, whatever the block says.
+    """
+    block = block.removeprefix(b"Exif\0\0")
+    if not block:
+        return Tidied(b"", 1, True)
+    try:
+        parsed = parse(block)
+    except Broken:
+        return Tidied(b"", 1, False)
+    layout, tree, first, _ = parsed
+    orientation = number_of(tree.get(ORIENTATION), layout) or 1
+    orientation = orientation if orientation in range(1, 9) and not turned else 1
+    data = bytearray(block)
+    _patch(data, tree, size if orientation < 5 else size[::-1], layout)
+    gone = (_PIXELS | _CARRIED_APART) & first.entries.keys()
+    gone |= {tag for tag in first.entries if tag not in tree}  # leading nowhere
+    if number_of(tree.get(ORIENTATION), layout) is None:
+        gone |= {ORIENTATION} & first.entries.keys()  # which could not be patched
+    if first.next:
+        _drop_thumbnail(data, parsed)
+    if gone or not first.whole:
+        entries: Tree = {tag: e for tag, e in first.entries.items() if tag not in gone}
+        for tag, entry in entries.items():  # short values were patched in the old directory
+            if isinstance(entry, Entry) and entry.at is not None:
+                now = bytes(data[entry.at : entry.at + len(entry.data)])
+                entries[tag] = replace(entry, data=now)
+        return Tidied(_with_first(data, parsed, entries), orientation, parsed.whole)
+    return Tidied(bytes(data), orientation, parsed.whole)
+
+
+def _patch(data: bytearray, tree: Tree, size: tuple[int, int], layout: Layout) -> None:
+    values = {tag: size[side] for tag, side in _SIDES.items()}
+    values |= {ORIENTATION: 1, _COLOR_SPACE: 1}
+    details = tree.get(EXIF)
+    for directory in (tree, details if isinstance(details, dict) else {}):
+        for tag, value in values.items():
+            entry = directory.get(tag)
+            if number_of(entry, layout) is None:
+                continue
+            assert isinstance(entry, Entry)
+            assert entry.at is not None
+            length = len(entry.data)
+            if value < 1 << 8 * length:
+                data[entry.at : entry.at + length] = layout.pack(value, length)
+
+
+def _drop_thumbnail(data: bytearray, parsed: Parsed) -> None:
+    """Cut the link to what follows the first directory, and blank the picture there."""
+    layout, tree, first, directories = parsed
+    try:
+        second = ifd.read_directory(ifd.reader(data), first.next, layout).entries
+    except Broken:
+        second = {}
+    data[first.end : first.end + 4] = bytes(4)
+    start, length = (number_of(second.get(tag), layout) or 0 for tag in _THUMBNAIL)
+    alive = [(0, 8), *_spans(tree), *((found.at, found.end + 4) for found in directories)]
+    if start and length and not any(a < start + length and start < b for a, b in alive):
+        if start + length >= len(data):
+            del data[start:]
+        else:
+            data[start : start + length] = bytes(length)
+
+
+def _spans(tree: Tree) -> list[tuple[int, int]]:
+    """Where the values of a tree lie."""
+    spans = []
+    for value in tree.values():
+        if isinstance(value, dict):
+            spans += _spans(value)
+        elif value.at is not None:
+            spans.append((value.at, value.at + len(value.data)))
+    return spans
+
+
+def of_tiff(read: Read, at: int, layout: Layout) -> tuple[bytes, bool]:
+    """The EXIF block of a page of a TIFF, and whether all of it could be read.
+
+    Args:
+        read: from the file.
+        at: where the page's directory lies.
+        layout: of the file.
+    """
+    try:
+        parsed = ifd.read_tree(read, at, layout)
+    except Broken:
+        return b"", False
+    kept = _classic(for_tiff(parsed.tree))
+    return (block_of(kept, layout.order) if kept else b""), parsed.whole
+
+
+def _classic(tree: Tree) -> Tree:
+    """Without the types that only a BigTIFF has."""
+    return {
+        tag: _classic(value) if isinstance(value, dict) else value
+        for tag, value in tree.items()
+        if isinstance(value, dict) or value.type not in (16, 17, 18)
+    }
+
+
+def for_tiff(tree: Tree) -> Tree:
+    """A block's entries without those that a TIFF tells by its own."""
+    gone = _PIXELS | _CARRIED_APART | _TIFF_ONLY
+    return {tag: value for tag, value in tree.items() if tag not in gone}
+
+
+def resolution(block: bytes) -> tuple[float, float] | None:
+    """Pixels per inch that a block tells, across and down."""
+    try:
+        parsed = parse(block)
+    except Broken:
+        return None
+    return resolution_of(parsed.tree, parsed.layout)
+
+
+def resolution_of(tree: Tree, layout: Layout) -> tuple[float, float] | None:
+    """The same, of entries."""
+    values = []
+    for tag in (X_RESOLUTION, Y_RESOLUTION):
+        entry = tree.get(tag)
+        if not isinstance(entry, Entry) or entry.type != ifd.RATIONAL or entry.count != 1:
+            return None
+        below = layout.number(entry.data[4:])
+        values.append(layout.number(entry.data[:4]) / below if below else 0.0)
+    unit = number_of(tree.get(RESOLUTION_UNIT), layout) or 2
+    scale = {2: 1.0, 3: 2.54}.get(unit)
+    return (values[0] * scale, values[1] * scale) if scale else None
+
+
+def with_resolution(block: bytes, dpi: tuple[float, float]) -> bytes:
+    """The block with a resolution in pixels per inch, unless it tells that one already."""
+    try:
+        parsed = parse(block)
+    except Broken:
+        return edit(b"", resolution_entries(dpi, Layout()))
+    if tells(parsed.tree, parsed.layout, dpi):
+        return block
+    return edit(block, resolution_entries(dpi, parsed.layout))
+
+
+def tells(tree: Tree, layout: Layout, dpi: tuple[float, float]) -> bool:
+    """Whether entries tell this resolution, to a hundredth."""
+    told = resolution_of(tree, layout)
+    return bool(told) and all(abs(a - b) < 0.01 * b for a, b in zip(told or (), dpi, strict=True))
+
+
+def resolution_entries(dpi: tuple[float, float], layout: Layout) -> dict[int, Entry]:
+    """Entries that tell a resolution in pixels per inch."""
+    across, down = (ifd.rational_entry(value, layout) for value in dpi)
+    unit = Entry(ifd.SHORT, 1, layout.pack(2, 2))
+    return {X_RESOLUTION: across, Y_RESOLUTION: down, RESOLUTION_UNIT: unit}

@@ -1,0 +1,89 @@
+"""XMP sidecars: what other programs wrote about a photo, in a file of its own beside it."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from photochrom import atomic, files
+from photochrom.errors import CannotWrite, DiskFull
+from photochrom.image.photo import SUFFIXES
+
+_RAW = frozenset(
+    f".{kind}"
+    for kind in (
+        *("3fr", "arw", "cr2", "cr3", "dng", "erf", "fff", "iiq", "jxl", "nef", "nrw", "orf"),
+        *("pef", "psd", "raf", "raw", "rw2", "srw", "x3f"),
+    )
+)
+"""Of photos, too, to which a sidecar of their stem may belong."""
+_MOST = 2**26
+"""Bytes of a sidecar that is copied."""
+
+
+def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
+    """Copy the sidecars of a photo beside its result, under the result's name.
+
+    ``a.jpg.xmp`` is always the photo's; ``a.xmp`` where no other photo is called ``a``.
+
+    Args:
+        photo: the photo.
+        target: its result.
+        force: replace sidecars that exist.
+
+    Returns:
+        What is to be said: which of them was not copied, and why.
+
+    Raises:
+        DiskFull: there is no room.
+    """
+    pairs = [(Path(f"{photo}.xmp"), Path(f"{target}.xmp"))]
+    if _is_file(lone := photo.with_suffix(".xmp")) and not _shared(photo):
+        pairs.append((lone, target.with_suffix(".xmp")))
+    said = []
+    for source, goal in pairs:
+        if not _is_file(source):
+            continue
+        try:
+            content = files.read_plain(source, _MOST)
+            if not _is_xmp(content):  # perhaps a link to what is nobody else's business
+                said.append("its sidecar was not copied (it is no XMP)")
+            elif not _holds(goal, content):
+                atomic.write(goal, partial(_put, content), force=force)
+        except DiskFull:
+            raise
+        except (OSError, CannotWrite) as error:
+            said.append(f"its sidecar was not copied ({str(error).rstrip('.')})")
+    return said
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113 - as the other raises for a name that is too long
+
+
+def _is_xmp(content: bytes) -> bool:
+    return b":RDF" in content.replace(b"\0", b"")  # which may be UTF-16
+
+
+def _holds(goal: Path, content: bytes) -> bool:
+    """Whether a file is there and has this content."""
+    try:
+        return goal.stat().st_size == len(content) and files.read_plain(goal, _MOST) == content
+    except OSError:
+        return False
+
+
+def _put(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
+
+
+def _shared(photo: Path) -> bool:
+    """Whether another photo in the folder has the same stem."""
+    return any(
+        other.stem == photo.stem
+        and other.name != photo.name
+        and other.suffix.lower() in SUFFIXES | _RAW
+        for other in map(Path, os.listdir(photo.parent))  # noqa: PTH208 - names are enough
+    )

@@ -1,0 +1,195 @@
+"""TIFF files, written page by page: 8 or 16 bits, each with its metadata.
+
+Pillow writes neither 16-bit colour nor, beside compression, an EXIF directory. Each page is its
+pixels and then its directories, so that no more than a page is held in memory. Beyond 4 GB a file
+is a BigTIFF.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from photochrom.image import exif, ifd
+from photochrom.image.ifd import Entry, Layout, Tree
+
+Compression = Literal["deflate", "lzw", "none"]
+
+_STRIP = 1 << 20
+"""Bytes of a strip at most, unless a row is longer."""
+_LIMIT = 1 << 32
+_LEVEL = 4
+"""Of Deflate: beyond it photos get hardly smaller, and take twice as long."""
+_CODES = {"none": 1, "lzw": 5, "deflate": 8}
+_IMAGE_WIDTH, _IMAGE_LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_LENGTHS = 273, 277, 278, 279
+_PLANAR, _PREDICTOR, _EXTRA_SAMPLES = 284, 317, 338
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """A page to be written."""
+
+    pixels: npt.NDArray[Any]
+    """(H, W), (H, W, 3) or (H, W, 4), uint8 or uint16."""
+    exif: bytes = b""
+    """A block."""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    profile: bytes = b""
+    dpi: tuple[float, float] | None = None
+
+
+def write(
+    file: BinaryIO,
+    pages: Iterable[Page],
+    *,
+    big: bool,
+    compression: Compression = "deflate",
+) -> None:
+    """Write pages, one at a time.
+
+    The file begins with the first page's EXIF block, so that whatever counts places in it, as
+    maker notes do, still finds them.
+
+    Args:
+        file: empty, and can be read back and forth.
+        pages: at least one.
+        big: as a BigTIFF, as is needed beyond 4 GB.
+        compression: of the pixels.
+
+    Raises:
+        ValueError: it is beyond 4 GB, and not ``big``.
+    """
+    layout, link = None, 0
+    for page in pages:
+        block, tree = _described(page.exif)
+        if layout is None:
+            layout = Layout(block.order if block and not big else "little", big)
+            begun = page.exif if block and not big else layout.head + bytes(layout.word)
+            file.write(begun + bytes(len(begun) % 2))
+            link = len(layout.head)
+            if big and block:
+                tree = ifd.reorder(tree, block.order, layout.order)
+        elif block:
+            tree = ifd.reorder(tree, block.order, layout.order)
+        tree |= _carried(page, tree, layout) | _layout(page.pixels, compression, layout)
+        places, lengths = _strips(file, page.pixels, compression, layout)
+        tree[_STRIP_OFFSETS] = _numbers(places, layout)
+        tree[_STRIP_LENGTHS] = _numbers(lengths, layout)
+        start = file.tell()
+        data, at = ifd.serialize(tree, start, layout)
+        if not big and start + len(data) >= _LIMIT:
+            raise ValueError("pages that grow take it beyond 4 GB")
+        file.write(data)
+        file.seek(link)
+        file.write(layout.pack(at))
+        file.seek(0, io.SEEK_END)
+        link = at + (8 if big else 2) + len(tree) * (20 if big else 12)
+
+
+def _described(block: bytes) -> tuple[Layout | None, Tree]:
+    """The layout and the entries of a block; None and none where there is none."""
+    try:
+        parsed = exif.parse(block)
+    except ifd.Broken:
+        return None, {}
+    return parsed.layout, exif.for_tiff(parsed.tree)
+
+
+def _carried(page: Page, tree: Tree, layout: Layout) -> Tree:
+    """What a TIFF keeps in entries of its own."""
+    found: Tree = {}
+    values = ((700, ifd.BYTE, page.xmp), (33723, ifd.UNDEFINED, page.iptc))
+    for tag, kind, data in (*values, (34675, ifd.UNDEFINED, page.profile)):
+        if data:
+            found[tag] = Entry(kind, len(data), data)
+    if page.dpi and not exif.tells(tree, layout, page.dpi):
+        found |= exif.resolution_entries(page.dpi, layout)
+    return found
+
+
+def _layout(pixels: npt.NDArray[Any], compression: Compression, layout: Layout) -> Tree:
+    """The entries that say how pixels are stored."""
+    height, width = pixels.shape[:2]
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    values = {
+        _IMAGE_WIDTH: (width,),
+        _IMAGE_LENGTH: (height,),
+        _BITS: (8 * pixels.itemsize,) * channels,
+        _COMPRESSION: (_CODES[compression],),
+        _PHOTOMETRIC: (1 if channels == 1 else 2,),  # black is 0; RGB
+        _SAMPLES: (channels,),
+        _ROWS_PER_STRIP: (_rows(pixels),),
+        _PLANAR: (1,),
+    }
+    if compression != "none":
+        values[_PREDICTOR] = (2,)  # differences along the row
+    if channels == 4:
+        values[_EXTRA_SAMPLES] = (2,)  # alpha, not multiplied in
+    wide = (_IMAGE_WIDTH, _IMAGE_LENGTH, _ROWS_PER_STRIP)
+    return {
+        tag: Entry(
+            ifd.LONG if tag in wide else ifd.SHORT,
+            len(numbers),
+            b"".join(layout.pack(n, 4 if tag in wide else 2) for n in numbers),
+        )
+        for tag, numbers in values.items()
+    }
+
+
+def _numbers(values: Sequence[int], layout: Layout) -> Entry:
+    kind = ifd.LONG8 if layout.big else ifd.LONG
+    return Entry(kind, len(values), b"".join(map(layout.pack, values)))
+
+
+def _rows(pixels: npt.NDArray[Any]) -> int:
+    """Of a strip."""
+    return max(1, min(len(pixels), _STRIP * len(pixels) // max(1, pixels.nbytes)))
+
+
+def _strips(
+    file: BinaryIO, pixels: npt.NDArray[Any], compression: Compression, layout: Layout
+) -> tuple[list[int], list[int]]:
+    """Write the pixels; answers places and lengths of the strips."""
+    rows, places, lengths = _rows(pixels), [], []
+
+    def packed(start: int) -> bytes:
+        return _packed(pixels[start : start + rows], compression, layout)
+
+    with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
+        starts = range(0, len(pixels), rows)
+        for some in _groups(starts, 64):
+            for data in pool.map(packed, some):
+                places.append(file.tell())
+                lengths.append(len(data))
+                file.write(data + bytes(len(data) % 2))
+    return places, lengths
+
+
+def _groups(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    """So many at a time, as not all strips should be held in memory."""
+    return (values[i : i + size] for i in range(0, len(values), size))
+
+
+def _packed(part: npt.NDArray[Any], compression: Compression, layout: Layout) -> bytes:
+    if compression != "none":
+        difference = part.copy()
+        difference[:, 1:] -= part[:, :-1]
+        part = difference
+    data = np.ascontiguousarray(part, part.dtype.newbyteorder(layout.order)).tobytes()
+    if compression == "deflate":
+        return zlib.compress(data, _LEVEL)
+    if compression == "lzw":
+        import imagecodecs
+
+        return bytes(imagecodecs.lzw_encode(data))
+    return data

@@ -1,0 +1,315 @@
+"""A page of a TIFF, shown to decoders as if the file had no other, nor anything beside its pixels.
+
+Pillow reads pages of 1 to 8 bits, and tifffile all others and those that Pillow cannot read. Either
+gets a file that is made up of the page's strips or tiles and of those entries of its directory that
+pixels are read by: what the page says beside, however much, is not for decoders, and neither are
+the other pages.
+"""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, cast
+
+from PIL import Image, TiffImagePlugin
+
+from photochrom.image import exif, ifd
+from photochrom.image.ifd import Entry, Layout
+from photochrom.image.limits import Excess
+from photochrom.image.tiff_read import Place, Tiff
+
+_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, _STRIPS = 256, 257, 258, 259, 262, 273
+_ORIENTATION, _SAMPLES, _ROWS, _STRIP_LENGTHS, _PLANES = 274, 277, 278, 279, 284
+COLOR_MAP, _TILE_WIDTH, _TILE_LENGTH, _TILES, _TILE_LENGTHS = 320, 322, 323, 324, 325
+INKS, EXTRA_SAMPLES, _SAMPLE_FORMAT, _TABLES, _PROFILE = 332, 338, 339, 347, 34675
+_PIXELS = frozenset(
+    (
+        *(_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, 266, _STRIPS, _ORIENTATION, _SAMPLES),
+        *(_ROWS, _STRIP_LENGTHS, 282, 283, _PLANES, 292, 293, 296, 317, COLOR_MAP, _TILE_WIDTH),
+        *(_TILE_LENGTH, _TILES, _TILE_LENGTHS, INKS, EXTRA_SAMPLES, _SAMPLE_FORMAT, _TABLES),
+        *(512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 32997, _PROFILE),
+    )
+)
+"""Tags by which pixels are read, shown upright and measured."""
+_COUNTS = frozenset(
+    (
+        *(_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH),
+        *(_TILE_LENGTH, _SAMPLE_FORMAT, EXTRA_SAMPLES, INKS, 32997),
+    )
+)
+"""Those that sizes are told by, and which have to be whole numbers for every reader alike."""
+_WHOLE = {1: 1, 3: 2, 4: 4, 16: 8}
+"""Bytes of a number by type."""
+YCBCR, MULTIPLIED, ALPHA = 6, 1, 2  # PhotometricInterpretation; ExtraSamples, where 0 is anything
+UNPACKED, _OLD_JPEG = 1, 6  # Compression
+MAX_SAMPLES = 64
+MAX_SEGMENTS = 300_000
+"""Strips or tiles: as many as there can be rows, or tiles of 64 by 64 in a gigapixel."""
+_TILE = 1 << 24
+"""Bytes that a tile may take though the page is smaller."""
+_ENTRIES = 1 << 26
+"""Bytes of the entries that pixels are read by; most of them are a profile's."""
+_METADATA = 1 << 25
+"""Bytes of the entries that tell of the photo."""
+LEFT_OUT = "its extra channel, such as a scanner's infrared, was left out"
+
+
+class _Pieces(io.RawIOBase):
+    """A file made up of bytes and of parts of another."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._at, self.size = stream, 0, 0
+        self._starts: list[int] = []
+        self._pieces: list[tuple[int, int, bytes | None]] = []  # place, length, what lies there
+
+    def add(self, length: int, place: int = 0, data: bytes | None = None) -> None:
+        """Add so many bytes at the end."""
+        if length:
+            self._starts.append(self.size)
+            self._pieces.append((place, length, data))
+            self.size += length
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(view) and self._at < self.size:
+            index = bisect_right(self._starts, self._at) - 1
+            place, length, data = self._pieces[index]
+            skipped = self._at - self._starts[index]
+            length = min(length - skipped, len(view) - done)
+            if data is None:
+                self._stream.seek(place + skipped)
+                part = self._stream.read(length)
+            else:
+                part = data[skipped : skipped + length]
+            view[done : done + length] = part.ljust(length, b"\0")
+            done += length
+            self._at += length
+        return done
+
+    def readall(self) -> bytes:
+        data = bytearray(self.size - min(self._at, self.size))
+        self.readinto(data)
+        return bytes(data)
+
+
+class DescribedImage(Image.Image):
+    """What a page tells beside its pixels."""
+
+    format = "TIFF"
+    format_description = "TIFF of which only the directory was read"
+
+    def __init__(
+        self, size: tuple[int, int], orientation: int | None, info: dict[Any, Any]
+    ) -> None:
+        super().__init__()
+        self._size, self._mode, self.info = size, "L", info
+        if orientation is not None:
+            self.getexif()[_ORIENTATION] = orientation
+
+
+@dataclass(eq=False)
+class Page:
+    """A page whose directory was read.
+
+    Raises:
+        ValueError: it cannot be read.
+        Excess: it asks for more than any page does.
+    """
+
+    tiff: Tiff
+    place: Place
+    entries: dict[int, Entry] = field(init=False)
+    """Those that pixels are read by."""
+    read: ifd.Read = field(init=False)
+    """From the file, as far as one page may ask for what it tells of the photo."""
+
+    def __post_init__(self) -> None:
+        size = 4 * self.tiff.size + (1 << 20)
+        read = ifd.file_reader(self.tiff.stream, min(size, _ENTRIES))
+        found = ifd.read_directory(read, self.place.at, self.tiff.layout, _PIXELS)
+        self.entries = {
+            tag: entry
+            for tag, entry in found.entries.items()
+            if (entry.count <= MAX_SEGMENTS or tag in (_TABLES, _PROFILE))
+            and (entry.type in _WHOLE or tag not in _COUNTS)
+        }
+        self.read = ifd.file_reader(self.tiff.stream, min(size, _METADATA))
+        self._check()
+
+    def numbers(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """The whole numbers of an entry."""
+        entry = self.entries.get(tag)
+        size = _WHOLE.get(entry.type) if entry else None
+        if not entry or not size:
+            return default
+        data, number = entry.data, self.tiff.layout.number
+        return tuple(number(data[i : i + size]) for i in range(0, len(data), size))
+
+    def number(self, tag: int, default: int) -> int:
+        """The first of them."""
+        return (*self.numbers(tag), default)[0]
+
+    # --- what it asks for ---------------------------------------------------------------------
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.number(_WIDTH, 0), self.number(_HEIGHT, 0)
+
+    @property
+    def samples(self) -> int:
+        """Of a pixel."""
+        return self.number(_SAMPLES, 1)
+
+    @property
+    def bits(self) -> int:
+        """Of a sample at most."""
+        return max(self.numbers(_BITS, (1,)))
+
+    @property
+    def depth(self) -> int:
+        """Bytes that a sample takes where it is not packed."""
+        return next((size for size in (1, 2, 4) if self.bits <= 8 * size), 8)
+
+    @property
+    def shown(self) -> int:
+        """Bytes of a pixel, unpacked."""
+        colors = 3 if self.number(PHOTOMETRIC, 1) in (3, YCBCR) else 1
+        return max(colors, self.samples * self.depth)
+
+    @property
+    def segment(self) -> tuple[int, int]:
+        """Height and width of a strip or tile."""
+        width, height = self.size
+        if {_TILES, _TILE_WIDTH, _TILE_LENGTH} & self.entries.keys():
+            return self.number(_TILE_LENGTH, height), self.number(_TILE_WIDTH, width)
+        return min(self.number(_ROWS, height), height), width
+
+    @property
+    def held(self) -> int:
+        """Bytes that decoders hold beside: what they give, of 32 bits where it is Pillow's."""
+        (width, height), (tall, wide) = self.size, self.segment
+        sample = self.samples if self.number(_PLANES, 1) == 1 else 1
+        given = max(self.shown, 4) if self.samples > 1 else self.shown
+        return width * height * given + 2 * tall * wide * sample * self.depth
+
+    def _check(self) -> None:
+        (width, height), (tall, wide) = self.size, self.segment
+        if not (width and height and tall and wide):
+            raise ValueError("it has no size")
+        if self.samples > MAX_SAMPLES or self.bits > 64:
+            raise Excess(f"it has {self.samples:,} channels of {self.bits} bits")
+        planes = self.samples if self.number(_PLANES, 1) == 2 else 1
+        many = -(-height // tall) * -(-width // wide) * planes
+        if many > MAX_SEGMENTS:
+            raise Excess(f"it has {many:,} strips or tiles")
+        sample = self.depth * self.samples
+        if tall * wide * sample > max(4 * width * height * sample, _TILE):
+            raise Excess("it has tiles that are larger than the page")
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Place and length of each strip or tile, as they are told."""
+        tags = (_TILES, _TILE_LENGTHS) if _TILES in self.entries else (_STRIPS, _STRIP_LENGTHS)
+        places, lengths = (self.numbers(tag) for tag in tags)
+        return list(zip(places, lengths, strict=True)) if len(places) == len(lengths) else []
+
+    # --- for decoders -------------------------------------------------------------------------
+
+    def stream(self) -> BinaryIO:
+        """Open a file that holds the page alone."""
+        tiff, layout = self.tiff, self.tiff.layout
+        file = _Pieces(tiff.stream)
+        entries: ifd.Tree = {
+            tag: Entry(entry.type, entry.count, entry.data) for tag, entry in self.entries.items()
+        }
+        head, spans = len(layout.head) + layout.word, self.spans()
+        inside = all(0 < at <= tiff.size and 0 < n <= tiff.size - at for at, n in spans)
+        total = sum(length for _, length in spans)
+        moved = (
+            spans
+            and inside
+            and total <= tiff.size
+            and self.number(COMPRESSION, UNPACKED) != _OLD_JPEG  # which points to more
+        )
+        start = head + total if moved else tiff.size
+        start += start % 2
+        if moved:
+            tag = _TILES if _TILES in entries else _STRIPS
+            entries[tag] = _places(head, [length for _, length in spans], layout)
+        data, at = ifd.serialize(entries, start, layout)
+        file.add(head, data=layout.head + layout.pack(at))
+        if moved:
+            for place, length in spans:
+                file.add(length, place)
+        else:
+            file.add(tiff.size - head, head)
+        file.add(start - file.size, data=b"\0")
+        file.add(len(data), data=data)
+        return cast(BinaryIO, file)
+
+    def image(self) -> Image.Image:
+        """The page for Pillow, or, where its pixels are for tifffile, only what it tells."""
+        if self._suits_pillow():
+            try:
+                return TiffImagePlugin.TiffImageFile(self.stream())
+            except MemoryError:
+                raise
+            except Exception:  # tifffile will read it, or say why not
+                return self.described()
+        return self.described()
+
+    def described(self) -> DescribedImage:
+        """What the page tells beside its pixels."""
+        info: dict[Any, Any] = {}
+        if _PROFILE in self.entries:
+            info["icc_profile"] = self.entries[_PROFILE].data
+        dpi = exif.resolution_of({**self.entries}, self.tiff.layout)
+        if dpi:
+            info["dpi"] = dpi
+        turned = self.numbers(_ORIENTATION)
+        return DescribedImage(self.size, turned[0] if turned else None, info)
+
+    def _suits_pillow(self) -> bool:
+        formats = self.numbers(_SAMPLE_FORMAT, (1,))
+        photometric = self.number(PHOTOMETRIC, 0)
+        return (
+            not (self.tiff.layout.big and self.tiff.layout.order == "big")
+            and self.bits <= 8
+            and set(formats) == {1}
+            and (self.number(_PLANES, 1) == 1 or self.samples == 1)
+            and not (photometric == YCBCR and self.number(COMPRESSION, 1) == UNPACKED)
+            and not (photometric == 3 and max(self.numbers(COLOR_MAP, (0,))) < 256)
+            and self.number(INKS, 1) == 1
+        )
+
+    def note(self) -> str | None:
+        """What of the pixels that Pillow reads is left behind."""
+        extra = self.numbers(EXTRA_SAMPLES)
+        lost = len(extra) - any(kind in (MULTIPLIED, ALPHA) for kind in extra)
+        return LEFT_OUT if lost > 0 else None
+
+
+def _places(start: int, lengths: list[int], layout: Layout) -> Entry:
+    """Where parts begin that lie end to end."""
+    data = bytearray()
+    for length in lengths:
+        data += layout.pack(start)
+        start += length
+    return Entry(ifd.LONG8 if layout.big else ifd.LONG, len(lengths), bytes(data))
