@@ -13,9 +13,8 @@ PYTEST := bin/pytest --numprocesses 2 --dist loadscope
 OLDER := OPENBLAS_CORETYPE=Nehalem ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default \
   MKL_CBWR=COMPATIBLE OPENCV_CPU_DISABLE=AVX,FP16,AVX2,AVX512-SKX \
   NPY_DISABLE_CPU_FEATURES='X86_V3 X86_V4 AVX512_ICL AVX512_SPR' OMP_NUM_THREADS=1
-COMPUTE := $(wildcard $(addprefix tests/,test_bundled.py test_color.py test_colorizer.py \
-  test_distribution.py test_hints.py test_honour.py test_reference.py test_tone.py test_upsample.py \
-  study/test_metrics.py training/test_degrade.py training/test_heads.py training/test_losses.py \
+COMPUTE := $(wildcard $(addprefix tests/,test_color.py image/test_tone.py inference \
+  evaluation/test_metrics.py training/test_degrade.py training/test_heads.py training/test_losses.py \
   training/test_models.py))
 
 .PHONY: demo test test-slow lowest clean
@@ -40,7 +39,7 @@ test-slow: .venv/test
 	.venv/$(PYTEST) -m slow --durations=10
 
 lowest: .venv-lowest/test
-	.venv-lowest/$(PYTEST) -m "not slow" tests/test_*.py tests/data
+	.venv-lowest/$(PYTEST) -m "not slow" --ignore tests/evaluation --ignore tests/report --ignore tests/training --ignore tests/web
 
 .venv/demo: pyproject.toml requirements/demo.txt
 	$(PYTHON) -m venv .venv

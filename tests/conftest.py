@@ -13,6 +13,8 @@ import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
+pytest_plugins = ["studies"]
+
 # How long an example takes is a matter of the machine.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, TiffImagePlugin
+from test_png_read import chunk
 
 from photochrom.errors import BadPhoto
 from photochrom.image import (
@@ -29,7 +30,6 @@ from photochrom.image import (
     tiff_read,
     xmp,
 )
-from test_decode_png import chunk
 
 GREY = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint8) * 8
 
@@ -166,7 +166,7 @@ def test_what_no_photo_asks_for_is_refused_before_it_is_decoded(name, damaged, m
 MEMORY = """
 import resource, sys
 sys.path[:0] = sys.argv[2:]
-import test_bounds as files
+import test_limits as files
 from photochrom.image import photo
 from photochrom.errors import BadPhoto
 data = files.REFUSED | {

@@ -15,11 +15,11 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_photo import gamma_profile
+from test_png_read import chunk, png
 
 from photochrom.errors import PhotochromError
 from photochrom.image import icc, photo
-from test_decode_png import chunk, png
-from test_photo import gamma_profile
 
 GREY = np.add.outer(np.arange(24), np.arange(30)).astype(np.uint8) * 4
 DEEP = GREY.astype(np.uint16) * 257

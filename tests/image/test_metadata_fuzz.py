@@ -11,11 +11,11 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from test_exif import block
+from test_png_read import chunk
 
 from photochrom.image import jpeg, photo, provenance, writer
 from spoil import spoiled
-from test_decode_png import chunk
-from test_exif import block
 
 GREY = np.add.outer(np.arange(12), np.arange(16)).astype(np.uint8) * 8
 CASES = int(os.environ.get("PHOTOCHROM_FUZZ", "60"))

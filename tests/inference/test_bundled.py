@@ -12,7 +12,7 @@ from photochrom import Colorizer, Hint
 from photochrom.color import fit_gamut, rgb_to_lab
 from photochrom.inference.onnx_model import CLONE, WEIGHTS, available
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 @pytest.fixture(scope="module")

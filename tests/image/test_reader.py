@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+from test_photo import gamma_profile, profile
 
 from photochrom import color
 from photochrom.errors import BadPhoto, MissingExtra
 from photochrom.image import heif, icc, kinds, photo, pillow
-from test_photo import gamma_profile, profile
 
 SCENE = cv2.resize(
     np.random.default_rng(0).integers(0, 255, (12, 16), np.uint8), (160, 120)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from PIL import Image
-
-from photochrom.image import jpeg, photo
-from spoil import spoiled
 from test_exif import block
 from test_faults import CORPUS, NOISE, WHOLE
 from test_metadata import BLOCK, jpeg_with, packet
+
+from photochrom.image import jpeg, photo
+from spoil import spoiled
 
 SUFFIX = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "WEBP": "webp", "GIF": "gif"}
 SUFFIX |= dict.fromkeys(("pages", "lzw", "fax", "jpeg in TIFF", "deep TIFF"), "tif")
