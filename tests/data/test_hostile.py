@@ -16,10 +16,10 @@ from photochrom.cli import main
 from photochrom.data import cache, curate, shards, tars
 from photochrom.data.pack import Packing
 from photochrom.data.pack import pack as make
-from photochrom.data.remote import KINDS, Remote, below, connect, refusal
 from photochrom.data.shards import Source
 from photochrom.data.stream import Stream
 from photochrom.errors import BadData, BadPhoto, CannotWrite
+from photochrom.storage.urls import KINDS, Remote, below, connect, refusal
 
 
 def run(*arguments) -> int:

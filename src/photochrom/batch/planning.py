@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
-from photochrom import storage
 from photochrom.batch import journal
 from photochrom.errors import BadData, BadOption
 from photochrom.image import photo as photographs
 from photochrom.image.photo import SUFFIXES
-from photochrom.storage import make_room as make_room
+from photochrom.storage import folders
+from photochrom.storage.folders import make_room as make_room
 
 
 class Job(NamedTuple):
@@ -51,10 +51,10 @@ def jobs(
     """
     if not photos:
         raise BadOption("Name at least one photograph, or a folder of them.")
-    given = [(pattern, storage.expand(pattern)) for pattern in photos]
+    given = [(pattern, folders.expand(pattern)) for pattern in photos]
     first = given[0][1]
-    into_file = out is not None and out.suffix.lower() in SUFFIXES and not storage.is_folder(out)
-    if into_file and (len(given) != 1 or len(first) > 1 or any(map(storage.is_folder, first))):
+    into_file = out is not None and out.suffix.lower() in SUFFIXES and not folders.is_folder(out)
+    if into_file and (len(given) != 1 or len(first) > 1 or any(map(folders.is_folder, first))):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
     found: list[Job] = []
     for pattern, named in given:
@@ -62,7 +62,7 @@ def jobs(
             reason = f"No photo is called {pattern}: check the pattern, and the folder."
             found.append(Job(pattern, pattern, trouble=reason))
         for path in named:
-            if storage.is_folder(path):
+            if folders.is_folder(path):
                 found += _of_folder(path, out, exclude, others)
             elif out is None:
                 found.append(Job(path, photographs.default_output(path)))
@@ -82,7 +82,7 @@ def _of_folder(
     if out is None and (trouble := journal.obstacle(album)):
         yield Job(album, album, trouble=trouble)
         return
-    found = storage.find_photos(album, out=out, exclude=exclude)
+    found = folders.find_photos(album, out=out, exclude=exclude)
     if others is not None:
         others.update(found.others)
     if not found.photos and not found.unsearched:

@@ -30,10 +30,10 @@ from photochrom.batch.journal import FOLDER, Ledger
 from photochrom.batch.planning import Job
 from photochrom.batch.pool import Ledgers
 from photochrom.batch.worker import GivenUp, Order, Outcome, Turn, Worker, failure
-from photochrom.data.remote import below, connect
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.image.photo import writable
-from photochrom.storage import photos_among
+from photochrom.storage.folders import photos_among
+from photochrom.storage.urls import below, connect
 
 BLOCKS = 4096
 """Parts at most that the photos are handed out in: what a dying machine loses is one of them."""

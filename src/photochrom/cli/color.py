@@ -54,7 +54,7 @@ def uncertainty(
     """
     from photochrom.image import photo as photographs
     from photochrom.inference.color_distribution import picture
-    from photochrom.storage import make_room
+    from photochrom.storage.folders import make_room
 
     photographs.check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))

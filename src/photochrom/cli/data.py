@@ -195,7 +195,7 @@ def data(action: OmitArgPrefixes[OmitSubcommandPrefixes[_Action]]) -> int:
 def _find(given: Sequence[str], out: Path) -> list[Source]:
     """The photos, by names that hold wherever they are read; not those below ``out``."""
     from photochrom.data import shards
-    from photochrom.data.remote import Remote, place
+    from photochrom.storage.urls import Remote, place
 
     if isinstance(place(out), Remote):
         raise BadOption(

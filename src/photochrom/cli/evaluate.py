@@ -196,7 +196,7 @@ def repainted(colorizer: Colorizer, L: Any) -> Any:
 
 def _draw(results: Results, folder: Path, hints: bool) -> None:
     from photochrom.report import curves
-    from photochrom.storage import make_room
+    from photochrom.storage.folders import make_room
 
     make_room(folder / "any")
     curves.tradeoff(results, folder / "tradeoff.svg")

@@ -104,21 +104,21 @@ def check_most(most: int | None) -> None:
 
 def listed(photos: Iterable[Path], most: int | None) -> tuple[list[Path | Source], list[str]]:
     """Photo files, and photos inside tar shards; and sentences on what cannot be searched."""
-    from photochrom import storage
     from photochrom.data import shards
+    from photochrom.storage import folders
 
     check_most(most)
     found: list[Path | Source] = []
     troubles: list[str] = []
     for pattern in photos:
-        paths = storage.expand(pattern)
+        paths = folders.expand(pattern)
         if not paths:
             troubles.append(f"No photo is called {pattern}: check the pattern, and the folder.")
         for path in paths:
             if path.suffix == ".tar" and path.is_file():
                 found += shards.find([path])[:most]
-            elif storage.is_folder(path):
-                inside = storage.find_photos(path)
+            elif folders.is_folder(path):
+                inside = folders.find_photos(path)
                 found += inside.photos
                 troubles += inside.unsearched.values()
             else:

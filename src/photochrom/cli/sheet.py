@@ -58,7 +58,7 @@ def sheet(
     """
     from photochrom.evaluation.contact_sheet import sheet as make
     from photochrom.image import photo as photographs
-    from photochrom.storage import make_room
+    from photochrom.storage.folders import make_room
 
     sources, failed = listed(photos, most)
     for source in sources:

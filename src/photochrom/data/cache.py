@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from photochrom.data.remote import Remote
 from photochrom.data.shards import Pixels, Source, decode, digest, find, is_validation, one_of_many
 from photochrom.errors import BadData, BadPhoto, CannotWrite
+from photochrom.storage.urls import Remote
 
 VERSION = 2
 LONGEST = 8

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from photochrom import atomic
 from photochrom.data.curate import Verdict
-from photochrom.data.remote import Remote
 from photochrom.data.shards import Source
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.names import write_table
+from photochrom.storage.urls import Remote
 
 KEPT, DROPPED, FOLDER = "kept.txt", "dropped.csv", "kept"
 

@@ -19,13 +19,13 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import storage
 from photochrom.data import tars
-from photochrom.data.remote import STORES, Remote, place, refusal
 from photochrom.errors import BadData, BadPhoto, PhotochromError, kind_and_place
 from photochrom.image import photo
 from photochrom.image.photo import SUFFIXES
 from photochrom.names import is_plain
+from photochrom.storage import folders
+from photochrom.storage.urls import STORES, Remote, place, refusal
 
 Pixels = npt.NDArray[np.uint8]
 INDEX = "index.json"
@@ -102,8 +102,8 @@ class Source:
 def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
     """Every photo under ``paths`` in a fixed order: a folder is searched whole, tars included.
 
-    What :mod:`photochrom.storage` leaves out is left out here, too, in tars and at URLs as well:
-    hidden files, those of network drives, and our own results beside their photos.
+    What :mod:`photochrom.storage.folders` leaves out is left out here too, in tars and at URLs as
+    well: hidden files, those of network drives, and our own results beside their photos.
 
     Args:
         paths: folders, tars, patterns and URLs of those, or lists of photos by name, a line
@@ -142,11 +142,11 @@ def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
 def _places(path: Path | Remote) -> list[Path] | list[Remote]:
     if isinstance(path, Remote):
         return [path]
-    return storage.expand(path) or [path]
+    return folders.expand(path) or [path]
 
 
 def _of_folder(folder: Path) -> list[Source]:
-    listed = storage.find_photos(folder, suffixes=SUFFIXES | {".tar"})
+    listed = folders.find_photos(folder, suffixes=SUFFIXES | {".tar"})
     for reason in listed.unsearched.values():  # or the set would not be what is meant
         raise BadData(reason)
     found: list[Source] = []
@@ -176,7 +176,7 @@ def _members(path: Path | Remote) -> list[Source]:
         raise
     except Exception as error:  # headers may provoke anything, too
         raise BadData(f"{path} is not a readable tar ({error}): pack it anew.") from error
-    photos = set(storage.photos_among(member.name for member in members))
+    photos = set(folders.photos_among(member.name for member in members))
     return [
         Source(path, member.name, member.offset_data, member.size, _HOLED * member.issparse())
         for member in members

@@ -33,7 +33,7 @@ from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import CLONE, DEFAULT_MODEL, WEIGHTS, Model
 from photochrom.inference.reference import match
 from photochrom.names import shown
-from photochrom.storage import make_room
+from photochrom.storage.folders import make_room
 
 Array = npt.NDArray[Any]
 Hints = Sequence[Hint] | str | os.PathLike[str]

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom import atomic
 from photochrom.errors import BadOption, ExportMismatch
-from photochrom.storage import make_room
+from photochrom.storage.folders import make_room
 from photochrom.training import checkpoint
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment

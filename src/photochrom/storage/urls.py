@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from photochrom import storage
 from photochrom.errors import BadData, MissingExtra
+from photochrom.storage import folders
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -100,7 +100,7 @@ class Remote:
             names = below(found, place)
             return {
                 Remote(fs.unstrip_protocol(names[name])): int(found[names[name]]["size"] or 0)
-                for name in storage.photos_among(names, suffixes=suffixes)
+                for name in folders.photos_among(names, suffixes=suffixes)
             }
         except Exception as error:  # as above
             raise self._unseen(error) from error

@@ -10,9 +10,9 @@ import pytest
 from photochrom.data import cache, shards
 from photochrom.data.pack import Packing
 from photochrom.data.pack import pack as make
-from photochrom.data.remote import Remote, place
 from photochrom.data.stream import Stream
 from photochrom.errors import BadData, BadPhoto, MissingExtra
+from photochrom.storage.urls import Remote, place
 
 
 @pytest.fixture
