@@ -64,7 +64,7 @@ def test_importing_loads_neither_torch_nor_the_engine():
 
 def test_help_loads_no_torch():
     code = (
-        "import sys\nfrom photochrom import cli\n"
+        "import sys\nfrom photochrom.cli import main as cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: print(sorted({'torch', 'cv2', 'numpy'} & set(sys.modules)))"
     )

@@ -194,7 +194,7 @@ def test_memory_stays_bounded(tmp_path):
     with album.open("w+b") as file:
         tiff.write(file, (tiff.Page(page) for _ in range(60)), big=False)
     code = (
-        "import sys, resource\nfrom photochrom import photo, errors\n"
+        "import sys, resource\nfrom photochrom import errors\nfrom photochrom.image import photo\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "next(photo.pages(sys.argv[2])); start = peak()\n"
         "try: photo.read(sys.argv[1])\nexcept errors.BadPhoto: pass\n"
