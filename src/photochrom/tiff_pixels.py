@@ -211,7 +211,7 @@ def _check_head(data: bytes, compression: int, most: tuple[int, int]) -> None:
         raise ValueError("a strip is of another size than it should be")
 
 
-def _unpack_lzw(data: bytes, found: Any, page: Page, index: int) -> bytes:
+def _unpack_lzw(data: bytes, found: Any, page: Page, index: int) -> Any:
     """A strip's bytes, by libtiff: imagecodecs' own decoder may crash over it (2026.3.6)."""
     import imagecodecs
 
@@ -228,7 +228,7 @@ def _unpack_lzw(data: bytes, found: Any, page: Page, index: int) -> bytes:
     rest = bytes(len(data) % 2)
     directory, at = ifd.serialize(tree, 8 + len(data) + len(rest), layout)
     file = b"".join((layout.head, layout.pack(at), data, rest, directory))
-    return bytes(imagecodecs.tiff_decode(file, index=0))
+    return imagecodecs.tiff_decode(file, index=0)[0]
 
 
 def _filled_up(data: bytes, found: Any, index: int) -> bytes:
