@@ -69,6 +69,21 @@ def test_no_cell_of_a_table_is_a_formula(name):
     assert f'"a;{name}"' in file.getvalue()  # where ";" parts cells, this is one all the same
 
 
+def test_what_was_told_when_it_is_interrupted_is_in_the_report(tmp_path, monkeypatch):
+    def interrupt(*results: str) -> None:
+        answer(*results)
+        raise KeyboardInterrupt
+
+    tally = Tally(tmp_path / "report.csv")
+    monkeypatch.setattr("photochrom.commands.tally.answer", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        tally.follow([Outcome("a.jpg", "done", ("b.jpg",), "", 0.1)], 3)
+    tally.save()
+    with tally.report.open(newline="") as file:
+        assert [row["results"] for row in csv.DictReader(file)] == ["b.jpg"]
+    assert "1 of 3 photos is done" in tally.interrupted()
+
+
 def test_a_report_has_no_formulas_and_is_still_known_for_one(tmp_path):
     tally = Tally(tmp_path / "report.csv")
     tally.outcomes = [Outcome("=a.jpg", "failed", (), "@b", 0.25)]

@@ -1,4 +1,4 @@
-"""Names and words that come from elsewhere: how they are shown, and written into tables.
+"""Names and words that come from elsewhere: how they are shown, told and written into tables.
 
 Whoever names a file may put anything into the name: a line end makes two lines of one in a list,
 an escape character moves the cursor of a terminal, an equals sign is a formula to a spreadsheet.

@@ -246,6 +246,17 @@ def test_any_bytes_for_long(data):
     survives(data)
 
 
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_a_value_beyond_the_end_costs_no_other(order):
+    """Whatever its length: read for nothing, it may not use up what the block has to give."""
+    data = block(order)
+    count = data.rindex((0xA430).to_bytes(2, order)) + 4
+    for length in (*range(66_000, 68_000, 100), *range(66_900, 67_400, 4)):
+        changed = data[:count] + length.to_bytes(4, order) + data[count + 4 :]
+        assert ifd.GPS in exif.parse(changed).tree
+        survives(changed)
+
+
 def test_directories_that_lead_to_each_other():
     data = bytearray(block())
     tree = exif.parse(bytes(data)).tree

@@ -120,6 +120,7 @@ REFUSED = {
     "a JPEG of another size in a strip": tiff(
         STRIP | {259: (7,), 279: (len(EMBEDDED),), 332: (1,), 339: (2,)}, EMBEDDED
     ),
+    "a PNG in a strip": tiff(STRIP | {259: (34_933,), 258: (16,)}, bytes(256)),
     "entries": tiff(STRIP | {30_000 + i: (8,) for i in range(ifd.MAX_ENTRIES)}, bytes(256)),
     "segments": jpeg_of()[:2] + b"\xff\xef\0\2" * 100_000 + jpeg_of()[2:],
     "scans": with_scans(2000),

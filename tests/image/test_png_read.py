@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
 
 from photochrom import color
 from photochrom.errors import BadPhoto
-from photochrom.image import icc, photo
+from photochrom.image import icc, photo, sixteen_bit
 
 RAMP = np.linspace(0, 1, 256).reshape(16, 16)
 G16 = np.rint(RAMP * 65535).astype(np.uint16)
@@ -283,3 +285,18 @@ def test_a_size_that_is_not_believable():
     data[20:24] = struct.pack(">I", 30_000)
     with pytest.raises(BadPhoto):
         photo.read(bytes(data), damaged=True)
+
+
+def test_broken_16_bits_do_not_use_up_none():
+    """Without a None left Python ends, in versions that count them."""
+    data = png(RGB16)
+    end = data.index(b"IEND") - 4
+    packed = data[data.index(b"IDAT") + 4 : end - 4]
+    body = chunk(b"IDAT", packed[:-4] + b"ends")  # instead of its checksum
+    data = data[:HEAD] + body + data[end:]
+    image = Image.open(io.BytesIO(data))
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        with pytest.raises(imagecodecs.PngError):
+            sixteen_bit.read(image, data)
+    assert sys.getrefcount(None) > before - 500

@@ -355,7 +355,8 @@ def test_jpeg_xl_where_it_is_installed(monkeypatch):
 
 def test_heavy_libraries_are_loaded_when_they_are_needed():
     code = (
-        "import sys\nfrom photochrom.image import photo, tiff_read\nfrom photochrom.cli import main\n"
+        "import sys\nfrom photochrom.image import photo, tiff_read\n"
+        "from photochrom.cli import main\n"
         "print([name for name in ('tifffile', 'imagecodecs') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -132,6 +132,21 @@ def test_tiles_larger_than_their_page_cost_no_memory(tag, damaged):
     assert peak < 30_000_000
 
 
+def test_strips_that_lie_far_apart_cost_no_memory():
+    data = tiff(GREY, rowsperstrip=12)
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        _, second = file.pages[0].dataoffsets
+    told = struct.pack("<I", second)
+    assert data.count(told) == 1
+    far = data.replace(told, struct.pack("<I", 1 << 31))
+    tracemalloc.start()
+    with pytest.raises(PhotochromError):
+        photo.read(far)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
 # --- PNG ------------------------------------------------------------------------------------------
 
 RGB16 = np.dstack([DEEP, DEEP // 2, 65535 - DEEP])

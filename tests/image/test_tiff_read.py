@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -44,6 +46,25 @@ def shown(pixels: np.ndarray, **options) -> np.ndarray:
     return photo.to_array(read, read.pixels.dtype)
 
 
+BROKEN_LZW = bytes.fromhex(
+    "8063604028180e0804828160c068381e100884826140a8582e180c868361c0e90382c1e130b815f7"
+    "0ec5e331b8e9d0f1048342215060b049148b462351c8f1e0f921994926b279c4aa772d9f20263239"
+    "a49a6f290575bec4021202"
+)
+"""A strip that imagecodecs' own decoder crashes over (2026.3.6)."""
+READ = """
+import sys
+from photochrom.image import photo
+from photochrom.errors import BadPhoto
+data = sys.stdin.buffer.read()
+for _ in range(300):
+    try:
+        photo.read(data)
+    except BadPhoto:
+        print("refused")
+"""
+
+
 # --- the mixes ------------------------------------------------------------------------------------
 
 CODECS = [None, "lzw", "zlib", "packbits", "zstd", "lzma"]
@@ -78,6 +99,18 @@ def test_every_mix_of_layout(codec, count, dtype):
                             assert (got == pixels).all()
                         else:
                             assert (got == expected).all(), (order, big, mix)
+
+
+def test_a_broken_strip_does_not_end_the_program():
+    whole = tiff(G16[:5, :15], rowsperstrip=5, compression="lzw")
+    with tifffile.TiffFile(io.BytesIO(whole)) as file:
+        (at,), (length,) = file.pages[0].dataoffsets, file.pages[0].databytecounts
+    told = struct.pack("<HHI", 279, 4, 1) + struct.pack("<I", length)
+    assert told in whole
+    data = whole[:at] + BROKEN_LZW
+    data = data.replace(told, told[:-4] + struct.pack("<I", len(BROKEN_LZW)))
+    done = subprocess.run([sys.executable, "-c", READ], input=data, capture_output=True, check=True)
+    assert done.stdout.split() == [b"refused"] * 300
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

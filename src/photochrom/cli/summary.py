@@ -101,11 +101,12 @@ class Tally:
                 self.full = str(error)
 
     def _take(self, outcome: Outcome) -> None:
+        """Note it, and only then tell it: what the user has been told is in the report."""
+        if self.report is not None or outcome.words:
+            self.outcomes.append(outcome)
         self.counts[outcome.state] += 1
         if outcome.state == "done":
             answer(*outcome.results)
-        if self.report is not None or outcome.words:
-            self.outcomes.append(outcome)
 
     def save(self) -> None:
         """Write the report, if one is wanted."""

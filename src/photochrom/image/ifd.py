@@ -223,9 +223,10 @@ def file_reader(stream: BinaryIO, most: int) -> Read:
         nonlocal left
         if not 0 < length <= left or not 0 <= at < 1 << 62:
             return b""
-        left -= length
         stream.seek(at)
-        return stream.read(length)
+        data = stream.read(length)
+        left -= len(data)  # what was not there has cost nothing
+        return data
 
     return read
 

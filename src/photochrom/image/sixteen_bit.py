@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +54,12 @@ def read(image: Image.Image, data: bytes) -> Deep | None:
         return _ppm(image.size, tile.offset, tile.args[1], data)
     import imagecodecs
 
-    return np.asarray(imagecodecs.png_decode(data))
+    try:
+        return np.asarray(imagecodecs.png_decode(data))
+    except Exception:
+        # It has let go of one None too many (imagecodecs 2026.3.6), and without any Python ends.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(None))
+        raise
 
 
 def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep | None:

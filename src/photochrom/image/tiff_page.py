@@ -20,16 +20,18 @@ from photochrom.image.ifd import Entry, Layout
 from photochrom.image.limits import Excess
 from photochrom.image.tiff_read import Place, Tiff
 
-_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, _STRIPS = 256, 257, 258, 259, 262, 273
+_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+FILL_ORDER, _STRIPS = 266, 273
 _ORIENTATION, _SAMPLES, _ROWS, _STRIP_LENGTHS, _PLANES = 274, 277, 278, 279, 284
 COLOR_MAP, _TILE_WIDTH, _TILE_LENGTH, _TILES, _TILE_LENGTHS = 320, 322, 323, 324, 325
 INKS, EXTRA_SAMPLES, _SAMPLE_FORMAT, _TABLES, _PROFILE = 332, 338, 339, 347, 34675
 _PIXELS = frozenset(
     (
-        *(_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, 266, _STRIPS, _ORIENTATION, _SAMPLES),
-        *(_ROWS, _STRIP_LENGTHS, 282, 283, _PLANES, 292, 293, 296, 317, COLOR_MAP, _TILE_WIDTH),
-        *(_TILE_LENGTH, _TILES, _TILE_LENGTHS, INKS, EXTRA_SAMPLES, _SAMPLE_FORMAT, _TABLES),
-        *(512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 32997, _PROFILE),
+        *(_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, _STRIPS, _ORIENTATION),
+        *(_SAMPLES, _ROWS, _STRIP_LENGTHS, 282, 283, _PLANES, 292, 293, 296, 317, COLOR_MAP),
+        *(_TILE_WIDTH, _TILE_LENGTH, _TILES, _TILE_LENGTHS, INKS, EXTRA_SAMPLES, _SAMPLE_FORMAT),
+        *(_TABLES, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 32997),
+        _PROFILE,
     )
 )
 """Tags by which pixels are read, shown upright and measured."""
@@ -103,8 +105,10 @@ class _Pieces(io.RawIOBase):
             self._at += length
         return done
 
-    def readall(self) -> bytes:
-        data = bytearray(self.size - min(self._at, self.size))
+    def read(self, size: int | None = -1) -> bytes:
+        """No more than there is, so that what a directory promises takes no memory."""
+        left = max(0, self.size - self._at)
+        data = bytearray(left if size is None or size < 0 else min(size, left))
         self.readinto(data)
         return bytes(data)
 

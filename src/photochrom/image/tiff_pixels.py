@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom.errors import BadPhoto
-from photochrom.image import headers, levels
+from photochrom.image import headers, ifd, levels
 from photochrom.image.icc import Space
 from photochrom.image.levels import Pixels
 from photochrom.image.rescue import inflate
 from photochrom.image.tiff_page import (
     ALPHA,
     COLOR_MAP,
+    COMPRESSION,
     EXTRA_SAMPLES,
+    FILL_ORDER,
     INKS,
     LEFT_OUT,
     MAX_SAMPLES,
@@ -27,14 +29,14 @@ from photochrom.image.tiff_page import (
     Page,
 )
 
-_DEFLATE = 8, 32946
+_LZW, _DEFLATE = 5, (8, 32946)
 _FLOATS = 3  # SampleFormat
-_OF_THEIR_OWN = 6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 34933, 50001
+_OF_THEIR_OWN = 6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 50001
 """Compressions whose strips have heads with sizes of their own, which are checked."""
 _BLOCK = 16
 """Pixels to whole numbers of which JPEG may fill up a strip's sides."""
-_REFUSED = 22610, 34934, 48124, 50002, 52546, 65000, 65001, 65002
-"""Such ones as cannot be checked, like JPEG XR."""
+_REFUSED = 22610, 34933, 34934, 48124, 50002, 52546, 65000, 65001, 65002
+"""Such ones as cannot be checked, like JPEG XR; and PNG: see :mod:`photochrom.image.sixteen_bit`."""
 
 
 class Decoded(NamedTuple):
@@ -88,6 +90,8 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
         if int(found.compression) in _REFUSED:
             raise BadPhoto(f"{name} is compressed in an unusual way: export it uncompressed first.")
         _check_told(found, page)
+        if found.compression == _LZW:  # which is unpacked before tifffile gets it
+            found.compression, found.fillorder = UNPACKED, 1
         if photometric == YCBCR and int(found.compression) not in (6, 7):
             return _ycbcr(page)
         extra = page.numbers(EXTRA_SAMPLES) or ((ALPHA,) if samples == colors + 1 else ())
@@ -183,6 +187,8 @@ def _segment(
         raise ValueError(f"strip {index + 1} is missing")
     _check_head(data, int(found.compression), page.segment)
     decode = found.decode
+    if page.number(COMPRESSION, UNPACKED) == _LZW:
+        data = _unpack_lzw(data, found, page, index)
     tables = {"jpegtables": found.jpegtables, "jpegheader": found.jpegheader}
     try:
         return decode(data, index, **tables)
@@ -203,6 +209,26 @@ def _check_head(data: bytes, compression: int, most: tuple[int, int]) -> None:
     tall, wide = (-(-side // _BLOCK) * _BLOCK for side in most)
     if told is None or told.height > tall or told.width > wide:
         raise ValueError("a strip is of another size than it should be")
+
+
+def _unpack_lzw(data: bytes, found: Any, page: Page, index: int) -> Any:
+    """A strip's bytes, by libtiff: imagecodecs' own decoder may crash over it (2026.3.6)."""
+    import imagecodecs
+
+    bits = found.bitspersample
+    deep, tall, wide, samples = found.decode(None, index)[2]
+    of_a_pixel = bits * samples if isinstance(bits, int) else sum(bits)
+    length = deep * tall * -(-wide * of_a_pixel // 8)
+    numbers = {256: length, 257: 1, 258: 8, 259: _LZW, 262: 1, 266: page.number(FILL_ORDER, 1)}
+    numbers |= {273: 8, 277: 1, 278: 1, 279: len(data)}  # one row of grey pixels
+    layout = ifd.Layout()
+    tree: ifd.Tree = {
+        tag: ifd.Entry(ifd.LONG, 1, layout.pack(number)) for tag, number in numbers.items()
+    }
+    rest = bytes(len(data) % 2)
+    directory, at = ifd.serialize(tree, 8 + len(data) + len(rest), layout)
+    file = b"".join((layout.head, layout.pack(at), data, rest, directory))
+    return imagecodecs.tiff_decode(file, index=0)[0]
 
 
 def _filled_up(data: bytes, found: Any, index: int) -> bytes:

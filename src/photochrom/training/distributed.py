@@ -112,11 +112,11 @@ def finish_together(fabric: Fabric) -> None:
     if fabric.world_size == 1:
         return
     store = torch.distributed.distributed_c10d._get_default_store()
-    others = range(1, fabric.world_size)
+    ranks = range(fabric.world_size)
     store.set(f"through/{fabric.global_rank}", "")
-    store.wait([f"through/{rank}" for rank in (0, *others)])
+    store.wait([f"through/{rank}" for rank in ranks])
     if fabric.global_rank == 0:
-        store.wait([f"gone/{rank}" for rank in others])
+        store.wait([f"gone/{rank}" for rank in ranks[1:]])
     else:
         store.set(f"gone/{fabric.global_rank}", "")
 
