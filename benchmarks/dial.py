@@ -72,7 +72,7 @@ def read(data: list[Path], held_out: float | None, most: int) -> list[Photo]:
 
 def paint(colorizer: Colorizer, photos: list[Photo], vivid: float) -> Answers:
     """ab (2, 256, 256) of each."""
-    return [colorizer.paint(p.lab[0], vivid=vivid).astype(np.float16) for p in photos]
+    return [colorizer.predict_ab(p.lab[0], vivid=vivid).astype(np.float16) for p in photos]
 
 
 def show(L: Array, ab: NDArray[np.float16], strength: float) -> Array:

@@ -54,7 +54,7 @@ def lightness_by_film(rgb: Plane) -> dict[str, Plane]:
 def squared_error(colorizer: Colorizer, L: Plane, ab: Plane) -> float:
     """Mean squared ab distance of a model's answer to L (H, W) from ab (2, H, W)."""
     vivid = 0.0 if "vivid" in colorizer.model.defaults else None
-    return float(np.square(colorizer.paint(L, vivid=vivid) - ab).sum(0).mean(dtype=np.float64))
+    return float(np.square(colorizer.predict_ab(L, vivid=vivid) - ab).sum(0).mean(dtype=np.float64))
 
 
 def resampled_shares(errors: Figures, grey: Figures) -> Figures:

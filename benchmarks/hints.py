@@ -36,7 +36,7 @@ def median_milliseconds(function: Callable[[], object], repeat: int) -> float:
 def milliseconds(colorizer: Colorizer, spots: NDArray[np.float32], repeat: int) -> float:
     """Of colouring with these spots."""
     L = np.random.default_rng(0).uniform(0, 100, (SIDE, SIDE)).astype(np.float32)
-    return median_milliseconds(lambda: colorizer.paint(L, spots, size=SIDE), repeat)
+    return median_milliseconds(lambda: colorizer.predict_ab(L, spots, size=SIDE), repeat)
 
 
 def network(colorizer: Colorizer, repeat: int) -> float:

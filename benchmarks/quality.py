@@ -31,7 +31,7 @@ def paint(
     colorizer: Colorizer, vivid: float | None, quality: Any, L: Any, spots: Any = None
 ) -> Any:
     """ab (1, 2, H, W) for L (1, 1, H, W) and spots."""
-    return colorizer.paint(L[0, 0], spots, vivid=vivid, quality=quality)[None]
+    return colorizer.predict_ab(L[0, 0], spots, vivid=vivid, quality=quality)[None]
 
 
 def compared(results: Results, fast: str, best: str) -> dict[str, str]:

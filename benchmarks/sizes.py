@@ -24,7 +24,7 @@ Plane = NDArray[np.float32]
 
 def seen_at(colorizer: Colorizer, size: int, vivid: float | None, L: Plane) -> Plane:
     """ab (1, 2, H, W) for L (1, 1, H, W)."""
-    return np.asarray(colorizer.paint(L[0, 0], size=size, vivid=vivid))[None]
+    return np.asarray(colorizer.predict_ab(L[0, 0], size=size, vivid=vivid))[None]
 
 
 def main() -> None:

@@ -14,6 +14,10 @@ class BadPhoto(PhotochromError):
     """The photograph cannot be read: missing, empty, cut short, or not an image."""
 
 
+class InColor(PhotochromError):
+    """The photograph is in colour already, and is not to be coloured anew."""
+
+
 class BadModel(PhotochromError):
     """The model cannot be used: unknown name, missing file, or not a colorizer."""
 

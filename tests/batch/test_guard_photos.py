@@ -20,7 +20,7 @@ from PIL import Image
 from photochrom import PhotoWarning, atomic, errors
 from photochrom.batch import journal, worker
 from photochrom.batch.journal import FOLDER, Ledger
-from photochrom.batch.worker import Order, Worker
+from photochrom.batch.worker import BatchOptions, Worker
 from photochrom.cli import colorize as command
 from photochrom.cli import main
 from photochrom.image import icc, metadata, reader, tone, writer
@@ -179,7 +179,7 @@ def test_a_worker_of_a_cluster_goes_on(album, out, model, throw):
 
     throw(tone, "of", IndexError("list index out of range"))
     (album / "c.png").write_bytes((album / "c.png").read_bytes()[:90])
-    colourist = ray_data._Colourist(Order(str(model)))
+    colourist = ray_data._Colourist(BatchOptions(model=str(model)))
     tasks = ray_data.listing([str(album)], str(out))
     told = {Path(task.photo).name: colourist(task._asdict()) for task in tasks}
     assert {name: row["state"] for name, row in told.items()} == {
@@ -208,13 +208,15 @@ def test_a_worker_of_a_cluster_gives_a_photo_up(album, out, model, monkeypatch):
     tasks = ray_data.listing([str(album)], str(out))
     colour = Worker.__call__
     monkeypatch.setattr(Worker, "__call__", hang)
-    late = ray_data._Colourist(Order(str(model), timeout=1e-9))(tasks[1]._asdict())
+    late = ray_data._Colourist(BatchOptions(model=str(model), timeout=1e-9))(tasks[1]._asdict())
     assert (late["state"], late["error"]) == ("failed", "TimeLimit")
     assert "b.png took more than 1e-09 s" in late["words"]
     let_go.set()
     assert ended.wait(60)
     assert not (out / "b.png").exists()
-    assert ray_data._Colourist(Order(str(model)))(tasks[1]._asdict())["state"] == "done"
+    assert (
+        ray_data._Colourist(BatchOptions(model=str(model)))(tasks[1]._asdict())["state"] == "done"
+    )
 
 
 def test_a_photo_of_a_pipe_is_told_like_any_other(album, out, model, monkeypatch, capsys):
@@ -284,7 +286,7 @@ def test_a_photo_that_is_given_up_while_it_is_coloured_leaves_nothing(album, out
     assert turn.give_up()
     job = worker.Job(album / "a.png", out / "a.png", out)
     with pytest.raises(worker.GivenUp):
-        Worker(Order(str(model)))(job, known, turn)
+        Worker(BatchOptions(model=str(model)))(job, known, turn)
     assert [path.name for path in out.iterdir()] == [FOLDER]
     assert not list((out / FOLDER).glob("*.part"))
     assert not notes(out)
@@ -367,9 +369,15 @@ def test_a_permission_that_lacks_is_what_is_said(tmp_path, code):
 
 def test_new_options_do_not_make_old_results_unknown(model):
     """The digest of an order that has none of them is what it was before there were any."""
-    plain = Worker(Order(str(model)))
-    assert plain.wish == Worker(Order(str(model), timeout=9, keep_times=True, damaged=True)).wish
-    assert plain.wish != Worker(Order(str(model), encoding=writer.Encoding(quality=80))).wish
+    plain = Worker(BatchOptions(model=str(model)))
+    assert (
+        plain.wish
+        == Worker(BatchOptions(model=str(model), timeout=9, keep_times=True, damaged=True)).wish
+    )
+    assert (
+        plain.wish
+        != Worker(BatchOptions(model=str(model), encoding=writer.Encoding(quality=80))).wish
+    )
     known = {
         "model": plain.colorizer.model.path, "size": None, "strength": 1.0, "vivid": None,
         "hints": None, "reference": None, "samples": None, "seed": 0, "recolor": False,

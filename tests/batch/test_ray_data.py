@@ -24,7 +24,7 @@ from photochrom.batch import ray_data, worker  # noqa: E402
 from photochrom.batch.journal import FOLDER, Ledger  # noqa: E402
 from photochrom.batch.planning import Job  # noqa: E402
 from photochrom.batch.ray_data import Task  # noqa: E402
-from photochrom.batch.worker import Order, Worker  # noqa: E402
+from photochrom.batch.worker import BatchOptions, Worker  # noqa: E402
 from photochrom.cli import main  # noqa: E402
 from photochrom.errors import BadData, BadOption  # noqa: E402
 
@@ -140,7 +140,7 @@ def test_urls_that_cannot_be(given, out, words, tmp_path):
 @pytest.fixture
 def do(model):
     def do(task: Task, **options):
-        return ray_data._Colourist(Order(model, **options))(task._asdict())
+        return ray_data._Colourist(BatchOptions(model=model, **options))(task._asdict())
 
     return do
 
@@ -150,7 +150,7 @@ def test_a_url_is_fetched_coloured_and_sent_once(album, tmp_path, do):
     first = do(task)
     assert (first["state"], first["results"]) == ("done", [task.target])
     expected = tmp_path / "here.png"
-    worker = Worker(Order(str(tmp_path / "toy.onnx")))
+    worker = Worker(BatchOptions(model=str(tmp_path / "toy.onnx")))
     assert worker(Job(album / "a.png", expected), Ledger(None)).state == "done"
     assert results(tmp_path / "out") == {"a.png": expected.read_bytes()}
     assert do(task)["state"] == "skipped"
@@ -230,7 +230,7 @@ def test_an_option_that_is_wrong_is_not_a_matter_of_the_photo(album, tmp_path, d
 def test_versions_have_no_urls(album, tmp_path, model):
     tasks = ray_data.listing([url(album)], url(tmp_path / "out"))
     with pytest.raises(BadOption, match="give --samples paths"):
-        next(ray_data.run(tasks, Order(model, samples=2), "local"))
+        next(ray_data.run(tasks, BatchOptions(model=model, samples=2), "local"))
 
 
 # --- all of them ------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
             killed.append(pid)
 
     tasks = ray_data.listing([str(tmp_path / "album")], str(out))
-    order = Order(model)
+    order = BatchOptions(model=model)
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     told = list(ray_data.run(tasks, order, "local", 2))
@@ -340,7 +340,7 @@ def test_a_worker_that_cannot_begin_is_said(album, tmp_path, model, ray_here, mo
     with pytest.raises(
         worker.PhotochromError, match=r"gave up \(.*BadModel: .*toy.onnx is not a file"
     ):
-        list(ray_data.run(tasks, Order(model), "local"))
+        list(ray_data.run(tasks, BatchOptions(model=model), "local"))
     assert "Traceback" not in capfd.readouterr().err
 
 
@@ -369,14 +369,14 @@ def test_what_is_asked_for_does_not_depend_on_where_one_stands(model, tmp_path, 
     def note(_: str) -> None:
         raise InterruptedError
 
-    def keep(order: Order, **changes: object) -> Order:
+    def keep(order: BatchOptions, **changes: object) -> BatchOptions:
         seen.append(replace(order, **changes))
         return seen[-1]
 
     monkeypatch.setattr(ray_data, "_connect", note)
     monkeypatch.setattr(ray_data, "replace", keep)
     with pytest.raises(InterruptedError):
-        next(ray_data.run([], Order("toy.onnx", reference=Path("red.png")), "local"))
+        next(ray_data.run([], BatchOptions(model="toy.onnx", reference=Path("red.png")), "local"))
     assert (seen[0].model, seen[0].reference) == (model, tmp_path / "red.png")
     assert seen[0].hints is None
 

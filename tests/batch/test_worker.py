@@ -17,7 +17,7 @@ from photochrom import atomic
 from photochrom.batch import planning
 from photochrom.batch.journal import FOLDER, Ledger, Seen
 from photochrom.batch.planning import Job
-from photochrom.batch.worker import InColour, Order, Worker
+from photochrom.batch.worker import BatchOptions, Worker
 from photochrom.errors import BadModel, BadOption, CannotWrite, DiskFull
 from photochrom.image import photo, writer
 from photochrom.inference.colorizer import Colorizer
@@ -41,7 +41,7 @@ def do(model, job):
     def do(given: Job = job, **options):
         ledger = Ledger(given.root)
         try:
-            return Worker(Order(model, **options))(given, ledger)
+            return Worker(BatchOptions(model=model, **options))(given, ledger)
         finally:
             ledger.close()
 
@@ -100,17 +100,17 @@ def test_the_device_and_force_are_no_part_of_a_wish(do):
 
 
 def test_what_was_done_before_there_was_a_quality_is_still_done(model):
-    worker = Worker(Order(model))
+    worker = Worker(BatchOptions(model=model))
     told = asdict(worker.order) | {"model": hashlib.sha256(Path(model).read_bytes()).hexdigest()}
     for name in (*worker._NOT_WISHED, "encoding", "quality"):
         del told[name]
     old = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    assert worker.wish == old != Worker(Order(model, quality="best")).wish
+    assert worker.wish == old != Worker(BatchOptions(model=model, quality="best")).wish
 
 
 def test_a_wish_is_what_is_in_the_files_it_names(model, job, tmp_path):
     def wish(path: str) -> str:
-        return Worker(Order(model, hints=tmp_path / path)).wish
+        return Worker(BatchOptions(model=model, hints=tmp_path / path)).wish
 
     hints = '{"hints": [{"x": 1, "y": 1, "color": "red"}]}'
     (tmp_path / "a.json").write_text(hints)
@@ -118,11 +118,15 @@ def test_a_wish_is_what_is_in_the_files_it_names(model, job, tmp_path):
     (tmp_path / "c.json").write_text(hints.replace("red", "blue"))
     assert wish("a.json") == wish("b.json") != wish("c.json")
     renamed = Path(model).rename(tmp_path / "renamed.onnx")
-    assert Worker(Order(str(renamed), hints=tmp_path / "a.json")).wish == wish_of(renamed, tmp_path)
+    assert Worker(BatchOptions(model=str(renamed), hints=tmp_path / "a.json")).wish == wish_of(
+        renamed, tmp_path
+    )
 
 
 def wish_of(model: Path, folder: Path) -> str:
-    return Worker(Order(str(model.rename(folder / "toy.onnx")), hints=folder / "b.json")).wish
+    return Worker(
+        BatchOptions(model=str(model.rename(folder / "toy.onnx")), hints=folder / "b.json")
+    ).wish
 
 
 def test_a_result_that_was_retouched_is_kept(do, job):
@@ -405,7 +409,7 @@ def test_a_network_that_breaks_down_costs_one_photo(model, job):
     def fail(*_: object) -> None:
         raise RuntimeError("Failed to allocate memory")
 
-    worker = Worker(Order(model))
+    worker = Worker(BatchOptions(model=model))
 
     class Session:
         run = fail
@@ -418,28 +422,12 @@ def test_a_network_that_breaks_down_costs_one_photo(model, job):
 
 def test_what_the_order_names_is_looked_at_before_the_work(model, tmp_path):
     for order, words in (
-        (Order(model, samples=0), "samples is 0"),
-        (Order(model, samples=65), "samples is 65"),
-        (Order(model, hints=tmp_path / "none.json"), "cannot be read as hints"),
-        (Order(model, device="tpu"), "device is tpu"),
+        (BatchOptions(model=model, samples=0), "samples is 0"),
+        (BatchOptions(model=model, samples=65), "samples is 65"),
+        (BatchOptions(model=model, hints=tmp_path / "none.json"), "cannot be read as hints"),
+        (BatchOptions(model=model, device="tpu"), "device is tpu"),
     ):
         with pytest.raises(BadOption, match=words):
             Worker(order)
     with pytest.raises(BadModel, match="no model"):
-        Worker(Order("no-such-model"))
-
-
-def test_a_stream_is_the_same_picture_as_a_file(model, do, job):
-    do()
-    pages, remarks = Worker(Order(model)).stream(job.photo.read_bytes())
-    (page,) = pages
-    assert not str(remarks)
-    assert photo.encode(page) == job.target.read_bytes()
-    (page,) = Worker(Order(model)).stream(job.photo)[0]
-    assert photo.encode(page) == job.target.read_bytes()
-
-
-def test_a_stream_in_colour_is_refused(model, job, scene):
-    Image.fromarray(np.dstack([scene, 255 - scene, scene // 2])).save(job.photo)
-    with pytest.raises(InColour, match="The photo is in colour already"):
-        Worker(Order(model)).stream(job.photo.read_bytes())
+        Worker(BatchOptions(model="no-such-model"))

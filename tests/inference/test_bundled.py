@@ -166,14 +166,14 @@ def test_a_reference_of_the_same_gives_back_its_colours(colorizer):
     middle = whole.shape[1] // 2
     left, right = whole[:, :middle], whole[:, middle:][:, ::-1]
     photo = np.asarray(Image.fromarray(left).convert("L"))
-    hints = colorizer.borrow(photo, right)
+    hints = colorizer.hints_from_reference(photo, right)
     assert len(hints) >= 5
     error = [
         np.hypot(*np.moveaxis(lab(colorizer.colorize(photo, hints=h)) - lab(left), -1, 0)[1:])
         for h in ((), hints)
     ]
     assert error[1].mean() < 0.9 * error[0].mean()
-    unlike = colorizer.borrow(SAMPLES / "chelsea.jpg", SAMPLES / "rocket.jpg")
+    unlike = colorizer.hints_from_reference(SAMPLES / "chelsea.jpg", SAMPLES / "rocket.jpg")
     assert len(unlike) < len(hints)
 
 

@@ -208,7 +208,9 @@ def test_an_open_file_serves_for_all_questions(make_model: MakeModel, scene):
     assert able.samples(io.BytesIO(data), 2) == able.samples(data, 2)
     assert (able.uncertainty(io.BytesIO(data)) == able.uncertainty(data)).all()
     colours = png(np.dstack([scene, scene // 2, scene[::-1]]))
-    assert able.borrow(io.BytesIO(data), bytearray(colours)) == able.borrow(data, colours)
+    assert able.hints_from_reference(
+        io.BytesIO(data), bytearray(colours)
+    ) == able.hints_from_reference(data, colours)
 
 
 def test_what_holds_no_bytes_is_said(make_model: MakeModel, tmp_path):
@@ -422,7 +424,7 @@ def test_two_colours_at_one_point_are_refused_wherever_hints_come_from(painter: 
     for ask in (
         lambda: painter.colorize(photo, hints=two),
         lambda: painter.palette(photo, 1, 1, hints=two),
-        lambda: painter.versions(photo, 2, hints=two),
+        lambda: painter.sample_hints(photo, 2, hints=two),
         lambda: painter.uncertainty(photo, hints=two),
     ):
         with pytest.raises(BadOption, match="x = 3, y = 4 has two colours, red and blue"):
@@ -434,7 +436,7 @@ def test_hints_outside_the_photo_are_refused(painter: Colorizer):
     for call in (
         lambda **given: painter.colorize(grey, **given),
         lambda **given: painter.palette(grey, 1, 1, **given),
-        lambda **given: painter.versions(grey, 1, **given),
+        lambda **given: painter.sample_hints(grey, 1, **given),
         lambda **given: painter.uncertainty(grey, **given),
     ):
         with pytest.raises(BadOption, match="outside the photo, which is 60 pixels wide and 40"):
@@ -443,10 +445,10 @@ def test_hints_outside_the_photo_are_refused(painter: Colorizer):
 
 def test_paint_brings_spots_to_the_networks_size(painter: Colorizer):
     L = np.full((300, 400), 50, np.float32)
-    ab = painter.paint(L, np.array([[150.5, 100.5, 30, 20]]), size=64)
+    ab = painter.predict_ab(L, np.array([[150.5, 100.5, 30, 20]]), size=64)
     assert ab.shape == (2, 300, 400)
     np.testing.assert_allclose(ab[:, 150, 100], [30, 20], atol=5)
-    np.testing.assert_allclose(painter.paint(L)[:, 0, 0], [20, -30], atol=1e-3)
+    np.testing.assert_allclose(painter.predict_ab(L)[:, 0, 0], [20, -30], atol=1e-3)
 
 
 # --- ab in cells ------------------------------------------------------------------------------
@@ -457,7 +459,7 @@ def test_ab_told_in_cells_is_refined_whatever_the_size(make_model: MakeModel, sh
     L = np.broadcast_to(np.linspace(20, 80, shape[1], dtype=np.float32), shape)
     given = {"slope": (0.5, -0.25), "offset": (3, 4)}
     plain, coarse = (
-        Colorizer(make_model(name, tells=tells, **given)).paint(L, size=max(32, min(shape)))
+        Colorizer(make_model(name, tells=tells, **given)).predict_ab(L, size=max(32, min(shape)))
         for name, tells in (("plain", ()), ("cells", ("coarse",)))
     )
     np.testing.assert_allclose(coarse[:, :, 2:-2], plain[:, :, 2:-2], atol=1)
@@ -467,7 +469,7 @@ def test_ab_told_in_cells_is_refined_whatever_the_size(make_model: MakeModel, sh
 def test_ab_is_not_asked_of_a_model_that_tells_it_in_cells(make_model: MakeModel):
     colour = Colorizer(make_model(tells=("coarse",)))
     colour.model._session = spy = Spy(colour.model._session)
-    colour.paint(np.full((48, 64), 50, np.float32))
+    colour.predict_ab(np.full((48, 64), 50, np.float32))
     assert spy.asked == [["coarse"]]
 
 
@@ -509,8 +511,8 @@ def test_a_hint_is_met_at_the_best(painter: Colorizer):
 def test_looks_that_agree_are_as_good_as_one(make_model: MakeModel, tells):
     colour = Colorizer(make_model(slope=(0.3, -0.2), tells=tells))
     L = np.broadcast_to(np.linspace(30, 70, 90, dtype=np.float32), (61, 90))
-    best = colour.paint(L, size=61, quality="best")
-    np.testing.assert_allclose(best, colour.paint(L, size=61), atol=1)
+    best = colour.predict_ab(L, size=61, quality="best")
+    np.testing.assert_allclose(best, colour.predict_ab(L, size=61), atol=1)
 
 
 def test_there_are_two_qualities(make_model: MakeModel, scene: np.ndarray):
@@ -577,31 +579,31 @@ def test_a_palette_has_at_most_so_many(painter: Colorizer):
 
 def test_versions_are_the_seeds(painter: Colorizer):
     grey = tones(120, 160)
-    first = painter.versions(grey, 4, seed=1)
+    first = painter.sample_hints(grey, 4, seed=1)
     assert len(set(first)) > 1
-    assert painter.versions(grey, 4, seed=1) == first
-    assert painter.versions(grey, 2, seed=1) == first[:2]
-    assert painter.versions(grey, 4, seed=2) != first
+    assert painter.sample_hints(grey, 4, seed=1) == first
+    assert painter.sample_hints(grey, 2, seed=1) == first[:2]
+    assert painter.sample_hints(grey, 4, seed=2) != first
 
 
 def test_versions_begin_with_what_is_given(painter: Colorizer, tmp_path: Path):
     given = (Hint(20, 30, "olive"), Hint(100, 90, (10.0, 5.0)))
     hint_files.write(given, tmp_path / "hints.json")
     grey = tones(120, 160)
-    versions = painter.versions(grey, 3, hints=given)
+    versions = painter.sample_hints(grey, 3, hints=given)
     for version in versions:
         assert version[:2] == given
         assert len(version) > 2
         for hint in version:
             assert 0 <= hint.x <= 160
             assert 0 <= hint.y <= 120
-    assert painter.versions(grey, 3, hints=tmp_path / "hints.json") == versions
+    assert painter.sample_hints(grey, 3, hints=tmp_path / "hints.json") == versions
 
 
 def test_samples_are_their_versions_coloured(painter: Colorizer, tmp_path: Path):
     grey = tones(60, 80)
     samples = painter.samples(grey, 3, seed=7, strength=0.5)
-    versions = painter.versions(grey, 3, seed=7)
+    versions = painter.sample_hints(grey, 3, seed=7)
     for sample, version in zip(samples, versions, strict=True):
         assert (sample == painter.colorize(grey, hints=version, strength=0.5)).all()
     (tmp_path / "photo.png").write_bytes(png(grey))
@@ -613,15 +615,15 @@ def test_samples_are_their_versions_coloured(painter: Colorizer, tmp_path: Path)
 def test_how_many_versions_there_may_be(painter: Colorizer):
     for k in (0, -1, 65):
         with pytest.raises(BadOption, match=f"k is {k}: give a number from 1 to 64"):
-            painter.versions(tones(40, 40), k)
+            painter.sample_hints(tones(40, 40), k)
     with pytest.raises(BadOption, match="seed is -1: give a number from 0"):
-        painter.versions(tones(40, 40), 1, seed=-1)
+        painter.sample_hints(tones(40, 40), 1, seed=-1)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 70), (33, 31)])
 def test_small_photos_have_versions_and_palettes_too(painter: Colorizer, size):
     grey = np.full(size, 128, np.uint8)
-    (version,) = painter.versions(grey, 1)
+    (version,) = painter.sample_hints(grey, 1)
     assert painter.colorize(grey, hints=version).shape == (*size, 3)
     assert painter.palette(grey, size[1], size[0], hints=version)
     assert painter.uncertainty(grey).shape == size
@@ -657,7 +659,7 @@ def grey_of(rgb: np.ndarray) -> np.ndarray:
 
 
 def test_what_is_seen_in_both_takes_its_colour(painter: Colorizer, reference: np.ndarray):
-    borrowed = painter.borrow(grey_of(reference), reference)
+    borrowed = painter.hints_from_reference(grey_of(reference), reference)
     assert len(borrowed) > 10
     off = []
     for hint in borrowed:
@@ -677,7 +679,7 @@ def test_colours_of_a_reference_and_hints_go_together(
         for coloured in (painter.colorize(grey, reference=reference), painter.colorize(grey))
     ]
     assert off[0] < off[1] / 2
-    borrowed = painter.borrow(grey, reference)
+    borrowed = painter.hints_from_reference(grey, reference)
     hint_files.write([hint], tmp_path / "hints.json")
     both = painter.colorize(grey, reference=png(reference), hints=tmp_path / "hints.json")
     assert (both == painter.colorize(grey, hints=[hint, *borrowed])).all()
@@ -696,7 +698,7 @@ def test_a_reference_is_never_written_over(painter: Colorizer, reference, tmp_pa
 def test_a_reference_without_colour_is_refused(painter: Colorizer):
     grey = tones(40, 60)
     with pytest.raises(BadOption, match="The reference has no colour: give a photo that has"):
-        painter.borrow(grey, grey)
+        painter.hints_from_reference(grey, grey)
 
 
 # --- what a model does not tell ---------------------------------------------------------------
@@ -706,10 +708,10 @@ def test_a_reference_without_colour_is_refused(painter: Colorizer):
     ("ask", "words"),
     [
         (lambda toy, photo: toy.palette(photo, 1, 1), "toy tells no distribution over colours"),
-        (lambda toy, photo: toy.versions(photo, 2), "toy tells no distribution over colours"),
+        (lambda toy, photo: toy.sample_hints(photo, 2), "toy tells no distribution over colours"),
         (lambda toy, photo: toy.samples(photo, 2), "toy tells no distribution over colours"),
         (lambda toy, photo: toy.uncertainty(photo), "toy tells no distribution over colours"),
-        (lambda toy, photo: toy.borrow(photo, photo), "toy tells no features"),
+        (lambda toy, photo: toy.hints_from_reference(photo, photo), "toy tells no features"),
     ],
     ids=["palette", "versions", "samples", "uncertainty", "borrow"],
 )

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import ray
 
@@ -29,11 +29,13 @@ from photochrom.batch import planning, pool
 from photochrom.batch.journal import FOLDER, Ledger
 from photochrom.batch.planning import Job
 from photochrom.batch.pool import Ledgers
-from photochrom.batch.worker import GivenUp, Order, Outcome, Turn, Worker, failure
+from photochrom.batch.worker import BatchOptions, GivenUp, Outcome, Turn, Worker, failure
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.image.photo import writable
 from photochrom.storage.folders import photos_among
 from photochrom.storage.urls import below, connect
+
+T = TypeVar("T")
 
 BLOCKS = 4096
 """Parts at most that the photos are handed out in: what a dying machine loses is one of them."""
@@ -87,29 +89,28 @@ def listing(
 
 
 def run(
-    tasks: Sequence[Task], order: Order, address: str, workers: int | None = None
+    tasks: Sequence[Task], options: BatchOptions, address: str, workers: int | None = None
 ) -> Iterator[Outcome]:
     """What comes of each photo, as it comes.
 
     Args:
         tasks: the photos.
-        order: what to do with every one.
+        options: what to do with every one.
         address: of the cluster, as ``ray.init`` takes it; "local" for one on this machine.
         workers: at most so many; by default as many as there are cores.
 
     Raises:
-        BadOption: there is no cluster at the address, or the order cannot be carried out.
+        BadOption: there is no cluster at the address, or the options cannot be used.
         PhotochromError: the cluster gives up.
     """
-    if order.samples is not None and any(task.remote for task in tasks):
+    if options.samples is not None and any(task.remote for task in tasks):
         raise BadOption("Versions of a photo have no URLs: give --samples paths, in and out.")
-    Worker(order)  # so that what is wrong with the order is said here and once
-    order = replace(  # another process may stand in another folder
-        order,
-        model=_whole(order.model) if order.model and Path(order.model).is_file() else order.model,
-        hints=order.hints and order.hints.absolute(),
-        reference=order.reference and order.reference.absolute(),
+    Worker(options)  # so that what is wrong with them is said here and once
+    options = replace(  # another process may stand in another folder
+        options, hints=_absolute(options.hints), reference=_absolute(options.reference)
     )
+    if options.model and Path(options.model).is_file():
+        options = replace(options, model=_whole(options.model))
     _connect(address)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -119,10 +120,10 @@ def run(
     rows = ray.data.from_items([task._asdict() for task in tasks], override_num_blocks=blocks)
     answers = rows.map(
         _Colourist,  # type: ignore[arg-type]  # a class whose instances are called
-        fn_constructor_args=(order,),
+        fn_constructor_args=(options,),
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
         num_cpus=1,
-        num_gpus=1 if order.device == "cuda" else None,
+        num_gpus=1 if options.device == "cuda" else None,
     )
     logging.disable(logging.CRITICAL)  # of Ray's tracebacks; what they mean is told below
     try:
@@ -158,14 +159,14 @@ def _connect(address: str) -> None:
 class _Colourist:
     """A worker on some machine of the cluster."""
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
-        self.worker = Worker(order, threads=1)
+    def __init__(self, options: BatchOptions) -> None:
+        self.options = options
+        self.worker = Worker(options, threads=1)
         self.ledgers = Ledgers()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         task, refused = Task(**row), False
-        seconds = self.order.timeout
+        seconds = self.options.timeout
         try:
             ((_, outcome),) = pool.each([task], self._one, 1, seconds)
         except BadOption as error:
@@ -200,7 +201,7 @@ class _Colourist:
         done = _Done(task, self.worker.wish)
         if done:
             return Outcome(task.photo, "skipped", (task.target,), "", 0.0)
-        if not self.order.force and not done.begun and _exists(task.target):
+        if not self.options.force and not done.begun and _exists(task.target):
             raise CannotWrite(
                 f"{task.target} exists already: choose another folder, or replace it (--force)."
             )
@@ -271,6 +272,11 @@ def _below(folder: str, name: str | Path) -> str:
 
 def _whole(path: str | Path) -> str:
     return str(Path(path).absolute())
+
+
+def _absolute(given: T) -> T | str:
+    """A path as every process of this machine finds it; anything else as it is."""
+    return _whole(given) if isinstance(given, str | Path) else given
 
 
 def _root(folder: str | Path | None) -> str | None:

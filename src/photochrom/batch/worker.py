@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import KW_ONLY, asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import cv2
 
@@ -25,41 +26,47 @@ from photochrom.errors import (
     BadPhoto,
     CannotWrite,
     DiskFull,
+    InColor,
     PhotochromError,
     explain,
     kind_and_place,
 )
 from photochrom.image import photo as photographs
-from photochrom.image import sidecar, tone
+from photochrom.image import sidecar
 from photochrom.image import writer as encoders
 from photochrom.image.photo import Photo
 from photochrom.image.writer import Encoding
 from photochrom.inference import hints as hint_files
-from photochrom.inference.averaging import Quality
 from photochrom.inference.colorizer import SAMPLES, Colorizer
-from photochrom.inference.hints import Hint
+from photochrom.inference.flow import (
+    ColoredPages,
+    Notes,
+    colorize_pages,
+    gather_hints,
+    in_color,
+    open_pages,
+    png_instead,
+)
+from photochrom.inference.options import ColorizeOptions, check_range
 
 Seal = Callable[[BinaryIO], None]
 State = Literal["done", "skipped", "passed", "failed"]
 
 
-@dataclass(frozen=True)
-class Order:
-    """What was asked for, the same for all photos; the options of ``photochrom colorize``."""
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions(ColorizeOptions):
+    """What is asked for of many photos: the options of ``photochrom colorize``.
+
+    Hints and reference are paths.
+
+    Raises:
+        BadOption: a value is out of range.
+    """
 
     model: str | None = None
-    _: KW_ONLY
-    size: int | None = None
-    strength: float = 1.0
-    vivid: float | None = None
-    quality: Quality = "fast"
-    hints: Path | None = None
-    reference: Path | None = None
     samples: int | None = None
+    """So many versions of each, in a file of its own."""
     seed: int = 0
-    recolor: bool = False
-    strip: bool = False
-    mark: bool = True
     device: str = "auto"
     force: bool = False
     encoding: Encoding = encoders.DEFAULT
@@ -70,9 +77,35 @@ class Order:
     timeout: float = 0.0
     """Seconds for each photo; 0 for as many as it takes."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples is not None:
+            check_range("samples", self.samples, 1, SAMPLES)
 
-_NOT_WISHED = ("force", "device", "keep_times", "damaged", "timeout")
-"""Of an order: what does not decide how a photo that is coloured will look."""
+    def digest(self, model: Path) -> str:
+        """A digest of all that decides what a photo becomes, apart from the photo.
+
+        Of files what is in them counts, and not what they are called. The names of what is listed
+        are those in journals that were begun by older versions.
+        """
+        listed: dict[str, Any] = {
+            "model": _sha256(model),
+            "size": self.size,
+            "strength": self.strength,
+            "vivid": self.vivid,
+            "hints": _sha256(self.hints),
+            "reference": _sha256(self.reference),
+            "samples": self.samples,
+            "seed": self.seed,
+            "recolor": self.recolor,
+            "strip": self.strip,
+            "mark": self.mark,
+        }
+        if self.quality != "fast":  # as journals of before it could be chosen
+            listed["quality"] = self.quality
+        if self.encoding != encoders.DEFAULT:  # likewise
+            listed["encoding"] = asdict(self.encoding)
+        return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
 
 class Outcome(NamedTuple):
@@ -137,73 +170,33 @@ class Turn:
             return self.over
 
 
-class Remarks:
-    """What is to be said of a photo: sentences, and notes of what was left behind.
-
-    Args:
-        name: of the photo.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.sentences: list[str] = []
-        self._notes: dict[str, None] = {}
-
-    def note(self, *notes: str) -> None:
-        """Remember some, each once."""
-        self._notes |= dict.fromkeys(note.rstrip(".") for note in notes)
-
-    def read(self, page: Photo) -> Photo:
-        """Remember the notes of a page, which is handed on."""
-        self.note(*page.notes)
-        return page
-
-    def __str__(self) -> str:
-        notes = [f"{self.name}: {'; '.join(self._notes)}."] if self._notes else []
-        return " ".join([*self.sentences, *notes])
-
-
-class InColour(PhotochromError):
-    """A photo that is passed over."""
-
-
 class Worker:
-    """A colorizer with an order; threads may share it.
+    """A colorizer with its options; threads may share it.
 
     Args:
-        order: what to do with every photo.
+        options: what to do with every photo.
         threads: for each photo; by default all there are.
 
     Raises:
-        PhotochromError: what the order names cannot be used.
+        PhotochromError: what the options name cannot be used.
     """
 
-    def __init__(self, order: Order, threads: int | None = None) -> None:
-        self.order = order
+    def __init__(self, options: BatchOptions, threads: int | None = None) -> None:
+        self.options = options
         if threads is not None:
             cv2.setNumThreads(threads)
-        if order.samples is not None and not 1 <= order.samples <= SAMPLES:
-            raise BadOption(f"samples is {order.samples}: give a number from 1 to {SAMPLES}.")
-        if order.hints is not None:
-            hint_files.read(order.hints)  # before the work, not after it
-        self.colorizer = Colorizer(order.model, threads=threads, device=order.device)
-        self.guide = None if order.reference is None else _reference(order.reference)
+        if hints := _path(options.hints):
+            hint_files.read(hints)  # before the work, not after it
+        self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
+        self.look: ColorizeOptions = options
+        """With the reference opened."""
+        if reference := _path(options.reference):
+            self.look = replace(self.look, reference=_read_reference(reference))
 
     @cached_property
     def wish(self) -> str:
-        """A digest of all that decides what a photo becomes, apart from the photo."""
-        told = asdict(self.order) | {"model": self.colorizer.model.path}
-        for name in _NOT_WISHED:
-            del told[name]
-        if self.order.encoding == encoders.DEFAULT:  # as ledgers of before it could be chosen
-            del told["encoding"]
-        if self.order.quality == "fast":  # likewise
-            del told["quality"]
-        for name in ("model", "hints", "reference"):
-            if told[name] is not None:  # what is in the file counts, and not what it is called
-                with files.open_plain(told[name]) as file:
-                    told[name] = files.sha256(file)
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        """:meth:`BatchOptions.digest`, with the model that is used."""
+        return self.options.digest(self.colorizer.model.path)
 
     def __call__(self, job: Job, ledger: Ledger, turn: Turn | None = None) -> Outcome:
         """Colour a photo, unless the ledger knows that this was done.
@@ -211,7 +204,7 @@ class Worker:
         This is the guard around each of many: whatever goes wrong costs this photo alone.
 
         Raises:
-            BadOption: the order does not go with the model. DiskFull: there is no room. Both would
+            BadOption: the options do not go with the model. DiskFull: there is no room. Both would
                 be so for each. GivenUp: the turn was over.
         """
         start = time.perf_counter()
@@ -244,11 +237,11 @@ class Worker:
         if job.trouble:
             raise BadPhoto(job.trouble)
         photographs.check_size(job.photo)  # before it is read to find out whether it was done
-        targets = planning.numbered(job.target, self.order.samples)
+        targets = planning.numbered(job.target, self.options.samples)
         wish = self.wish if ledger.folder else ""
         entry = ledger.find(job.photo, targets, wish)
         if entry and entry.passed:
-            return "passed", [], _in_colour(job.photo)
+            return "passed", [], in_color(str(job.photo))
         begun = len(entry.results) if entry else 0
         if begun == len(targets):
             return "skipped", targets, ""
@@ -256,7 +249,7 @@ class Worker:
         seal = ledger.seal(seen, targets, wish, entry.results if entry else ())
         try:
             words = self._colour(job, targets, ledger, seal, begun, turn)
-        except InColour as error:
+        except InColor as error:
             ledger.pass_over(seen, targets[0], wish, str(error))
             return "passed", [], str(error)
         except CannotWrite:
@@ -280,34 +273,31 @@ class Worker:
             begun: how many of them were written before the process was stopped, and are left.
             turn: the photo's.
         """
-        order, photo = self.order, job.photo
+        options, photo = self.options, job.photo
         planning.make_room(targets[0])
         for target in targets[begun:]:  # before the work, not after it
-            for source in (photo, order.reference):
-                kind = photographs.check_target(target, source, force=order.force)
-        remarks = Remarks(str(photo))
+            for source in (photo, _path(options.reference)):
+                kind = photographs.check_target(target, source, force=options.force)
+        notes = Notes()
         if _is_instead(job):
-            remarks.note(_instead(photo.suffix[1:].upper()))
-        pages = self._pages(photo)
-        first = next(pages)
-        self._check(first, photo, str(photo))
+            notes.add(png_instead(photo.suffix[1:].upper()))
 
-        def write(coloured: Iterable[Photo], target: Path) -> None:
+        def write(pages: Iterator[Photo], target: Path) -> None:
             def name(file: BinaryIO) -> None:
                 turn.claim()
-                if not order.strip:
-                    remarks.note(*sidecar.copy(photo, target, force=order.force))
+                if not options.strip:
+                    notes.add(*sidecar.copy(photo, target, force=options.force))
                 seal(file)
 
             try:
                 photographs.write(
-                    map(remarks.read, coloured),
+                    pages,
                     target,
-                    force=order.force,
+                    force=options.force,
                     room=ledger.room(target),
                     seal=name,
-                    encoding=order.encoding,
-                    keep_times=order.keep_times,
+                    encoding=options.encoding,
+                    keep_times=options.keep_times,
                 )
             except BaseException:
                 turn.release()
@@ -315,112 +305,40 @@ class Worker:
             if target != targets[-1]:
                 turn.release()
 
-        if first.paged:
-            write((self._page(page, kind) for page in itertools.chain([first], pages)), targets[0])
-            return str(remarks)
-        given = self._hints(first, str(photo), remarks)
-        versions = [given]
-        if order.samples is not None:
-            versions = self.colorizer.versions(
-                first, order.samples, order.seed, hints=given, size=order.size
-            )
-        for target, version in list(zip(targets, versions, strict=True))[begun:]:
-            write([self._render(first, version, kind)], target)
-        return str(remarks)
+        todo = zip(targets, self._colored(photo, kind), strict=True)
+        for target, colored in itertools.islice(todo, begun, None):
+            write(colored.pages, target)
+            notes.add(*colored.notes)
+        return notes.sentence(str(photo))
 
-    def stream(
-        self, source: Path | bytes, kind: str | None = None
-    ) -> tuple[Iterator[Photo], Remarks]:
-        """The pages of a photo coloured, and what is to be said of it when all are taken.
-
-        Args:
-            source: the photo.
-            kind: Pillow's name of the format that is to be written; by default the photo's own,
-                or PNG where that cannot be.
-
-        Raises:
-            PhotochromError: it cannot be coloured, or is in colour already.
-        """
-        name = "The photo" if isinstance(source, bytes) else str(source)
-        remarks = Remarks(name)
-        pages = self._pages(source)
-        first = next(pages)
-        self._check(first, source, name)
-        if kind is None:
-            kind = photographs.usual(first.format)
-            if first.format not in (None, kind):
-                remarks.note(_instead(str(first.format)))
-        if first.paged:
-            every = itertools.chain([first], pages)
-            return (remarks.read(self._page(page, kind)) for page in every), remarks
-        done = self._render(first, self._hints(first, name, remarks), kind)
-        return iter([remarks.read(done)]), remarks
-
-    def _pages(self, source: Path | bytes) -> Iterator[Photo]:
-        return photographs.pages(source, damaged=self.order.damaged)
-
-    def _check(self, first: Photo, source: Path | bytes, name: str) -> None:
-        """Whether the photo of which this is the first page is to be coloured."""
-        if first.paged and (self.order.hints or self.order.samples is not None):
-            raise BadPhoto(
-                f"{name} has {first.pictures} pages, but hints and samples are for one: split it."
-            )
-        if not self.order.recolor and tone.of(first) == "colour":
-            rest = self._pages(source) if first.paged else iter(())
-            if all(tone.of(page) == "colour" for page in rest):
-                raise InColour(_in_colour(name))
-
-    def _page(self, page: Photo, kind: str) -> Photo:
-        """One of several pages, coloured unless it is in colour already."""
-        if not self.order.recolor and tone.of(page) == "colour":
-            return photographs.fitted(page, kind)
-        return self._render(page, self._hints(page, "", Remarks("")), kind)
-
-    def _hints(self, page: Photo, name: str, remarks: Remarks) -> tuple[Hint, ...]:
-        """What is given and what is borrowed from the reference; what is lacking is remarked."""
-        height, width = page.pixels.shape[:2]
-        if page.pictures > 1 and not page.paged:
-            remarks.sentences.append(
-                f"{name} holds {page.pictures} pictures: only the first is coloured."
-            )
-        given: tuple[Hint, ...] = ()
-        if self.order.hints is not None:
-            given = hint_files.read(self.order.hints, (width, height))
-        if self.guide is not None:
-            borrowed = self.colorizer.borrow(page, self.guide)
-            given = hint_files.join(given, borrowed)
-            if not borrowed:
-                shown = f"{self.order.reference} shows nothing that {name} does"
-                remarks.sentences.append(f"{shown}: coloured without it.")
-        return given
-
-    def _render(self, page: Photo, hints: tuple[Hint, ...], kind: str) -> Photo:
-        """A page as it is to be written in a format."""
-        order = self.order
-        coloured = self.colorizer.render(
-            page,
-            hints=hints,
-            size=order.size,
-            strength=order.strength,
-            vivid=order.vivid,
-            quality=order.quality,
+    def _colored(self, photo: Path, kind: str) -> Iterator[ColoredPages]:
+        """The photo coloured, or in so many versions."""
+        options, look, colorizer = self.options, self.look, self.colorizer
+        if options.samples is None:
+            yield colorize_pages(photo, look, colorizer, kind=kind, damaged=options.damaged)
+            return
+        page, _ = open_pages(photo, look, damaged=options.damaged)
+        if page.paged:
+            raise BadPhoto(f"{photo} has {page.pictures} pages, but samples are of one: split it.")
+        notes = Notes()
+        hints = gather_hints(page, look, colorizer, notes)
+        drawn = colorizer.sample_hints(
+            page, options.samples, options.seed, hints=hints, size=look.size
         )
-        marked = order.mark and order.strength > 0
-        done = self.colorizer.finish(coloured, strip=order.strip, mark=marked)
-        return photographs.fitted(done, kind)
+        for version in drawn:
+            own = replace(look, hints=version, reference=None, recolor=True)
+            colored = colorize_pages(page, own, colorizer, kind=kind)
+            colored.notes.add(*notes)
+            yield colored
 
 
-def _reference(path: Path) -> Photo:
+def _read_reference(path: Path) -> Photo:
     try:
         return photographs.read(path)
     except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything
         raise BadPhoto(explain(error, str(path))) from error
-
-
-def _in_colour(name: str | Path) -> str:
-    return f"{name} is in colour already, so it was passed over: see --recolor."
 
 
 def _is_instead(job: Job) -> bool:
@@ -430,5 +348,14 @@ def _is_instead(job: Job) -> bool:
     return ours and not same and job.target.suffix == ".png"
 
 
-def _instead(kind: str) -> str:
-    return f"{kind} cannot be written, so the result is PNG"
+def _path(given: object) -> Path | None:
+    """A path, where that is what was given."""
+    return Path(given) if isinstance(given, str | os.PathLike) else None
+
+
+def _sha256(given: object) -> str | None:
+    """Of what is in a file, if one was given."""
+    if (path := _path(given)) is None:
+        return None
+    with files.open_plain(path) as file:
+        return files.sha256(file)

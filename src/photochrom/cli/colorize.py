@@ -31,7 +31,7 @@ from photochrom.errors import BadData, BadOption
 
 if TYPE_CHECKING:
     from photochrom.batch.planning import Job
-    from photochrom.batch.worker import Order
+    from photochrom.batch.worker import BatchOptions
 
 
 def colorize(
@@ -105,7 +105,7 @@ def colorize(
     Of a folder, what is done already is skipped: start it again after whatever has stopped it.
     Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
-    from photochrom.batch.worker import Order
+    from photochrom.batch.worker import BatchOptions
     from photochrom.image.writer import Encoding
 
     if jobs is not None and jobs < 1:
@@ -114,13 +114,13 @@ def colorize(
         raise BadOption(f"timeout is {timeout:g}: give seconds, or 0 for no limit.")
     if quality_jpeg is not None and not 1 <= quality_jpeg <= 100:
         raise BadOption(f"quality-jpeg is {quality_jpeg}: give a number from 1 to 100.")
-    order = Order(
+    options = BatchOptions(
         model=model,
         size=pixels(size),
         strength=strength,
         vivid=vivid,
         quality=quality,
-        hints=hints,
+        hints=() if hints is None else hints,
         reference=reference,
         samples=samples,
         seed=seed,
@@ -137,7 +137,7 @@ def colorize(
     if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
         if watch or ray or report or samples is not None:
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
-        return pipe.colour(photos, out or pipe.NAME, order, verbose=verbose)
+        return pipe.colour(photos, out or pipe.NAME, options, verbose=verbose)
     if watch and (ray or hints):
         raise BadOption("--watch is for this machine and any photo: leave out --ray and --hints.")
     _check_out(photos, out)
@@ -149,12 +149,12 @@ def colorize(
             with needs("ray"):
                 from photochrom.batch import ray_data
             todo = ray_data.listing(photos, out, exclude, tally.others)
-            _check_hints(hints, len(todo))
-            tally.follow(ray_data.run(todo, order, ray, jobs), len(todo))
+            _check_hints(options, len(todo))
+            tally.follow(ray_data.run(todo, options, ray, jobs), len(todo))
         else:
             folder = None if out is None else _local([out])[0]
             found = partial(_found, _local(photos), folder, exclude, tally)
-            _here(_local(photos), found, order, jobs, tally, watch=watch)
+            _here(_local(photos), found, options, jobs, tally, watch=watch)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(tally.interrupted()) from None
     finally:
@@ -175,7 +175,7 @@ def _found(
 def _here(
     photos: list[Path],
     found: Callable[[], list[Job]],
-    order: Order,
+    options: BatchOptions,
     at_once: int | None,
     tally: Tally,
     *,
@@ -189,15 +189,15 @@ def _here(
         if not all(photo.is_dir() for photo in photos):
             raise BadOption("--watch takes folders: name the one in which photos arrive.")
         with suppress(KeyboardInterrupt):  # which is how a watch ends
-            arrivals = pool.run(_arrivals(found), Worker(order), 1, order.timeout)
+            arrivals = pool.run(_arrivals(found), Worker(options), 1, options.timeout)
             with closing(arrivals) as outcomes:
                 tally.follow(outcomes, None)
         return
     todo = found()
-    _check_hints(order.hints, len(todo))
+    _check_hints(options, len(todo))
     at_once = min(at_once or pool.cores(), len(todo))
-    worker = Worker(order, max(1, pool.cores() // at_once))
-    with closing(pool.run(todo, worker, at_once, order.timeout)) as outcomes:
+    worker = Worker(options, max(1, pool.cores() // at_once))
+    with closing(pool.run(todo, worker, at_once, options.timeout)) as outcomes:
         tally.follow(outcomes, len(todo))
 
 
@@ -225,9 +225,9 @@ def _check_out(photos: Sequence[str], out: str | None) -> None:
         )
 
 
-def _check_hints(hints: Path | None, photos: int) -> None:
-    if hints is not None and photos > 1:
-        raise BadOption(f"{hints} is for one photo, but there are {photos}: name that one.")
+def _check_hints(options: BatchOptions, photos: int) -> None:
+    if options.hints and photos > 1:
+        raise BadOption(f"{options.hints} is for one photo, but there are {photos}: name that one.")
 
 
 def _local(names: Iterable[str]) -> list[Path]:

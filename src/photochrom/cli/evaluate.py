@@ -175,7 +175,7 @@ def _keep(results: Results, asked: Sequence[_Asked], hints: Sequence[int]) -> No
 
 def painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any = None) -> Any:
     """What the study asks, ``(1, 1, H, W)`` and spots to ``(1, 2, H, W)``, as the tool does it."""
-    return colorizer.paint(L[0, 0], spots, vivid=vivid)[None]
+    return colorizer.predict_ab(L[0, 0], spots, vivid=vivid)[None]
 
 
 def repainted(colorizer: Colorizer, L: Any) -> Any:

@@ -15,7 +15,7 @@ from photochrom.errors import BadOption, BadPhoto, PhotochromError, explain
 from photochrom.names import say
 
 if TYPE_CHECKING:
-    from photochrom.batch.worker import Order, Turn
+    from photochrom.batch.worker import BatchOptions, Turn
 
 NAME = "-"
 _INPUTS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -49,11 +49,12 @@ def is_end(out: str) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
-def colour(photos: tuple[str, ...], out: str, order: Order, *, verbose: bool) -> int:
+def colour(photos: tuple[str, ...], out: str, options: BatchOptions, *, verbose: bool) -> int:
     """Colour one photo; answers the exit status."""
     from photochrom.batch import planning, pool
     from photochrom.batch.worker import Worker
     from photochrom.image import photo as photographs
+    from photochrom.inference.flow import colorize_pages
 
     if len(photos) != 1:
         raise BadOption("A pipe takes one photo: name one, or a folder to write to.")
@@ -68,26 +69,30 @@ def colour(photos: tuple[str, ...], out: str, order: Order, *, verbose: bool) ->
     kind = None
     if target is not None:
         planning.make_room(target)
-        kind = photographs.check_target(target, None, force=order.force)
-    worker = Worker(order)
-
-    def do(given: Path | bytes, turn: Turn) -> tuple[bytes, str]:
-        done, remarks = worker.stream(given, kind)
-        if target is None:
-            return photographs.encode(done, encoding=order.encoding), str(remarks)
-        photographs.write(
-            done,
-            target,
-            force=order.force,
-            seal=lambda _: turn.claim(),
-            encoding=order.encoding,
-            keep_times=order.keep_times,
-        )
-        return b"", str(remarks)
+        kind = photographs.check_target(target, None, force=options.force)
+    worker = Worker(options)
 
     shown = "The photo" if isinstance(source, bytes) else name
+
+    def do(given: Path | bytes, turn: Turn) -> tuple[bytes, str]:
+        pages, fit, notes = colorize_pages(
+            given, worker.look, worker.colorizer, kind=kind, damaged=options.damaged
+        )
+        if target is None:
+            content = photographs.encode(pages, fit, options.encoding)
+            return content, notes.sentence(shown)
+        photographs.write(
+            pages,
+            target,
+            force=options.force,
+            seal=lambda _: turn.claim(),
+            encoding=options.encoding,
+            keep_times=options.keep_times,
+        )
+        return b"", notes.sentence(shown)
+
     try:
-        with closing(pool.each([source], do, 1, order.timeout)) as told:
+        with closing(pool.each([source], do, 1, options.timeout)) as told:
             ((_, result),) = told
     except Exception as error:  # a photo may provoke anything
         if verbose:
@@ -96,7 +101,7 @@ def colour(photos: tuple[str, ...], out: str, order: Order, *, verbose: bool) ->
             raise
         raise PhotochromError(explain(error, shown)) from error
     if result is None:
-        raise pool.overrun(shown, order.timeout)
+        raise pool.overrun(shown, options.timeout)
     content, words = result
     if words:
         say(words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,6 +58,7 @@ def sheet(
     """
     from photochrom.evaluation.contact_sheet import sheet as make
     from photochrom.image import photo as photographs
+    from photochrom.inference.options import ColorizeOptions
     from photochrom.storage.folders import make_room
 
     sources, failed = listed(photos, most)
@@ -65,16 +66,16 @@ def sheet(
         known = source if isinstance(source, Path) else None
         photographs.check_target(out, known, force=force)  # before the work, not after it
     colorizer = load(model)
+    look = ColorizeOptions(size=pixels(size), strength=strength, vivid=vivid, quality=quality)
 
     def versions(photo: Photo) -> list[Photo | None]:
         """The photo in every column."""
         hints: list[Any] = [()]
         if samples:
-            hints += colorizer.versions(photo, samples, seed, size=pixels(size))
-        render = partial(colorizer.render, photo, size=pixels(size), quality=quality)
-        coloured = [render(strength=strength, vivid=vivid, hints=given) for given in hints]
+            hints += colorizer.sample_hints(photo, samples, seed, size=pixels(size))
+        coloured = [colorizer.render(photo, replace(look, hints=given)) for given in hints]
         original = photo if _has_colour(photo.pixels) else None
-        return [colorizer.render(photo, strength=0), *coloured, original]
+        return [colorizer.render(photo, ColorizeOptions(strength=0)), *coloured, original]
 
     rows = _rows(sources, versions, height, failed)
     for reason in failed:

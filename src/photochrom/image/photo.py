@@ -156,6 +156,11 @@ def read(source: Source, damaged: bool = False) -> Photo:
     return next(pages(source, damaged))
 
 
+def as_photo(source: Source | Photo) -> Photo:
+    """What is opened already as it is; anything else as :func:`read` opens it."""
+    return source if isinstance(source, Photo) else read(source)
+
+
 def contents(source: Source) -> Held:
     """The bytes of what holds them; anything else as it is.
 

@@ -36,7 +36,7 @@ _OF_THEIR_OWN = 6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 50001
 _BLOCK = 16
 """Pixels to whole numbers of which JPEG may fill up a strip's sides."""
 _REFUSED = 22610, 34933, 34934, 48124, 50002, 52546, 65000, 65001, 65002
-"""Such ones as cannot be checked, like JPEG XR; and PNG: see :mod:`photochrom.image.sixteen_bit`."""
+"""Such ones as cannot be checked, like JPEG XR; for PNG see :mod:`photochrom.image.sixteen_bit`."""
 
 
 class Decoded(NamedTuple):

@@ -54,6 +54,11 @@ def of(photo: Photo) -> Tone:
     return "toned"
 
 
+def is_color(photo: Photo) -> bool:
+    """Whether a photo is in colour, and not merely toned."""
+    return of(photo) == "colour"
+
+
 def stray(lab: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """How far each of the Lab colours (n, 3) lies beside its lightness's own, (n,), unordered."""
     parts = max(1, min(_LEVELS, len(lab) // 32))

@@ -7,16 +7,13 @@ its colour, where looks disagree; that much is given back, or the gain would be 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from photochrom.errors import BadOption
-
 Array = npt.NDArray[Any]
-Quality = Literal["best", "fast"]
 
 _SCALES = 1, 5 / 6, 7 / 6
 """Of the size that is asked for. Further apart, hintnet 3 gained less or lost."""
@@ -25,13 +22,7 @@ _MOST_GAIN = 1.5
 
 
 def sizes(size: int, quality: str) -> list[int]:
-    """Short sides at which a photo is to be seen, the usual one first.
-
-    Raises:
-        BadOption: there is no such quality.
-    """
-    if quality not in ("best", "fast"):
-        raise BadOption(f"quality is {quality}: take best or fast.")
+    """Short sides at which a photo is to be seen, the usual one first; for "best" or "fast"."""
     return [round(scale * size) for scale in (_SCALES if quality == "best" else _SCALES[:1])]
 
 

@@ -84,6 +84,35 @@ class Hint:
         return a, b
 
 
+@dataclass(frozen=True)
+class HintSet:
+    """Hints, and the width and height of the photo that they were made on, if it is known."""
+
+    hints: tuple[Hint, ...]
+    size: tuple[float, float] | None = None
+
+    def scaled_to(self, size: tuple[int, int] | None) -> tuple[Hint, ...]:
+        """The hints on the same photo of another width and height.
+
+        Raises:
+            BadOption: it has not the same shape, or two hints contradict each other.
+        """
+        check(self.hints)
+        across, down = _scale(self.size, size)
+        return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in self.hints)
+
+
+def resolve(
+    hints: Sequence[Hint] | HintSet | str | os.PathLike[str], size: tuple[int, int]
+) -> tuple[Hint, ...]:
+    """Hints, however they are given, on a photo of that width and height; the same errors."""
+    if isinstance(hints, str | os.PathLike):
+        return read(hints, size)
+    if not isinstance(hints, HintSet):
+        hints = HintSet(tuple(hints))
+    return hints.scaled_to(size)
+
+
 def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
     """The hints of a file.
 
@@ -119,9 +148,7 @@ def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]
         ]
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadOption(f"these are no hints: {_FORM}.") from error
-    check(found)
-    across, down = _scale(content.get("size"), size)
-    return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in found)
+    return HintSet(tuple(found), content.get("size")).scaled_to(size)
 
 
 def check_number(hints: Collection[Any]) -> None:

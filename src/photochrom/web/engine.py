@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import pickle
 import re
 import threading
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,14 +17,15 @@ from PIL import Image
 
 from photochrom.errors import BadOption
 from photochrom.image import photo as photos
-from photochrom.image import tone
 from photochrom.image.levels import Pixels
-from photochrom.image.photo import Photo
 from photochrom.inference import chroma_upsampling
+from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.flow import colorize_pages
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import available
-from photochrom.web import schemas, trouble
+from photochrom.inference.options import ColorizeOptions
+from photochrom.web import schemas
 from photochrom.web.sessions import Bounds, Session, check_size
 
 QUALITY = 90
@@ -94,52 +95,26 @@ class Engine:
         self.told = schemas.Models(models=facts)
         return self.told
 
-    def full(
-        self, data: bytes, hints: schemas.HintFile, look: schemas.Wish, *, recolor: bool
-    ) -> Whole:
+    def full(self, data: bytes, options: ColorizeOptions, model: str | None) -> Whole:
         """A whole file coloured, in its own format if that can be written.
 
         Raises:
-            PhotochromError: it cannot be coloured, or Trouble: it is in colour already.
+            PhotochromError: it cannot be coloured.
         """
         check_size(data, self.bounds)
-        pages = photos.pages(data)
-        first = next(pages)
-        if first.paged and hints.hints:
-            raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
-        if not recolor and tone.of(first) == "colour":
-            raise trouble.in_colour()
-        colorizer, given = self.colorizer(look.model), hints.on(first)
+        pages, kind, notes = colorize_pages(data, options, self.colorizer(model))
+        content = photos.encode(pages, kind)
+        return Whole(content, str(kind), tuple(notes))
 
-        kind, notes = photos.usual(first.format), dict[str, None]()
+    def preview(
+        self, session: Session, options: ColorizeOptions, model: str | None, side: int | None
+    ) -> bytes:
+        """A JPEG of the photo in colour, at most so many pixels long."""
+        return jpeg(self._colored(session, options, model), side)
 
-        def colour(page: Photo) -> Photo:
-            done = page
-            if recolor or tone.of(page) != "colour":
-                done = colorizer.render(
-                    page,
-                    size=look.size,
-                    strength=look.strength,
-                    vivid=look.vivid,
-                    hints=given,
-                    quality=look.quality,
-                )
-                marked = look.mark and look.strength > 0
-                done = colorizer.finish(done, strip=look.strip, mark=marked)
-            fit = photos.fitted(done, kind)
-            notes.update(dict.fromkeys(fit.notes))
-            return fit
-
-        content = photos.encode(map(colour, itertools.chain([first], pages)), kind)
-        return Whole(content, kind, tuple(notes))
-
-    def preview(self, session: Session, hints: list[Hint], look: schemas.Wish) -> bytes:
-        """A JPEG of the photo in colour."""
-        return jpeg(self._coloured(session, hints, look), look.side)
-
-    def comparison(self, session: Session, hints: list[Hint], look: schemas.Look) -> bytes:
+    def comparison(self, session: Session, options: ColorizeOptions, model: str | None) -> bytes:
         """A JPEG of the photo in grey and in colour, side by side."""
-        pair = grey(session), self._coloured(session, hints, look)
+        pair = grey(session), self._colored(session, options, model)
         return jpeg(np.concatenate(pair, axis=1), COMPARISON)
 
     def palette(self, session: Session, hints: list[Hint], point: schemas.Point) -> schemas.Palette:
@@ -159,7 +134,7 @@ class Engine:
         self, session: Session, hints: list[Hint], drawing: schemas.Drawing
     ) -> schemas.Versions:
         """Coherent versions, each as hints on the photo."""
-        drawn = self._default.versions(
+        drawn = self._default.sample_hints(
             session.preview, drawing.k, drawing.seed, hints=session.scaled(hints)
         )
         spots = [[schemas.Spot.of(h) for h in session.unscaled(version)] for version in drawn]
@@ -176,15 +151,10 @@ class Engine:
         Image.fromarray(rgba).save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    def _coloured(self, session: Session, hints: list[Hint], look: schemas.Look) -> Pixels:
-        done = self.colorizer(look.model).render(
-            session.preview,
-            size=look.size,
-            strength=look.strength,
-            vivid=look.vivid,
-            hints=session.scaled(hints),
-        )
-        return done.pixels
+    def _colored(self, session: Session, options: ColorizeOptions, model: str | None) -> Pixels:
+        hints = session.scaled(hint_files.resolve(options.hints, session.extent))
+        quick = replace(options, hints=hints, quality="fast")
+        return self.colorizer(model).render(session.preview, quick).pixels
 
 
 @cache

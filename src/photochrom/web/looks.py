@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import Response
 
-from photochrom.inference.averaging import Quality
+from photochrom.inference.options import ColorizeOptions, Quality
 from photochrom.web import engine, schemas
 from photochrom.web.children import Errand
 from photochrom.web.desk import Desk, Id, Upload, attached, binary, jpeg, problems
@@ -46,12 +46,13 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
 
         One that is in colour already is answered 409 unless recolor says to colour it anew.
         """
-        given = await to_thread(schemas.HintFile.of, hints)
-        look = schemas.Wish(
+        file_of_hints = await to_thread(schemas.HintFile.of, hints)
+        options = ColorizeOptions(
+            hints=await to_thread(file_of_hints.parsed),
             vivid=vivid,
             strength=strength,
             size=size,
-            model=model,
+            recolor=recolor,
             strip=strip,
             mark=mark,
             quality=quality,
@@ -59,7 +60,7 @@ def add_whole(app: FastAPI, desk: Desk) -> None:
         file, name = desk.file(photo), engine.named(photo.filename)
 
         def work(errand: Errand) -> engine.Whole:
-            return errand.do(desk.engine.full, file.read(), given, look, recolor=recolor)
+            return errand.do(desk.engine.full, file.read(), options, model)
 
         return attached(await desk.send(request, work), name)
 
@@ -81,15 +82,14 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
         own format.
         """
         session = desk.sessions[id]
-        given = await to_thread(schemas.hints, wish.hints)
+        options = await to_thread(wish.options)
         if wish.full:
-            asked = schemas.HintFile(hints=wish.hints)
 
             def work(errand: Errand) -> engine.Whole:
-                return errand.do(colourist.full, session.data, asked, wish, recolor=True)
+                return errand.do(colourist.full, session.data, options, wish.model)
 
             return attached(await desk.send(request, work), session.name)
-        preview = partial(colourist.preview, session, given, wish)
+        preview = partial(colourist.preview, session, options, wish.model, wish.side)
         lane = session.previews if wish.side is None else None
         return jpeg(await desk.look(request, preview, lane))
 
@@ -101,8 +101,8 @@ def add_looks(app: FastAPI, desk: Desk) -> None:
     )
     async def compare(request: Request, id: Id, wish: schemas.Wish) -> Response:  # noqa: A002
         session = desk.sessions[id]
-        given = await to_thread(schemas.hints, wish.hints)
-        work = partial(colourist.comparison, session, given, wish)
+        options = await to_thread(wish.options)
+        work = partial(colourist.comparison, session, options, wish.model)
         made = await desk.look(request, work)
         return jpeg(made, f"{Path(session.name).stem}.before-after.jpg")
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from photochrom.errors import BadOption
-from photochrom.image.photo import Photo
 from photochrom.inference import hints as hint_files
-from photochrom.inference.averaging import Quality
-from photochrom.inference.hints import Hint
+from photochrom.inference.hints import Hint, HintSet
+from photochrom.inference.options import ColorizeOptions, Quality
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 Side = Annotated[float, Field(ge=1, le=1e6)]
@@ -74,10 +74,9 @@ class HintFile(BaseModel):
             ) from error
         return file
 
-    def on(self, photo: Photo) -> tuple[Hint, ...]:
-        """The hints for a photo."""
-        height, width = photo.pixels.shape[:2]
-        return hint_files.parse(self.model_dump(), (width, height))
+    def parsed(self) -> HintSet:
+        """The hints as the engine takes them; for a thread, as of :func:`hints`."""
+        return HintSet(tuple(hints(self.hints)), self.size)
 
 
 class Question(Shape):
@@ -96,6 +95,12 @@ class Look(Question):
     )
     model: Annotated[str, Field(max_length=100)] | None = None
 
+    def options(self) -> ColorizeOptions:
+        """The same for the engine; for a thread, as of :func:`hints`."""
+        return ColorizeOptions(
+            size=self.size, strength=self.strength, vivid=self.vivid, hints=hints(self.hints)
+        )
+
 
 class Wish(Look):
     """A look, as a preview or in full."""
@@ -110,6 +115,16 @@ class Wish(Look):
     quality: Quality = Field(
         default="fast", description="best: of a whole photo, the mean of six looks at it"
     )
+
+    def options(self) -> ColorizeOptions:
+        """The same for the engine; a photo that is kept is coloured whatever it is."""
+        return replace(
+            super().options(),
+            quality=self.quality,
+            strip=self.strip,
+            mark=self.mark,
+            recolor=True,
+        )
 
 
 class Point(Question):

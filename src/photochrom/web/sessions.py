@@ -79,6 +79,11 @@ class Session:
         """The photo as :class:`Sight` has it."""
         return self.sight.preview
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Width and height of the photo."""
+        return self.sight.width, self.sight.height
+
     def scaled(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:
         """Hints on the photo as hints on its preview.
 

@@ -10,6 +10,7 @@ from photochrom.errors import (
     BadModel,
     BadPhoto,
     CannotWrite,
+    InColor,
     MissingExtra,
     PhotochromError,
     kind_and_place,
@@ -44,6 +45,8 @@ def of(error: PhotochromError) -> Trouble:
     sentence = str(error)[:1].upper() + str(error)[1:]
     if isinstance(error, (BadPhoto, MissingExtra)):
         return Trouble(415, "not-an-image", sentence)
+    if isinstance(error, InColor):
+        return Trouble(409, "in-colour", "The photo is in colour already: ask for recolor=true.")
     if isinstance(error, BadModel):  # whose sentence says where its file is
         return failed("The model fails at this: give another size, or take another model.")
     return failed(sentence) if isinstance(error, CannotWrite) else bad(sentence)
@@ -124,11 +127,6 @@ def stopping(wait: int) -> Trouble:
 def superseded() -> Trouble:
     """Another answer is wanted by now."""
     return Trouble(409, "superseded", "A newer request has taken the place of this one.")
-
-
-def in_colour() -> Trouble:
-    """Nothing to do, unless it is asked for."""
-    return Trouble(409, "in-colour", "The photo is in colour already: ask for recolor=true.")
 
 
 def late(seconds: float) -> Trouble:

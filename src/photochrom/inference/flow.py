@@ -1,0 +1,165 @@
+"""A photo on its way: opened, coloured unless it is in colour already, marked, fit to be written.
+
+Python, the command line, batches, clusters and the page all send their photos this way.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from photochrom import __version__
+from photochrom.errors import BadOption, InColor
+from photochrom.image import photo as photos
+from photochrom.image import provenance, tone
+from photochrom.image.photo import Photo, Source
+from photochrom.inference import hints as hint_files
+from photochrom.inference.hints import Hint
+from photochrom.inference.options import ColorizeOptions
+
+if TYPE_CHECKING:
+    from photochrom.inference.colorizer import Colorizer
+
+
+class Notes:
+    """What is to be said of a photo beside its result: clauses, each once, without a full stop."""
+
+    def __init__(self) -> None:
+        self._clauses: dict[str, None] = {}
+
+    def add(self, *clauses: str) -> None:
+        """Remember some."""
+        self._clauses |= dict.fromkeys(clause.rstrip(".") for clause in clauses)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._clauses)
+
+    def sentence(self, name: str) -> str:
+        """All of them, of a photo of that name; "" where there are none."""
+        return f"{name}: {'; '.join(self)}." if self._clauses else ""
+
+
+class ColoredPages(NamedTuple):
+    """A photo that is being coloured."""
+
+    pages: Iterator[Photo]
+    """Several of a TIFF, one of anything else; each is coloured when it is taken."""
+    kind: str | None
+    """Pillow's name of the format that they fit; None if they fit none in particular."""
+    notes: Notes
+    """Complete when all pages are taken."""
+
+
+def colorize_pages(
+    source: Source | Photo,
+    options: ColorizeOptions,
+    colorizer: Colorizer,
+    *,
+    kind: str | None = None,
+    damaged: bool = False,
+) -> ColoredPages:
+    """Colour a photo, page by page.
+
+    Args:
+        source: the photo.
+        options: how.
+        colorizer: by which model.
+        kind: Pillow's name of the format that is to be written; by default a file's own, or PNG
+            where that cannot be written, and none in particular for images and arrays.
+        damaged: colour what can be read of a broken file.
+
+    Raises:
+        InColor: all of it is in colour, and is not to be coloured anew.
+        BadPhoto: it cannot be read. BadOption: the options do not go with it, or with the model.
+    """
+    source = photos.contents(source) if not isinstance(source, Photo) else source
+    first, rest = open_pages(source, options, damaged=damaged)
+    notes = Notes()
+    if first.pictures > 1 and not first.paged:
+        notes.add(f"it holds {first.pictures} pictures, of which only the first is coloured")
+    if kind is None and isinstance(source, str | os.PathLike | bytes):
+        kind = photos.usual(first.format)
+        if first.format not in (None, kind):
+            notes.add(png_instead(str(first.format)))
+    if options.reference is not None:
+        options = replace(options, reference=photos.as_photo(options.reference))
+
+    def colorize_page(page: Photo) -> Photo:
+        if page.paged and not options.recolor and tone.is_color(page):
+            done = page
+        else:
+            hints = gather_hints(page, options, colorizer, notes)
+            done = colorizer.render(page, replace(options, hints=hints))
+            done = _finish(done, options, colorizer.name)
+        if kind is not None:
+            done = photos.fitted(done, kind)
+        notes.add(*done.notes)
+        return done
+
+    return ColoredPages(map(colorize_page, itertools.chain([first], rest)), kind, notes)
+
+
+def open_pages(
+    source: Source | Photo, options: ColorizeOptions, *, damaged: bool = False
+) -> tuple[Photo, Iterator[Photo]]:
+    """The first page of a photo that is to be coloured, and the others.
+
+    Raises:
+        InColor, BadPhoto, BadOption: as :func:`colorize_pages`.
+    """
+
+    def read() -> Iterator[Photo]:
+        return iter([source]) if isinstance(source, Photo) else photos.pages(source, damaged)
+
+    pages = read()
+    first = next(pages)
+    if first.paged and options.hints:
+        raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
+    if not options.recolor and tone.is_color(first):
+        others = itertools.islice(read(), 1, None) if first.paged else ()
+        if all(map(tone.is_color, others)):
+            raise InColor(in_color(name_of(source)))
+    return first, pages
+
+
+def gather_hints(
+    page: Photo, options: ColorizeOptions, colorizer: Colorizer, notes: Notes
+) -> tuple[Hint, ...]:
+    """The hints given for a page, and those that the reference gives where it shows the same."""
+    height, width = page.pixels.shape[:2]
+    hints = hint_files.resolve(options.hints, (width, height))
+    if options.reference is None:
+        return hints
+    more = colorizer.hints_from_reference(page, options.reference)
+    if not more and not page.paged:
+        shown = name_of(options.reference, "the reference")
+        notes.add(f"{shown} shows nothing that it does, so it was coloured without")
+    return hint_files.join(hints, more)
+
+
+def name_of(source: Source | Photo, otherwise: str = "The photo") -> str:
+    """What a photo is called where something is said of it."""
+    path = source.source if isinstance(source, Photo) else source
+    return str(path) if isinstance(path, str | os.PathLike) else otherwise
+
+
+def in_color(name: str) -> str:
+    """The sentence on a photo that is passed over."""
+    return f"{name} is in colour already, so it was passed over: see --recolor."
+
+
+def png_instead(kind: str) -> str:
+    """The note that a format, by Pillow's name, could not be kept."""
+    return f"{kind} cannot be written, so the result is PNG"
+
+
+def _finish(photo: Photo, options: ColorizeOptions, model: str) -> Photo:
+    """A coloured page with the metadata that it is to have."""
+    if options.strip:
+        photo = provenance.stripped(photo)
+    if options.mark and options.strength > 0:
+        photo = provenance.marked(photo, f"photochrom {__version__}", model)
+    return photo

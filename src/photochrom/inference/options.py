@@ -1,0 +1,89 @@
+"""How photographs are to be coloured: the one set of options that every way in shares.
+
+Keyword arguments of :func:`photochrom.colorize`, flags of ``photochrom colorize``, fields of the
+server's forms and the jobs of a batch all become :class:`ColorizeOptions`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypedDict, get_args
+
+from photochrom.errors import BadOption
+from photochrom.image.photo import Photo, Source
+from photochrom.inference.hints import Hint, HintSet
+
+Quality = Literal["best", "fast"]
+Hints = Sequence[Hint] | HintSet | str | os.PathLike[str]
+"""Hints, those of another size of the photo, or the path of a file of them."""
+
+MAX_STRENGTH = 1.5
+"""Beyond it most strong colours stand at the edge of sRGB, and are all the same."""
+SIZES = 32, 2048
+"""Short sides for the network: one cell of its coarsest features, to what memory bears."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColorizeOptions:
+    """What is asked for of every photo alike.
+
+    Raises:
+        BadOption: a value is out of range.
+    """
+
+    size: int | None = None
+    """Short side in pixels at which the network sees the photo, 32..2048; by default what the model
+    likes best."""
+    strength: float = 1.0
+    """How much of the colour, 0..1.5: 0 is grey, 1 is what the network says."""
+    vivid: float | None = None
+    """0 most accurate .. 1 most colourful, for models that have it; by default the model's."""
+    quality: Quality = "fast"
+    """"fast", or "best" for the mean of six looks at the photo, which take six times as long: as it
+    is and mirrored, at three sizes."""
+    hints: Hints = ()
+    """Colours at points of the photo; where the reference shows another colour at such a point, it
+    stands back."""
+    reference: Source | Photo | None = None
+    """A colour photo: what is seen in both takes its colour. Where nothing is, the photo is
+    coloured without it, and that is noted."""
+    recolor: bool = False
+    """Colour what is in colour already, too: its lightness is kept."""
+    strip: bool = False
+    """Leave out what the file says of the photo, such as who is on it and where it was taken;
+    orientation and colour profile are applied all the same."""
+    mark: bool = True
+    """Note in the result's metadata that it was colorized, and by which model."""
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, 0, MAX_STRENGTH)
+        if self.size is not None:
+            check_range("size", self.size, *SIZES)
+        if self.quality not in get_args(Quality):
+            raise BadOption(f"quality is {self.quality}: take best or fast.")
+
+
+class ColorizeKeywords(TypedDict, total=False):
+    """The fields of :class:`ColorizeOptions` as keyword arguments."""
+
+    size: int | None
+    strength: float
+    vivid: float | None
+    quality: Quality
+    hints: Hints
+    reference: Source | Photo | None
+    recolor: bool
+    strip: bool
+    mark: bool
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a number outside its range.
+
+    Raises:
+        BadOption: it is.
+    """
+    if not low <= value <= high:
+        raise BadOption(f"{name} is {value}: give a number from {low} to {high}.")

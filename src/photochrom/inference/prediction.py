@@ -1,0 +1,140 @@
+"""A network's colours for a photo: seen at the sizes it likes, with what is known at some spots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from photochrom.image.photo import Photo
+from photochrom.inference import averaging, chroma_upsampling, color_distribution
+from photochrom.inference import hints as hint_files
+from photochrom.inference.hint_propagation import honour
+from photochrom.inference.hints import Hint
+from photochrom.inference.onnx_model import Model
+from photochrom.inference.options import ColorizeOptions, Hints, Quality
+
+Array = npt.NDArray[Any]
+
+_LONGEST = 4
+"""The long side for the network, in short sides: a wider panorama is seen smaller."""
+_ENOUGH = 1024
+"""Cells that tell well enough how unsure the network is where; more only take time."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A photo as the network sees it."""
+
+    size: tuple[int, int]
+    """Height and width of the photo."""
+    small: Array
+    """L, (h, w)."""
+
+    def spots(self, hints: Hints) -> Array:
+        """Where hints lie on it, (n, 4) float32: y, x, a, b."""
+        height, width = self.size
+        known = hint_files.resolve(hints, (width, height))
+        return hint_files.spots(known, self.size, (self.small.shape[0], self.small.shape[1]))
+
+    def hint(self, row: int, column: int, ab: Array, cells: Sequence[int]) -> Hint:
+        """A hint on the photo, in the middle of one of ``cells`` rows and columns."""
+        height, width = self.size
+        y, x = (row + 0.5) * height / cells[0], (column + 0.5) * width / cells[1]
+        return Hint(round(x, 2), round(y, 2), (round(float(ab[0]), 2), round(float(ab[1]), 2)))
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A model's answers to views of a photo."""
+
+    model: Model
+
+    def chroma(
+        self, views: Sequence[View], spots: Sequence[Array], vivid: float | None
+    ) -> chroma_upsampling.Chroma:
+        """The colours of a photo, for its full size.
+
+        Args:
+            views: of it; the first is the one at which hints are met.
+            spots: what is known, on each of them.
+            vivid: as for :meth:`colorize`.
+        """
+        L, here = views[0].small, spots[0]
+        more = ["logits"] if len(here) and self.model.has_distribution else []
+        ab, *logits = self._ab(L, self._planes(L, [here]), vivid, more)
+        unsure = None
+        if logits:
+            every = 2 if logits[0][0, 0].size > _ENOUGH else 1
+            p = color_distribution.probabilities(logits[0][..., ::every, ::every])
+            unsure = color_distribution.spread(p, self.model.centres())[0]
+        if len(views) > 1:
+            ab = self._averaged(ab, views, spots, vivid)
+        return chroma_upsampling.fit(honour(ab, L, here, unsure), L, views[0].size)
+
+    def _averaged(
+        self, first: Array, views: Sequence[View], spots: Sequence[Array], vivid: float | None
+    ) -> Array:
+        """The mean answer to a photo's views and their mirror images; the first view's is known."""
+        answers = [first]
+        for view, some in zip(views, spots, strict=True):
+            L, planes = view.small, self._planes(view.small, [some])
+            mirrored = None if planes is None else planes[..., ::-1]
+            answers.append(
+                np.ascontiguousarray(self._ab(L[:, ::-1], mirrored, vivid)[0][..., ::-1])
+            )
+            if view is not views[0]:
+                answers += self._ab(L, planes, vivid)
+        return averaging.mean(answers, like=answers[:2])
+
+    def _ab(
+        self, L: Array, planes: Array | None, vivid: float | None, more: Sequence[str] = ()
+    ) -> list[Array]:
+        """The network's ab (2, h, w) for L (h, w), and other outputs of it."""
+        plain = "coarse" not in self.model.outputs
+        asked = ["ab" if plain else "coarse", *more]
+        (ab,), *others = self.model.run(L[None, None], planes, asked, vivid=vivid)
+        if not plain:
+            ab = chroma_upsampling.refine(ab, self.model.pad(L[None, None])[0, 0])
+            ab = ab[:, : L.shape[0], : L.shape[1]]
+        return [np.clip(ab, -128, 127), *others]
+
+    def logits(self, L: Array, spots: Sequence[Array]) -> Array:
+        """(N, Q, h, w) for N sets of spots on the same L."""
+        lightness = np.broadcast_to(L, (len(spots), 1, *L.shape))
+        (logits,) = self.model.run(lightness, self._planes(L, spots), ["logits"])
+        return logits
+
+    def _planes(self, L: Array, spots: Sequence[Array]) -> Array | None:
+        if not self.model.takes_hints or not any(map(len, spots)):
+            return None
+        return np.stack([hint_files.planes(some, (L.shape[0], L.shape[1])) for some in spots])
+
+    def views(self, photo: Photo | Array, size: int | None, quality: Quality) -> list[View]:
+        """A photo, or its L (H, W), at the size asked for and what else the quality takes.
+
+        Raises:
+            BadOption: the size is out of range, or there is no such quality.
+        """
+        ColorizeOptions(size=size, quality=quality)
+        lightness = photo.lightness if isinstance(photo, Photo) else photo.__getitem__
+        height, width = (photo.pixels if isinstance(photo, Photo) else photo).shape[:2]
+        return [
+            View((height, width), chroma_upsampling.shrink(lightness, (height, width), seen))
+            for short in averaging.sizes(size or self.model.size, quality)
+            for seen in (_network_size(height, width, short),)
+        ]
+
+
+def _network_size(height: int, width: int, size: int) -> tuple[int, int]:
+    """The height and width at which the network sees a photo.
+
+    A small photo is enlarged: at 64 pixels, where nothing is as large as in training, hintnet is
+    9 dB worse than at its own size.
+    """
+    short, long = sorted((height, width))
+    scale = min(size / short, _LONGEST * size / long)
+    return max(1, round(height * scale)), max(1, round(width * scale))

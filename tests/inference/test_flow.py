@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import io
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photochrom.errors import BadOption, InColor
+from photochrom.image import photo
+from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.flow import Notes, colorize_pages
+from photochrom.inference.hints import Hint, HintSet
+from photochrom.inference.options import ColorizeKeywords, ColorizeOptions
+
+PLAIN = ColorizeOptions()
+RED = Hint(3, 3, "red")
+
+
+@pytest.fixture
+def toy(make_model) -> Colorizer:
+    return Colorizer(make_model())
+
+
+@pytest.fixture
+def colors(scene) -> np.ndarray:
+    return np.dstack([scene, 255 - scene, scene // 2])
+
+
+def encode(pixels: np.ndarray, kind: str = "PNG", more: list[np.ndarray] | None = None) -> bytes:
+    file = io.BytesIO()
+    images = [Image.fromarray(page) for page in more or []]
+    Image.fromarray(pixels).save(
+        file, kind, **({"save_all": True, "append_images": images} if more else {})
+    )
+    return file.getvalue()
+
+
+def test_file_and_bytes_and_pixels_give_the_same_colors(toy, scene, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(data := encode(scene))
+    results = []
+    for source in (path, data, scene, Image.fromarray(scene), photo.read(path)):
+        (page,) = colorize_pages(source, PLAIN, toy).pages
+        results.append(page.pixels)
+    assert all(np.array_equal(results[0], other) for other in results)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("PNG", "PNG"), ("JPEG", "JPEG"), ("GIF", "PNG")])
+def test_a_file_keeps_its_format_or_becomes_png(toy, scene, kind, expected):
+    colored = colorize_pages(encode(scene, kind), PLAIN, toy)
+    assert colored.kind == expected
+    assert list(colored.notes) == ["GIF cannot be written, so the result is PNG"] * (kind == "GIF")
+
+
+def test_pixels_fit_no_format_in_particular(toy, scene):
+    rgba = Image.fromarray(np.dstack([scene] * 4))
+    rgba.format = "JPEG"
+    colored = colorize_pages(rgba, PLAIN, toy)
+    assert colored.kind is None
+    assert next(colored.pages).alpha is not None
+
+
+def test_what_is_in_color_is_refused_before_it_is_colored(toy, colors):
+    with pytest.raises(InColor, match="The photo is in colour already"):
+        colorize_pages(encode(colors), PLAIN, toy)
+    (page,) = colorize_pages(encode(colors), ColorizeOptions(recolor=True), toy).pages
+    assert not np.array_equal(page.pixels, colors)
+
+
+def test_of_several_pages_those_in_color_stay_as_they_are(toy, scene, colors):
+    album = encode(colors, "TIFF", [np.dstack([scene] * 3), colors])
+    first, second, third = colorize_pages(album, PLAIN, toy).pages
+    np.testing.assert_array_equal(first.pixels, colors)
+    np.testing.assert_array_equal(third.pixels, colors)
+    assert np.ptp(second.pixels, axis=2).any()
+    with pytest.raises(InColor):
+        colorize_pages(encode(colors, "TIFF", [colors]), PLAIN, toy)
+
+
+def test_hints_are_for_one_page(toy, scene):
+    with pytest.raises(BadOption, match="Hints are for one page, and there are 2"):
+        colorize_pages(encode(scene, "TIFF", [scene]), ColorizeOptions(hints=[RED]), toy)
+
+
+def test_hints_of_a_smaller_copy_are_moved(toy, scene):
+    height, width = scene.shape
+    there = HintSet((Hint(width / 4, height / 4, "red"),), (width / 2, height / 2))
+    here = [Hint(width / 2, height / 2, "red")]
+    small, same = (
+        next(colorize_pages(scene, ColorizeOptions(hints=hints), toy).pages).pixels
+        for hints in (there, here)
+    )
+    np.testing.assert_array_equal(small, same)
+
+
+def test_an_animation_tells_that_one_picture_is_colored(toy, scene):
+    colored = colorize_pages(encode(scene, "GIF", [255 - scene]), PLAIN, toy, kind="PNG")
+    assert list(colored.notes) == ["it holds 2 pictures, of which only the first is coloured"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"strength": -0.1}, "strength is -0.1: give a number from 0 to 1.5"),
+        ({"strength": float("nan")}, "strength is nan"),
+        ({"size": 31}, "size is 31: give a number from 32 to 2048"),
+        ({"quality": "good"}, "quality is good: take best or fast"),
+    ],
+)
+def test_options_out_of_range_are_refused_at_once(options, words):
+    with pytest.raises(BadOption, match=words):
+        ColorizeOptions(**options)
+
+
+def test_every_option_is_a_keyword_of_colorize():
+    assert list(ColorizeKeywords.__annotations__) == [
+        field.name for field in fields(ColorizeOptions)
+    ]
+
+
+def test_notes_are_said_once():
+    notes = Notes()
+    notes.add("one.", "two", "one")
+    assert list(notes) == ["one", "two"]
+    assert notes.sentence("a.jpg") == "a.jpg: one; two."
+    assert Notes().sentence("a.jpg") == ""
