@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from photochrom.errors import BadOption
 from photochrom.inference import averaging
 
 
@@ -17,8 +15,6 @@ def test_the_size_asked_for_comes_first_and_is_all_that_is_fast():
     assert averaging.sizes(192, "best") == [192, 160, 224]
     assert averaging.sizes(192, "fast") == [192]
     assert averaging.sizes(256, "best") == [256, 213, 299]
-    with pytest.raises(BadOption, match=r"quality is good: take best or fast\."):
-        averaging.sizes(192, "good")
 
 
 def test_the_mean_has_the_hue_of_all_and_the_chroma_of_some():

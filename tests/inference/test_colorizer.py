@@ -99,8 +99,6 @@ def test_vivid_has_the_models_default(make_model: MakeModel, shape):
     assert (colour.predict(L, vivid=0.5) == 0.5).all()
     with pytest.raises(BadOption, match="vivid is 7: give a number from 0 to 1"):
         colour.predict(L, vivid=7)
-    with pytest.raises(BadOption, match="has no temperature: leave"):
-        colour.predict(L, temperature=0.4)
     with pytest.raises(BadOption, match="finite"):
         colour.predict(L, vivid=float("nan"))
 
@@ -205,7 +203,7 @@ def test_an_open_file_serves_for_all_questions(make_model: MakeModel, scene):
     able = Colorizer(make_model(hints=0.1, tells=("logits", "features")))
     data = png(scene)
     assert able.palette(io.BytesIO(data), 3, 4) == able.palette(data, 3, 4)
-    assert able.samples(io.BytesIO(data), 2) == able.samples(data, 2)
+    assert able.sample_hints(io.BytesIO(data), 2) == able.sample_hints(data, 2)
     assert (able.uncertainty(io.BytesIO(data)) == able.uncertainty(data)).all()
     colours = png(np.dstack([scene, scene // 2, scene[::-1]]))
     assert able.hints_from_reference(
@@ -600,18 +598,6 @@ def test_versions_begin_with_what_is_given(painter: Colorizer, tmp_path: Path):
     assert painter.sample_hints(grey, 3, hints=tmp_path / "hints.json") == versions
 
 
-def test_samples_are_their_versions_coloured(painter: Colorizer, tmp_path: Path):
-    grey = tones(60, 80)
-    samples = painter.samples(grey, 3, seed=7, strength=0.5)
-    versions = painter.sample_hints(grey, 3, seed=7)
-    for sample, version in zip(samples, versions, strict=True):
-        assert (sample == painter.colorize(grey, hints=version, strength=0.5)).all()
-    (tmp_path / "photo.png").write_bytes(png(grey))
-    images = painter.samples(tmp_path / "photo.png", 3, seed=7, strength=0.5)
-    for image, sample in zip(images, samples, strict=True):
-        assert (np.asarray(image) == sample).all()
-
-
 def test_how_many_versions_there_may_be(painter: Colorizer):
     for k in (0, -1, 65):
         with pytest.raises(BadOption, match=f"k is {k}: give a number from 1 to 64"):
@@ -709,11 +695,10 @@ def test_a_reference_without_colour_is_refused(painter: Colorizer):
     [
         (lambda toy, photo: toy.palette(photo, 1, 1), "toy tells no distribution over colours"),
         (lambda toy, photo: toy.sample_hints(photo, 2), "toy tells no distribution over colours"),
-        (lambda toy, photo: toy.samples(photo, 2), "toy tells no distribution over colours"),
         (lambda toy, photo: toy.uncertainty(photo), "toy tells no distribution over colours"),
         (lambda toy, photo: toy.hints_from_reference(photo, photo), "toy tells no features"),
     ],
-    ids=["palette", "versions", "samples", "uncertainty", "borrow"],
+    ids=["palette", "samples", "uncertainty", "reference"],
 )
 def test_what_a_model_does_not_tell_is_said(make_model: MakeModel, ask, words):
     photo = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
