@@ -75,7 +75,7 @@ def test_what_was_told_when_it_is_interrupted_is_in_the_report(tmp_path, monkeyp
         raise KeyboardInterrupt
 
     tally = Tally(tmp_path / "report.csv")
-    monkeypatch.setattr("photochrom.commands.tally.answer", interrupt)
+    monkeypatch.setattr("photochrom.cli.summary.answer", interrupt)
     with pytest.raises(KeyboardInterrupt):
         tally.follow([Outcome("a.jpg", "done", ("b.jpg",), "", 0.1)], 3)
     tally.save()

@@ -25,8 +25,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
+Same = TypeVar("Same")  # numpy.ndarray or torch.Tensor: what comes in goes out
+Array = npt.NDArray[Any]
 Float = npt.NDArray[np.floating[Any]]
+Pixels = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.float32]
 
 XYZ_FROM_RGB = (
     (0.412453, 0.357580, 0.180423),
@@ -42,7 +45,13 @@ WHITE = (0.95047, 1.0, 1.08883)  # D65, XYZ
 _EPSILON, _KAPPA, _OFFSET = 0.008856, 7.787, 16 / 116
 
 
-def rgb_to_lab(rgb: Array, axis: int = -3) -> Array:
+def to_uint8(rgb: Array) -> Pixels:
+    """sRGB in 0..1 to the nearest of 0..255, same shape; what lies outside is clipped."""
+    levels: Pixels = np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+    return levels
+
+
+def rgb_to_lab(rgb: Same, axis: int = -3) -> Same:
     """sRGB in 0..1 to Lab. Same shape, dtype and kind of array; differentiable everywhere."""
     xp, channels = _unstack(rgb, axis)
     linear = [rgb_to_light(c) for c in channels]
@@ -52,14 +61,14 @@ def rgb_to_lab(rgb: Array, axis: int = -3) -> Array:
     return xp.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis)  # type: ignore[no-any-return]
 
 
-def rgb_to_light(rgb: Array) -> Array:
+def rgb_to_light(rgb: Same) -> Same:
     """sRGB in 0..1 to light in 0..1, of any shape: the gamma undone."""
     xp: Any = _namespace(rgb)
     above: Any = ((xp.clip(rgb, 0.04045, None) + 0.055) / 1.055) ** 2.4
     return xp.where(rgb > 0.04045, above, rgb / 12.92)  # type: ignore[operator, no-any-return]
 
 
-def light_to_lightness(light: Array) -> Array:
+def light_to_lightness(light: Same) -> Same:
     """Light in 0..1, white being 1, to L in 0..100, of any shape."""
     return 116 * _cube_root(_namespace(light), light) - 16  # type: ignore[no-any-return]
 
@@ -68,7 +77,7 @@ def _cube_root(xp: Any, t: Any) -> Any:
     return xp.where(t > _EPSILON, xp.clip(t, _EPSILON, None) ** (1 / 3), _KAPPA * t + _OFFSET)
 
 
-def lab_to_rgb(lab: Array, axis: int = -3) -> Array:
+def lab_to_rgb(lab: Same, axis: int = -3) -> Same:
     """Lab to sRGB. Colours outside the gamut come out beyond 0..1; the caller decides."""
     xp, channels = _unstack(lab, axis)
     encoded = [

@@ -38,7 +38,7 @@ HELD = """
 import os, sys, threading, time
 from pathlib import Path
 from photochrom import atomic
-from photochrom.cli import main
+from photochrom.cli.main import main
 place, go, free = atomic._place, Path(sys.argv[1]), threading.Semaphore(int(sys.argv[2]))
 tests = os.getppid()
 def held(part, target):
@@ -47,7 +47,7 @@ def held(part, target):
             time.sleep(0.01)
     place(part, target)
 atomic._place = held
-cli.main(sys.argv[3:])
+main(sys.argv[3:])
 """
 
 

@@ -34,7 +34,7 @@ import os, time
 from photochrom import __main__
 from photochrom.image import reader
 from photochrom.batch import pool
-opened, hung = decode.opened, []
+opened, hung = reader.opened, []
 pool.run.__defaults__ = 0.0, lambda: 1e6 * len(hung)
 def hang(source, *given, **options):
     if "slow" in str(source):
@@ -42,7 +42,7 @@ def hang(source, *given, **options):
         os.write(1, b"hangs\\n")
         time.sleep(3600)
     return opened(source, *given, **options)
-decode.opened = hang
+reader.opened = hang
 __main__.start()
 """
 """Hangs over some photos as a decoder may; then much time has passed for each."""

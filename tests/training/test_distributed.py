@@ -174,8 +174,8 @@ from photochrom.__main__ import start
 from photochrom.training import distributed
 torch.distributed.destroy_process_group = hang = lambda *_: threading.Event().wait()
 atexit.register(hang)
-say = processes.say
-processes.say = lambda sentence: (time.sleep(2), say(sentence))
+say = distributed.say
+distributed.say = lambda sentence: (time.sleep(2), say(sentence))
 start()
 """
 

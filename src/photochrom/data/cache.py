@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
-from photochrom.data.shards import Pixels, Source, decode, digest, find, is_validation, one_of_many
+from photochrom.color import Pixels
+from photochrom.data.shards import Source, decode, digest, find, is_validation, one_of_many
 from photochrom.errors import BadData, BadPhoto, CannotWrite
 from photochrom.storage.urls import Remote
 
@@ -76,7 +77,7 @@ class PhotoSet:
 class Photos(PhotoSet):
     """Decoded photos, all of the same short side."""
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Pixels
     """Every photo's ``(h, w, 3)`` sRGB one after another, flat; memory-mapped."""
     table: npt.NDArray[np.int64]
     """``(n, 3)``: where photo i begins in ``pixels``, its h and its w."""

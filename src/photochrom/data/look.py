@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from photochrom.color import Pixels
 from photochrom.data import shards
-from photochrom.data.shards import Pixels
 from photochrom.errors import BadPhoto
 from photochrom.image import reader, tone
 from photochrom.image.photo import Photo
@@ -182,7 +182,7 @@ def graphic(pixels: Pixels) -> float:
     return float(share) if len(apart) >= 3 else 0.0
 
 
-def hashed(grey: npt.NDArray[np.uint8]) -> int:
+def hashed(grey: Pixels) -> int:
     """Signs of the lowest frequencies (a DCT hash), in 64 bits.
 
     Zauner 2010, section 3.2, but for signs in place of the side of the median: so a mirror image

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
-import numpy.typing as npt
 
+from photochrom.color import Pixels
 from photochrom.data import tars
 from photochrom.errors import BadData, BadPhoto, PhotochromError, kind_and_place
 from photochrom.image import photo
@@ -27,7 +27,6 @@ from photochrom.names import is_plain
 from photochrom.storage import folders
 from photochrom.storage.urls import STORES, Remote, place, refusal
 
-Pixels = npt.NDArray[np.uint8]
 INDEX = "index.json"
 """Beside packed shards: what is in them, so that they need not be gone through to be found out."""
 MOST_BYTES = 1_000_000_000

@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from photochrom.color import Pixels
 from photochrom.data import shards
 from photochrom.data.cache import fit
-from photochrom.data.shards import Pixels, Source, digest
+from photochrom.data.shards import Source, digest
 from photochrom.errors import BadData, BadOption, BadPhoto
 from photochrom.image import headers
 

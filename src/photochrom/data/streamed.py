@@ -9,8 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
+from photochrom.color import Pixels
 from photochrom.data.cache import PhotoSet, fit
-from photochrom.data.shards import Pixels, Source, digest, one_of_many
+from photochrom.data.shards import Source, digest, one_of_many
 from photochrom.data.stream import Stream, decode
 from photochrom.errors import BadData, BadOption, BadPhoto
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from photochrom.color import Pixels
 from photochrom.errors import BadOption
 
-Photo = npt.NDArray[np.uint8]
+Photo = Pixels
 
 WIDEST = 16 / 9  # a wider photo is fitted into the width, lest one panorama widens every column
 

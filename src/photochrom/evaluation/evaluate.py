@@ -30,7 +30,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from photochrom.color import STUDY_GRID, fit_gamut, lab_to_rgb, rgb_to_lab
+from photochrom.color import STUDY_GRID, Array, Pixels, Plane, fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, kind_and_place
 from photochrom.evaluation import metrics
 from photochrom.evaluation.protocol import (
@@ -38,8 +38,6 @@ from photochrom.evaluation.protocol import (
     MEAN_AB,
     PUBLISHED,
     SIDES,
-    Pixels,
-    Plane,
     Protocol,
     cut,
     lightness,
@@ -281,7 +279,7 @@ def _judge(
     """A photo, what became of it, and what all judges together say."""
     rgb = np.stack([truth.rgb, *(output.rgb for output in outputs)])
     figures: list[dict[str, float]] = [{} for _ in outputs]
-    features: dict[str, npt.NDArray[Any]] = {}
+    features: dict[str, Array] = {}
     for judge in judges:
         try:
             verdict = judge(rgb)
@@ -298,7 +296,7 @@ def _count(
 ) -> list[Score]:
     """Add one photo to the counts of every row; its scores, with the verdict."""
 
-    def features(i: int) -> dict[str, npt.NDArray[Any]]:
+    def features(i: int) -> dict[str, Array]:
         return {name: values[i] for name, values in verdict.features.items()}
 
     every = histogram(truth.bins, STUDY_GRID)

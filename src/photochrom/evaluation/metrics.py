@@ -8,13 +8,14 @@ of a whole set of photos come last.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Float = npt.NDArray[np.floating[Any]]
+from photochrom.color import Float
+
 Moments = tuple[Float, Float]
 
 PSNR_CAP = 100.0  # dB; two equal photos would be infinitely alike

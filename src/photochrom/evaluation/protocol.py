@@ -8,11 +8,10 @@ from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-Plane = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
+from photochrom.color import Pixels, Plane
+
 Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
 
 SIDES: dict[str, int | None] = {

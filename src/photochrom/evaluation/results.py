@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom import atomic
-from photochrom.color import STUDY_GRID, Grid
+from photochrom.color import STUDY_GRID, Array, Grid
 from photochrom.errors import BadData
 from photochrom.evaluation import metrics
 from photochrom.names import write_table
@@ -79,7 +79,7 @@ class Counts:
         self.within_10 = np.zeros(STUDY_GRID.side**2, np.int64)
         self.within_20 = np.zeros(STUDY_GRID.side**2, np.int64)
         self.histogram = np.zeros(HISTOGRAM.side**2, np.int64)
-        self.features: dict[str, list[npt.NDArray[Any]]] = {}
+        self.features: dict[str, list[Array]] = {}
 
     def add(self, lab: Any, within_10: Any, within_20: Any, features: Mapping[str, Any]) -> None:
         """Count a photo: its Lab ``(3, H, W)``, its pixels met by true bin, its features."""
@@ -103,7 +103,7 @@ class Counts:
         )
 
 
-def histogram(cells: npt.NDArray[Any], grid: Grid) -> npt.NDArray[np.int64]:
+def histogram(cells: Array, grid: Grid) -> npt.NDArray[np.int64]:
     """How many of the cells, of any shape, are each of the grid's, ``(side ** 2,)``."""
     return np.bincount(cells.ravel().astype(np.int64), minlength=grid.side**2)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from photochrom.color import Array
 
 
 class Verdict(NamedTuple):
@@ -14,7 +16,7 @@ class Verdict(NamedTuple):
 
     figures: Sequence[Mapping[str, float]]
     """Of each output, by name."""
-    features: Mapping[str, npt.NDArray[Any]]
+    features: Mapping[str, Array]
     """Pooled features of the truth and each output, ``(1 + n, D)``, by the name of the Fréchet
     distance that is made of them."""
 

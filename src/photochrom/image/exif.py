@@ -246,7 +246,7 @@ def for_tiff(tree: Tree) -> Tree:
 
 
 def resolution(block: bytes) -> tuple[float, float] | None:
-    """Pixels per inch that a block tells, across and down."""
+    """Levels per inch that a block tells, across and down."""
     try:
         parsed = parse(block)
     except Broken:

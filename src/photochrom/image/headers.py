@@ -22,7 +22,7 @@ _PPM = re.compile(rb"P(?:[14](?:(?:\s|#[^\r\n]*)+\d+){2}|[2356](?:(?:\s|#[^\r\n]
 
 
 class Size(NamedTuple):
-    """Pixels across and down."""
+    """Levels across and down."""
 
     width: int
     height: int

@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ImageCms
 
-from photochrom.image.levels import Pixels, bands
+from photochrom.color import Array
+from photochrom.image.levels import Levels, bands
 
 Space = Literal["grey", "RGB", "CMYK", "Lab"]
 
@@ -34,7 +34,7 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def to_srgb(pixels: Pixels, space: Space, profile: bytes | None) -> tuple[Pixels, str | None]:
+def to_srgb(pixels: Levels, space: Space, profile: bytes | None) -> tuple[Levels, str | None]:
     """Bring pixels to sRGB by the profile that came with them.
 
     Args:
@@ -79,7 +79,7 @@ def _space_of(profile: bytes) -> Space | None:
     return _SPACES.get(profile[16:20])
 
 
-def _by_profile(pixels: Pixels, space: Space, profile: bytes) -> Pixels:
+def _by_profile(pixels: Levels, space: Space, profile: bytes) -> Levels:
     if _space_of(profile) != space or (space != "CMYK" and _does_nothing(profile, space)):
         return pixels
     if space == "grey":
@@ -87,11 +87,11 @@ def _by_profile(pixels: Pixels, space: Space, profile: bytes) -> Pixels:
     return _transform(pixels, space, profile)
 
 
-def _greys(profile: bytes, top: int) -> Pixels:
+def _greys(profile: bytes, top: int) -> Levels:
     """What every grey level 0..top becomes."""
     ramp = np.linspace(0, 1, top + 1, dtype=np.float32).reshape(1, -1)
     curve = _transform(ramp, "grey", profile)[0, :, 1]
-    levels: Pixels = np.rint(curve.clip(0, 1) * top)
+    levels: Levels = np.rint(curve.clip(0, 1) * top)
     return levels.astype(np.uint8 if top == 255 else np.uint16)
 
 
@@ -111,8 +111,8 @@ _PRIMARIES = (
 )  # in any gamut
 
 
-def _transform(pixels: npt.NDArray[Any], space: Space, profile: bytes) -> npt.NDArray[Any]:
-    """Pixels through a profile to sRGB, (H, W, 3) of the same dtype, a few rows at a time."""
+def _transform(pixels: Array, space: Space, profile: bytes) -> Array:
+    """Levels through a profile to sRGB, (H, W, 3) of the same dtype, a few rows at a time."""
     import imagecodecs
 
     height, width = pixels.shape[:2]
@@ -132,7 +132,7 @@ def _transform(pixels: npt.NDArray[Any], space: Space, profile: bytes) -> npt.ND
     return result
 
 
-def _without_profile(ink: Pixels) -> Pixels:
+def _without_profile(ink: Levels) -> Levels:
     """CMYK (H, W, 4) as RGB, as if inks were perfect."""
     top, result = int(np.iinfo(ink.dtype).max), np.empty((*ink.shape[:2], 3), ink.dtype)
     for rows in bands(ink):

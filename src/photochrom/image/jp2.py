@@ -15,7 +15,7 @@ _UUIDS = {
 }
 _PROFILE = 2  # METH of a colour box that holds a restricted ICC profile; 3 holds any
 _FINEST = 1600
-"""Pixels per inch up to which pixels per metre go into two bytes."""
+"""Levels per inch up to which pixels per metre go into two bytes."""
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

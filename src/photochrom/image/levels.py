@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from photochrom.color import Array
 from photochrom.errors import BadPhoto
 
-Pixels = npt.NDArray[Any]  # uint8 or uint16
+Levels = Array  # uint8 or uint16
 _BAND = 1 << 20
 """Values that are worked on at a time, as wider numbers take several times the memory."""
 
 
-def to_levels(array: npt.NDArray[Any], name: str) -> Pixels:
+def to_levels(array: Array, name: str) -> Levels:
     """Bring numbers to uint8 or uint16 in the machine's byte order.
 
     Args:
@@ -43,7 +41,7 @@ def to_levels(array: npt.NDArray[Any], name: str) -> Pixels:
     return levels
 
 
-def stretch(array: npt.NDArray[Any], bits: int) -> Pixels:
+def stretch(array: Array, bits: int) -> Levels:
     """Bring unsigned numbers of 1..64 bits to the full range of uint8, or of uint16 beyond 8 bits.
 
     Numbers of more than 16 bits that all fit in 16 are taken for levels of 16: programs that store
@@ -61,7 +59,7 @@ def stretch(array: npt.NDArray[Any], bits: int) -> Pixels:
     return levels
 
 
-def unmultiply(pixels: Pixels, alpha: Pixels) -> Pixels:
+def unmultiply(pixels: Levels, alpha: Levels) -> Levels:
     """Take alpha out of pixels that it was multiplied into; where it is 0 they are black."""
     top, result = int(np.iinfo(pixels.dtype).max), np.empty_like(pixels)
     for rows in bands(pixels):
@@ -72,12 +70,12 @@ def unmultiply(pixels: Pixels, alpha: Pixels) -> Pixels:
     return result
 
 
-def invert(pixels: Pixels) -> Pixels:
-    """Pixels whose white was 0."""
+def invert(pixels: Levels) -> Levels:
+    """Levels whose white was 0."""
     return np.iinfo(pixels.dtype).max - pixels
 
 
-def bands(array: npt.NDArray[Any]) -> list[slice]:
+def bands(array: Array) -> list[slice]:
     """Rows of an array, about a megavalue at a time."""
     height = max(1, len(array))
     step = max(1, _BAND * height // max(1, array.size))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 1_000_000_000
 """Beyond this a file is more likely an attack, or a mistake, than a photograph."""
 MAX_SIDE = 300_000
-"""Pixels along a side: decoders keep tables of every row, and rows of every width."""
+"""Levels along a side: decoders keep tables of every row, and rows of every width."""
 MAX_BYTES = 8_000_000_000
 """Memory that decoding may take: 200 megapixels of 16 bits take 5 GB at most."""
 PLAUSIBLE = 200_000_000, 600

@@ -259,7 +259,7 @@ def shown(text: str) -> str:
 
 
 def _dpi_of(image: Image.Image, block: bytes) -> tuple[float, float] | None:
-    """Pixels per inch across and down, where the file says so believably."""
+    """Levels per inch across and down, where the file says so believably."""
     told = image.info.get("dpi")
     if not told and image.format != "TIFF":  # which has looked there, and found no unit
         told = exif.resolution(block)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -27,11 +27,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from photochrom import atomic, color, files
+from photochrom.color import Array
 from photochrom.errors import BadPhoto, CannotWrite, MissingExtra, PhotochromError
 from photochrom.files import Folder
 from photochrom.image import heif, icc, jpeg, kinds, metadata, reader
 from photochrom.image import writer as encoders
-from photochrom.image.levels import Pixels
+from photochrom.image.levels import Levels
 from photochrom.image.writer import Encoding
 
 SUFFIXES = frozenset(
@@ -48,7 +49,7 @@ DEPTHS = np.uint8, np.uint16
 
 Encoded = bytes | bytearray | memoryview | BinaryIO
 """The bytes of a file, or one that is open in binary mode, such as an ``io.BytesIO``."""
-Held = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
+Held = str | os.PathLike[str] | bytes | Image.Image | Array
 Source = Held | Encoded
 """What photos are read from."""
 
@@ -57,9 +58,9 @@ Source = Held | Encoded
 class Photo:
     """A photograph: pixels in sRGB, upright, and the metadata that must survive."""
 
-    pixels: Pixels
+    pixels: Levels
     """(H, W) grey or (H, W, 3) RGB, uint8 or uint16."""
-    alpha: Pixels | None = None
+    alpha: Levels | None = None
     """(H, W), same dtype as the pixels."""
     exif: bytes = b""
     """The block, from its byte order on, made to fit the pixels as they are here."""
@@ -70,7 +71,7 @@ class Photo:
     text: metadata.Text = ()
     """Remarks, each with its keyword."""
     dpi: tuple[float, float] | None = None
-    """Pixels per inch, across and down."""
+    """Levels per inch, across and down."""
     profiled: bool = False
     """Whether the file named its colour space; if so, what is written names sRGB."""
     format: str | None = None
@@ -118,7 +119,7 @@ class Photo:
         return lightness
 
 
-def _looked_up(table: npt.NDArray[np.float32], pixels: Pixels) -> npt.NDArray[np.float32]:
+def _looked_up(table: npt.NDArray[np.float32], pixels: Levels) -> npt.NDArray[np.float32]:
     """The table's entry for every number."""
     if pixels.dtype == np.uint8:
         return np.asarray(cv2.LUT(pixels, table))  # cv2 has no larger tables
@@ -416,8 +417,8 @@ def to_image(photo: Photo) -> Image.Image:
     return image
 
 
-def to_array(photo: Photo, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Pixels, and alpha as a fourth channel, in an array's own dtype; floating-point in 0..1."""
+def to_array(photo: Photo, dtype: npt.DTypeLike) -> Array:
+    """Levels, and alpha as a fourth channel, in an array's own dtype; floating-point in 0..1."""
     planes = encoders.planes(photo)
     if np.issubdtype(dtype, np.floating):
         return (planes / np.iinfo(planes.dtype).max).astype(dtype)

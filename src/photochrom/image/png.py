@@ -88,7 +88,7 @@ def profile_of(text: str) -> bytes:
 
 
 def resolution_chunk(dpi: tuple[float, float]) -> Chunk:
-    """Pixels per metre across and down."""
+    """Levels per metre across and down."""
     across, down = (round(value / 0.0254) for value in dpi)
     return b"pHYs", struct.pack(">IIB", across, down, 1)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from photochrom import files
+from photochrom.color import Array
 from photochrom.errors import BadPhoto, MissingExtra
 from photochrom.image import (
     headers,
@@ -35,7 +35,7 @@ from photochrom.image import (
     tiff_read,
 )
 from photochrom.image.icc import Space
-from photochrom.image.levels import Pixels
+from photochrom.image.levels import Levels
 from photochrom.image.limits import bytes_needed as bytes_needed
 
 MOST_BYTES = 2**31
@@ -52,9 +52,9 @@ _MOVING = ("AVIF", "HEIF", "WEBP")
 class Planes(NamedTuple):
     """What a picture shows."""
 
-    pixels: Pixels
+    pixels: Levels
     """(H, W) or (H, W, 3), uint8 or uint16."""
-    alpha: Pixels | None
+    alpha: Levels | None
     """(H, W) of the same dtype."""
     notes: tuple[str, ...] = ()
     """What was left behind, as :attr:`photochrom.image.photo.Photo.notes`."""
@@ -315,7 +315,7 @@ def image_planes(image: Image.Image, name: str, file: File | None = None) -> Pla
 
 def _loaded(
     image: Image.Image, name: str, file: File | None
-) -> tuple[Pixels, Pixels | None, Space]:
+) -> tuple[Levels, Levels | None, Space]:
     """A picture's planes in its own colours; what is missing of it is added to its file's notes."""
     try:
         return _read(image, name, file.pixels if file else None)
@@ -328,7 +328,7 @@ def _loaded(
         return _read(image, name, pixels)
 
 
-def _read(image: Image.Image, name: str, data: bytes | None) -> tuple[Pixels, Pixels | None, Space]:
+def _read(image: Image.Image, name: str, data: bytes | None) -> tuple[Levels, Levels | None, Space]:
     array = _by_others(image, data) if data is not None else None
     if array is not None:
         pixels, alpha, _ = array_planes(array, name)
@@ -338,7 +338,7 @@ def _read(image: Image.Image, name: str, data: bytes | None) -> tuple[Pixels, Pi
     return _image_levels(image, name, from_file=data is not None)
 
 
-def _by_others(image: Image.Image, data: bytes) -> npt.NDArray[Any] | None:
+def _by_others(image: Image.Image, data: bytes) -> Array | None:
     """What Pillow does not read, or not quickly."""
     if image.format == "QOI":
         import imagecodecs
@@ -409,8 +409,8 @@ def _page_planes(file: File, name: str) -> Planes:
 
 
 def _in_srgb(
-    pixels: Pixels,
-    alpha: Pixels | None,
+    pixels: Levels,
+    alpha: Levels | None,
     space: Space,
     info: dict[Any, Any],
     notes: tuple[str, ...],
@@ -422,8 +422,8 @@ def _in_srgb(
     return Planes(np.ascontiguousarray(pixels), alpha, (*notes, *more))
 
 
-def array_planes(array: npt.NDArray[Any], name: str) -> Planes:
-    """Pixels (H, W) or (H, W, 3) and alpha (H, W) or None, uint8 or uint16, of an array.
+def array_planes(array: Array, name: str) -> Planes:
+    """Levels (H, W) or (H, W, 3) and alpha (H, W) or None, uint8 or uint16, of an array.
 
     Args:
         array: (H, W) or (H, W, 1) grey, (H, W, 2) grey and alpha, (H, W, 3) or (H, W, 4); uint8,
@@ -441,7 +441,7 @@ def array_planes(array: npt.NDArray[Any], name: str) -> Planes:
 
 def _image_levels(
     image: Image.Image, name: str, *, from_file: bool
-) -> tuple[Pixels, Pixels | None, Space]:
+) -> tuple[Levels, Levels | None, Space]:
     """A loaded picture as numbers, in its own colours."""
     mode = image.mode
     if mode == "CMYK":
@@ -451,7 +451,7 @@ def _image_levels(
         lab[..., 1:] ^= 128  # Pillow gives a and b with a sign
         return lab, None, "Lab"
     if mode in ("F", "I") or mode.startswith("I;16"):
-        array: npt.NDArray[Any] = np.asarray(image)
+        array: Array = np.asarray(image)
         if mode == "I" and not from_file and array.size and 0 <= array.min() <= array.max() <= 255:
             array = array.astype(np.uint8)  # 16 bits would be black all over
         return levels.to_levels(array, name), None, "grey"
@@ -473,7 +473,7 @@ def _plain(image: Image.Image, name: str) -> Image.Image:
         ) from error
 
 
-def _array(image: Image.Image) -> npt.NDArray[Any]:
+def _array(image: Image.Image) -> Array:
     """As np.asarray, which on its way holds colour twice more, and takes four times as long."""
     if image.mode not in ("RGB", "RGBA"):
         return np.asarray(image)
@@ -506,7 +506,7 @@ _UPRIGHT = {
 }
 
 
-def upright(plane: Pixels, orientation: int) -> Pixels:
+def upright(plane: Levels, orientation: int) -> Levels:
     """Stored pixels (H, W, ...) turned the way EXIF orientation 1..8 says."""
     turn = _UPRIGHT.get(orientation)
     return np.ascontiguousarray(turn(plane)) if turn else plane

@@ -42,7 +42,7 @@ def read(image: Image.Image, data: bytes) -> Deep | None:
         data: the file's bytes.
 
     Returns:
-        Pixels (H, W), or with 2, 3 or 4 channels; None where Pillow has all there is.
+        Levels (H, W), or with 2, 3 or 4 channels; None where Pillow has all there is.
 
     Raises:
         Exception: of any type, where the file is damaged.

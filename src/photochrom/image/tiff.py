@@ -12,12 +12,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from photochrom.color import Array
 from photochrom.image import exif, ifd
 from photochrom.image.ifd import Entry, Layout, Tree
 
@@ -38,7 +38,7 @@ _PLANAR, _PREDICTOR, _EXTRA_SAMPLES = 284, 317, 338
 class Page:
     """A page to be written."""
 
-    pixels: npt.NDArray[Any]
+    pixels: Array
     """(H, W), (H, W, 3) or (H, W, 4), uint8 or uint16."""
     exif: bytes = b""
     """A block."""
@@ -117,7 +117,7 @@ def _carried(page: Page, tree: Tree, layout: Layout) -> Tree:
     return found
 
 
-def _layout(pixels: npt.NDArray[Any], compression: Compression, layout: Layout) -> Tree:
+def _layout(pixels: Array, compression: Compression, layout: Layout) -> Tree:
     """The entries that say how pixels are stored."""
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -151,13 +151,13 @@ def _numbers(values: Sequence[int], layout: Layout) -> Entry:
     return Entry(kind, len(values), b"".join(map(layout.pack, values)))
 
 
-def _rows(pixels: npt.NDArray[Any]) -> int:
+def _rows(pixels: Array) -> int:
     """Of a strip."""
     return max(1, min(len(pixels), _STRIP * len(pixels) // max(1, pixels.nbytes)))
 
 
 def _strips(
-    file: BinaryIO, pixels: npt.NDArray[Any], compression: Compression, layout: Layout
+    file: BinaryIO, pixels: Array, compression: Compression, layout: Layout
 ) -> tuple[list[int], list[int]]:
     """Write the pixels; answers places and lengths of the strips."""
     rows, places, lengths = _rows(pixels), [], []
@@ -180,7 +180,7 @@ def _groups(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (values[i : i + size] for i in range(0, len(values), size))
 
 
-def _packed(part: npt.NDArray[Any], compression: Compression, layout: Layout) -> bytes:
+def _packed(part: Array, compression: Compression, layout: Layout) -> bytes:
     if compression != "none":
         difference = part.copy()
         difference[:, 1:] -= part[:, :-1]

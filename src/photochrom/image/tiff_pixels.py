@@ -6,12 +6,12 @@ import zlib
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from photochrom.color import Array
 from photochrom.errors import BadPhoto
 from photochrom.image import headers, ifd, levels
 from photochrom.image.icc import Space
-from photochrom.image.levels import Pixels
+from photochrom.image.levels import Levels
 from photochrom.image.rescue import inflate
 from photochrom.image.tiff_page import (
     ALPHA,
@@ -34,17 +34,17 @@ _FLOATS = 3  # SampleFormat
 _OF_THEIR_OWN = 6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 50001
 """Compressions whose strips have heads with sizes of their own, which are checked."""
 _BLOCK = 16
-"""Pixels to whole numbers of which JPEG may fill up a strip's sides."""
+"""Levels to whole numbers of which JPEG may fill up a strip's sides."""
 _REFUSED = 22610, 34933, 34934, 48124, 50002, 52546, 65000, 65001, 65002
 """Such ones as cannot be checked, like JPEG XR; for PNG see :mod:`photochrom.image.sixteen_bit`."""
 
 
 class Decoded(NamedTuple):
-    """Pixels in a page's own colour space."""
+    """Levels in a page's own colour space."""
 
-    pixels: Pixels
+    pixels: Levels
     """(H, W) grey, (H, W, 3) RGB or Lab, (H, W, 4) CMYK; uint8 or uint16, as profiles want them."""
-    alpha: Pixels | None
+    alpha: Levels | None
     space: Space
     notes: tuple[str, ...]
     missing: float
@@ -135,14 +135,14 @@ def _check_told(found: Any, page: Page) -> None:
 
 def _values(
     found: Any, page: Page, stream: BinaryIO, keep: list[int], damaged: bool
-) -> tuple[npt.NDArray[Any], float]:
+) -> tuple[Array, float]:
     """The samples that are kept, (H, W, samples) as stored, and the share that is missing."""
     height, width = found.imagelength, found.imagewidth
     planes = found.samplesperpixel if found.planarconfig == 2 else 1
     tall = found.tilelength if found.is_tiled else found.rowsperstrip
     wide = found.tilewidth if found.is_tiled else width
     segments = -(-height // tall) * -(-width // wide) * planes
-    values: npt.NDArray[Any] | None = None
+    values: Array | None = None
     spans = list(zip(found.dataoffsets, found.databytecounts, strict=False))[:segments]
     missing = segments - len(spans)
     if missing and not damaged:
@@ -241,7 +241,7 @@ def _filled_up(data: bytes, found: Any, index: int) -> bytes:
     raise ValueError("it is cut short")
 
 
-def _to_levels(values: npt.NDArray[Any], bits: int, form: int, name: str) -> Pixels:
+def _to_levels(values: Array, bits: int, form: int, name: str) -> Levels:
     if values.dtype == bool:
         values, bits = values.astype(np.uint8), 1
     if form == _FLOATS or values.dtype.kind == "f":
@@ -255,7 +255,7 @@ def _to_levels(values: npt.NDArray[Any], bits: int, form: int, name: str) -> Pix
     return levels.stretch(values, min(bits, values.dtype.itemsize * 8))
 
 
-def _through_palette(indices: npt.NDArray[Any], page: Page) -> Pixels:
+def _through_palette(indices: Array, page: Page) -> Levels:
     """Indices (H, W) as RGB."""
     table = page.numbers(COLOR_MAP)
     if not table or len(table) % 3 or indices.dtype.kind not in "ub":
@@ -265,7 +265,7 @@ def _through_palette(indices: npt.NDArray[Any], page: Page) -> Pixels:
     return np.asarray(colors[np.minimum(indices, len(colors) - 1)])
 
 
-def _lab(values: npt.NDArray[Any], photometric: int, name: str) -> Pixels:
+def _lab(values: Array, photometric: int, name: str) -> Levels:
     """Lab as TIFF has it, (H, W, 3 or more), as version 4 profiles have it."""
     if values.dtype.kind not in "ui" or values.dtype.itemsize > 2:
         raise BadPhoto(f"{name} has Lab colours as {values.dtype}: export it as RGB first.")

@@ -15,13 +15,14 @@ docs/log.md, 2026-11-23, tells how often it is wrong.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from photochrom import color
+from photochrom.color import Array
 
 if TYPE_CHECKING:
     from photochrom.image.photo import Photo
@@ -59,7 +60,7 @@ def is_color(photo: Photo) -> bool:
     return of(photo) == "colour"
 
 
-def stray(lab: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def stray(lab: Array) -> npt.NDArray[np.float64]:
     """How far each of the Lab colours (n, 3) lies beside its lightness's own, (n,), unordered."""
     parts = max(1, min(_LEVELS, len(lab) // 32))
     found = []

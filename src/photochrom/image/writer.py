@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from photochrom.color import Array
 from photochrom.errors import CannotWrite, MissingExtra, PhotochromError
 from photochrom.image import exif, heif, icc, jp2, jpeg, metadata, png, sixteen_bit, tiff, xmp
 
@@ -221,7 +222,7 @@ def _jpeg_head(photo: Photo) -> bytes:
     return b"".join(parts + [jpeg.segment(0xFE, metadata.stored(said)) for said in remarks])
 
 
-def _png_of(pixels: npt.NDArray[Any]) -> bytes:
+def _png_of(pixels: Array) -> bytes:
     if pixels.dtype == np.uint16 and pixels.ndim == 3:
         return sixteen_bit.png(pixels)
     file = io.BytesIO()
@@ -244,8 +245,8 @@ def _png_chunks(photo: Photo) -> Iterator[png.Chunk]:
         yield png.raw_profile("iptc", metadata.photoshop(photo.iptc))
 
 
-def planes(photo: Photo) -> npt.NDArray[Any]:
-    """Pixels and alpha in one array: (H, W), (H, W, 3) or (H, W, 4)."""
+def planes(photo: Photo) -> Array:
+    """Levels and alpha in one array: (H, W), (H, W, 3) or (H, W, 4)."""
     if photo.alpha is None:
         return photo.pixels
     if photo.pixels.ndim == 2:
@@ -253,7 +254,7 @@ def planes(photo: Photo) -> npt.NDArray[Any]:
     return np.dstack([photo.pixels, photo.alpha])
 
 
-def shallow(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def shallow(pixels: Array) -> npt.NDArray[np.uint8]:
     """8 bits a channel, which is all that Pillow has for colour."""
     if pixels.dtype == np.uint8:
         return pixels

@@ -7,13 +7,11 @@ its colour, where looks disagree; that much is given back, or the gain would be 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from photochrom.color import Array
 
 _SCALES = 1, 5 / 6, 7 / 6
 """Of the size that is asked for. Further apart, hintnet 3 gained less or lost."""

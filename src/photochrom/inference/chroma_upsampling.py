@@ -32,11 +32,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from photochrom import color
-
-Array = npt.NDArray[Any]  # float32 unless said otherwise
+from photochrom.color import Array
 
 _RADIUS = 1  # of the window in which a line is fitted; small, as the network's ab is already small
 _EPSILON = 100.0  # L², below which a window counts as flat and its slope fades; of 5..1000

@@ -6,13 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from photochrom.color import Array, to_uint8
 
 _APART = 14.0  # ab, under which two colours of a palette are one to the eye
 _MOST_BITS = 6.0  # a fixed scale, so that maps of two photos compare; few places reach it
@@ -94,5 +91,5 @@ def draw(
 
 def picture(bits: Array) -> Array:
     """A map of entropy ``(H, W)`` to be looked at, ``(H, W, 3)`` uint8: black 0, yellow 6 bits."""
-    level = np.rint(np.clip(bits / _MOST_BITS, 0, 1) * 255).astype(np.uint8)
+    level = to_uint8(bits / _MOST_BITS)
     return cv2.cvtColor(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)

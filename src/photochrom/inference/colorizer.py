@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, Unpack, overload
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from photochrom import color
+from photochrom.color import Array
 from photochrom.errors import BadOption, PhotoWarning
 from photochrom.image import photo as photos
 from photochrom.image.photo import Photo, Source
@@ -38,8 +38,6 @@ from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match
 from photochrom.names import shown
 from photochrom.storage.folders import make_room
-
-Array = npt.NDArray[Any]
 
 SAMPLES = 64
 """Versions at a time at most: they are held in memory together."""
@@ -286,7 +284,7 @@ class Colorizer:
         (L,) = view.small[tuple(hint_files.pixel(here, view.small.shape).T)]
         ab, shares = color_distribution.distinct(p, centres, most)
         lab = color.fit_gamut(np.column_stack([np.full(len(ab), L), ab]).astype(np.float32), axis=1)
-        rgb = np.rint(np.clip(color.lab_to_rgb(lab, axis=1), 0, 1) * 255).astype(int)
+        rgb = color.to_uint8(color.lab_to_rgb(lab, axis=1))
         return tuple(
             Swatch("#{:02x}{:02x}{:02x}".format(*c), (float(a), float(b)), float(share))
             for c, (_, a, b), share in zip(rgb, lab, shares, strict=True)

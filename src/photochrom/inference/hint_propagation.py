@@ -9,15 +9,11 @@ belongs to, and stops at its edges.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from photochrom.color import Array
 from photochrom.inference.hints import pixel
-
-Array = npt.NDArray[Any]
 
 # How far resemblance reaches. Chosen on photographs held out from training, with 1, 10 and 100
 # true hints, where a third more or less of any changes PSNR by less than 0.1 dB; and by looking at

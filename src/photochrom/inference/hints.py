@@ -22,14 +22,11 @@ from reprlib import repr as shown
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import ImageColor
 
 from photochrom import atomic, files
-from photochrom.color import rgb_to_lab
+from photochrom.color import Array, rgb_to_lab
 from photochrom.errors import BadOption
-
-Array = npt.NDArray[Any]
 
 PATCH = 5
 """Side of the square that stands for a hint in the network's planes; it trained with 1..9."""

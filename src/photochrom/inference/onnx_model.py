@@ -29,13 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime as ort
 
+from photochrom.color import Array
 from photochrom.errors import BadModel, BadOption
 from photochrom.inference import onnx_file
-
-Array = npt.NDArray[Any]
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 CLONE = Path(__file__).parents[3] / "models"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from photochrom.color import Array
 from photochrom.image.photo import Photo
 from photochrom.inference import averaging, chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
@@ -16,8 +15,6 @@ from photochrom.inference.hint_propagation import honour
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import ColorizeOptions, Hints, Quality
-
-Array = npt.NDArray[Any]
 
 _LONGEST = 4
 """The long side for the network, in short sides: a wider panorama is seen smaller."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from photochrom.color import Array
 
 MOST = 40
 """Places at most, the surest first: more add no new region, only contradictions."""

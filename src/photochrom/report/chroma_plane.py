@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from photochrom.color import STUDY_GRID, fit_gamut, lab_to_rgb
+from photochrom.color import STUDY_GRID, Pixels, fit_gamut, lab_to_rgb, to_uint8
 from photochrom.evaluation.results import HISTOGRAM, TRUTH, Results
-
-Pixels = npt.NDArray[np.uint8]
 
 GREY = 10.0
 """Chroma under which a colour passes for grey."""
@@ -80,7 +78,7 @@ def _window(used: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def _upright(plane: Any) -> Pixels:
     """From a down and b to the right, as cells are counted, to a right and b up."""
-    return np.asarray((plane.transpose(1, 0, 2)[::-1] * 255).round().astype(np.uint8))
+    return to_uint8(plane.transpose(1, 0, 2)[::-1])
 
 
 # --- which hues are found again -------------------------------------------------------------

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
+from photochrom.color import Pixels, Plane, fit_gamut, lab_to_rgb, rgb_to_lab, to_uint8
 from photochrom.evaluation import metrics
-from photochrom.evaluation.protocol import Pixels, Plane, Protocol, cut, lightness
+from photochrom.evaluation.protocol import Protocol, cut, lightness
 from photochrom.evaluation.results import TRUTH, Results, Score
 
 Painter = Callable[[Plane], Plane]
@@ -230,7 +230,7 @@ def embed(image: Image.Image, kind: str, **options: Any) -> str:
 
 
 def _eight_bit(rgb: Any) -> Pixels:
-    return np.asarray((np.clip(rgb, 0, 1).transpose(1, 2, 0) * 255).round().astype(np.uint8))
+    return to_uint8(rgb.transpose(1, 2, 0))
 
 
 def _planes(pixels: Pixels) -> Plane:

@@ -27,8 +27,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from photochrom import atomic
-from photochrom.color import rgb_to_lab
-from photochrom.data.shards import Pixels
+from photochrom.color import Pixels, rgb_to_lab
 from photochrom.errors import BadRun
 from photochrom.names import shown
 from photochrom.training.models import Network, build

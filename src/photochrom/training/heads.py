@@ -6,7 +6,7 @@ the truth, ``(N, 3, H, W)``; ``raw`` is the backbone's output, ``(N, channels, H
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from photochrom.color import STUDY_GRID, ZHANG_GRID, Grid, lab_to_rgb, rgb_to_lab
+from photochrom.color import STUDY_GRID, ZHANG_GRID, Float, Grid, lab_to_rgb, rgb_to_lab
 from photochrom.training import losses
 
 AB_SCALE = 128.0
@@ -89,7 +89,7 @@ class BinsHead(nn.Module):
         self.register_buffer("possible", torch.from_numpy(self.grid.in_gamut()))
         self.register_buffer("weights", torch.ones(self.channels))
 
-    def set_frequency(self, frequency: npt.NDArray[np.floating[Any]], rebalance: float) -> None:
+    def set_frequency(self, frequency: Float, rebalance: float) -> None:
         """Weigh the classes by how often each occurs in the training photos, ``(676,)``."""
         self.weights.copy_(torch.from_numpy(losses.class_weights(frequency, rebalance)))
 
@@ -137,7 +137,7 @@ class SoftBinsHead(nn.Module):
         self.register_buffer("table_classes", torch.from_numpy(classes), persistent=False)
         self.register_buffer("table_shares", torch.from_numpy(shares), persistent=False)
 
-    def set_frequency(self, frequency: npt.NDArray[np.floating[Any]], rebalance: float) -> None:
+    def set_frequency(self, frequency: Float, rebalance: float) -> None:
         """Weigh the bins by how often each occurs in the training photos.
 
         Args:
@@ -192,7 +192,7 @@ class SoftBinsHead(nn.Module):
 
 
 def _soft_encoding(
-    centres: npt.NDArray[np.floating[Any]], neighbours: int, sigma: float
+    centres: Float, neighbours: int, sigma: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Nearest bins and their shares for ab = -128..127 squared, each ``(65536, neighbours)``."""
     level = np.arange(-128, 128, dtype=np.float32)

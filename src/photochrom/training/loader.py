@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from photochrom.color import Grid, rgb_to_lab
+from photochrom.color import Grid, Pixels, rgb_to_lab
 from photochrom.data.cache import Photos, PhotoSet
-from photochrom.data.shards import Pixels
 from photochrom.data.streamed import Streamed
 from photochrom.errors import BadOption
 from photochrom.training.augmentation import (

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from torch import Tensor
 from torch.nn import functional as F
 
+from photochrom.color import Float
+
 
 def mse(output: Tensor, target: Tensor) -> Tensor:
     """Mean squared error; its minimum is the conditional mean."""
@@ -62,7 +64,7 @@ def soft_cross_entropy(
     return -(F.log_softmax(logits, 1).gather(1, classes) * shares).sum(1)
 
 
-def class_weights(frequency: npt.NDArray[np.floating], rebalance: float) -> npt.NDArray[np.float32]:
+def class_weights(frequency: Float, rebalance: float) -> npt.NDArray[np.float32]:
     """Weights that let rare colours count: Zhang et al. 2016 (arXiv 1603.08511), equation 4.
 
     ``w ~ 1 / ((1 - rebalance) * p + rebalance / Q)``, scaled so that the mean weight over the

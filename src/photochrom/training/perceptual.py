@@ -16,11 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from photochrom.color import Plane
 from photochrom.errors import BadModel, BadOption, BadPhoto, MissingExtra
 from photochrom.evaluation.verdict import Judge, Verdict
 from photochrom.training.models.efficientnet import (
@@ -29,8 +28,6 @@ from photochrom.training.models.efficientnet import (
     load_imagenet,
     scale,
 )
-
-Plane = npt.NDArray[np.float32]
 
 STRIDE = 32
 """Of the coarsest features: sides are cut to a multiple of it."""

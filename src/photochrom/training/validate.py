@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from photochrom.color import lab_to_rgb
-from photochrom.data.shards import Pixels
+from photochrom.color import Array, Pixels, lab_to_rgb, to_uint8
 from photochrom.evaluation import metrics
 from photochrom.evaluation.contact_sheet import sheet
 from photochrom.training.augmentation import reveal
@@ -34,7 +32,7 @@ HINTS = (1, 10)
 def measure(
     network: Network,
     average: dict[str, Tensor],
-    batches: Iterable[npt.NDArray[np.uint8]],
+    batches: Iterable[Pixels],
     size: int,
     fabric: Fabric,
 ) -> tuple[list[Row], list[Pair]]:
@@ -74,7 +72,7 @@ def measure(
 
 def _answers(
     network: Network, lab: Tensor, number: int, fabric: Fabric
-) -> tuple[npt.NDArray[np.float32], dict[str, npt.NDArray[Any]]]:
+) -> tuple[npt.NDArray[np.float32], dict[str, Array]]:
     """RGB of a batch, and figures of each photo by name."""
     lightness, head = lab[:, :1], network.head
 
@@ -84,7 +82,7 @@ def _answers(
         return _rgb(torch.cat([lightness, head.answer(raw, lightness, **dial)["ab"]], 1)), raw
 
     painted, raw = answer(None)
-    figures: dict[str, npt.NDArray[Any]] = {}
+    figures: dict[str, Array] = {}
     if isinstance(head, SoftBinsHead):
         figures["cross_entropy"] = head.surprise(raw, lab).cpu().numpy()
         accurate, truth = lab.new_zeros(()), _rgb(lab)
@@ -132,8 +130,8 @@ def _rgb(lab: Tensor) -> npt.NDArray[np.float32]:
     return rgb
 
 
-def _eight_bit(rgb: npt.NDArray[Any]) -> Pixels:
-    return (rgb.transpose(1, 2, 0) * 255).round().astype(np.uint8)
+def _eight_bit(rgb: Array) -> Pixels:
+    return to_uint8(rgb.transpose(1, 2, 0))
 
 
 def _grey(photo: Pixels) -> Pixels:

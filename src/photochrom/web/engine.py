@@ -17,7 +17,7 @@ from PIL import Image
 
 from photochrom.errors import BadOption
 from photochrom.image import photo as photos
-from photochrom.image.levels import Pixels
+from photochrom.image.levels import Levels
 from photochrom.inference import chroma_upsampling
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
@@ -151,7 +151,7 @@ class Engine:
         Image.fromarray(rgba).save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    def _colored(self, session: Session, options: ColorizeOptions, model: str | None) -> Pixels:
+    def _colored(self, session: Session, options: ColorizeOptions, model: str | None) -> Levels:
         hints = session.scaled(hint_files.resolve(options.hints, session.extent))
         quick = replace(options, hints=hints, quality="fast")
         return self.colorizer(model).render(session.preview, quick).pixels
@@ -176,12 +176,12 @@ def _facts(name: str, colorizer: Colorizer, default: bool) -> schemas.ModelFacts
     )
 
 
-def grey(session: Session) -> Pixels:
+def grey(session: Session) -> Levels:
     """The preview's lightness alone, (H, W, 3)."""
     return chroma_upsampling.grey(session.preview.lightness())
 
 
-def jpeg(pixels: Pixels, side: int | None = None) -> bytes:
+def jpeg(pixels: Levels, side: int | None = None) -> bytes:
     """A JPEG of at most so many pixels along its long side."""
     image = Image.fromarray(pixels).convert("RGB")
     if side is not None:
