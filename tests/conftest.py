@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import onnx
 import pytest
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 pytest_plugins = ["studies"]
 
@@ -135,3 +137,17 @@ def scene() -> np.ndarray:
     ramp = np.linspace(0, 255, 48 * 64).reshape(48, 64)
     ramp[:, 32:] = ramp[::-1, 32:]
     return np.rint(ramp).astype(np.uint8)
+
+
+@pytest.fixture
+def encoded() -> Callable[..., bytes]:
+    """The bytes of a photo of noise: ``encoded(seed, width=60, height=40, kind="JPEG")``."""
+
+    def encode(seed: int, width: int = 60, height: int = 40, kind: str = "JPEG", **how) -> bytes:
+        coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
+        photo = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+        file = io.BytesIO()
+        photo.save(file, kind, **how)
+        return file.getvalue()
+
+    return encode

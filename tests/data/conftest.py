@@ -7,25 +7,9 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 Encode = Callable[..., bytes]
-
-
-@pytest.fixture
-def encoded() -> Encode:
-    """The bytes of a photo of noise: ``encoded(seed, width=60, height=40, kind="JPEG")``."""
-
-    def encode(seed: int, width: int = 60, height: int = 40, kind: str = "JPEG", **how) -> bytes:
-        coarse = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), dtype=np.uint8)
-        photo = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
-        file = io.BytesIO()
-        photo.save(file, kind, **how)
-        return file.getvalue()
-
-    return encode
 
 
 @pytest.fixture

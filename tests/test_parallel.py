@@ -1,0 +1,49 @@
+"""Results computed ahead, in order and in bounds."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from photochrom.parallel import map_ahead
+
+
+@pytest.mark.parametrize("workers", [0, 1, 4])
+def test_map_ahead_keeps_the_order_and_raises_at_the_item(workers):
+    assert list(map_ahead(lambda n: n * n, range(50), workers)) == [n * n for n in range(50)]
+    results = map_ahead(lambda n: 6 // (3 - n), range(9), workers)
+    assert [next(results) for _ in range(3)] == [2, 3, 6]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_map_ahead_takes_no_more_items_than_may_wait():
+    taken = []
+    results = map_ahead(lambda n: n, (taken.append(n) or n for n in range(100)), 2, ahead=5)
+    for _ in range(3):
+        next(results)
+    assert len(taken) == 3 + 5
+    results.close()
+
+
+def test_map_ahead_computes_before_it_is_asked():
+    together = threading.Barrier(3)  # breaks unless three are under way at a time
+    assert len(list(map_ahead(lambda _: together.wait(60), range(6), 3))) == 6
+
+
+def test_map_ahead_starts_nothing_after_it_is_closed():
+    begun, go = [], threading.Event()
+
+    def work(n: int) -> int:
+        begun.append(n)
+        return n if n == 0 else go.wait(60) and n
+
+    results = map_ahead(work, range(100), 1, ahead=50)
+    assert next(results) == 0
+    go.set()
+    results.close()
+    count = len(begun)
+    assert count < 100
+    assert not [t for t in threading.enumerate() if t.name.startswith("photochrom-ahead")]
+    assert len(begun) == count
