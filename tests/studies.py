@@ -75,7 +75,7 @@ def write_run(
     **settings: Any,
 ) -> Path:
     """A run folder that was trained and evaluated; by default as its preset has it."""
-    options = {k: settings.pop(k) for k in ("protocol", "seed", "judges") if k in settings}
+    options = {k: settings.pop(k) for k in ("protocol", "seed", "perceptual") if k in settings}
     name, model = run.name, model or run.name
     run.mkdir(parents=True)
     experiment = PRESETS[model] | settings

@@ -12,9 +12,9 @@ from photochrom.color import rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
 from photochrom.evaluation import metrics
 from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.metrics import PerceptualScores
 from photochrom.evaluation.protocol import HINT_COUNTS, HINT_PATCH, MEAN_AB, cut, reveal
 from photochrom.evaluation.results import HISTOGRAM, Results, hinted_name
-from photochrom.evaluation.verdict import Verdict
 
 
 def scene(seed=0, height=40, width=50):
@@ -366,11 +366,11 @@ def test_of_many_photos_those_that_cannot_be_measured_are_told_and_left_out():
     def judge(rgb):
         if rgb.shape[-1] == 21:
             raise BadPhoto("too small to judge.")
-        return Verdict([{} for _ in rgb[1:]], {})
+        return PerceptualScores([{} for _ in rgb[1:]], {})
 
     troubles = []
     odd = [("x.png", scene(0, 10, 40)), ("y.png", scene()[..., 0]), ("z.png", scene(0, 20, 21))]
-    results = measure(of=[*odd, *photos()], troubles=troubles, judges=[judge])
+    results = measure(of=[*odd, *photos()], troubles=troubles, perceptual=[judge])
     assert [reason[:5] for reason in sorted(troubles)] == ["x.png", "y.png", "z.png"]
     assert {score.photo for score in results.rows["grey"]} == {name for name, _ in photos()}
 

@@ -215,11 +215,11 @@ def test_rows_with_hints_are_a_curve_and_not_in_the_table(measured, paints, pres
 
 def test_judged_figures_have_columns_where_there_are_any(make_run, presets, tmp_path, paints):
     def judge(rgb):
-        from photochrom.evaluation.verdict import Verdict
+        from photochrom.evaluation.metrics import PerceptualScores
 
-        return Verdict([{"lite2 distance": 0.25 + i} for i in range(len(rgb) - 1)], {})
+        return PerceptualScores([{"lite2 distance": 0.25 + i} for i in range(len(rgb) - 1)], {})
 
-    judged = make_run("cnn-rgb", judges=[judge])
+    judged = make_run("cnn-rgb", perceptual=[judge])
     plain = make_run("unet-rgb")
     page = Page(document.render(gather([judged, plain], presets), document.Pictures()))
     place = page.tables["measured"][0].index("lite2 distance") - 1

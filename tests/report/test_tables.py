@@ -5,12 +5,12 @@ import numpy as np
 from rich.console import Console
 
 from photochrom.evaluation.evaluate import evaluate
-from photochrom.evaluation.verdict import Verdict
+from photochrom.evaluation.metrics import PerceptualScores
 from photochrom.report import tables
 
 
 def judge(rgb):
-    return Verdict([{"taste": float(i)} for i, _ in enumerate(rgb[1:])], {})
+    return PerceptualScores([{"taste": float(i)} for i, _ in enumerate(rgb[1:])], {})
 
 
 def measured(**options):
@@ -21,7 +21,7 @@ def measured(**options):
 
 
 def test_the_tables_show_the_same_figures():
-    results = measured(judges=[judge])
+    results = measured(perceptual=[judge])
     grey, constant = results.summary
     lines = tables.markdown(results.summary, tables.columns(results.summary)).splitlines()
     assert lines[0].startswith("| colorizer | PSNR, dB |")
@@ -40,7 +40,7 @@ def test_the_tables_show_the_same_figures():
 
 
 def test_what_was_not_measured_is_a_dash():
-    (grey, _), (judged, _) = measured().summary, measured(judges=[judge]).summary
+    (grey, _), (judged, _) = measured().summary, measured(perceptual=[judge]).summary
     lines = tables.markdown([grey, judged], tables.columns([grey, judged])).splitlines()
     assert lines[2].endswith("| –, – | – |")  # no smooth region in noise, no judge
     assert lines[3].endswith("| 0.000 |")

@@ -64,7 +64,7 @@ def test_the_evaluation_keeps_what_is_judged(judge, tmp_path):
         (f"{i}", p)
         for i, p in enumerate((pictures(3).transpose(0, 2, 3, 1) * 255).astype(np.uint8))
     ]
-    results = evaluate(photos, {}, protocol="native", judges=[judge], progress=False)
+    results = evaluate(photos, {}, protocol="native", perceptual=[judge], progress=False)
     grey, _ = results.summary
     assert list(grey.judged) == ["lite2", "top-1 kept", "FD-lite2"]
     assert grey.judged["lite2"] == np.mean([s.judged["lite2"] for s in results.rows["grey"]])

@@ -92,7 +92,7 @@ def evaluate(
             hinted={row: paint for one in asked for row, paint in one.hinted.items()},
             hint_counts=hints,
             protocol=protocol,
-            judges=summon(perceptual) if perceptual else (),
+            perceptual=summon(perceptual) if perceptual else (),
             models={next(iter(one.rows)): one.facts for one in asked},
             sources=[str(path) for path in data],
             total=len(sources[:most]),

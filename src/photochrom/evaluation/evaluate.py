@@ -33,6 +33,7 @@ from rich.progress import track
 from photochrom.color import STUDY_GRID, Array, Pixels, Plane, fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, kind_and_place
 from photochrom.evaluation import metrics
+from photochrom.evaluation.metrics import PerceptualMetric, PerceptualScores
 from photochrom.evaluation.protocol import (
     HINT_COUNTS,
     MEAN_AB,
@@ -44,7 +45,6 @@ from photochrom.evaluation.protocol import (
     reveal,
 )
 from photochrom.evaluation.results import TRUTH, Counts, Results, Score, hinted_name, histogram
-from photochrom.evaluation.verdict import Judge, Verdict
 
 Colorizer = Callable[[Plane], Plane]
 HintedColorizer = Callable[[Plane, Plane], Plane]
@@ -61,7 +61,7 @@ def evaluate(
     hinted: Mapping[str, HintedColorizer] = {},
     hint_counts: Sequence[int] = HINT_COUNTS,
     seed: int = 0,
-    judges: Sequence[Judge] = (),
+    perceptual: Sequence[PerceptualMetric] = (),
     models: Mapping[str, Mapping[str, str]] = {},
     sources: Sequence[str] = (),
     total: int | None = None,
@@ -82,7 +82,7 @@ def evaluate(
         hinted: colorizers that have a row for each of ``hint_counts``, see :func:`hinted_name`.
         hint_counts: how many hints they are given.
         seed: 0 or more; of the hints' positions.
-        judges: pretrained networks that compare outputs with the truth.
+        perceptual: pretrained networks that compare outputs with the truth.
         models: what each model says of itself, kept with the figures.
         sources: where the photos came from, likewise.
         total: how many photos there are, where known, for the progress bar.
@@ -114,7 +114,9 @@ def evaluate(
             asked = [(t, row, *_ask(t, row)) for t in truths for row in rows]
             outputs = _spread(pool, _score, asked)
             painted = [(t, outputs[i * len(rows) :][: len(rows)]) for i, t in enumerate(truths)]
-            for judged in _sorted_out(_spread(pool, partial(_judge, judges), painted), troubles):
+            for judged in _sorted_out(
+                _spread(pool, partial(_judge, perceptual), painted), troubles
+            ):
                 scores += _count(*judged, counts)
     if not any(score.truth_colourfulness for score in scores):
         raise BadData("Nothing to compare with: name some photos that have colour.")
@@ -274,25 +276,25 @@ def _score(truth: _Truth, row: _Row, answer: Plane, milliseconds: float) -> _Out
 
 
 def _judge(
-    judges: Sequence[Judge], truth: _Truth, outputs: Sequence[_Output]
-) -> tuple[_Truth, Sequence[_Output], Verdict] | BadPhoto:
-    """A photo, what became of it, and what all judges together say."""
+    perceptual: Sequence[PerceptualMetric], truth: _Truth, outputs: Sequence[_Output]
+) -> tuple[_Truth, Sequence[_Output], PerceptualScores] | BadPhoto:
+    """A photo, what became of it, and what all perceptual metrics together say."""
     rgb = np.stack([truth.rgb, *(output.rgb for output in outputs)])
     figures: list[dict[str, float]] = [{} for _ in outputs]
     features: dict[str, Array] = {}
-    for judge in judges:
+    for metric in perceptual:
         try:
-            verdict = judge(rgb)
+            verdict = metric(rgb)
         except BadPhoto as error:
             return BadPhoto(f"{truth.name}: {error}")
         features |= verdict.features
         for known, said in zip(figures, verdict.figures, strict=True):
             known.update(said)
-    return truth, outputs, Verdict(figures, features)
+    return truth, outputs, PerceptualScores(figures, features)
 
 
 def _count(
-    truth: _Truth, outputs: Sequence[_Output], verdict: Verdict, counts: dict[str, Counts]
+    truth: _Truth, outputs: Sequence[_Output], verdict: PerceptualScores, counts: dict[str, Counts]
 ) -> list[Score]:
     """Add one photo to the counts of every row; its scores, with the verdict."""
 

@@ -8,15 +8,30 @@ of a whole set of photos come last.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from photochrom.color import Float
+from photochrom.color import Array, Float, Plane
 
 Moments = tuple[Float, Float]
+
+
+class PerceptualScores(NamedTuple):
+    """What a pretrained network says of one photo."""
+
+    figures: Sequence[Mapping[str, float]]
+    """Of each output, by name."""
+    features: Mapping[str, Array]
+    """Pooled features of the truth and each output, ``(1 + n, D)``, by the name of the Fréchet
+    distance that is made of them."""
+
+
+PerceptualMetric = Callable[[Plane], PerceptualScores]
+"""A pretrained network: RGB ``(1 + n, 3, H, W)`` in 0..1, the truth and n outputs of it."""
 
 PSNR_CAP = 100.0  # dB; two equal photos would be infinitely alike
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from photochrom.color import Plane
 from photochrom.errors import BadModel, BadOption, BadPhoto, MissingExtra
-from photochrom.evaluation.verdict import Judge, Verdict
+from photochrom.evaluation.metrics import PerceptualMetric, PerceptualScores
 from photochrom.training.models.efficientnet import (
     Classifier,
     feature_distance,
@@ -35,7 +35,7 @@ AT_A_TIME = 8
 """Pictures in memory together."""
 
 
-def lite2() -> Judge:
+def lite2() -> PerceptualMetric:
     """EfficientNet-Lite2 as a judge.
 
     ``lite2`` is :func:`~photochrom.training.models.efficientnet.feature_distance` at five strides.
@@ -50,7 +50,7 @@ def lite2() -> Judge:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
-    def judge(rgb: Plane) -> Verdict:
+    def judge(rgb: Plane) -> PerceptualScores:
         torch.set_num_threads(1)  # photos are judged side by side
         features = _in_parts(network, scale(_cut(rgb)))
         classes = _in_parts(lambda deep: [network.classify(deep)], features[-1])[0].argmax(1)
@@ -60,12 +60,12 @@ def lite2() -> Judge:
             {"lite2": float(distance), "top-1 kept": float(same)}
             for distance, same in zip(apart, kept, strict=True)
         ]
-        return Verdict(figures, {"FD-lite2": features[-1].mean((2, 3)).numpy()})
+        return PerceptualScores(figures, {"FD-lite2": features[-1].mean((2, 3)).numpy()})
 
     return judge
 
 
-def lpips() -> Judge:
+def lpips() -> PerceptualMetric:
     """LPIPS as a judge: 0 for equal photos.
 
     Raises:
@@ -78,14 +78,16 @@ def lpips() -> Judge:
         network = LearnedPerceptualImagePatchSimilarity("alex", normalize=True).eval()
 
     @torch.no_grad()
-    def judge(rgb: Plane) -> Verdict:
+    def judge(rgb: Plane) -> PerceptualScores:
         pictures = torch.from_numpy(rgb)
-        return Verdict([{"LPIPS": float(network(p[None], pictures[:1]))} for p in pictures[1:]], {})
+        return PerceptualScores(
+            [{"LPIPS": float(network(p[None], pictures[:1]))} for p in pictures[1:]], {}
+        )
 
     return judge
 
 
-def fid() -> Judge:
+def fid() -> PerceptualMetric:
     """The Fréchet distance of Inception's 2,048 pooled features as a judge.
 
     Raises:
@@ -98,17 +100,19 @@ def fid() -> Judge:
         network = FrechetInceptionDistance(2048).inception.eval()
 
     @torch.no_grad()
-    def judge(rgb: Plane) -> Verdict:
+    def judge(rgb: Plane) -> PerceptualScores:
         pooled = network((torch.from_numpy(rgb) * 255).round().to(torch.uint8))
-        return Verdict([{} for _ in rgb[1:]], {"FID": pooled.reshape(len(rgb), -1).numpy()})
+        return PerceptualScores(
+            [{} for _ in rgb[1:]], {"FID": pooled.reshape(len(rgb), -1).numpy()}
+        )
 
     return judge
 
 
-JUDGES: dict[str, Callable[[], Judge]] = {"lite2": lite2, "lpips": lpips, "fid": fid}
+JUDGES: dict[str, Callable[[], PerceptualMetric]] = {"lite2": lite2, "lpips": lpips, "fid": fid}
 
 
-def summon(names: Sequence[str]) -> list[Judge]:
+def summon(names: Sequence[str]) -> list[PerceptualMetric]:
     """The judges of these names, ready.
 
     Raises:
