@@ -66,7 +66,7 @@ def album(folder: Path, data: list[Path], photos: int, bad: int) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Every file below a folder but the ledger's, each with the digest of its content."""
+    """Every file below a folder but the journal's, each with the digest of its content."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))

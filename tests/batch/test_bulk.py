@@ -90,7 +90,7 @@ def wait_for(is_so, seconds: float = 300) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Every file below a folder but the ledger's."""
+    """Every file below a folder but the journal's."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -792,9 +792,9 @@ def test_a_watch_tries_what_failed_again_when_it_changes(album, out, model, monk
     tried = []
     colour = Worker.__call__
 
-    def note(self, job, ledger, turn):
+    def note(self, job, journal, turn):
         tried.append(job.photo.name)
-        return colour(self, job, ledger, turn)
+        return colour(self, job, journal, turn)
 
     monkeypatch.setattr(Worker, "__call__", note)
     looks(7, monkeypatch, lambda look: bad.write_bytes(whole) if look == 4 else None)

@@ -19,8 +19,9 @@ from PIL import Image
 
 from photochrom import PhotoWarning, atomic, errors
 from photochrom.batch import journal, worker
-from photochrom.batch.journal import FOLDER, Ledger
-from photochrom.batch.worker import BatchOptions, Worker
+from photochrom.batch.journal import FOLDER, Journal
+from photochrom.batch.options import BatchOptions
+from photochrom.batch.worker import Worker
 from photochrom.cli import colorize as command
 from photochrom.cli import main
 from photochrom.image import icc, metadata, reader, tone, writer
@@ -38,7 +39,7 @@ STAGES = {
     "fit": (photographs, "fitted", "work.Worker._render"),
     "encode": (writer, "write", "photo.write.<locals>.make"),
     "sync": (atomic, "_settle", "atomic.write"),
-    "journal": (Ledger, "_write", "ledger.Ledger."),
+    "journal": (Journal, "_write", "journal.Journal."),
     "name": (atomic, "_place", "atomic._name"),
 }
 """Where something is thrown, and where the report says that it came from."""
@@ -179,9 +180,9 @@ def test_a_worker_of_a_cluster_goes_on(album, out, model, throw):
 
     throw(tone, "of", IndexError("list index out of range"))
     (album / "c.png").write_bytes((album / "c.png").read_bytes()[:90])
-    colourist = ray_data._Colourist(BatchOptions(model=str(model)))
+    actor = ray_data._ColorizeActor(BatchOptions(model=str(model)))
     tasks = ray_data.listing([str(album)], str(out))
-    told = {Path(task.photo).name: colourist(task._asdict()) for task in tasks}
+    told = {Path(task.photo).name: actor(task._asdict()) for task in tasks}
     assert {name: row["state"] for name, row in told.items()} == {
         "a.png": "done", "b.png": "failed", "c.png": "failed",
     }  # fmt: skip
@@ -196,11 +197,11 @@ def test_a_worker_of_a_cluster_gives_a_photo_up(album, out, model, monkeypatch):
 
     let_go, ended = threading.Event(), threading.Event()
 
-    def hang(self, job, ledger, turn):
+    def hang(self, job, journal, turn):
         if job.photo.name == "b.png":
             assert let_go.wait(60)
         try:
-            return colour(self, job, ledger, turn)
+            return colour(self, job, journal, turn)
         finally:
             if job.photo.name == "b.png":
                 ended.set()
@@ -208,14 +209,15 @@ def test_a_worker_of_a_cluster_gives_a_photo_up(album, out, model, monkeypatch):
     tasks = ray_data.listing([str(album)], str(out))
     colour = Worker.__call__
     monkeypatch.setattr(Worker, "__call__", hang)
-    late = ray_data._Colourist(BatchOptions(model=str(model), timeout=1e-9))(tasks[1]._asdict())
+    late = ray_data._ColorizeActor(BatchOptions(model=str(model), timeout=1e-9))(tasks[1]._asdict())
     assert (late["state"], late["error"]) == ("failed", "TimeLimit")
     assert "b.png took more than 1e-09 s" in late["words"]
     let_go.set()
     assert ended.wait(60)
     assert not (out / "b.png").exists()
     assert (
-        ray_data._Colourist(BatchOptions(model=str(model)))(tasks[1]._asdict())["state"] == "done"
+        ray_data._ColorizeActor(BatchOptions(model=str(model)))(tasks[1]._asdict())["state"]
+        == "done"
     )
 
 
@@ -235,7 +237,7 @@ def test_a_photo_of_a_pipe_is_told_like_any_other(album, out, model, monkeypatch
 
 def test_a_full_disk_for_the_note_of_a_failure_ends_the_run(album, out, model, throw, capsys):
     throw(tone, "of", IndexError())
-    throw(Ledger, "_write", errors.DiskFull("out cannot be written: make room, then go on."))
+    throw(Journal, "_write", errors.DiskFull("out cannot be written: make room, then go on."))
     assert run("colorize", album, "-o", out, "--model", model, "--jobs", 1) == 1
     assert "make room" in capsys.readouterr().err
     assert not (out / "c.png").exists()
@@ -282,7 +284,7 @@ def test_a_turn_is_given_up_until_it_is_claimed_and_again_when_released():
 
 
 def test_a_photo_that_is_given_up_while_it_is_coloured_leaves_nothing(album, out, model):
-    turn, known = worker.Turn(), Ledger(out)
+    turn, known = worker.Turn(), Journal(out)
     assert turn.give_up()
     job = worker.Job(album / "a.png", out / "a.png", out)
     with pytest.raises(worker.GivenUp):
@@ -305,8 +307,8 @@ def test_what_is_being_written_is_discarded_when_the_process_leaves(tmp_path):
 
 
 def test_a_ledger_that_was_closed_takes_no_more(album, out):
-    known = Ledger(out)
-    seal = known.seal(known.look(album / "a.png"), [out / "a.png"], "wish")
+    known = Journal(out)
+    seal = known.seal(known.look(album / "a.png"), [out / "a.png"], "digest")
     known.close()
     with (
         (album / "a.png").open("rb") as file,
@@ -371,12 +373,12 @@ def test_new_options_do_not_make_old_results_unknown(model):
     """The digest of an order that has none of them is what it was before there were any."""
     plain = Worker(BatchOptions(model=str(model)))
     assert (
-        plain.wish
-        == Worker(BatchOptions(model=str(model), timeout=9, keep_times=True, damaged=True)).wish
+        plain.digest
+        == Worker(BatchOptions(model=str(model), timeout=9, keep_times=True, damaged=True)).digest
     )
     assert (
-        plain.wish
-        != Worker(BatchOptions(model=str(model), encoding=writer.Encoding(quality=80))).wish
+        plain.digest
+        != Worker(BatchOptions(model=str(model), encoding=writer.Encoding(quality=80))).digest
     )
     known = {
         "model": plain.colorizer.model.path, "size": None, "strength": 1.0, "vivid": None,
@@ -385,14 +387,14 @@ def test_new_options_do_not_make_old_results_unknown(model):
     }  # fmt: skip
     known["model"] = worker.hashlib.sha256(known["model"].read_bytes()).hexdigest()
     text = json.dumps(known, sort_keys=True).encode()
-    assert plain.wish == worker.hashlib.sha256(text).hexdigest()
+    assert plain.digest == worker.hashlib.sha256(text).hexdigest()
 
 
 def test_a_failure_in_the_journal_does_not_count_as_done(album, out):
-    known = Ledger(out)
-    known.fail(album / "a.png", out / "a.png", "wish", "it broke", "IndexError in x.y, line 1")
-    assert known.find(album / "a.png", [out / "a.png"], "wish") is None
-    assert Ledger(out).find(album / "a.png", [out / "a.png"], "wish") is None
+    known = Journal(out)
+    known.fail(album / "a.png", out / "a.png", "digest", "it broke", "IndexError in x.y, line 1")
+    assert known.find(album / "a.png", [out / "a.png"], "digest") is None
+    assert Journal(out).find(album / "a.png", [out / "a.png"], "digest") is None
     (line,) = notes(out)
     assert journal.Entry.from_json(json.dumps(line)).failed == "it broke"
 

@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from photochrom import atomic, files
-from photochrom.batch import journal as ledgers
-from photochrom.batch.journal import FOLDER, Ledger, Seen
+from photochrom.batch import journal as journals
+from photochrom.batch.journal import FOLDER, Journal, Seen
 from photochrom.errors import BadPhoto, CannotWrite, DiskFull
 from photochrom.files import Folder
 
@@ -43,12 +43,12 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def finish(ledger: Ledger, photo: Path, targets: list[Path], wish: str = "wish") -> None:
+def finish(journal: Journal, photo: Path, targets: list[Path], digest: str = "digest") -> None:
     """Make results of a photo as the worker does."""
-    seal = ledger.seal(ledger.look(photo), targets, wish)
+    seal = journal.seal(journal.look(photo), targets, digest)
     for target in targets:
         content = photo.read_bytes() + os.fsencode(target.name)
-        write = partial(atomic.write, room=ledger.room(target), seal=seal)
+        write = partial(atomic.write, room=journal.room(target), seal=seal)
         write(target, lambda file: file.write(content))  # noqa: B023
 
 
@@ -61,47 +61,47 @@ def lines(out: Path) -> list[bytes]:
 
 def test_a_finished_result_is_known_now_and_later(photo, out):
     target = out / "photo.jpg"
-    ledger = Ledger(out)
-    assert ledger.find(photo, [target], "wish") is None
-    finish(ledger, photo, [target])
-    for later in (ledger, Ledger(out)):
-        entry = later.find(photo, [target], "wish")
+    journal = Journal(out)
+    assert journal.find(photo, [target], "digest") is None
+    finish(journal, photo, [target])
+    for later in (journal, Journal(out)):
+        entry = later.find(photo, [target], "digest")
         assert entry is not None
         assert [seen.name for seen in entry.results] == ["photo.jpg"]
-        assert later.find(photo, [target], "another wish") is None
-        assert later.find(photo, [out / "other.jpg"], "wish") is None
+        assert later.find(photo, [target], "another digest") is None
+        assert later.find(photo, [out / "other.jpg"], "digest") is None
 
 
 def test_what_counts_is_the_content(photo, out):
     target = out / "photo.jpg"
-    finish(Ledger(out), photo, [target])
+    finish(Journal(out), photo, [target])
     for path in (photo, target):
         os.utime(path, ns=(1, 1))
     copy = photo.with_name("copy.jpg")
     copy.write_bytes(photo.read_bytes())
-    known = Ledger(out)
-    assert known.find(photo, [target], "wish")
-    assert known.find(copy, [target], "wish")
+    known = Journal(out)
+    assert known.find(photo, [target], "digest")
+    assert known.find(copy, [target], "digest")
     photo.write_bytes(b"blue")  # of the same size
-    assert not known.find(photo, [target], "wish")
+    assert not known.find(photo, [target], "digest")
     photo.write_bytes(b"grey")
     target.write_bytes(target.read_bytes().upper())
-    assert not known.find(photo, [target], "wish")
+    assert not known.find(photo, [target], "digest")
 
 
 def test_an_album_and_its_results_may_move_together(photo, out, tmp_path):
-    finish(Ledger(out), photo, [out / "photo.jpg"])
+    finish(Journal(out), photo, [out / "photo.jpg"])
     moved = out.rename(tmp_path / "moved")
-    assert Ledger(moved).find(photo, [moved / "photo.jpg"], "wish")
+    assert Journal(moved).find(photo, [moved / "photo.jpg"], "digest")
 
 
 def test_a_photo_that_changes_while_it_is_read_is_not_taken_for_done(photo, out):
-    ledger, target = Ledger(out), out / "photo.jpg"
-    seen = ledger.look(photo)
+    journal, target = Journal(out), out / "photo.jpg"
+    seen = journal.look(photo)
     photo.write_bytes(b"blue")
-    seal = ledger.seal(seen, [target], "wish")
+    seal = journal.seal(seen, [target], "digest")
     atomic.write(target, lambda file: file.write(b"of whichever"), seal=seal)
-    assert not ledger.find(photo, [target], "wish")
+    assert not journal.find(photo, [target], "digest")
 
 
 def test_a_photo_that_changes_while_it_is_looked_at_shows_as_changed(photo, monkeypatch):
@@ -111,70 +111,70 @@ def test_a_photo_that_changes_while_it_is_looked_at_shows_as_changed(photo, monk
 
     digest = files.sha256
     monkeypatch.setattr(files, "sha256", slowly)
-    seen = Seen.of(photo, "")
+    seen = Seen.at(photo, "")
     assert seen.size == 4
 
 
 def test_the_first_of_several_versions_are_known_too(photo, out):
     targets = [out / f"photo-{i}.jpg" for i in (1, 2, 3)]
-    first = Ledger(out)
+    first = Journal(out)
     finish(first, photo, targets[:2])
-    second = Ledger(out)
-    entry = second.find(photo, targets, "wish")
+    second = Journal(out)
+    entry = second.find(photo, targets, "digest")
     assert len(entry.results) == 2
     finish(second, photo, targets)
     for _ in range(8):  # whatever the order in which their files are read
-        third = Ledger(out)
-        assert len(third.find(photo, targets, "wish").results) == 3
+        third = Journal(out)
+        assert len(third.find(photo, targets, "digest").results) == 3
         finish(third, photo, targets[:1])
     targets[1].unlink()
-    assert len(Ledger(out).find(photo, targets, "wish").results) == 1
+    assert len(Journal(out).find(photo, targets, "digest").results) == 1
 
 
 def test_what_was_passed_over_is_known(photo, out):
-    ledger = Ledger(out)
-    ledger.pass_over(ledger.look(photo), out / "photo.jpg", "wish", "in colour")
-    entry = Ledger(out).find(photo, [out / "photo.jpg"], "wish")
+    journal = Journal(out)
+    journal.pass_over(journal.look(photo), out / "photo.jpg", "digest", "in colour")
+    entry = Journal(out).find(photo, [out / "photo.jpg"], "digest")
     assert (entry.passed, entry.results) == ("in colour", ())
     photo.write_bytes(b"changed")
-    assert not Ledger(out).find(photo, [out / "photo.jpg"], "wish")
+    assert not Journal(out).find(photo, [out / "photo.jpg"], "digest")
 
 
 def test_odd_names_are_kept(photo, out):
     for name in ("two\nlines.jpg", "ärmel 🎞.jpg", os.fsdecode(b"caf\xe9.jpg"), 'a"b\\.jpg'):
-        finish(Ledger(out), photo, [out / name])
-        assert Ledger(out).find(photo, [out / name], "wish"), name
+        finish(Journal(out), photo, [out / name])
+        assert Journal(out).find(photo, [out / name], "digest"), name
     assert all(line.isascii() and json.loads(line) for line in lines(out))
 
 
 def test_without_a_folder_nothing_is_known_or_written(photo, tmp_path):
-    ledger = Ledger(None)
-    seal = ledger.seal(ledger.look(photo), [tmp_path / "x.jpg"], "wish")
+    journal = Journal(None)
+    seal = journal.seal(journal.look(photo), [tmp_path / "x.jpg"], "digest")
     seal(io.BytesIO(b"result"))
-    ledger.pass_over(None, tmp_path / "x.jpg", "wish", "in colour")
-    ledger.refresh()
-    ledger.close()
-    assert ledger.find(photo, [tmp_path / "x.jpg"], "wish") is None
-    assert ledger.room(tmp_path / "x.jpg") is None
+    journal.pass_over(None, tmp_path / "x.jpg", "digest", "in colour")
+    journal.refresh()
+    journal.close()
+    assert journal.find(photo, [tmp_path / "x.jpg"], "digest") is None
+    assert journal.room(tmp_path / "x.jpg") is None
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
 def test_what_is_no_file_is_not_looked_at(out, tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")  # which would be waited for
-    ledger = Ledger(out)
-    assert ledger.look(tmp_path / "pipe.jpg") is None
-    assert ledger.look(tmp_path / "missing.jpg") is None
-    assert ledger.look(tmp_path / f"{'long' * 99}.jpg") is None
+    journal = Journal(out)
+    assert journal.look(tmp_path / "pipe.jpg") is None
+    assert journal.look(tmp_path / "missing.jpg") is None
+    assert journal.look(tmp_path / f"{'long' * 99}.jpg") is None
 
 
 def test_a_photo_that_cannot_be_looked_at(photo, out, monkeypatch):
     def refuse(*_: object) -> BinaryIO:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    ledger = Ledger(out)
+    journal = Journal(out)
     monkeypatch.setattr(files, "open_plain", refuse)
     with pytest.raises(BadPhoto, match=r"cannot be opened \(Permission denied\): check path"):
-        ledger.look(photo)
+        journal.look(photo)
 
 
 # --- damage -----------------------------------------------------------------------------------
@@ -182,17 +182,17 @@ def test_a_photo_that_cannot_be_looked_at(photo, out, monkeypatch):
 
 def test_cut_anywhere_it_loses_the_last_line_at_most(photo, out, tmp_path):
     targets = [out / f"{name}.jpg" for name in ("a", "ü", "c")]
-    ledger = Ledger(out)
+    journal = Journal(out)
     for target in targets:
-        finish(ledger, photo, [target])
-    ledger.close()
+        finish(journal, photo, [target])
+    journal.close()
     (path,) = (out / FOLDER).glob("*.jsonl")
     whole = path.read_bytes()
     ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
     for length in range(0, len(whole) + 1, 7):
         path.write_bytes(whole[:length])
-        known = Ledger(out)
-        found = [known.find(photo, [target], "wish") is not None for target in targets]
+        known = Journal(out)
+        found = [known.find(photo, [target], "digest") is not None for target in targets]
         assert found == [end <= length for end in ends], length
         known.close()
 
@@ -201,9 +201,9 @@ GARBAGE = (
     b"", b"{}", b"5", b"null", b'"text"', b"[]", b"[[1, 2]]", b"\xff\xfe\x00", b"[" * 9999,
     b"{" * 9,
     b'{"results": 5}', b'{"results": [5], "photo": {}, "target": "a"}', b"9" * 5000, b"NaN",
-    b'{"target": [], "wish": "", "photo": {"name": "", "size": 0, "changed": 0, "sha256": ""},'
+    b'{"target": [], "digest": "", "photo": {"name": "", "size": 0, "changed": 0, "sha256": ""},'
     b' "results": []}',
-    b'{"target": "a.jpg", "wish": "wish", "photo": {"name": 1, "size": "x", "changed": null,'
+    b'{"target": "a.jpg", "digest": "digest", "photo": {"name": 1, "size": "x", "changed": null,'
     b' "sha256": []}, "results": []}',
 )  # fmt: skip
 
@@ -212,23 +212,23 @@ GARBAGE = (
 @given(st.lists(st.binary(max_size=60) | st.sampled_from(GARBAGE), max_size=9), st.integers(0, 9))
 @example(list(GARBAGE), 3)
 def test_lines_that_are_none_are_passed_over(tmp_path_factory, garbage, place):
-    folder = tmp_path_factory.mktemp("ledger")
+    folder = tmp_path_factory.mktemp("journal")
     (folder / "photo.jpg").write_bytes(b"grey")
     target = folder / "a.jpg"
-    ledger = Ledger(folder)
-    finish(ledger, folder / "photo.jpg", [target])
-    ledger.close()
+    journal = Journal(folder)
+    finish(journal, folder / "photo.jpg", [target])
+    journal.close()
     (path,) = (folder / FOLDER).glob("*.jsonl")
     mixed = [*garbage[:place], path.read_bytes().rstrip(), *garbage[place:]]
     path.write_bytes(b"\n".join(mixed) + b"\n")
-    assert Ledger(folder).find(folder / "photo.jpg", [target], "wish")
+    assert Journal(folder).find(folder / "photo.jpg", [target], "digest")
 
 
 def test_a_ledger_that_cannot_be_read_teaches_nothing(photo, out, monkeypatch):
-    finish(Ledger(out), photo, [out / "photo.jpg"])
+    finish(Journal(out), photo, [out / "photo.jpg"])
     (out / FOLDER / "x.jsonl").symlink_to("gone.jsonl")
     (out / FOLDER / "y.jsonl").mkdir()
-    assert Ledger(out).find(photo, [out / "photo.jpg"], "wish")
+    assert Journal(out).find(photo, [out / "photo.jpg"], "digest")
 
 
 def test_half_a_line_on_a_full_disk_spoils_no_other(photo, out):
@@ -247,20 +247,20 @@ def test_half_a_line_on_a_full_disk_spoils_no_other(photo, out):
             return self.file.write(line[: self.room])
 
     for room in (0, 1, 99):
-        ledger = Ledger(out / str(room))
-        finish(ledger, photo, [out / str(room) / "a.jpg"])
-        file = ledger._file
-        ledger._file = Full(file, room)
+        journal = Journal(out / str(room))
+        finish(journal, photo, [out / str(room) / "a.jpg"])
+        file = journal._file
+        journal._file = Full(file, room)
         with pytest.raises(DiskFull, match="make room"):
-            finish(ledger, photo, [out / str(room) / "b.jpg"])
+            finish(journal, photo, [out / str(room) / "b.jpg"])
         with pytest.raises(DiskFull, match="make room"):
-            ledger.pass_over(ledger.look(photo), out / str(room) / "b.jpg", "wish", "in colour")
-        ledger._file = file  # there is room again
-        finish(ledger, photo, [out / str(room) / "c.jpg"])
+            journal.pass_over(journal.look(photo), out / str(room) / "b.jpg", "digest", "in colour")
+        journal._file = file  # there is room again
+        finish(journal, photo, [out / str(room) / "c.jpg"])
         assert len(lines(out / str(room))) == 2
-        known = Ledger(out / str(room))
-        assert known.find(photo, [out / str(room) / "c.jpg"], "wish")
-        assert not known.find(photo, [out / str(room) / "b.jpg"], "wish")
+        known = Journal(out / str(room))
+        assert known.find(photo, [out / str(room) / "c.jpg"], "digest")
+        assert not known.find(photo, [out / str(room) / "b.jpg"], "digest")
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
@@ -270,7 +270,7 @@ def test_a_folder_that_takes_no_files(out, monkeypatch, code):
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(CannotWrite, match="out cannot be written") as raised:
-        Ledger(out)
+        Journal(out)
     assert isinstance(raised.value, DiskFull) is (code == errno.ENOSPC)
 
 
@@ -279,7 +279,7 @@ def test_a_file_where_the_folder_should_be(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
     with pytest.raises(CannotWrite, match="out cannot be written"):
-        Ledger(tmp_path / "out")
+        Journal(tmp_path / "out")
     assert (tmp_path / name).read_text() == "mine"
 
 
@@ -287,30 +287,30 @@ def test_a_file_where_the_folder_should_be(tmp_path, name):
 
 
 def test_what_others_do_is_learnt(photo, out):
-    mine, other = Ledger(out), Ledger(out)
+    mine, other = Journal(out), Journal(out)
     for i in range(3):
         finish(other, photo, [out / f"{i}.jpg"])
-        assert not mine.find(photo, [out / f"{i}.jpg"], "wish")
+        assert not mine.find(photo, [out / f"{i}.jpg"], "digest")
         mine.refresh()
-        assert mine.find(photo, [out / f"{i}.jpg"], "wish")
+        assert mine.find(photo, [out / f"{i}.jpg"], "digest")
     assert list(map(len, mine._places.values())) == [1, 1, 1]  # nothing is learnt twice
 
 
 def test_a_line_that_is_being_written_is_learnt_when_it_is_whole(photo, out):
-    mine, other = Ledger(out), Ledger(out)
+    mine, other = Journal(out), Journal(out)
     finish(other, photo, [out / "a.jpg"])
     (path,) = [path for path in (out / FOLDER).iterdir() if path.stat().st_size]
     whole = path.read_bytes()
     path.write_bytes(whole[:50])
     mine.refresh()
-    assert not mine.find(photo, [out / "a.jpg"], "wish")
+    assert not mine.find(photo, [out / "a.jpg"], "digest")
     path.write_bytes(whole)
     mine.refresh()
-    assert mine.find(photo, [out / "a.jpg"], "wish")
+    assert mine.find(photo, [out / "a.jpg"], "digest")
 
 
 def test_a_ledger_in_which_nothing_was_written_goes(photo, out, monkeypatch):
-    first, second = Ledger(out), Ledger(out)
+    first, second = Journal(out), Journal(out)
     finish(first, photo, [out / "a.jpg"])
     gone = Path(second._file.name)
     names = Folder.names
@@ -327,7 +327,7 @@ def test_a_ledger_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     assert len(list((out / FOLDER).iterdir())) == 1
 
 
-def begin(ledger: Ledger, target: Path, then: Callable[[], object]) -> None:
+def begin(journal: Journal, target: Path, then: Callable[[], object]) -> None:
     """Be in the middle of a result."""
 
     def make(file: BinaryIO) -> None:
@@ -335,7 +335,7 @@ def begin(ledger: Ledger, target: Path, then: Callable[[], object]) -> None:
         then()
 
     with contextlib.suppress(CannotWrite):
-        atomic.write(target, make, room=ledger.room(target))
+        atomic.write(target, make, room=journal.room(target))
 
 
 def work(out: Path) -> None:
@@ -343,7 +343,7 @@ def work(out: Path) -> None:
         (out / "begun").touch()
         time.sleep(600)  # it is killed long before
 
-    begin(Ledger(out), out / "x.jpg", wait)
+    begin(Journal(out), out / "x.jpg", wait)
 
 
 def parts(out: Path) -> list[Path]:
@@ -361,15 +361,15 @@ def test_what_the_dead_leave_unfinished_is_cleared_and_the_livings_is_not(out):
         (part,) = parts(out)
 
         def meanwhile() -> None:
-            Ledger(out).close()
+            Journal(out).close()
             assert len(parts(out)) == 2
             os.kill(process.pid, signal.SIGKILL)
             process.join()
-            Ledger(out).close()
+            Journal(out).close()
             assert not part.exists()
             assert len(parts(out)) == 1
 
-        begin(Ledger(out), out / "y.jpg", meanwhile)
+        begin(Journal(out), out / "y.jpg", meanwhile)
         assert parts(out) == []
     finally:
         process.kill()
@@ -388,19 +388,19 @@ def test_where_locks_cannot_tell_nothing_is_taken_for_abandoned(out, monkeypatch
     def refuse(_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    Ledger(out).close()
+    Journal(out).close()
     part = left_behind(out / FOLDER)
     monkeypatch.setattr(files, "lock", refuse)
-    Ledger(out).close()
+    Journal(out).close()
     assert part.exists()
     monkeypatch.undo()
-    Ledger(out).close()
+    Journal(out).close()
     assert not part.exists()
 
 
 def test_on_another_disk_a_result_is_made_beside_its_name(out, monkeypatch):
-    ledger = Ledger(out)
-    assert ledger.room(out / "x.jpg").path == out / FOLDER
+    journal = Journal(out)
+    assert journal.room(out / "x.jpg").path == out / FOLDER
     stat = Path.stat
 
     def elsewhere(self, **options):
@@ -411,16 +411,16 @@ def test_on_another_disk_a_result_is_made_beside_its_name(out, monkeypatch):
 
     (out / "linked").mkdir()
     monkeypatch.setattr(Path, "stat", elsewhere)
-    assert ledger.room(out / "linked" / "x.jpg") is None
+    assert journal.room(out / "linked" / "x.jpg") is None
 
 
 # --- what others have put there ---------------------------------------------------------------
 
 
-def forged(target: str, wish: str = "wish", **told: object) -> bytes:
+def forged(target: str, digest: str = "digest", **told: object) -> bytes:
     """A line as an earlier run might have written it."""
     empty = {"name": "", "size": 0, "changed": 0, "sha256": ""}
-    line = {"target": target, "wish": wish, "photo": empty, "results": [], "passed": "", **told}
+    line = {"target": target, "digest": digest, "photo": empty, "results": [], "passed": "", **told}
     return json.dumps(line).encode() + b"\n"
 
 
@@ -442,14 +442,14 @@ def test_a_folder_that_is_a_link_is_refused_and_what_it_leads_to_is_left(out, tm
     out.mkdir()
     (out / FOLDER).symlink_to(theirs)
     with pytest.raises(CannotWrite, match="remove it, or choose another folder"):
-        Ledger(out)
+        Journal(out)
     assert sorted(theirs.rglob("*")) == before
     assert theirs.exists() == (to == "a folder")
 
 
 def test_ledgers_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, out, monkeypatch):
-    finish(Ledger(out), photo, [out / "a.jpg"])
-    foreign = plant(out, forged("b.jpg", passed="in colour", photo=vars(Seen.of(photo, ""))))
+    finish(Journal(out), photo, [out / "a.jpg"])
+    foreign = plant(out, forged("b.jpg", passed="in colour", photo=vars(Seen.at(photo, ""))))
     (out / FOLDER / "1.jsonl").symlink_to(foreign.rename(out / "elsewhere"))
     (out / FOLDER / "2.jsonl").symlink_to("/dev/zero")
     os.mkfifo(out / FOLDER / "3.jsonl")
@@ -460,9 +460,9 @@ def test_ledgers_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, 
         return opened(path, flags, *mode, **options)
 
     monkeypatch.setattr(os, "open", check)
-    known = Ledger(out)
-    assert known.find(photo, [out / "a.jpg"], "wish")
-    assert not known.find(photo, [out / "b.jpg"], "wish")
+    known = Journal(out)
+    assert known.find(photo, [out / "a.jpg"], "digest")
+    assert not known.find(photo, [out / "b.jpg"], "digest")
 
 
 @pytest.mark.parametrize("odd", ["the photo", "the result"])
@@ -474,58 +474,58 @@ def test_what_a_line_tells_of_is_not_waited_for_either(photo, out, tmp_path, odd
     empty = {"name": "a.jpg", "size": 0, "changed": 0, "sha256": "0" * 64}
     if odd == "the photo":
         plant(out, forged("a.jpg", passed="in colour"))
-        assert not Ledger(out).find(path, [out / "a.jpg"], "wish")
+        assert not Journal(out).find(path, [out / "a.jpg"], "digest")
     else:
         path.rename(out / "a.jpg")
-        plant(out, forged("a.jpg", results=[empty], photo=vars(Seen.of(photo, ""))))
-        assert not Ledger(out).find(photo, [out / "a.jpg"], "wish")
+        plant(out, forged("a.jpg", results=[empty], photo=vars(Seen.at(photo, ""))))
+        assert not Journal(out).find(photo, [out / "a.jpg"], "digest")
 
 
 def test_lines_too_long_for_us_are_passed_over(photo, out, monkeypatch):
-    finish(Ledger(out), photo, [out / "a.jpg"])
-    told = vars(Seen.of(photo, ""))
+    finish(Journal(out), photo, [out / "a.jpg"])
+    told = vars(Seen.at(photo, ""))
     long = forged("b.jpg", passed="in colour" * 2**15, photo=told)
     plant(out, b"[" * 2**19 + b"\n", long, forged("c.jpg", passed="in colour", photo=told))
-    known = Ledger(out)
-    assert known.find(photo, [out / "a.jpg"], "wish")
-    assert not known.find(photo, [out / "b.jpg"], "wish")
-    assert known.find(photo, [out / "c.jpg"], "wish")
+    known = Journal(out)
+    assert known.find(photo, [out / "a.jpg"], "digest")
+    assert not known.find(photo, [out / "b.jpg"], "digest")
+    assert known.find(photo, [out / "c.jpg"], "digest")
 
 
 def test_no_more_is_read_than_we_ever_write(photo, out, monkeypatch):
-    told = vars(Seen.of(photo, ""))
+    told = vars(Seen.at(photo, ""))
     path = plant(out, *(forged(f"{i}.jpg", passed="in colour", photo=told) for i in range(9)))
 
     def found() -> int:
-        known = Ledger(out)
+        known = Journal(out)
         known.refresh()
-        return sum(known.find(photo, [out / f"{i}.jpg"], "wish") is not None for i in range(9))
+        return sum(known.find(photo, [out / f"{i}.jpg"], "digest") is not None for i in range(9))
 
     assert found() == 9
     with monkeypatch.context() as patch:
-        patch.setattr(ledgers, "_MOST_LINES", 5)
+        patch.setattr(journals, "_MOST_LINES", 5)
         assert found() == 5
     with path.open("ab") as file:
-        file.truncate(ledgers._MOST_BYTES + 1)  # which takes no room on the disk
+        file.truncate(journals._MOST_BYTES + 1)  # which takes no room on the disk
     assert found() == 0
 
 
 def test_a_photo_is_read_once_however_many_lines_tell_of_it(photo, out, monkeypatch):
     told = [{"name": "", "size": 4, "changed": 0, "sha256": f"{i:064}"} for i in range(999)]
     plant(out, *(forged("a.jpg", passed="in colour", photo=photo) for photo in told))
-    known, digests = Ledger(out), []
+    known, digests = Journal(out), []
 
     def digest(file: BinaryIO) -> str:
         digests.append(file)
         return "0" * 64
 
     monkeypatch.setattr(files, "sha256", digest)
-    assert not known.find(photo, [out / "a.jpg"], "wish")
+    assert not known.find(photo, [out / "a.jpg"], "digest")
     assert len(digests) == 1
 
 
 WRONG = [
-    {"passed": 5}, {"passed": ["in colour"]}, {"failed": 5}, {"error": {}}, {"wish": None},
+    {"passed": 5}, {"passed": ["in colour"]}, {"failed": 5}, {"error": {}}, {"digest": None},
     {"target": 5}, {"results": [5]}, {"results": "ab"}, {"photo": []},
     {"photo": {"name": "", "size": True, "changed": 0, "sha256": ""}},
     {"photo": {"name": "", "size": 1.0, "changed": 0, "sha256": ""}},
@@ -536,14 +536,14 @@ WRONG = [
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_a_line_in_which_anything_is_of_another_kind_is_none(wrong):
     with pytest.raises((ValueError, KeyError, TypeError)):
-        ledgers.Entry.from_json(forged(**{"target": "a.jpg"} | wrong))
+        journals.Entry.from_json(forged(**{"target": "a.jpg"} | wrong))
 
 
 def test_a_line_tells_of_nothing_outside_the_folder(photo, out, tmp_path):
     (tmp_path / "mine.jpg").write_bytes(b"mine")
-    seen = vars(Seen.of(tmp_path / "mine.jpg", "")) | {"name": "../mine.jpg"}
-    told = vars(Seen.of(photo, ""))
+    seen = vars(Seen.at(tmp_path / "mine.jpg", "")) | {"name": "../mine.jpg"}
+    told = vars(Seen.at(photo, ""))
     for target in ("a.jpg", "../mine.jpg"):
         plant(out, forged(target, results=[seen], photo=told))
-    assert not Ledger(out).find(photo, [out / "a.jpg"], "wish")
+    assert not Journal(out).find(photo, [out / "a.jpg"], "digest")
     assert (tmp_path / "mine.jpg").read_bytes() == b"mine"

@@ -29,7 +29,7 @@ class Toy:
         self.at_once = self.most = 0
         self.lock = threading.Lock()
 
-    def __call__(self, job: Job, ledger: object, turn: Turn) -> Outcome:
+    def __call__(self, job: Job, journal: object, turn: Turn) -> Outcome:
         with self.lock:
             self.begun.append(str(job.photo))
             self.at_once += 1
@@ -41,7 +41,7 @@ class Toy:
                 self.at_once -= 1
         return Outcome(str(job.photo), "done", (), "", 0.0)
 
-    def fail(self, job: Job, ledger: object, error: Exception, seconds: float) -> Outcome:
+    def fail(self, job: Job, journal: object, error: Exception, seconds: float) -> Outcome:
         return failure(str(job.photo), error, seconds)
 
 
@@ -200,8 +200,8 @@ def test_ledgers_are_opened_once_and_closed(tmp_path):
     roots = [tmp_path / "a", tmp_path / "b"]
     seen = []
 
-    def worker(job: Job, ledger, turn: Turn) -> Outcome:
-        seen.append(ledger)
+    def worker(job: Job, journal, turn: Turn) -> Outcome:
+        seen.append(journal)
         return Outcome(str(job.photo), "done", (), "", 0.0)
 
     todo = [job for root in roots for job in jobs(3, root)] + jobs(1)

@@ -21,10 +21,11 @@ ray = pytest.importorskip("ray")
 fsspec = pytest.importorskip("fsspec")
 
 from photochrom.batch import ray_data, worker  # noqa: E402
-from photochrom.batch.journal import FOLDER, Ledger  # noqa: E402
+from photochrom.batch.journal import FOLDER, Journal  # noqa: E402
+from photochrom.batch.options import BatchOptions  # noqa: E402
 from photochrom.batch.planning import Job  # noqa: E402
 from photochrom.batch.ray_data import Task  # noqa: E402
-from photochrom.batch.worker import BatchOptions, Worker  # noqa: E402
+from photochrom.batch.worker import Worker  # noqa: E402
 from photochrom.cli import main  # noqa: E402
 from photochrom.errors import BadData, BadOption  # noqa: E402
 
@@ -140,7 +141,7 @@ def test_urls_that_cannot_be(given, out, words, tmp_path):
 @pytest.fixture
 def do(model):
     def do(task: Task, **options):
-        return ray_data._Colourist(BatchOptions(model=model, **options))(task._asdict())
+        return ray_data._ColorizeActor(BatchOptions(model=model, **options))(task._asdict())
 
     return do
 
@@ -151,7 +152,7 @@ def test_a_url_is_fetched_coloured_and_sent_once(album, tmp_path, do):
     assert (first["state"], first["results"]) == ("done", [task.target])
     expected = tmp_path / "here.png"
     worker = Worker(BatchOptions(model=str(tmp_path / "toy.onnx")))
-    assert worker(Job(album / "a.png", expected), Ledger(None)).state == "done"
+    assert worker(Job(album / "a.png", expected), Journal(None)).state == "done"
     assert results(tmp_path / "out") == {"a.png": expected.read_bytes()}
     assert do(task)["state"] == "skipped"
     Image.open(album / "a.png").rotate(180).save(album / "a.png")
@@ -287,15 +288,15 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
     states = [outcome.state for outcome in told]
     assert states.count("failed") == 1
     assert set(states) <= {"failed", "done", "skipped"}
-    worker, known = Worker(order), Ledger(out)
+    worker, known = Worker(order), Journal(out)
     assert set(results(out)) == set(names)
     for name in names:
         photo, target = tmp_path / "album" / name, out / name
         expected = tmp_path / "expected.png"
-        worker(Job(photo, expected), Ledger(None))
+        worker(Job(photo, expected), Journal(None))
         assert target.read_bytes() == expected.read_bytes()
         expected.unlink()
-        assert known.find(photo, [target], worker.wish)
+        assert known.find(photo, [target], worker.digest)
     assert not list((out / FOLDER).glob("*.part"))
     again = [outcome.state for outcome in ray_data.run(tasks, order, "local", 2)]
     assert sorted(again) == ["failed"] + ["skipped"] * len(names)
@@ -386,12 +387,12 @@ def test_a_note_of_what_is_done_is_never_written_through_a_link_nor_waited_for(t
     (tmp_path / "mine.txt").write_text("precious")
     out = f"file://{tmp_path}/out"
     task = ray_data.Task(f"file://{tmp_path}/photo.png", f"{out}/photo.png", out)
-    note = Path(ray_data._Done(task, "wish").path.removeprefix("file://"))
+    note = Path(ray_data._Done(task, "digest").path.removeprefix("file://"))
     note.parent.mkdir(parents=True)
     os.mkfifo(note)
-    assert not ray_data._Done(task, "wish").begun
+    assert not ray_data._Done(task, "digest").begun
     note.unlink()
     note.symlink_to(tmp_path / "mine.txt")
-    ray_data._Done(task, "wish").note()
+    ray_data._Done(task, "digest").note()
     assert (tmp_path / "mine.txt").read_text() == "precious"
-    assert ray_data._Done(task, "wish").begun
+    assert ray_data._Done(task, "digest").begun

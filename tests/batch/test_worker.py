@@ -14,9 +14,10 @@ from PIL import Image
 
 from photochrom import atomic
 from photochrom.batch import planning
-from photochrom.batch.journal import FOLDER, Ledger, Seen
+from photochrom.batch.journal import FOLDER, Journal, Seen
+from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
-from photochrom.batch.worker import BatchOptions, Worker
+from photochrom.batch.worker import Worker
 from photochrom.errors import BadModel, BadOption, CannotWrite, DiskFull
 from photochrom.image import photo, tone, writer
 from photochrom.inference.colorizer import Colorizer
@@ -38,11 +39,11 @@ def do(model, job):
     """Colours the job as in a process of its own."""
 
     def do(given: Job = job, **options):
-        ledger = Ledger(given.root)
+        journal = Journal(given.root)
         try:
-            return Worker(BatchOptions(model=model, **options))(given, ledger)
+            return Worker(BatchOptions(model=model, **options))(given, journal)
         finally:
-            ledger.close()
+            journal.close()
 
     return do
 
@@ -113,28 +114,28 @@ def test_what_was_done_before_there_was_a_quality_is_still_done(model):
         "vivid": None,
     }
     old = hashlib.sha256(json.dumps(known).encode()).hexdigest()
-    assert Worker(BatchOptions(model=model)).wish == old
-    assert Worker(BatchOptions(model=model, quality="best")).wish != old
+    assert Worker(BatchOptions(model=model)).digest == old
+    assert Worker(BatchOptions(model=model, quality="best")).digest != old
 
 
 def test_a_wish_is_what_is_in_the_files_it_names(model, job, tmp_path):
-    def wish(path: str) -> str:
-        return Worker(BatchOptions(model=model, hints=tmp_path / path)).wish
+    def digest(path: str) -> str:
+        return Worker(BatchOptions(model=model, hints=tmp_path / path)).digest
 
     hints = '{"hints": [{"x": 1, "y": 1, "color": "red"}]}'
     (tmp_path / "a.json").write_text(hints)
     (tmp_path / "b.json").write_text(hints)
     (tmp_path / "c.json").write_text(hints.replace("red", "blue"))
-    assert wish("a.json") == wish("b.json") != wish("c.json")
+    assert digest("a.json") == digest("b.json") != digest("c.json")
     renamed = Path(model).rename(tmp_path / "renamed.onnx")
-    assert Worker(BatchOptions(model=str(renamed), hints=tmp_path / "a.json")).wish == wish_of(
+    assert Worker(BatchOptions(model=str(renamed), hints=tmp_path / "a.json")).digest == wish_of(
         renamed, tmp_path
     )
 
 
 def wish_of(model: Path, folder: Path) -> str:
     again = str(model.rename(folder / "toy.onnx"))
-    return Worker(BatchOptions(model=again, hints=folder / "b.json")).wish
+    return Worker(BatchOptions(model=again, hints=folder / "b.json")).digest
 
 
 def test_a_result_that_was_retouched_is_kept(do, job):
@@ -204,16 +205,16 @@ def test_versions_that_were_cut_off_are_made_whole(do, job, monkeypatch):
         assert [path.exists() for path in versions(job)] == [i < kept for i in range(3)]
         assert do(samples=3).state == "done"
         assert [path.read_bytes() for path in versions(job)] == expected
-        for _ in range(4):  # with ledgers in any order
+        for _ in range(4):  # with journals in any order
             assert do(samples=3).state == "skipped"
 
 
 def test_versions_go_on_beside_a_file_that_came_meanwhile(do, job, monkeypatch):
     do(samples=3)
     expected = [path.read_bytes() for path in versions(job)]
-    (ledger,) = (job.root / FOLDER).iterdir()
-    lines = ledger.read_bytes().splitlines(keepends=True)
-    ledger.write_bytes(lines[0])  # as killed after the first
+    (journal,) = (job.root / FOLDER).iterdir()
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(lines[0])  # as killed after the first
     versions(job)[1].unlink()
     versions(job)[2].write_bytes(b"mine")
     assert "a-3.png exists already" in do(samples=3).words
@@ -227,13 +228,13 @@ def test_versions_go_on_beside_a_file_that_came_meanwhile(do, job, monkeypatch):
 def test_a_ledger_that_came_with_the_album_replaces_nothing(do, job):
     """Of versions that it says are done, whatever they are."""
     do(samples=3)
-    (ledger,) = (job.root / FOLDER).iterdir()
+    (journal,) = (job.root / FOLDER).iterdir()
     mine, other, last = versions(job)
-    told = json.loads(ledger.read_bytes().splitlines()[1])
+    told = json.loads(journal.read_bytes().splitlines()[1])
     for path, seen in zip((mine, other), told["results"], strict=True):
         path.write_bytes(b"mine")
-        seen |= vars(Seen.of(path, path.name))
-    ledger.write_text(json.dumps(told) + "\n")
+        seen |= vars(Seen.at(path, path.name))
+    journal.write_text(json.dumps(told) + "\n")
     expected = last.read_bytes()
     last.unlink()
     assert do(samples=3).state == "done"
@@ -245,9 +246,9 @@ def test_what_a_ledger_says_is_not_repeated(do, job, scene):
     Image.fromarray(np.dstack([scene, 255 - scene, scene // 2])).save(job.photo)
     words = do().words
     assert "is in colour already" in words
-    (ledger,) = (job.root / FOLDER).iterdir()
-    told = json.loads(ledger.read_bytes())
-    ledger.write_text(json.dumps(told | {"passed": "\x1b[31mSend me your password"}) + "\n")
+    (journal,) = (job.root / FOLDER).iterdir()
+    told = json.loads(journal.read_bytes())
+    journal.write_text(json.dumps(told | {"passed": "\x1b[31mSend me your password"}) + "\n")
     again = do()
     assert (again.state, again.words) == ("passed", words)
 
@@ -301,8 +302,8 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, mon
     def late(target: Path) -> None:
         monkeypatch.undo()
         do(samples=3)
-        (ledger,) = [path for path in (job.root / FOLDER).iterdir() if path.stat().st_size]
-        ledger.write_bytes(ledger.read_bytes().splitlines(keepends=True)[0])
+        (journal,) = [path for path in (job.root / FOLDER).iterdir() if path.stat().st_size]
+        journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
         for path in versions(job)[1:]:
             path.unlink()
         room(target)
@@ -421,7 +422,7 @@ def test_a_network_that_breaks_down_costs_one_photo(model, job):
         run = fail
 
     worker.colorizer.model._session = Session()
-    outcome = worker(job, Ledger(None))
+    outcome = worker(job, Journal(None))
     assert outcome.state == "failed"
     assert "Failed to allocate memory" in outcome.words
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from photochrom.cli import main
-from photochrom.cli.summary import Tally
+from photochrom.cli.summary import Summary
 from photochrom.errors import BadOption
 from photochrom.image import heif
 from photochrom.image import photo as photographs
@@ -249,10 +249,10 @@ def test_what_is_no_sidecar_is_not_copied(photo, model, capsys, tmp_path, said):
 
 
 def test_one_is_singular(capsys):
-    tally = Tally(None)
-    tally.counts["skipped"], tally.expected = 1, 1
-    assert tally.sum_up(quiet=False) == 0
+    summary = Summary(None)
+    summary.counts["skipped"], summary.expected = 1, 1
+    assert summary.sum_up(quiet=False) == 0
     assert "1 of 1 photo was done before." in capsys.readouterr().err
-    assert "1 of 1 photo is done;" in tally.interrupted()
-    tally.counts["skipped"], tally.expected = 1200, 3000
-    assert "1,200 of 3,000 photos are done;" in tally.interrupted()
+    assert "1 of 1 photo is done;" in summary.interrupted()
+    summary.counts["skipped"], summary.expected = 1200, 3000
+    assert "1,200 of 3,000 photos are done;" in summary.interrupted()

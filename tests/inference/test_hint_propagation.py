@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photochrom.inference.hint_propagation import honour
+from photochrom.inference.hint_propagation import propagate_hints
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 within = st.floats(0, 1)
@@ -34,14 +34,14 @@ def spot(y: float, x: float, a: float, b: float) -> np.ndarray:
 
 def test_without_spots_the_answer_stays_as_it_is():
     ab, L = flat(8, 9)
-    assert honour(ab, L, np.zeros((0, 4), np.float32)) is ab
+    assert propagate_hints(ab, L, np.zeros((0, 4), np.float32)) is ab
 
 
 @given(sizes, within, within, ab_values, ab_values)
 def test_a_spot_is_met_wherever_it_is(size, down, across, a, b):
     ab, L = flat(*size)
     y, x = down * size[0], across * size[1]
-    met = honour(ab, L, spot(y, x, a, b))
+    met = propagate_hints(ab, L, spot(y, x, a, b))
     assert (met.shape, met.dtype) == ((2, *size), np.float32)
     here = met[:, min(int(np.float32(y)), size[0] - 1), min(int(np.float32(x)), size[1] - 1)]
     np.testing.assert_allclose(here, [a, b], atol=5)
@@ -54,7 +54,7 @@ def test_a_spot_is_met_whatever_the_picture(size, seed, down, across, a, b):
     ab = dice.uniform(-30, 30, (2, *size)).astype(np.float32)
     unsure = dice.uniform(0, 40, tuple(dice.integers(1, 30, 2)))
     y, x = down * size[0], across * size[1]
-    met = honour(ab, L, spot(y, x, a, b), unsure)
+    met = propagate_hints(ab, L, spot(y, x, a, b), unsure)
     here = met[:, min(int(np.float32(y)), size[0] - 1), min(int(np.float32(x)), size[1] - 1)]
     np.testing.assert_allclose(here, [a, b], atol=5)
 
@@ -63,13 +63,13 @@ def test_a_spot_is_met_whatever_the_picture(size, seed, down, across, a, b):
 def test_a_spot_is_met_where_cells_have_many_pixels(unsure):
     ab, L = flat(256, 301)
     for y, x in ((0, 0), (256, 301), (3.9, 299.9), (128.5, 150.2)):
-        met = honour(ab, L, spot(y, x, 60, -40), unsure)
+        met = propagate_hints(ab, L, spot(y, x, 60, -40), unsure)
         np.testing.assert_allclose(met[:, min(int(y), 255), min(int(x), 300)], [60, -40], atol=5)
 
 
 def test_a_spot_reaches_less_the_farther_away():
     ab, L = flat(64, 256)
-    moved = (honour(ab, L, spot(32, 8, 65, -5)) - ab)[0, 32, 8:]
+    moved = (propagate_hints(ab, L, spot(32, 8, 65, -5)) - ab)[0, 32, 8:]
     assert (np.diff(moved) <= 1e-3).all()
     assert moved[0] > 55
     assert moved[-1] < moved[0] / 4
@@ -79,7 +79,7 @@ def test_a_spot_reaches_less_the_farther_away():
 def test_a_spot_stops_at_an_edge_of_lightness(height):
     ab, L = two_tones(height, 2 * height)
     middle = height // 2
-    moved = (honour(ab, L, spot(middle, 0.75 * height, 65, -5)) - ab)[0, middle]
+    moved = (propagate_hints(ab, L, spot(middle, 0.75 * height, 65, -5)) - ab)[0, middle]
     own, other = moved[height // 2], moved[height + height // 4]  # as far from the spot
     assert moved[int(0.75 * height)] > 55
     assert own > 30
@@ -89,7 +89,7 @@ def test_a_spot_stops_at_an_edge_of_lightness(height):
 def test_a_spot_stops_at_an_edge_of_colour():
     ab, L = flat(64, 128)
     ab[1, :, 64:] = 60
-    moved = (honour(ab, L, spot(32, 56, 65, -5)) - ab)[0, 32]
+    moved = (propagate_hints(ab, L, spot(32, 56, 65, -5)) - ab)[0, 32]
     assert moved[72] < moved[40] / 2
 
 
@@ -97,7 +97,7 @@ def test_where_the_network_is_sure_a_spot_moves_less():
     ab, L = flat(64, 64)
     unsure = np.full((16, 16), 20.0)
     unsure[:, 8:] = 2
-    moved = (honour(ab, L, spot(32, 20, 65, -5), unsure) - ab)[0, 32]
+    moved = (propagate_hints(ab, L, spot(32, 20, 65, -5), unsure) - ab)[0, 32]
     assert moved[20] > 55
     assert moved[44] < moved[4] / 3
 
@@ -106,7 +106,7 @@ def test_what_is_less_sure_than_the_hint_goes_to_no_extremes():
     ab, L = flat(64, 64)
     unsure = np.full((16, 16), 30.0)
     unsure[8, 8] = 0
-    moved = honour(ab, L, spot(34, 34, 65, -25), unsure) - ab
+    moved = propagate_hints(ab, L, spot(34, 34, 65, -25), unsure) - ab
     assert (moved[0] >= 0).all()
     assert moved[0].max() <= 60
     assert (moved[1] <= 0).all()
@@ -115,20 +115,20 @@ def test_what_is_less_sure_than_the_hint_goes_to_no_extremes():
 
 def test_nothing_is_quite_sure():
     ab, L = flat(32, 32)
-    met = honour(ab, L, spot(16, 16, 65, -5), np.zeros((4, 4)))
+    met = propagate_hints(ab, L, spot(16, 16, 65, -5), np.zeros((4, 4)))
     np.testing.assert_allclose(met[:, 16, 16], [65, -5], atol=5)
 
 
 def test_hints_that_agree_with_the_network_change_nothing():
     ab, L = two_tones(40, 40)
     spots = np.vstack([spot(3, 4, 5, -5), spot(30, 31, 5, -5)])
-    np.testing.assert_allclose(honour(ab, L, spots), ab, atol=1e-4)
+    np.testing.assert_allclose(propagate_hints(ab, L, spots), ab, atol=1e-4)
 
 
 def test_far_spots_are_all_met():
     ab, L = flat(64, 64)
     spots = np.vstack([spot(5, 5, 60, 0), spot(60, 60, -60, 0), spot(5, 60, 0, 60)])
-    met = honour(ab, L, spots)
+    met = propagate_hints(ab, L, spots)
     for y, x, *colour in spots:
         np.testing.assert_allclose(met[:, int(y), int(x)], colour, atol=5)
 
@@ -137,7 +137,7 @@ def test_far_spots_are_all_met():
 def test_spots_that_contradict_each_other_are_averaged(size):
     ab, L = flat(*size)
     spots = np.vstack([spot(17, 17, 80, 0), spot(17.5, 17.5, -40, 40)])
-    met = honour(ab, L, spots)
+    met = propagate_hints(ab, L, spots)
     np.testing.assert_allclose(met[:, 17, 17], [20, 20], atol=5)
     assert np.abs(met).max() < 128
 
@@ -148,7 +148,7 @@ def test_a_thousand_spots():
     truth = np.stack([L - 50, 20 - L / 2])
     spots = np.column_stack([dice.uniform(0, 120, 1000), dice.uniform(0, 160, 1000)])
     spots = np.column_stack([spots, truth[:, *spots.astype(int).T].T])
-    met = honour(np.zeros_like(truth), L, spots)
+    met = propagate_hints(np.zeros_like(truth), L, spots)
     assert np.abs(met - truth).mean() < 1
 
 
@@ -157,7 +157,7 @@ def test_any_size(size):
     ab, L = flat(*size)
     spots = np.vstack([spot(0, 0, 127, -128), spot(*size, -128, 127)])
     for unsure in (None, np.ones((1, 1)), np.ones((9, 4))):
-        met = honour(ab, L, spots, unsure)
+        met = propagate_hints(ab, L, spots, unsure)
         assert met.shape == (2, *size)
         assert np.isfinite(met).all()
         assert met.min() >= -128

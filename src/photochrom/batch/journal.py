@@ -1,8 +1,8 @@
 """What has been done, written down so that work that was cut off goes on where it stopped.
 
 Beside the results, in ``.photochrom/``, each process keeps a file of its own: a line of JSON for
-each photo that tells what was in it, what was wished, and which files came of it. The line is
-written when a result is finished and before it gets its name, so at whatever moment a process is
+each photo that tells what was in it, a digest of the options, and which files came of it. The line
+is written when a result is finished and before it gets its name, so at whatever moment a process is
 killed, a result that has its name is known here. Results are made in that folder, too, and what a
 killed process leaves unfinished is cleared away by the next.
 
@@ -16,121 +16,38 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from photochrom import atomic, files
+from photochrom import atomic
+from photochrom.batch.entries import Entry, Seen
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.files import Folder
 
 FOLDER = ".photochrom"
-_ALWAYS = ("target", "wish", "photo", "results", "passed")
-"""What every line of a ledger tells."""
 _PATIENCE = 0.5
 """Seconds to wait for a thread that is just writing to a disk which hangs."""
 _LONGEST = 2**18
 """Bytes that a line of ours may have."""
 _MOST_LINES = 2_000_000
 _MOST_BYTES = 2**30
-"""What is read of all ledgers of a folder; of what lies beyond nothing is known."""
+"""What is read of all journals of a folder; of what lies beyond nothing is known."""
 _TRIED = 64
 """Lines on one photo that are looked at, the last."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A file as it was."""
+class Journal:
+    """The journal of a folder of results.
 
-    name: str
-    size: int
-    changed: int
-    """Nanoseconds; where it and the size are the same, the content is taken to be."""
-    sha256: str
-
-    @classmethod
-    def of(cls, path: Path, name: str) -> Seen:
-        """Look at a file, which is called ``name`` in the ledger.
-
-        Raises:
-            OSError: it is no plain file, or cannot be read.
-        """
-        with files.open_plain(path) as file:
-            return cls.within(file, name)
-
-    @classmethod
-    def within(cls, file: BinaryIO, name: str) -> Seen:
-        """Look at an open file."""
-        known = os.fstat(file.fileno())  # first: what changes after that shows as changed
-        return cls(name, known.st_size, known.st_mtime_ns, files.sha256(file))
-
-    @classmethod
-    def from_json(cls, told: Any) -> Seen:
-        """From a part of a line.
-
-        Raises:
-            ValueError, TypeError: it is none.
-        """
-        seen = cls(**told)
-        if [*map(type, vars(seen).values())] != [str, int, int, str]:
-            raise TypeError("not what is seen of a file")
-        return seen
-
-    def still(self, path: Path, look: Callable[[Path], str]) -> bool:
-        """Whether the file at ``path`` has this content; ``look`` tells its digest."""
-        try:
-            known = path.stat()
-            if (known.st_size, known.st_mtime_ns) == (self.size, self.changed):
-                return True
-            return known.st_size == self.size and look(path) == self.sha256
-        except OSError:
-            return False
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What came of a photo, whole or so far."""
-
-    target: str
-    """The first file it was to become."""
-    wish: str
-    """What was asked for, as a digest."""
-    photo: Seen
-    results: tuple[Seen, ...] = ()
-    passed: str = ""
-    """Why it has no results, where that is as it should be."""
-    failed: str = ""
-    """Why it has none, where that is not; it is tried again."""
-    error: str = ""
-    """Of what kind the failure was, and where it arose."""
-
-    @classmethod
-    def from_json(cls, line: bytes) -> Entry:
-        """From a line of a ledger.
-
-        Raises:
-            ValueError, KeyError, TypeError, RecursionError: it is none.
-        """
-        told = dict(json.loads(line))
-        results = tuple(map(Seen.from_json, told.pop("results")))
-        entry = cls(photo=Seen.from_json(told.pop("photo")), results=results, **told)
-        words = (entry.target, entry.wish, entry.passed, entry.failed, entry.error)
-        if not all(isinstance(word, str) for word in words):
-            raise TypeError("not an entry")
-        return entry
-
-
-class Ledger:
-    """The ledger of a folder of results; threads may share it, and other processes write beside it.
+    Threads may share it, and other processes write beside it.
 
     Args:
-        folder: where results go, made if it is not there; None for a ledger that knows nothing.
+        folder: where results go, made if it is not there; None for a journal that knows nothing.
 
     Raises:
         CannotWrite: the folder does not take files.
@@ -158,7 +75,7 @@ class Ledger:
             raise atomic.refusal(self.folder, error) from error
 
     def close(self) -> None:
-        """Let go of the ledger's file, and of one that was never written to."""
+        """Let go of the journal's file, and of one that was never written to."""
         if self.folder is None or not self._lock.acquire(timeout=_PATIENCE):
             return
         try:
@@ -172,8 +89,8 @@ class Ledger:
         finally:
             self._lock.release()
 
-    def find(self, photo: Path, targets: Sequence[Path], wish: str) -> Entry | None:
-        """What came of this content on this wish, if its results are there, unchanged.
+    def find(self, photo: Path, targets: Sequence[Path], digest: str) -> Entry | None:
+        """What came of this content by these options, if its results are there, unchanged.
 
         Either all of the targets, or the first few, where the process was stopped then.
         """
@@ -182,12 +99,12 @@ class Ledger:
         paths = list(map(self._relative, targets))
         with self._lock:
             places = self._places.get(hash(paths[0]), ())[-_TRIED:]
-        look = cache(lambda path: Seen.of(path, "").sha256)  # once, however many lines there are
+        look = cache(lambda path: Seen.at(path, "").sha256)  # once, however many lines there are
         entries = filter(None, map(self._recall, places))
         for entry in sorted(entries, key=lambda entry: -len(entry.results)):
             if (
                 entry.target == paths[0]
-                and entry.wish == wish
+                and entry.digest == digest
                 and not entry.failed
                 and [seen.name for seen in entry.results] == paths[: len(entry.results)]
                 and all(seen.still(self.folder / seen.name, look) for seen in entry.results)
@@ -224,7 +141,7 @@ class Ledger:
         if self.folder is None or not os.path.isfile(photo):  # noqa: PTH113 - which never raises
             return None
         try:
-            return Seen.of(photo, str(photo))
+            return Seen.at(photo, str(photo))
         except OSError as error:
             raise BadPhoto(
                 f"{photo} cannot be opened ({error.strerror}): check path and permissions."
@@ -234,7 +151,7 @@ class Ledger:
         self,
         photo: Seen | None,
         targets: Sequence[Path],
-        wish: str,
+        digest: str,
         begun: Sequence[Seen] = (),
     ) -> Callable[[BinaryIO], None]:
         """What is to be called with each finished result.
@@ -242,7 +159,7 @@ class Ledger:
         Args:
             photo: as it was before it was read.
             targets: the results, in order.
-            wish: what was asked for.
+            digest: of the options.
             begun: the first few, which are there already.
         """
         if self.folder is None or photo is None:
@@ -252,33 +169,32 @@ class Ledger:
 
         def note(file: BinaryIO) -> None:
             results.append(Seen.within(file, paths[len(results)]))
-            self._write(Entry(paths[0], wish, photo, tuple(results)))
+            self._write(Entry(paths[0], digest, photo, tuple(results)))
 
         return note
 
-    def pass_over(self, photo: Seen | None, target: Path, wish: str, reason: str) -> None:
+    def pass_over(self, photo: Seen | None, target: Path, digest: str, reason: str) -> None:
         """Note that a photo is not to be coloured.
 
         Raises:
-            CannotWrite: the ledger does not take it.
+            CannotWrite: the journal does not take it.
         """
         if self.folder is not None and photo is not None:
-            self._write(Entry(self._relative(target), wish, photo, passed=reason))
+            self._write(Entry(self._relative(target), digest, photo, passed=reason))
 
-    def fail(self, photo: Path, target: Path, wish: str, reason: str, error: str) -> None:
+    def fail(self, photo: Path, target: Path, digest: str, reason: str, error: str) -> None:
         """Note what went wrong with a photo, which is tried again all the same.
 
         Raises:
-            CannotWrite: the ledger does not take it.
+            CannotWrite: the journal does not take it.
         """
         if self.folder is not None:
             named = Seen(str(photo), 0, 0, "")  # perhaps it cannot even be looked at
-            self._write(Entry(self._relative(target), wish, named, failed=reason, error=error))
+            self._write(Entry(self._relative(target), digest, named, failed=reason, error=error))
 
     def _write(self, entry: Entry) -> None:
         assert self.folder is not None
-        told = {name: value for name, value in asdict(entry).items() if value or name in _ALWAYS}
-        line = (json.dumps(told) + "\n").encode()  # ASCII, whatever the names
+        line = entry.to_json()
         with self._lock:
             if self._file.closed:
                 raise CannotWrite(f"The work in {self.folder} has ended: start it again.")
@@ -308,7 +224,7 @@ class Ledger:
         try:
             with self._desk.read(name) as file:
                 file.seek(start)
-                return _entry(file.readline(_LONGEST))
+                return Entry.from_json(file.readline(_LONGEST))
         except OSError:
             return None
 
@@ -324,14 +240,14 @@ class Ledger:
                     if min(self._lines_left, self._bytes_left) < 0:
                         return
                     self._read[name] = at + len(line)
-                    if entry := _entry(line):
+                    if entry := Entry.from_json(line):
                         self._note(entry, (name, at))
         except OSError:  # it is gone, is no plain file, or belongs to one who does not show it
             return
 
 
 def obstacle(folder: Path) -> str:
-    """Why a folder can have no ledger: a sentence, or nothing."""
+    """Why a folder can have no journal: a sentence, or nothing."""
     path = folder / FOLDER
     if not os.path.lexists(path) or (path.is_dir() and not path.is_symlink()):
         return ""
@@ -363,11 +279,3 @@ def _lines(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
             return  # it is just being written
         yield start, line
         start += len(line)
-
-
-def _entry(line: bytes) -> Entry | None:
-    """What a line tells; None for what a crash of the machine has left of one, and for nonsense."""
-    try:
-        return Entry.from_json(line)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None

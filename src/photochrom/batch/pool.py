@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from photochrom.batch.journal import Ledger
+from photochrom.batch.journal import Journal
 from photochrom.batch.planning import Job
 from photochrom.batch.worker import Outcome, Turn, Worker
 from photochrom.errors import TimeLimit
@@ -42,23 +42,23 @@ def cores() -> int:
     return os.cpu_count() or 1  # pragma: no cover - not on Linux
 
 
-class Ledgers:
-    """The ledger of each folder of results, opened when first asked for; threads may share it."""
+class Journals:
+    """The journal of each folder of results, opened when first asked for; threads may share it."""
 
     def __init__(self) -> None:
-        self._open: dict[Path | None, Ledger] = {}
+        self._open: dict[Path | None, Journal] = {}
         self._lock = threading.Lock()
 
-    def __getitem__(self, root: Path | None) -> Ledger:
+    def __getitem__(self, root: Path | None) -> Journal:
         with self._lock:
             if root not in self._open:
-                self._open[root] = Ledger(root)
+                self._open[root] = Journal(root)
             return self._open[root]
 
     def close(self) -> None:
         """Close them all."""
-        for ledger in self._open.values():
-            ledger.close()
+        for journal in self._open.values():
+            journal.close()
 
 
 def run(
@@ -83,20 +83,20 @@ def run(
     Raises:
         CannotWrite: a folder does not take results. BadOption, DiskFull: as the worker does.
     """
-    ledgers = Ledgers()
+    journals = Journals()
 
     def do(job: Job, turn: Turn) -> Outcome:
-        return worker(job, ledgers[job.root], turn)
+        return worker(job, journals[job.root], turn)
 
     try:
         with contextlib.closing(each(jobs, do, at_once, seconds, clock)) as told:
             for job, outcome in told:
                 if outcome is None:
                     late = overrun(job.photo, seconds)
-                    outcome = worker.fail(job, ledgers[job.root], late, seconds)
+                    outcome = worker.fail(job, journals[job.root], late, seconds)
                 yield outcome
     finally:
-        ledgers.close()
+        journals.close()
 
 
 def overrun(photo: Path | str, seconds: float) -> TimeLimit:

@@ -2,7 +2,7 @@
 
 Every machine needs photochrom, and the same view of what is given as a path. A photo whose machine
 dies is coloured again by another; its result is written whole or not at all and has one name, so
-it comes out once. What is done is known to the ledger of the folder of results, or where that is a
+it comes out once. What is done is known to the journal of the folder of results, or where that is a
 URL to a small file for each photo in ``.photochrom/`` below it.
 """
 
@@ -26,10 +26,11 @@ from typing import Any, NamedTuple, TypeVar
 import ray
 
 from photochrom.batch import planning, pool
-from photochrom.batch.journal import FOLDER, Ledger
+from photochrom.batch.journal import FOLDER, Journal
+from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
-from photochrom.batch.pool import Ledgers
-from photochrom.batch.worker import BatchOptions, GivenUp, Outcome, Turn, Worker, failure
+from photochrom.batch.pool import Journals
+from photochrom.batch.worker import GivenUp, Outcome, Turn, Worker, failure
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.image.photo import writable
 from photochrom.storage.folders import photos_among
@@ -119,7 +120,7 @@ def run(
     blocks = min(len(tasks), BLOCKS)
     rows = ray.data.from_items([task._asdict() for task in tasks], override_num_blocks=blocks)
     answers = rows.map(
-        _Colourist,  # type: ignore[arg-type]  # a class whose instances are called
+        _ColorizeActor,  # type: ignore[arg-type]  # a class whose instances are called
         fn_constructor_args=(options,),
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
         num_cpus=1,
@@ -156,13 +157,13 @@ def _connect(address: str) -> None:
         ) from error
 
 
-class _Colourist:
+class _ColorizeActor:
     """A worker on some machine of the cluster."""
 
     def __init__(self, options: BatchOptions) -> None:
         self.options = options
         self.worker = Worker(options, threads=1)
-        self.ledgers = Ledgers()
+        self.journals = Journals()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         task, refused = Task(**row), False
@@ -190,7 +191,7 @@ class _Colourist:
     def _local(self, task: Task, turn: Turn) -> Outcome:
         root = None if task.root is None else Path(task.root)
         job = Job(Path(task.photo), Path(task.target), root, task.trouble)
-        return self.worker(job, self.ledgers[root], turn)
+        return self.worker(job, self.journals[root], turn)
 
     def _remote(self, task: Task, turn: Turn) -> Outcome:
         """Fetch the photo, colour it here, and send the result, if that was not done before."""
@@ -198,7 +199,7 @@ class _Colourist:
             raise BadPhoto(task.trouble)
         if connect(task.photo) == connect(task.target):
             raise CannotWrite(f"{task.target} is the photo itself: choose another folder.")
-        done = _Done(task, self.worker.wish)
+        done = _Done(task, self.worker.digest)
         if done:
             return Outcome(task.photo, "skipped", (task.target,), "", 0.0)
         if not self.options.force and not done.begun and _exists(task.target):
@@ -209,7 +210,7 @@ class _Colourist:
             photo = Path(name) / posixpath.basename(task.photo)
             target = Path(name) / "result" / posixpath.basename(task.target)
             _copy(task.photo, str(photo))
-            outcome = self.worker(Job(photo, target), Ledger(None))
+            outcome = self.worker(Job(photo, target), Journal(None))
             words = outcome.words.replace(str(photo), task.photo)
             if outcome.state != "done":
                 return outcome._replace(photo=task.photo, words=words)
@@ -222,13 +223,13 @@ class _Colourist:
 class _Done:
     """Whether a task was done before: a small file beside the results says so."""
 
-    def __init__(self, task: Task, wish: str) -> None:
+    def __init__(self, task: Task, digest: str) -> None:
         folder = _below(task.root or posixpath.dirname(task.target), FOLDER)
         name = hashlib.sha256(task.target.encode("utf-8", "surrogateescape")).hexdigest()
         self.path = f"{folder}/{name}.json"
         fs, place = connect(task.photo)
         try:
-            told = {"wish": wish, "photo": str(fs.ukey(place))}
+            told = {"digest": digest, "photo": str(fs.ukey(place))}
         except (OSError, NotImplementedError) as error:
             raise BadPhoto(f"{task.photo} cannot be looked at ({error}): check it.") from error
         self.content = json.dumps(told)

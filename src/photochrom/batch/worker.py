@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
-import os
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import cv2
 
-from photochrom import files
 from photochrom.batch import planning
-from photochrom.batch.journal import Ledger
+from photochrom.batch.journal import Journal
+from photochrom.batch.options import BatchOptions, path_of
 from photochrom.batch.planning import Job
 from photochrom.errors import (
     BadOption,
@@ -33,11 +30,9 @@ from photochrom.errors import (
 )
 from photochrom.image import photo as photographs
 from photochrom.image import sidecar
-from photochrom.image import writer as encoders
 from photochrom.image.photo import Photo
-from photochrom.image.writer import Encoding
 from photochrom.inference import hints as hint_files
-from photochrom.inference.colorizer import SAMPLES, Colorizer
+from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.flow import (
     ColoredPages,
     Notes,
@@ -47,72 +42,17 @@ from photochrom.inference.flow import (
     open_pages,
     png_instead,
 )
-from photochrom.inference.options import ColorizeOptions, check_range
+from photochrom.inference.options import ColorizeOptions
 
 Seal = Callable[[BinaryIO], None]
-State = Literal["done", "skipped", "passed", "failed"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchOptions(ColorizeOptions):
-    """What is asked for of many photos: the options of ``photochrom colorize``.
-
-    Hints and reference are paths.
-
-    Raises:
-        BadOption: a value is out of range.
-    """
-
-    model: str | None = None
-    samples: int | None = None
-    """So many versions of each, in a file of its own."""
-    seed: int = 0
-    device: str = "auto"
-    force: bool = False
-    encoding: Encoding = encoders.DEFAULT
-    keep_times: bool = False
-    """Results get the times of their photos."""
-    damaged: bool = False
-    """Colour what can be read of broken files."""
-    timeout: float = 0.0
-    """Seconds for each photo; 0 for as many as it takes."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.samples is not None:
-            check_range("samples", self.samples, 1, SAMPLES)
-
-    def digest(self, model: Path) -> str:
-        """A digest of all that decides what a photo becomes, apart from the photo.
-
-        Of files what is in them counts, and not what they are called. The names of what is listed
-        are those in journals that were begun by older versions.
-        """
-        listed: dict[str, Any] = {
-            "model": _sha256(model),
-            "size": self.size,
-            "strength": self.strength,
-            "vivid": self.vivid,
-            "hints": _sha256(self.hints),
-            "reference": _sha256(self.reference),
-            "samples": self.samples,
-            "seed": self.seed,
-            "recolor": self.recolor,
-            "strip": self.strip,
-            "mark": self.mark,
-        }
-        if self.quality != "fast":  # as journals of before it could be chosen
-            listed["quality"] = self.quality
-        if self.encoding != encoders.DEFAULT:  # likewise
-            listed["encoding"] = asdict(self.encoding)
-        return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+Status = Literal["done", "skipped", "passed", "failed"]
 
 
 class Outcome(NamedTuple):
     """What came of a photo."""
 
     photo: str
-    state: State
+    state: Status
     """Coloured now, done before, passed over because it is in colour, or failed."""
     results: tuple[str, ...]
     words: str
@@ -185,21 +125,21 @@ class Worker:
         self.options = options
         if threads is not None:
             cv2.setNumThreads(threads)
-        if hints := _path(options.hints):
+        if hints := path_of(options.hints):
             hint_files.read(hints)  # before the work, not after it
         self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
         self.look: ColorizeOptions = options
         """With the reference opened."""
-        if reference := _path(options.reference):
+        if reference := path_of(options.reference):
             self.look = replace(self.look, reference=_read_reference(reference))
 
     @cached_property
-    def wish(self) -> str:
+    def digest(self) -> str:
         """:meth:`BatchOptions.digest`, with the model that is used."""
         return self.options.digest(self.colorizer.model.path)
 
-    def __call__(self, job: Job, ledger: Ledger, turn: Turn | None = None) -> Outcome:
-        """Colour a photo, unless the ledger knows that this was done.
+    def __call__(self, job: Job, journal: Journal, turn: Turn | None = None) -> Outcome:
+        """Colour a photo, unless the journal knows that this was done.
 
         This is the guard around each of many: whatever goes wrong costs this photo alone.
 
@@ -209,15 +149,15 @@ class Worker:
         """
         start = time.perf_counter()
         try:
-            state, results, words = self._outcome(job, ledger, turn or Turn())
+            state, results, words = self._outcome(job, journal, turn or Turn())
         except (BadOption, DiskFull, GivenUp):
             raise
         except Exception as error:  # a photo may provoke anything
-            return self.fail(job, ledger, error, time.perf_counter() - start)
+            return self.fail(job, journal, error, time.perf_counter() - start)
         names = tuple(map(str, results))
         return Outcome(str(job.photo), state, names, words, time.perf_counter() - start)
 
-    def fail(self, job: Job, ledger: Ledger, error: Exception, seconds: float) -> Outcome:
+    def fail(self, job: Job, journal: Journal, error: Exception, seconds: float) -> Outcome:
         """Tell what went wrong with a photo, and note it.
 
         Raises:
@@ -225,50 +165,50 @@ class Worker:
         """
         outcome = failure(str(job.photo), error, seconds)
         try:
-            if ledger.folder:
-                ledger.fail(job.photo, job.target, self.wish, outcome.words, outcome.error)
+            if journal.folder:
+                journal.fail(job.photo, job.target, self.digest, outcome.words, outcome.error)
         except DiskFull:
             raise
         except Exception:  # perhaps the very same trouble, which the outcome tells
             return outcome
         return outcome
 
-    def _outcome(self, job: Job, ledger: Ledger, turn: Turn) -> tuple[State, list[Path], str]:
+    def _outcome(self, job: Job, journal: Journal, turn: Turn) -> tuple[Status, list[Path], str]:
         if job.trouble:
             raise BadPhoto(job.trouble)
         photographs.check_size(job.photo)  # before it is read to find out whether it was done
         targets = planning.numbered(job.target, self.options.samples)
-        wish = self.wish if ledger.folder else ""
-        entry = ledger.find(job.photo, targets, wish)
+        digest = self.digest if journal.folder else ""
+        entry = journal.find(job.photo, targets, digest)
         if entry and entry.passed:
             return "passed", [], in_color(str(job.photo))
         begun = len(entry.results) if entry else 0
         if begun == len(targets):
             return "skipped", targets, ""
-        seen = ledger.look(job.photo)
-        seal = ledger.seal(seen, targets, wish, entry.results if entry else ())
+        seen = journal.look(job.photo)
+        seal = journal.seal(seen, targets, digest, entry.results if entry else ())
         try:
-            words = self._colour(job, targets, ledger, seal, begun, turn)
+            words = self._colour(job, targets, journal, seal, begun, turn)
         except InColor as error:
-            ledger.pass_over(seen, targets[0], wish, str(error))
+            journal.pass_over(seen, targets[0], digest, str(error))
             return "passed", [], str(error)
         except CannotWrite:
-            ledger.refresh()  # another process may have been faster
-            entry = ledger.find(job.photo, targets, wish)
+            journal.refresh()  # another process may have been faster
+            entry = journal.find(job.photo, targets, digest)
             if entry is None or len(entry.results) <= begun:
                 raise
-            return self._outcome(job, ledger, turn)
+            return self._outcome(job, journal, turn)
         return "done", targets, words
 
     def _colour(
-        self, job: Job, targets: list[Path], ledger: Ledger, seal: Seal, begun: int, turn: Turn
+        self, job: Job, targets: list[Path], journal: Journal, seal: Seal, begun: int, turn: Turn
     ) -> str:
         """Colour one photo; answers what is to be said of it.
 
         Args:
             job: the photo.
             targets: what to write.
-            ledger: of their folder.
+            journal: of their folder.
             seal: told of each.
             begun: how many of them were written before the process was stopped, and are left.
             turn: the photo's.
@@ -276,7 +216,7 @@ class Worker:
         options, photo = self.options, job.photo
         planning.make_room(targets[0])
         for target in targets[begun:]:  # before the work, not after it
-            for source in (photo, _path(options.reference)):
+            for source in (photo, path_of(options.reference)):
                 kind = photographs.check_target(target, source, force=options.force)
         notes = Notes()
         if _is_instead(job):
@@ -294,7 +234,7 @@ class Worker:
                     pages,
                     target,
                     force=options.force,
-                    room=ledger.room(target),
+                    room=journal.room(target),
                     seal=name,
                     encoding=options.encoding,
                     keep_times=options.keep_times,
@@ -346,16 +286,3 @@ def _is_instead(job: Job) -> bool:
     ours = job.root is not None or job.target == photographs.default_output(job.photo)
     same = job.target.suffix.lower() == job.photo.suffix.lower()
     return ours and not same and job.target.suffix == ".png"
-
-
-def _path(given: object) -> Path | None:
-    """A path, where that is what was given."""
-    return Path(given) if isinstance(given, str | os.PathLike) else None
-
-
-def _sha256(given: object) -> str | None:
-    """Of what is in a file, if one was given."""
-    if (path := _path(given)) is None:
-        return None
-    with files.open_plain(path) as file:
-        return files.sha256(file)

@@ -26,12 +26,12 @@ from photochrom.cli.options import (
     needs,
     pixels,
 )
-from photochrom.cli.summary import Tally, check_report
+from photochrom.cli.summary import Summary, check_report
 from photochrom.errors import BadData, BadOption
 
 if TYPE_CHECKING:
+    from photochrom.batch.options import BatchOptions
     from photochrom.batch.planning import Job
-    from photochrom.batch.worker import BatchOptions
 
 
 def colorize(
@@ -105,7 +105,7 @@ def colorize(
     Of a folder, what is done already is skipped: start it again after whatever has stopped it.
     Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
-    from photochrom.batch.worker import BatchOptions
+    from photochrom.batch.options import BatchOptions
     from photochrom.image.writer import Encoding
 
     if jobs is not None and jobs < 1:
@@ -137,39 +137,39 @@ def colorize(
     if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
         if watch or ray or report or samples is not None:
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
-        return pipe.colour(photos, out or pipe.NAME, options, verbose=verbose)
+        return pipe.colorize_piped(photos, out or pipe.NAME, options, verbose=verbose)
     if watch and (ray or hints):
         raise BadOption("--watch is for this machine and any photo: leave out --ray and --hints.")
     _check_out(photos, out)
     if report is not None:
         check_report(report, force=force)
-    tally = Tally(report, verbose=verbose)
+    summary = Summary(report, verbose=verbose)
     try:
         if ray is not None:
             with needs("ray"):
                 from photochrom.batch import ray_data
-            todo = ray_data.listing(photos, out, exclude, tally.others)
+            todo = ray_data.listing(photos, out, exclude, summary.others)
             _check_hints(options, len(todo))
-            tally.follow(ray_data.run(todo, options, ray, jobs), len(todo))
+            summary.follow(ray_data.run(todo, options, ray, jobs), len(todo))
         else:
             folder = None if out is None else _local([out])[0]
-            found = partial(_found, _local(photos), folder, exclude, tally)
-            _here(_local(photos), found, options, jobs, tally, watch=watch)
+            found = partial(_found, _local(photos), folder, exclude, summary)
+            _here(_local(photos), found, options, jobs, summary, watch=watch)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(tally.interrupted()) from None
+        raise KeyboardInterrupt(summary.interrupted()) from None
     finally:
-        tally.save()
-    return tally.sum_up(quiet=len(photos) == 1 and tally.total == 1)
+        summary.save()
+    return summary.sum_up(quiet=len(photos) == 1 and summary.total == 1)
 
 
 def _found(
-    photos: list[Path], out: Path | None, exclude: tuple[str, ...], tally: Tally
+    photos: list[Path], out: Path | None, exclude: tuple[str, ...], summary: Summary
 ) -> list[Job]:
     """What there is to do now."""
     from photochrom.batch import planning
 
-    tally.others.clear()
-    return planning.jobs(photos, out, exclude, tally.others)
+    summary.others.clear()
+    return planning.jobs(photos, out, exclude, summary.others)
 
 
 def _here(
@@ -177,7 +177,7 @@ def _here(
     found: Callable[[], list[Job]],
     options: BatchOptions,
     at_once: int | None,
-    tally: Tally,
+    summary: Summary,
     *,
     watch: bool,
 ) -> None:
@@ -191,14 +191,14 @@ def _here(
         with suppress(KeyboardInterrupt):  # which is how a watch ends
             arrivals = pool.run(_arrivals(found), Worker(options), 1, options.timeout)
             with closing(arrivals) as outcomes:
-                tally.follow(outcomes, None)
+                summary.follow(outcomes, None)
         return
     todo = found()
     _check_hints(options, len(todo))
     at_once = min(at_once or pool.cores(), len(todo))
     worker = Worker(options, max(1, pool.cores() // at_once))
     with closing(pool.run(todo, worker, at_once, options.timeout)) as outcomes:
-        tally.follow(outcomes, len(todo))
+        summary.follow(outcomes, len(todo))
 
 
 def _check_out(photos: Sequence[str], out: str | None) -> None:

@@ -15,7 +15,8 @@ from photochrom.errors import BadOption, BadPhoto, PhotochromError, explain
 from photochrom.names import say
 
 if TYPE_CHECKING:
-    from photochrom.batch.worker import BatchOptions, Turn
+    from photochrom.batch.options import BatchOptions
+from photochrom.batch.worker import Turn
 
 NAME = "-"
 _INPUTS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -49,7 +50,9 @@ def is_end(out: str) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
-def colour(photos: tuple[str, ...], out: str, options: BatchOptions, *, verbose: bool) -> int:
+def colorize_piped(
+    photos: tuple[str, ...], out: str, options: BatchOptions, *, verbose: bool
+) -> int:
     """Colour one photo; answers the exit status."""
     from photochrom.batch import planning, pool
     from photochrom.batch.worker import Worker

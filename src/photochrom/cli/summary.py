@@ -49,7 +49,7 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-class Tally:
+class Summary:
     """What came of the photos, told to the user while it comes and at the end.
 
     Args:

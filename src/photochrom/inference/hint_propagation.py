@@ -28,7 +28,7 @@ _STRIDE = 4  # pixels of a cell; of 8, 4, 2 and 1 none was better or worse by ov
 _CELLS = 64  # on the short side, or as many as there are pixels: in fewer a hint is smeared out
 
 
-def honour(ab: Array, L: Array, spots: Array, unsure: Array | None = None) -> Array:
+def propagate_hints(ab: Array, L: Array, spots: Array, unsure: Array | None = None) -> Array:
     """ab that meets the hints.
 
     Args:

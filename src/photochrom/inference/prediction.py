@@ -11,7 +11,7 @@ from photochrom.color import Array
 from photochrom.image.photo import Photo
 from photochrom.inference import averaging, chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
-from photochrom.inference.hint_propagation import honour
+from photochrom.inference.hint_propagation import propagate_hints
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import ColorizeOptions, Hints, Quality
@@ -70,7 +70,7 @@ class Predictor:
             unsure = color_distribution.spread(p, self.model.centres())[0]
         if len(views) > 1:
             ab = self._averaged(ab, views, spots, vivid)
-        return chroma_upsampling.fit(honour(ab, L, here, unsure), L, views[0].size)
+        return chroma_upsampling.fit(propagate_hints(ab, L, here, unsure), L, views[0].size)
 
     def _averaged(
         self, first: Array, views: Sequence[View], spots: Sequence[Array], vivid: float | None
