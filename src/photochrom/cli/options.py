@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -30,20 +31,42 @@ Size = Annotated[
     int | Literal["auto"],
     tyro.conf.arg(help="short side at which the network looks, pixels; auto: what it likes best"),
 ]
-Strength = Annotated[float, tyro.conf.arg(help="how much of the colour: 0 grey, 1 as predicted")]
-Vivid = Annotated[
-    float | None, tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's")
-]
-Quality = Annotated[
-    Literal["best", "fast"],
-    tyro.conf.arg(help="of the colours; best: the mean of six looks, which take six times as long"),
-]
-
 HintFile = Annotated[
     Path | None, tyro.conf.arg(help="a file of hints: colours at points of the photo")
 ]
 Force = Annotated[bool, tyro.conf.arg(help="overwrite results that exist")]
 Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookFlags:
+    """Flags of every command that colours; their names are those of ``ColorizeOptions``."""
+
+    model: Model = None
+    size: Size = "auto"
+    strength: Annotated[
+        float, tyro.conf.arg(help="how much of the colour: 0 grey, 1 as predicted")
+    ] = 1.0
+    vivid: Annotated[
+        float | None,
+        tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's"),
+    ] = None
+    quality: Annotated[
+        Literal["best", "fast"],
+        tyro.conf.arg(
+            help="of the colours; best: the mean of six looks, which take six times as long"
+        ),
+    ] = "fast"
+
+    def values(self, options: type[Any]) -> dict[str, Any]:
+        """The flags that have a field of that name in a class of options, as it takes them."""
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        known["size"] = pixels(self.size)
+        return {field.name: known[field.name] for field in fields(options) if field.name in known}
+
+
+Look = Annotated[LookFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")]
+"""They stand among a command's own."""
 
 
 def answer(*lines: object) -> None:

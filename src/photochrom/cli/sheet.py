@@ -11,18 +11,13 @@ from rich.progress import track
 
 from photochrom.cli.options import (
     Force,
-    Model,
+    Look,
     Most,
     Photos,
-    Quality,
-    Size,
-    Strength,
-    Vivid,
     answer,
     console,
     listed,
     load,
-    pixels,
 )
 from photochrom.errors import BadData, BadModel, BadOption, explain
 from photochrom.names import say
@@ -36,14 +31,10 @@ if TYPE_CHECKING:
 def sheet(
     photos: Photos,
     /,
+    look: Look,
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")] = Path(
         "sheet.jpg"
     ),
-    model: Model = None,
-    size: Size = "auto",
-    strength: Strength = 1.0,
-    vivid: Vivid = None,
-    quality: Quality = "fast",
     samples: Annotated[int, tyro.conf.arg(help="so many other versions of each")] = 0,
     seed: Annotated[int, tyro.conf.arg(help="of the versions")] = 0,
     height: Annotated[int, tyro.conf.arg(help="of each row, pixels")] = 320,
@@ -65,15 +56,15 @@ def sheet(
     for source in sources:
         known = source if isinstance(source, Path) else None
         photographs.check_target(out, known, force=force)  # before the work, not after it
-    colorizer = load(model)
-    look = ColorizeOptions(size=pixels(size), strength=strength, vivid=vivid, quality=quality)
+    colorizer = load(look.model)
+    options = ColorizeOptions(**look.values(ColorizeOptions))
 
     def versions(photo: Photo) -> list[Photo | None]:
         """The photo in every column."""
         hints: list[Any] = [()]
         if samples:
-            hints += colorizer.sample_hints(photo, samples, seed, size=pixels(size))
-        coloured = [colorizer.render(photo, replace(look, hints=given)) for given in hints]
+            hints += colorizer.sample_hints(photo, samples, seed, size=options.size)
+        coloured = [colorizer.render(photo, replace(options, hints=given)) for given in hints]
         original = photo if _has_colour(photo.pixels) else None
         return [colorizer.render(photo, ColorizeOptions(strength=0)), *coloured, original]
 

@@ -1,0 +1,83 @@
+"""What is asked for of many photos, and what of it decides how a photo turns out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from photochrom import files
+from photochrom.image.writer import DEFAULT, Encoding
+from photochrom.inference.colorizer import SAMPLES
+from photochrom.inference.options import ColorizeOptions, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions(ColorizeOptions):
+    """What is asked for of many photos: the options of ``photochrom colorize``.
+
+    Hints and reference are paths.
+
+    Raises:
+        BadOption: a value is out of range.
+    """
+
+    model: str | None = None
+    samples: int | None = None
+    """So many versions of each, in a file of its own."""
+    seed: int = 0
+    device: str = "auto"
+    force: bool = False
+    encoding: Encoding = DEFAULT
+    keep_times: bool = False
+    """Results get the times of their photos."""
+    damaged: bool = False
+    """Colour what can be read of broken files."""
+    timeout: float = 0.0
+    """Seconds for each photo; 0 for as many as it takes."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples is not None:
+            check_range("samples", self.samples, 1, SAMPLES)
+
+    def digest(self, model: Path) -> str:
+        """A digest of all that decides what a photo becomes, apart from the photo.
+
+        Of files what is in them counts, and not what they are called. The names of what is listed
+        are those in journals that were begun by older versions.
+        """
+        listed: dict[str, Any] = {
+            "model": _sha256(model),
+            "size": self.size,
+            "strength": self.strength,
+            "vivid": self.vivid,
+            "hints": _sha256(self.hints),
+            "reference": _sha256(self.reference),
+            "samples": self.samples,
+            "seed": self.seed,
+            "recolor": self.recolor,
+            "strip": self.strip,
+            "mark": self.mark,
+        }
+        if self.quality != "fast":  # as journals of before it could be chosen
+            listed["quality"] = self.quality
+        if self.encoding != DEFAULT:  # likewise
+            listed["encoding"] = asdict(self.encoding)
+        return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+
+
+def path_of(given: object) -> Path | None:
+    """A path, where that is what was given."""
+    return Path(given) if isinstance(given, str | os.PathLike) else None
+
+
+def _sha256(given: object) -> str | None:
+    """Of what is in a file, if one was given."""
+    if (path := path_of(given)) is None:
+        return None
+    with files.open_plain(path) as file:
+        return files.sha256(file)
