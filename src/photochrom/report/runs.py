@@ -6,7 +6,6 @@ or a file of figures alone, of models that were not trained here.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from photochrom.color import STUDY_GRID
 from photochrom.errors import BadData, BadRun
 from photochrom.evaluation.results import BASELINES, HISTOGRAM, Results, Tally
+from photochrom.report.run_folder import read_config, read_lines
 from photochrom.report.settings import Settings, differences
 
 OWN_RGB = ", own RGB"
@@ -171,7 +171,7 @@ def read(path: Path) -> Run:
     name = path.resolve().name
     if not path.is_dir():
         raise BadRun(f"{path} does not exist: name a run folder, or a .json of figures.")
-    experiment, data = _config(path / "config.json")
+    experiment, data = read_config(path)
     figures, weights = path / "evaluation.json", path / "model.safetensors"
     if not figures.is_file():
         raise BadRun(
@@ -190,22 +190,9 @@ def read(path: Path) -> Run:
         results,
         experiment,
         data.get("training_photos"),
-        _log(path / "metrics.jsonl"),
+        tuple(read_lines(path / "metrics.jsonl")),
         weights.is_file() and weights.stat().st_mtime > figures.stat().st_mtime,
     )
-
-
-def _config(path: Path) -> tuple[Settings, Settings]:
-    try:
-        config = json.loads(path.read_text("utf-8"))
-        experiment, data = dict(config["experiment"]), dict(config["data"])
-        if not isinstance(experiment["model"], str):
-            raise TypeError("model is no name")
-    except FileNotFoundError as error:
-        raise BadRun(f"{path.parent} is no run: it has no config.json.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadRun(f"{path} is damaged ({error}): use a copy, or train anew.") from error
-    return experiment, data
 
 
 def _figures(path: Path) -> Results:
@@ -234,25 +221,3 @@ def _is_whole(tally: Tally) -> bool:
     bins, cells = STUDY_GRID.side**2, HISTOGRAM.side**2
     sizes = [len(tally.within_10), len(tally.within_20), len(tally.histogram)]
     return sizes == [bins, bins, cells]
-
-
-def _log(path: Path) -> tuple[Mapping[str, float], ...]:
-    """A last line without its end was being written when the run was killed, and is left out."""
-    if not path.exists():
-        return ()
-    try:
-        lines = path.read_text("utf-8").splitlines(keepends=True)
-    except (OSError, ValueError) as error:
-        raise BadRun(f"{path} is damaged ({error}): use a copy, or delete it.") from error
-    log = []
-    for number, line in enumerate(lines, 1):
-        if line.endswith("\n"):
-            try:
-                log.append({key: float(value) for key, value in json.loads(line).items()})
-                int(log[-1]["step"])
-            except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-                raise BadRun(
-                    f"{path} is damaged in line {number} ({type(error).__name__}: {error}): "
-                    "use a copy, or delete that line."
-                ) from error
-    return tuple(log)

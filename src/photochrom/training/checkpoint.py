@@ -30,6 +30,7 @@ from photochrom import atomic
 from photochrom.color import Pixels, rgb_to_lab
 from photochrom.errors import BadRun
 from photochrom.names import shown
+from photochrom.report.run_folder import read_config, read_lines
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
 
@@ -120,11 +121,11 @@ def append_validation(run: Path, step: int, rows: Sequence[Mapping[str, float]])
 
 def load_validation(run: Path) -> tuple[int, list[dict[str, float]]]:
     """The step and the rows of the last validation; 0 and none where there is none."""
-    lines = _whole_lines(run / "validation.jsonl")
+    lines = read_lines(run / "validation.jsonl")
     if not lines:
         return 0, []
-    columns = json.loads(lines[-1])
-    step = columns.pop("step")
+    columns = lines[-1]
+    step = int(columns.pop("step"))
     return step, [
         dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
     ]
@@ -132,23 +133,17 @@ def load_validation(run: Path) -> tuple[int, list[dict[str, float]]]:
 
 def forget_metrics_after(run: Path, step: int) -> None:
     """Drop what was reported after the checkpoint that a resumed run starts from."""
-    for name in ("metrics.jsonl", "validation.jsonl"):
-        path = run / name
-        kept = "".join(line for line in _whole_lines(path) if json.loads(line)["step"] <= step)
+    for path in (run / "metrics.jsonl", run / "validation.jsonl"):
+        kept = sum(line["step"] <= step for line in read_lines(path))
         if path.exists():
-            atomic.write_bytes(path, kept.encode())
+            lines = path.read_text("utf-8").splitlines(keepends=True)
+            atomic.write_bytes(path, "".join(lines[:kept]).encode())
 
 
 def epochs_at(run: Path, step: int) -> float | None:
     """Passes over the training photos after ``step`` steps, as was reported; None if it was not."""
-    lines = map(json.loads, _whole_lines(run / "metrics.jsonl"))
+    lines = read_lines(run / "metrics.jsonl")
     return next((line["epoch"] for line in lines if line["step"] == step), None)
-
-
-def _whole_lines(path: Path) -> list[str]:
-    """A last line without its end was being written when the run was killed, and is left out."""
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> None:
@@ -157,18 +152,16 @@ def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> N
     atomic.write_bytes(run / "config.json", text.encode())
 
 
-def load_config(run: Path) -> tuple[Experiment, dict[str, Any]]:
+def load_config(run: Path) -> tuple[Experiment, Mapping[str, Any]]:
     """The experiment and the description of its data.
 
     Raises:
         BadRun: no run, or not readable.
     """
+    settings, data = read_config(run)
     try:
-        config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-        return Experiment.from_json(config["experiment"]), config["data"]
-    except FileNotFoundError as error:
-        raise BadRun(f"{run} is no run: it has no config.json.") from error
-    except (ValueError, KeyError, TypeError) as error:
+        return Experiment.from_json(settings), data
+    except TypeError as error:
         raise BadRun(f"{run / 'config.json'} is damaged: {error}.") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -127,7 +127,7 @@ class Experiment:
         _refuse(self, limits)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Experiment:
+    def from_json(cls, values: Mapping[str, Any]) -> Experiment:
         """From what ``dataclasses.asdict`` gave; unknown keys are an error."""
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
