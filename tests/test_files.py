@@ -11,9 +11,9 @@ from typing import BinaryIO
 import pytest
 from PIL import Image
 
-from photochrom import atomic, files
+from photochrom import files
 from photochrom.errors import CannotWrite
-from photochrom.files import Folder
+from photochrom.folder import Folder
 from photochrom.image import photo as photographs
 
 
@@ -37,7 +37,7 @@ def test_what_is_unfinished_has_a_name_that_nothing_foretells(tmp_path):
         file.write(b"new")
 
     for _ in range(3):
-        atomic.write(tmp_path / "x.txt", make)
+        files.write_atomically(tmp_path / "x.txt", make)
     assert len(seen) == 3
     assert names(tmp_path) == ["x.txt"]
 
@@ -46,11 +46,11 @@ def test_a_name_that_is_taken_is_never_written_through(tmp_path, monkeypatch):
     """Even if somebody has guessed it."""
     mine = tmp_path / "mine.txt"
     mine.write_text("precious")
-    monkeypatch.setattr(atomic, "_unforeseen", lambda: ".guessed.part")
+    monkeypatch.setattr(files, "_unforeseen_name", lambda: ".guessed.part")
     for planted in (mine, tmp_path / "nothing.txt"):
         (tmp_path / ".guessed.part").symlink_to(planted)
         with pytest.raises(CannotWrite):
-            atomic.write_bytes(tmp_path / "x.txt", b"new")
+            files.write_bytes(tmp_path / "x.txt", b"new")
         (tmp_path / ".guessed.part").unlink()
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"mine.txt": "precious"}
 
@@ -67,7 +67,7 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_does_not_matter(tmp_path,
         there.symlink_to(theirs)
         file.write(b"new")
 
-    atomic.write(target, make, room=Folder(there))
+    files.write_atomically(target, make, room=Folder(there))
     assert not list(theirs.iterdir())
     assert not unfinished(away)
     home = away if swapped == "the target's" else tmp_path
@@ -88,11 +88,11 @@ def test_a_link_in_the_place_of_a_result_is_never_followed(tmp_path, monkeypatch
         target = tmp_path / f"{i}.txt"
         target.symlink_to(planted)
         if force:
-            atomic.write_bytes(target, b"new")
+            files.write_bytes(target, b"new")
             assert not target.is_symlink()
         else:
             with pytest.raises(CannotWrite, match="exists already"):
-                atomic.write(target, lambda file: file.write(b"new"), force=False)
+                files.write_atomically(target, lambda file: file.write(b"new"), force=False)
             assert target.is_symlink()
     assert mine.read_text() == "precious"
     assert not (tmp_path / "nothing.txt").exists()
@@ -101,11 +101,11 @@ def test_a_link_in_the_place_of_a_result_is_never_followed(tmp_path, monkeypatch
 def test_a_link_takes_the_place_of_what_was_there(tmp_path):
     (tmp_path / "to").write_text("here")
     for _ in range(2):
-        atomic.point(tmp_path / "x", tmp_path / "to")
+        files.make_symlink(tmp_path / "x", tmp_path / "to")
         assert (tmp_path / "x").readlink() == tmp_path / "to"
     (tmp_path / "folder").mkdir()
     with pytest.raises(CannotWrite):
-        atomic.point(tmp_path / "folder", tmp_path / "to")
+        files.make_symlink(tmp_path / "folder", tmp_path / "to")
     assert names(tmp_path) == ["folder", "to", "x"]
 
 
@@ -138,7 +138,7 @@ def test_nobody_sees_more_of_a_result_while_it_is_made(tmp_path):
 def test_what_has_no_photo_gets_the_permissions_of_any_new_file(tmp_path):
     before = os.umask(0o027)
     try:
-        atomic.write_bytes(tmp_path / "x.txt", b"new")
+        files.write_bytes(tmp_path / "x.txt", b"new")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "x.txt").stat().st_mode) == 0o640
@@ -200,7 +200,7 @@ def test_a_folder_that_nobody_has_is_closed(tmp_path):
     assert handles() == before + 1
     del folder
     assert handles() == before
-    atomic.write_bytes(tmp_path / "x", b"new")
+    files.write_bytes(tmp_path / "x", b"new")
     assert handles() == before
 
 
@@ -219,14 +219,14 @@ def test_only_what_was_left_behind_is_removed(tmp_path):
     (tmp_path / name.replace("0a", "0c")).mkdir()
     os.mkfifo(tmp_path / name.replace("0a", "0d"))
     before = set(names(tmp_path))
-    atomic.discard_abandoned(Folder(tmp_path))
+    files.discard_abandoned(Folder(tmp_path))
     assert before - set(names(tmp_path)) == {name}
     assert mine.read_bytes() == b"precious"
 
 
 def test_what_is_removed_before_it_is_locked_is_begun_anew(tmp_path, monkeypatch):
     """By another process that takes it for abandoned in that very moment."""
-    lock, tried = files.lock, []
+    lock, tried = files._lock, []
 
     def late(file: BinaryIO) -> None:
         tried.append(file)
@@ -236,8 +236,8 @@ def test_what_is_removed_before_it_is_locked_is_begun_anew(tmp_path, monkeypatch
             Path(file.name).unlink()
         lock(file)
 
-    monkeypatch.setattr(files, "lock", late)
-    atomic.write_bytes(tmp_path / "x.txt", b"new")
+    monkeypatch.setattr(files, "_lock", late)
+    files.write_bytes(tmp_path / "x.txt", b"new")
     assert len(tried) == 3
     assert (tmp_path / "x.txt").read_bytes() == b"new"
 
@@ -247,17 +247,19 @@ def test_what_is_removed_before_it_is_locked_is_begun_anew(tmp_path, monkeypatch
 
 def test_where_folders_have_no_handles_their_paths_stand_for_them(tmp_path, monkeypatch):
     """As on Windows."""
-    monkeypatch.setattr(files, "_HELD", False)
+    monkeypatch.setattr("photochrom.folder._HELD", False)
     outer = Folder(tmp_path)
     inner = Folder(tmp_path / "in", within=outer)
-    atomic.write_bytes(tmp_path / "x.txt", b"new")
-    atomic.write(tmp_path / "y.txt", lambda file: file.write(b"new"), force=False, room=inner)
+    files.write_bytes(tmp_path / "x.txt", b"new")
+    files.write_atomically(
+        tmp_path / "y.txt", lambda file: file.write(b"new"), force=False, room=inner
+    )
     with pytest.raises(CannotWrite, match="exists already"):
-        atomic.write(tmp_path / "y.txt", lambda file: file.write(b"newer"), force=False)
+        files.write_atomically(tmp_path / "y.txt", lambda file: file.write(b"newer"), force=False)
     (tmp_path / "link").symlink_to("in")
     with pytest.raises(NotADirectoryError):
         Folder(tmp_path / "link", within=outer)
     (tmp_path / "in" / f".{'0a' * 16}.part").touch()
-    atomic.discard_abandoned(inner)
+    files.discard_abandoned(inner)
     assert (inner.device, list(inner.names())) == (tmp_path.stat().st_dev, [])
     assert names(tmp_path) == ["in", "link", "x.txt", "y.txt"]

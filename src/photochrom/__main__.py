@@ -42,8 +42,8 @@ def _leave(code: object) -> None:
     """
     if not (_has_hanging_photos() or _has_a_process_group()):
         return
-    if atomic := sys.modules.get("photochrom.atomic"):
-        atomic.discard_unfinished()
+    if files := sys.modules.get("photochrom.files"):
+        files.discard_unfinished()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()

@@ -1,33 +1,48 @@
-"""Files and folders that others may have a hand in: opened so that nobody can slip in another.
-
-A folder is held open, and what is done in it is done there, whatever its path comes to mean. Where
-the system has no such handles, as Windows, its path stands for it.
-"""
+"""Files: plain ones to read, and those that are written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import hashlib
+import json
 import os
+import re
+import shutil
 import stat
-import weakref
-from collections.abc import Iterator
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
+
+from photochrom.errors import CannotWrite, DiskFull
+from photochrom.folder import AT_ONCE, Folder, check_plain
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows, which has no such locks
     fcntl = None  # type: ignore[assignment]
 
-_HELD = {os.open, os.mkdir, os.unlink, os.rename, os.link, os.stat} <= os.supports_dir_fd
-"""Whether folders have handles here."""
-_FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY)
-_ITSELF = getattr(os, "O_NOFOLLOW", 0)
-"""A link is not followed."""
-_AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
-"""A pipe is not waited for."""
+_SHUT = os.name == "nt"
+"""Whether a file has to be closed before it can be moved."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS, errno.EXDEV)
+_ADVICE = {
+    errno.EACCES: "change the permissions there, or choose another folder",
+    errno.EPERM: "change the permissions there, or choose another folder",
+    errno.EROFS: "choose another folder",
+    errno.ENOENT: "choose a folder that exists",
+    errno.ENOTDIR: "choose a folder that exists",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+_UNFINISHED_NAME = re.compile(r"\.[0-9a-f]{32}\.part")
+_ABANDONED = 86_400
+"""Seconds after which an unfinished file counts as left behind, where locks cannot tell."""
+
+
+# --- reading ----------------------------------------------------------------------------------
 
 
 def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
@@ -36,14 +51,14 @@ def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
     Raises:
         OSError: it is none, or cannot be opened.
     """
-    return _plain(open(path, "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)))
+    return check_plain(open(path, "rb", opener=lambda name, flags: os.open(name, flags | AT_ONCE)))
 
 
 def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
-    """What is in a plain file.
+    """Read a plain file of at most ``most`` bytes.
 
     Raises:
-        OSError: it is none, cannot be read, or holds more than ``most`` bytes.
+        OSError: it is none, cannot be read, or is larger.
     """
     with open_plain(path) as file:
         data = file.read(most + 1)
@@ -52,11 +67,27 @@ def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
     return data
 
 
-def _plain(file: BinaryIO) -> BinaryIO:
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
-    raise OSError(errno.EINVAL, "it is no plain file")
+def read_json_lines(path: Path, *, strict: bool = False) -> list[Any]:
+    """Read values, a line of JSON each; none where there is no file.
+
+    A last line without its end was being written when a process was killed, and is left out.
+
+    Args:
+        path: the file.
+        strict: raise at a damaged line; by default it is left out as well.
+
+    Raises:
+        OSError: the file cannot be read. ValueError: it is damaged, and in which line.
+    """
+    values = []
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        try:
+            values.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            if strict:
+                raise ValueError(f"in line {number} ({error})") from error
+    return values
 
 
 def sha256(file: BinaryIO) -> str:
@@ -65,22 +96,126 @@ def sha256(file: BinaryIO) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has all
 
 
-LOCKS = fcntl is not None
-"""Whether files can be locked at all."""
+# --- writing ----------------------------------------------------------------------------------
 
 
-def lock(file: BinaryIO) -> None:
-    """Lock a file until it is closed, or this process ends.
+class Place(NamedTuple):
+    """A name in a folder."""
+
+    folder: Folder
+    name: str
+
+
+_unfinished: set[Place] = set()
+"""What is being written now."""
+
+
+def write_atomically(
+    target: Path,
+    make: Callable[[BinaryIO], object],
+    *,
+    force: bool = True,
+    room: Folder | None = None,
+    mode: int = 0o666,
+    seal: Callable[[BinaryIO], object] | None = None,
+) -> None:
+    """Let ``make`` write a file beside ``target``, then put it in its place.
+
+    Until then it has a name that nobody can foretell.
+
+    Args:
+        target: the file; where it is a link, the link makes way, and not what that leads to.
+        make: writes into the file that it gets.
+        force: replace a target that exists, even one that came to be meanwhile.
+        room: the folder to make it in, on the same disk; by default the target's.
+        mode: the file's permissions, of which the process's mask is taken.
+        seal: is shown the finished file before it gets its name.
 
     Raises:
-        BlockingIOError: another has locked it. OSError: there are no locks here.
+        CannotWrite: it exists, or the folder does not take it. Nothing is left behind, whatever
+            goes wrong.
+        DiskFull: there is no room.
     """
-    if fcntl is None:  # pragma: no cover
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        goal = Place(Folder(target.parent), target.name)
+        with _begin(room or goal.folder, mode) as (part, file):
+            make(file)
+            _settle(file)
+            if seal is not None and not _SHUT:
+                seal(file)
+            if _SHUT:  # pragma: no cover
+                file.close()
+                if seal is not None:
+                    with part.folder.read(part.name) as shut:
+                        seal(shut)
+            _name(part, goal, force=force)
+    except OSError as error:
+        raise cannot_write(target, error) from error
 
 
-def dress(file: BinaryIO, mode: int, times: os.stat_result | None = None) -> None:
+def write_bytes(target: Path, data: bytes) -> None:
+    """Write a file that replaces what has its name.
+
+    Raises:
+        CannotWrite: the folder does not take it. DiskFull: there is no room.
+    """
+    write_atomically(target, lambda file: file.write(data))
+
+
+def append_json_lines(path: Path, values: Iterable[object]) -> None:
+    """Append values, a line of JSON each, and wait until the disk has them.
+
+    Raises:
+        CannotWrite: the folder does not take it. DiskFull: there is no room.
+    """
+    data = "".join(f"{json.dumps(value)}\n" for value in values).encode()  # which is ASCII
+    try:
+        with path.open("a+b", buffering=0) as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # a line was cut off when a process was killed
+                    data = b"\n" + data
+            append_durably(file, data)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def append_durably(file: RawIOBase | BinaryIO, data: bytes) -> None:
+    """Append to an open file without a buffer all of the data, or nothing.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    start = file.seek(0, os.SEEK_END)
+    try:
+        if (file.write(data) or 0) < len(data):  # which is how a disk says that it gets full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):  # half a line would spoil the next
+            file.truncate(start)
+        raise
+
+
+def make_symlink(target: Path, to: Path) -> None:
+    """Make ``target`` a symbolic link, in place of what has that name.
+
+    Raises:
+        CannotWrite: the folder does not take it.
+    """
+    try:
+        folder, name = Folder(target.parent), _unforeseen_name()
+        folder.make_symlink(name, to)
+        try:
+            folder.move(name, folder, target.name)
+        except BaseException:
+            folder.remove(name)
+            raise
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+def set_attributes(file: BinaryIO, mode: int, times: os.stat_result | None = None) -> None:
     """Give an open file permissions, and the times of another, as far as the disk has such."""
     fd = file.fileno()
     with contextlib.suppress(OSError):
@@ -91,122 +226,133 @@ def dress(file: BinaryIO, mode: int, times: os.stat_result | None = None) -> Non
             os.utime(fd if os.utime in os.supports_fd else file.name, ns=ns)
 
 
-class Folder:
-    """A folder, held open for as long as anybody has it.
+def cannot_write(target: Path, error: OSError) -> CannotWrite:
+    """The sentence for a file that the system does not take."""
+    if error.errno in _FULL:
+        return DiskFull(f"{target} cannot be written ({error.strerror}): make room, then go on.")
+    advice = _ADVICE.get(error.errno or 0, "choose another place for it")
+    return CannotWrite(f"{target} cannot be written ({error.strerror or error}): {advice}.")
 
-    Args:
-        path: the folder; a link to one is followed.
-        within: the folder that it lies in, under the name that ``path`` ends in. It is then made
-            if it is not there, and a link is not followed.
+
+def already_exists(target: Path) -> CannotWrite:
+    """The sentence for a file that stands in the way."""
+    return CannotWrite(
+        f"{target} exists already: choose another name, or replace it by force (--force)."
+    )
+
+
+def discard_unfinished() -> None:
+    """Remove what other threads are writing, for a process that is about to end without them."""
+    for folder, name in list(_unfinished):
+        with contextlib.suppress(OSError):
+            folder.remove(name)
+
+
+def discard_abandoned(folder: Folder) -> None:
+    """Remove what processes that are no more have left unfinished in a folder of ours.
+
+    That is a plain file of such a name as only :func:`write_atomically` gives, which nobody holds.
 
     Raises:
-        NotADirectoryError: it is none. OSError: it cannot be opened.
+        OSError: the folder cannot be searched.
     """
+    for name in filter(_UNFINISHED_NAME.fullmatch, folder.names()):
+        with contextlib.suppress(OSError), folder.read(name) as file:
+            if fcntl is None:  # pragma: no cover - Windows
+                abandoned = time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED
+            else:
+                _lock(file)  # which another may hold, or this disk not have
+                abandoned = True
+            if abandoned:
+                folder.remove(name)
 
-    def __init__(self, path: Path, within: Folder | None = None) -> None:
-        self.path = path
-        self._handle: int | None = None
-        if within is not None:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(within._at(path.name), dir_fd=within._handle)
-        if _HELD:
-            name, flags = (path, 0) if within is None else (path.name, _ITSELF)
-            outer = None if within is None else within._handle
-            self._handle = os.open(name, _FOLDER | flags, dir_fd=outer)
-            weakref.finalize(self, os.close, self._handle)
-        elif not _is_real(path, follow=within is None):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
 
-    @property
-    def device(self) -> int:
-        """The disk it lies on."""
-        return os.stat(self.path if self._handle is None else self._handle).st_dev  # noqa: PTH116
+def _unforeseen_name() -> str:
+    return f".{uuid.uuid4().hex}.part"
 
-    def names(self) -> Iterator[str]:
-        """What is in it, in no order."""
-        if self._handle is None:
-            place: str | int = str(self.path)
-        else:
-            place = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._handle)
+
+def _lock(file: BinaryIO) -> None:
+    """Lock a file until it is closed, or this process ends.
+
+    Raises:
+        BlockingIOError: another has locked it. OSError: there are no locks here.
+    """
+    if fcntl is None:  # pragma: no cover
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def _begin(folder: Folder, mode: int) -> Iterator[tuple[Place, BinaryIO]]:
+    """A file to write, which is not left behind, whatever goes wrong."""
+    part, file = _create_locked(folder, mode)
+    _unfinished.add(part)
+    try:
+        yield part, file
+    finally:
+        if _SHUT:  # pragma: no cover
+            file.close()
+        with contextlib.suppress(OSError):  # a disk that does not take it may not let go of it
+            folder.remove(part.name)
+        _unfinished.discard(part)
+        with contextlib.suppress(OSError):  # what did not find room, again
+            file.close()
+
+
+def _create_locked(folder: Folder, mode: int) -> tuple[Place, BinaryIO]:
+    """Make a file that is locked, so that no other process takes it for abandoned."""
+    while True:
+        part = Place(folder, _unforeseen_name())
+        file = folder.create(part.name, mode)
         try:
-            with os.scandir(place) as entries:
-                yield from (entry.name for entry in entries)
-        finally:
-            if isinstance(place, int):
-                os.close(place)
-
-    def create(self, name: str, mode: int = 0o666, buffering: int = -1) -> BinaryIO:
-        """Make a file, to be written and read.
-
-        Args:
-            name: of the file.
-            mode: its permissions, of which the process's mask is taken.
-            buffering: as of :func:`open`.
-
-        Raises:
-            FileExistsError: there is something of that name, be it a link to nothing.
-        """
-
-        def opener(_: str, flags: int) -> int:
-            return os.open(self._at(name), flags | _ITSELF, mode, dir_fd=self._handle)
-
-        return open(self.path / name, "x+b", buffering, opener=opener)
-
-    def read(self, name: str) -> BinaryIO:
-        """Open a file, if it is a plain one, and no link.
-
-        Raises:
-            OSError: it is not, or cannot be opened.
-        """
-
-        def opener(_: str, flags: int) -> int:
-            flags |= _ITSELF | _AT_ONCE
-            return os.open(self._at(name), flags, dir_fd=self._handle)
-
-        if not _ITSELF and (self.path / name).is_symlink():  # pragma: no cover - Windows
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        return _plain(open(self.path / name, "rb", opener=opener))
-
-    def has(self, name: str) -> bool:
-        """Whether there is anything of that name, be it a link to nothing."""
-        try:
-            os.stat(self._at(name), dir_fd=self._handle, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def remove(self, name: str) -> None:
-        """Remove a file."""
-        os.unlink(self._at(name), dir_fd=self._handle)
-
-    def move(self, name: str, to: Folder, new: str) -> None:
-        """Give a file another place and name; what has that name is replaced, a link itself."""
-        mine, other = self._handle, to._handle
-        os.replace(self._at(name), to._at(new), src_dir_fd=mine, dst_dir_fd=other)
-
-    def link(self, name: str, to: Folder, new: str) -> None:
-        """Give a file another name as well.
-
-        Raises:
-            FileExistsError: that is taken. OSError: the disk has no links.
-        """
-        os.link(
-            self._at(name),
-            to._at(new),
-            src_dir_fd=self._handle,
-            dst_dir_fd=to._handle,
-            follow_symlinks=os.link not in os.supports_follow_symlinks,
-        )
-
-    def point(self, name: str, to: Path) -> None:
-        """Make a symbolic link."""
-        os.symlink(to, self._at(name), dir_fd=self._handle)
-
-    def _at(self, name: str) -> str:
-        return str(self.path / name) if self._handle is None else name
+            _lock(file)
+        except BlockingIOError:  # somebody is just about to remove it
+            with contextlib.suppress(OSError):
+                folder.remove(part.name)
+        except OSError:  # there are no locks here
+            return part, file
+        if os.fstat(file.fileno()).st_nlink:
+            return part, file
+        file.close()
 
 
-def _is_real(path: Path, *, follow: bool) -> bool:  # pragma: no cover - Windows
-    known = path.stat(follow_symlinks=follow)
-    junction = getattr(known, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 1)
-    return stat.S_ISDIR(known.st_mode) and (follow or not junction)
+def _settle(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())  # or after a power cut the name might be there without content
+
+
+def _name(part: Place, goal: Place, *, force: bool) -> None:
+    """Give a file its name; where that lies on another disk, as a copy beside it."""
+    place = _replace if force else _place
+    try:
+        place(part, goal)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # One disk to look at, yet two: mergerfs, or a bind mount.
+        with part.folder.read(part.name) as whole, _begin(goal.folder, 0o600) as (near, copy):
+            known = os.fstat(whole.fileno())
+            shutil.copyfileobj(whole, copy)
+            _settle(copy)
+            set_attributes(copy, stat.S_IMODE(known.st_mode), known)
+            if _SHUT:  # pragma: no cover
+                copy.close()
+            place(near, goal)
+
+
+def _replace(part: Place, goal: Place) -> None:
+    part.folder.move(part.name, goal.folder, goal.name)
+
+
+def _place(part: Place, goal: Place) -> None:
+    """Give a file its name, unless that is taken: a link, as renaming would not say so."""
+    try:
+        part.folder.link(part.name, goal.folder, goal.name)
+    except FileExistsError:
+        raise already_exists(goal.folder.path / goal.name) from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if goal.folder.has(goal.name):  # a disk without links, such as a memory stick's
+            raise already_exists(goal.folder.path / goal.name) from None
+        _replace(part, goal)

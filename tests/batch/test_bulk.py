@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.batch import planning
 from photochrom.batch.journal import FOLDER
 from photochrom.batch.worker import Worker
@@ -37,16 +37,16 @@ def run(*arguments: object) -> int:
 HELD = """
 import os, sys, threading, time
 from pathlib import Path
-from photochrom import atomic
+from photochrom import files
 from photochrom.cli.main import main
-place, go, free = atomic._place, Path(sys.argv[1]), threading.Semaphore(int(sys.argv[2]))
+place, go, free = files._place, Path(sys.argv[1]), threading.Semaphore(int(sys.argv[2]))
 tests = os.getppid()
 def held(part, target):
     if not free.acquire(blocking=False):
         while not go.exists() and os.getppid() == tests:  # and outlives them no time
             time.sleep(0.01)
     place(part, target)
-atomic._place = held
+files._place = held
 main(sys.argv[3:])
 """
 
@@ -337,7 +337,7 @@ def test_two_at_the_same_folder_share_it(tmp_path, model):
 def test_a_disk_that_gets_full_stops_it_and_it_goes_on_later(
     album, out, model, capsys, monkeypatch, jobs
 ):
-    place, room = atomic._place, [3]
+    place, room = files._place, [3]
 
     def fill(part: Path, target: Path) -> None:
         if not room[0]:
@@ -345,7 +345,7 @@ def test_a_disk_that_gets_full_stops_it_and_it_goes_on_later(
         room[0] -= 1
         place(part, target)
 
-    monkeypatch.setattr(atomic, "_place", fill)
+    monkeypatch.setattr(files, "_place", fill)
     asked = ("colorize", album, "-o", out, "--model", model, "--jobs", jobs)
     assert run(*asked) == 1
     said = capsys.readouterr().err
@@ -841,7 +841,7 @@ def test_a_full_disk_ends_a_watch(album, out, model, capsys, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     looks(5, monkeypatch, lambda _: None)
-    monkeypatch.setattr(atomic, "_place", fill)
+    monkeypatch.setattr(files, "_place", fill)
     assert run("colorize", album, "-o", out, "--model", model, "--watch") == 1
     assert capsys.readouterr().err.count("make room, then go on") == 1
 

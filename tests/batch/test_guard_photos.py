@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import PhotoWarning, atomic, errors
+from photochrom import PhotoWarning, errors, files
 from photochrom.batch import journal, worker
 from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.options import BatchOptions
@@ -38,9 +38,9 @@ STAGES = {
     "network": (Model, "run", "colorizer."),
     "fit": (photographs, "fitted", "work.Worker._render"),
     "encode": (writer, "write", "photo.write.<locals>.make"),
-    "sync": (atomic, "_settle", "atomic.write"),
+    "sync": (files, "_settle", "files.write_atomically"),
     "journal": (Journal, "_write", "journal.Journal."),
-    "name": (atomic, "_place", "atomic._name"),
+    "name": (files, "_place", "files._name"),
 }
 """Where something is thrown, and where the report says that it came from."""
 
@@ -298,12 +298,12 @@ def test_what_is_being_written_is_discarded_when_the_process_leaves(tmp_path):
     def leave(file: BinaryIO) -> None:
         file.write(b"half")
         assert len(list(tmp_path.iterdir())) == 1
-        atomic.discard_unfinished()
+        files.discard_unfinished()
         assert not list(tmp_path.iterdir())
         raise errors.CannotWrite("left")
 
     with pytest.raises(errors.CannotWrite):
-        atomic.write(tmp_path / "x.png", leave)
+        files.write_atomically(tmp_path / "x.png", leave)
 
 
 def test_a_ledger_that_was_closed_takes_no_more(album, out):
@@ -361,7 +361,7 @@ def test_a_permission_that_lacks_is_what_is_said(tmp_path, code):
         raise OSError(code, os.strerror(code))
 
     with pytest.raises(errors.CannotWrite) as raised:
-        atomic.write(tmp_path / "x.png", refuse)
+        files.write_atomically(tmp_path / "x.png", refuse)
     assert "permission" in str(raised.value).lower()
     assert "room" not in str(raised.value)
 

@@ -20,11 +20,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from photochrom import atomic, files
+from photochrom import files
 from photochrom.batch import journal as journals
 from photochrom.batch.journal import FOLDER, Journal, Seen
 from photochrom.errors import BadPhoto, CannotWrite, DiskFull
-from photochrom.files import Folder
+from photochrom.folder import Folder
 
 QUICK = settings(
     deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -48,7 +48,7 @@ def finish(journal: Journal, photo: Path, targets: list[Path], digest: str = "di
     seal = journal.seal(journal.look(photo), targets, digest)
     for target in targets:
         content = photo.read_bytes() + os.fsencode(target.name)
-        write = partial(atomic.write, room=journal.room(target), seal=seal)
+        write = partial(files.write_atomically, room=journal.room(target), seal=seal)
         write(target, lambda file: file.write(content))  # noqa: B023
 
 
@@ -100,7 +100,7 @@ def test_a_photo_that_changes_while_it_is_read_is_not_taken_for_done(photo, out)
     seen = journal.look(photo)
     photo.write_bytes(b"blue")
     seal = journal.seal(seen, [target], "digest")
-    atomic.write(target, lambda file: file.write(b"of whichever"), seal=seal)
+    files.write_atomically(target, lambda file: file.write(b"of whichever"), seal=seal)
     assert not journal.find(photo, [target], "digest")
 
 
@@ -335,7 +335,7 @@ def begin(journal: Journal, target: Path, then: Callable[[], object]) -> None:
         then()
 
     with contextlib.suppress(CannotWrite):
-        atomic.write(target, make, room=journal.room(target))
+        files.write_atomically(target, make, room=journal.room(target))
 
 
 def work(out: Path) -> None:
@@ -390,7 +390,7 @@ def test_where_locks_cannot_tell_nothing_is_taken_for_abandoned(out, monkeypatch
 
     Journal(out).close()
     part = left_behind(out / FOLDER)
-    monkeypatch.setattr(files, "lock", refuse)
+    monkeypatch.setattr(files, "_lock", refuse)
     Journal(out).close()
     assert part.exists()
     monkeypatch.undo()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.batch import planning
 from photochrom.batch.journal import FOLDER, Journal, Seen
 from photochrom.batch.options import BatchOptions
@@ -191,7 +191,7 @@ def test_versions_that_were_cut_off_are_made_whole(do, job, monkeypatch):
         for path in versions(job):
             path.unlink(missing_ok=True)
         with monkeypatch.context() as patch:
-            place, placed = atomic._place, []
+            place, placed = files._place, []
 
             def die(part: Path, target: Path, placed=placed, kept=kept, place=place) -> None:
                 if len(placed) == kept:
@@ -199,7 +199,7 @@ def test_versions_that_were_cut_off_are_made_whole(do, job, monkeypatch):
                 placed.append(target)
                 place(part, target)
 
-            patch.setattr(atomic, "_place", die)
+            patch.setattr(files, "_place", die)
             with pytest.raises(KeyboardInterrupt):
                 do(samples=3)
         assert [path.exists() for path in versions(job)] == [i < kept for i in range(3)]
@@ -260,7 +260,7 @@ def test_what_a_ledger_says_is_not_repeated(do, job, scene):
 @pytest.mark.parametrize("moment", ["before it is read", "while it is coloured", "at its name"])
 def test_another_process_that_is_faster_is_not_in_the_way(do, job, monkeypatch, moment, samples):
     """Whenever it comes: all is there, whole, and neither has failed."""
-    place, room, render = atomic._place, planning.make_room, Colorizer.render
+    place, room, render = files._place, planning.make_room, Colorizer.render
     others = []
 
     def meanwhile() -> None:
@@ -280,7 +280,7 @@ def test_another_process_that_is_faster_is_not_in_the_way(do, job, monkeypatch, 
         return render(self, *given, **options)
 
     if moment == "at its name":
-        monkeypatch.setattr(atomic, "_place", late_place)
+        monkeypatch.setattr(files, "_place", late_place)
     elif moment == "before it is read":
         monkeypatch.setattr(planning, "make_room", late_room)
     else:
@@ -361,7 +361,7 @@ def raising(error: Exception):
     return refuse
 
 
-@pytest.mark.parametrize(("where", "name"), [(atomic, "_place"), (writer, "write")])
+@pytest.mark.parametrize(("where", "name"), [(files, "_place"), (writer, "write")])
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EIO, errno.ESTALE])
 def test_a_disk_that_refuses_costs_one_photo(do, job, monkeypatch, where, name, code):
     monkeypatch.setattr(where, name, raising(OSError(code, os.strerror(code))))
@@ -373,7 +373,7 @@ def test_a_disk_that_refuses_costs_one_photo(do, job, monkeypatch, where, name, 
 
 
 def test_a_full_disk_stops_the_work(do, job, monkeypatch):
-    monkeypatch.setattr(atomic, "_place", raising(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(files, "_place", raising(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(DiskFull, match=r"a.png cannot be written \(No space left .*make room"):
         do()
     assert not job.target.exists()
@@ -386,7 +386,7 @@ def test_a_disk_that_is_read_only_does_not_let_go_either(tmp_path, monkeypatch):
     error = OSError(errno.EROFS, "Read-only file system")
     monkeypatch.setattr(os, "unlink", raising(error))
     with pytest.raises(CannotWrite, match=r"x.jpg cannot be written \(Read-only file system\)"):
-        atomic.write(tmp_path / "x.jpg", raising(error))
+        files.write_atomically(tmp_path / "x.jpg", raising(error))
 
 
 def test_a_disk_without_links(do, job, monkeypatch):
@@ -396,7 +396,7 @@ def test_a_disk_without_links(do, job, monkeypatch):
     redo(job.photo)
     assert "exists already" in do().words
     with pytest.raises(CannotWrite, match="exists already"):
-        atomic.write(job.target, lambda file: file.write(b"new"), force=False)
+        files.write_atomically(job.target, lambda file: file.write(b"new"), force=False)
     assert [path.name for path in job.root.iterdir() if path.name != FOLDER] == ["a.png"]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.data import cache, shards
 from photochrom.data import pack as packing
 from photochrom.data.pack import Packing
@@ -198,4 +198,4 @@ def test_a_folder_that_takes_no_files(album, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite):
         packed(album, tmp_path / "file" / "out")
-    assert isinstance(atomic.refusal(tmp_path, OSError(28, "full")), DiskFull)
+    assert isinstance(files.cannot_write(tmp_path, OSError(28, "full")), DiskFull)

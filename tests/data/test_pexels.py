@@ -414,9 +414,9 @@ def test_a_full_disk_stops_it(server, tmp_path, capsys, monkeypatch):
     album = Album(tmp_path, "large")
 
     def full(target, make, **_):
-        raise pexels.atomic.refusal(target, OSError(28, "No space left on device"))
+        raise pexels.files.cannot_write(target, OSError(28, "No space left on device"))
 
-    monkeypatch.setattr(pexels.atomic, "write", full)
+    monkeypatch.setattr(pexels.files, "write_atomically", full)
     with pytest.raises(CannotWrite, match="make room, then go on"):
         list(pexels.fetch(album, Search(server.api, KEY, tmp_path, print), ["cats"], 3, 2))
 

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from photochrom import color
 from photochrom.errors import BadPhoto, CannotWrite
-from photochrom.files import Folder
+from photochrom.folder import Folder
 from photochrom.image import icc, limits, photo, png, sixteen_bit, tiff
 from photochrom.image.photo import Photo
 

@@ -24,10 +24,10 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.batch.entries import Entry, Seen
 from photochrom.errors import BadPhoto, CannotWrite
-from photochrom.files import Folder
+from photochrom.folder import Folder
 
 FOLDER = ".photochrom"
 _PATIENCE = 0.5
@@ -68,11 +68,11 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._desk = _desk(self.folder)
-            atomic.discard_abandoned(self._desk)
+            files.discard_abandoned(self._desk)
             self._file = self._desk.create(self._name, buffering=0)
             self.refresh()
         except OSError as error:
-            raise atomic.refusal(self.folder, error) from error
+            raise files.cannot_write(self.folder, error) from error
 
     def close(self) -> None:
         """Let go of the journal's file, and of one that was never written to."""
@@ -206,7 +206,7 @@ class Journal:
             except OSError as error:
                 with contextlib.suppress(OSError):  # half a line would spoil the next
                     self._file.truncate(start)
-                raise atomic.refusal(self.folder, error) from error
+                raise files.cannot_write(self.folder, error) from error
             self._note(entry, (self._name, start))
 
     def _relative(self, target: Path) -> str:

@@ -232,7 +232,7 @@ def _claim(out: Path, own: str) -> None:
 
 def _sheets(verdicts: Sequence[Verdict], named: dict[str, Source], out: Path) -> None:
     """A picture of what was dropped for each reason."""
-    from photochrom import atomic
+    from photochrom import files
     from photochrom.data.curate import REASONS
     from photochrom.evaluation.contact_sheet import sheet
 
@@ -248,7 +248,7 @@ def _sheets(verdicts: Sequence[Verdict], named: dict[str, Source], out: Path) ->
         if rows:
             columns = [reason, "near to"][: 1 + paired]
             page = sheet(rows, columns, height=140, across=4 if paired else 8)
-            atomic.write(target, partial(page.save, format="JPEG", quality=85))
+            files.write_atomically(target, partial(page.save, format="JPEG", quality=85))
 
 
 def _pixels(source: Source | None) -> Any:

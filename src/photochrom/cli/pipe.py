@@ -143,6 +143,6 @@ def _send(content: bytes, out: str) -> None:
         with Path(out).open("wb") as file:
             file.write(content)
     except OSError as error:
-        from photochrom import atomic
+        from photochrom import files
 
-        raise atomic.refusal(Path(out), error) from error
+        raise files.cannot_write(Path(out), error) from error

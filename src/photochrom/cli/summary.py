@@ -28,12 +28,12 @@ def check_report(report: Path, *, force: bool) -> None:
     Raises:
         BadOption, CannotWrite: it is no place for one.
     """
-    from photochrom import atomic
+    from photochrom import files
 
     if report.suffix.lower() != ".csv":
         raise BadOption(f"--report {report} is a table: end its name in .csv.")
     if report.exists() and not force and not _is_report(report):
-        raise atomic.exists(report)
+        raise files.already_exists(report)
     if not report.absolute().parent.is_dir():
         raise CannotWrite(f"{report.parent} is no folder: choose one that exists for --report.")
 
@@ -110,7 +110,7 @@ class Summary:
 
     def save(self) -> None:
         """Write the report, if one is wanted."""
-        from photochrom import atomic
+        from photochrom import files
 
         if self.report is None or not self.outcomes:
             return
@@ -121,7 +121,7 @@ class Summary:
 
         table = io.StringIO(newline="")
         write_table(table, _COLUMNS, map(row, self.outcomes))
-        atomic.write_bytes(self.report, table.getvalue().encode("utf-8", "surrogateescape"))
+        files.write_bytes(self.report, table.getvalue().encode("utf-8", "surrogateescape"))
 
     def sum_up(self, *, quiet: bool) -> int:
         """Say what is to be said; answers the exit status."""

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.data.curate import Verdict
 from photochrom.data.shards import Source
 from photochrom.errors import BadPhoto, CannotWrite
@@ -28,7 +28,7 @@ def write(verdicts: Sequence[Verdict], out: Path) -> None:
     write_table(table, ("photo", "reason", "detail", "duplicate_of"), dropped)
     kept = "".join(f"{v.source.name}\n" for v in verdicts if not v.reason)
     for name, text in ((KEPT, kept), (DROPPED, table.getvalue())):
-        atomic.write_bytes(out / name, text.encode("utf-8", "surrogateescape"))
+        files.write_bytes(out / name, text.encode("utf-8", "surrogateescape"))
 
 
 def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[str]:
@@ -50,7 +50,7 @@ def gather(sources: Sequence[Source], folder: Path, *, link: bool) -> Iterator[s
         folder.mkdir(parents=True, exist_ok=True)
         there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     except OSError as error:
-        raise atomic.refusal(folder, error) from error
+        raise files.cannot_write(folder, error) from error
     if there - set(names):
         raise CannotWrite(f"{folder} holds photos that are not kept now: remove it, and go on.")
     for name, source in names.items():
@@ -72,6 +72,6 @@ def _name(source: Source) -> str:
 
 def _put(source: Source, target: Path, *, link: bool) -> None:
     if link and not source.member and not isinstance(source.path, Remote):
-        atomic.point(target, source.path.absolute())
+        files.make_symlink(target, source.path.absolute())
     else:
-        atomic.write_bytes(target, source.read())
+        files.write_bytes(target, source.read())

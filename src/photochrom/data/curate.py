@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.data import look
 from photochrom.data.look import MIRROR, Look
 from photochrom.data.shards import Source
@@ -204,7 +204,7 @@ class Looks:
                 for line in self.path.read_text(encoding="ascii", errors="replace").splitlines():
                     self._learn(line)
         except OSError as error:
-            raise atomic.refusal(self.path, error) from error
+            raise files.cannot_write(self.path, error) from error
 
     def take(self, sources: Sequence[Source], jobs: int) -> Iterator[Look]:
         """The look of each photo, those that are not known yet taken on so many threads."""
@@ -226,7 +226,7 @@ class Looks:
                     for source, key in zip(some, keys, strict=True):
                         yield Look(source.trouble) if source.trouble else self.known[key]
         except OSError as error:
-            raise atomic.refusal(self.path, error) from error
+            raise files.cannot_write(self.path, error) from error
 
     def _learn(self, line: str) -> None:
         try:

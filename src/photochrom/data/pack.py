@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from photochrom import atomic, files
+from photochrom import files
 from photochrom.data.cache import fit
 from photochrom.data.shards import INDEX, Source, decode, digest, one_of_many
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
@@ -87,7 +87,7 @@ class Index:
     def write(self, out: Path) -> None:
         """Put it beside the shards."""
         text = json.dumps(asdict(self), separators=(",", ":")) + "\n"
-        atomic.write_bytes(out / INDEX, text.encode("ascii"))
+        files.write_bytes(out / INDEX, text.encode("ascii"))
 
 
 class _Ready(NamedTuple):
@@ -154,7 +154,7 @@ def begin(sources: Sequence[Source], out: Path, how: Packing) -> Index:
     except FileNotFoundError as error:
         raise CannotWrite(f"{error.filename} has gone: choose a new folder for --out.") from error
     except OSError as error:
-        raise atomic.refusal(out, error) from error
+        raise files.cannot_write(out, error) from error
     if (index.how, index.set, index.version) != (fresh.how, fresh.set, fresh.version):
         raise CannotWrite(
             f"{out} holds shards of other photos or settings: choose a new folder for --out."
@@ -233,7 +233,7 @@ def _add_shard(
             told.update(count=len(members), bytes=file.tell())
             told.update(sha256=files.sha256(file), photos=members)
 
-        atomic.write(out / name, make)
+        files.write_atomically(out / name, make)
         index.shards.append({"name": name} | told)
     index.taken += len(taken)
     index.unreadable |= {photo.name: photo.trouble for photo in taken if photo.trouble}

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.data import shards, web
 from photochrom.data.search import Search
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
@@ -80,7 +80,7 @@ class Album:
                 for line in lines.splitlines():
                     self._learn(line)
         except OSError as error:
-            raise atomic.refusal(folder, error) from error
+            raise files.cannot_write(folder, error) from error
         others = {entry.size for entry in self.entries.values()} - {size}
         if others:
             raise CannotWrite(
@@ -100,7 +100,7 @@ class Album:
                         file.write(b"\n")
                 file.write(line)
         except OSError as error:
-            raise atomic.refusal(path, error) from error
+            raise files.cannot_write(path, error) from error
         self.entries[entry.id] = entry
 
     def _learn(self, line: str) -> None:
@@ -203,7 +203,7 @@ def _fetch(
             answer = web.get(url, _MOST_PHOTO)
             if answer.status == 200:
                 entry = _entry(album, query, photo, answer.body)
-                atomic.write_bytes(target, answer.body)
+                files.write_bytes(target, answer.body)
                 return Fetched(photo["id"], entry)
             trouble = f"error {answer.status}"
             if 400 <= answer.status < 500 and answer.status not in _PASSING:

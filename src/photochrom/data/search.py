@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.data import web
 from photochrom.errors import BadOption, PhotochromError
 
@@ -86,7 +86,7 @@ class Search:
             if kept.stat().st_mtime > web.now() - _DAY:
                 return _page(kept.read_bytes())
         answer = self._ask(f"{self.api}/search?{asked}")
-        atomic.write_bytes(kept, answer.body)
+        files.write_bytes(kept, answer.body)
         return _page(answer.body)
 
     def _ask(self, url: str) -> web.Answer:

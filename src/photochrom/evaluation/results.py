@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.color import STUDY_GRID, Array, Grid
 from photochrom.errors import BadData
 from photochrom.evaluation import metrics
@@ -242,7 +242,7 @@ class Results:
         summary = [asdict(row) for row in self.summary]
         content = {"photos": summary[0]["n"], "summary": summary, **asdict(self)}
         text = json.dumps(content, indent=1, allow_nan=False)
-        atomic.write_bytes(Path(path), text.encode())
+        files.write_bytes(Path(path), text.encode())
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a line for each colorizer on each photo as CSV, or nothing and CannotWrite."""
@@ -257,7 +257,7 @@ class Results:
 
         table = io.StringIO(newline="")
         write_table(table, [*plain, *ends, *judged], map(row, self.scores))
-        atomic.write_bytes(Path(path), table.getvalue().encode("utf-8", "surrogateescape"))
+        files.write_bytes(Path(path), table.getvalue().encode("utf-8", "surrogateescape"))
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Results:

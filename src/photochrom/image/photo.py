@@ -26,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom import atomic, color, files
+from photochrom import color, files
 from photochrom.color import Array
 from photochrom.errors import BadPhoto, CannotWrite, MissingExtra, PhotochromError
-from photochrom.files import Folder
+from photochrom.folder import Folder
 from photochrom.image import heif, icc, jpeg, kinds, metadata, reader
 from photochrom.image import writer as encoders
 from photochrom.image.levels import Levels
@@ -322,13 +322,13 @@ def write(
 
     def finish(file: BinaryIO) -> None:
         if known is not None:
-            files.dress(file, _mode(known), known if keep_times else None)
+            files.set_attributes(file, _mode(known), known if keep_times else None)
         if seal is not None:
             seal(file)
 
     known = _known(first.source)
     mode = 0o666 if known is None else 0o600 | _mode(known)  # unfinished, too, others see no more
-    atomic.write(path, make, force=force, room=room, mode=mode, seal=finish)
+    files.write_atomically(path, make, force=force, room=room, mode=mode, seal=finish)
     return path
 
 
@@ -365,7 +365,7 @@ def check_target(target: Path, source: Path | None, *, force: bool) -> str:
     if source is not None and source.exists() and target.samefile(source):
         raise CannotWrite(f"{target} is the photo itself: choose another name for the result.")
     if not force:
-        raise atomic.exists(target)
+        raise files.already_exists(target)
     return name
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from photochrom import atomic, files
+from photochrom import files
 from photochrom.errors import CannotWrite, DiskFull
 from photochrom.image.photo import SUFFIXES
 
@@ -51,7 +51,7 @@ def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
             if not _is_xmp(content):  # perhaps a link to what is nobody else's business
                 said.append("its sidecar was not copied (it is no XMP)")
             elif not _holds(goal, content):
-                atomic.write(goal, partial(_put, content), force=force)
+                files.write_atomically(goal, partial(_put, content), force=force)
         except DiskFull:
             raise
         except (OSError, CannotWrite) as error:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import ImageColor
 
-from photochrom import atomic, files
+from photochrom import files
 from photochrom.color import Array, rgb_to_lab
 from photochrom.errors import BadOption
 
@@ -228,7 +228,7 @@ def write(
     entries = [{"x": hint.x, "y": hint.y, "color": hint.color} for hint in hints]
     content = ({} if size is None else {"size": list(size)}) | {"hints": entries}
     text = json.dumps(content, indent=1) + "\n"
-    atomic.write_bytes(Path(path), text.encode())
+    files.write_bytes(Path(path), text.encode())
 
 
 def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> Array:

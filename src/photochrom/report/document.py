@@ -15,7 +15,7 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.errors import BadOption
 from photochrom.evaluation.results import BASELINES, Summary
 from photochrom.report import chroma_plane, claims, compare, curves, plot_style, tables, toy
@@ -84,7 +84,7 @@ def write(
     """
     path = check_target(target)
     page = render(study, pictures(study, gallery) if gallery else Pictures(), absent)
-    atomic.write_bytes(path, page.encode())
+    files.write_bytes(path, page.encode())
 
 
 def render(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.errors import BadOption, MissingExtra
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def write(draw: Callable[[], Figure], target: str | os.PathLike[str]) -> None:
     undated = {"Date": None} if kind == ".svg" else {}  # the same figure is the same file
     with style():
         figure = draw()
-        atomic.write(path, lambda file: figure.savefig(file, format=kind[1:], metadata=undated))
+        files.write_atomically(
+            path, lambda file: figure.savefig(file, format=kind[1:], metadata=undated)
+        )
 
 
 def inline(draw: Callable[[], Figure], name: str) -> str:

@@ -26,7 +26,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.color import Pixels, rgb_to_lab
 from photochrom.errors import BadRun
 from photochrom.names import shown
@@ -108,15 +108,13 @@ def load_probe(run: Path) -> list[Tensor]:
 
 def append_metrics(run: Path, facts: Mapping[str, float]) -> None:
     """One more line of ``metrics.jsonl``; ``facts`` has a ``step``."""
-    with (run / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(facts) + "\n")
+    files.append_json_lines(run / "metrics.jsonl", [facts])
 
 
 def append_validation(run: Path, step: int, rows: Sequence[Mapping[str, float]]) -> None:
     """One more line of ``validation.jsonl``: lists of figures, a number for each photo."""
     columns = {name: [round(row[name], 4) for row in rows] for name in rows[0]}
-    with (run / "validation.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step} | columns) + "\n")
+    files.append_json_lines(run / "validation.jsonl", [{"step": step} | columns])
 
 
 def load_validation(run: Path) -> tuple[int, list[dict[str, float]]]:
@@ -137,7 +135,7 @@ def forget_metrics_after(run: Path, step: int) -> None:
         kept = sum(line["step"] <= step for line in read_lines(path))
         if path.exists():
             lines = path.read_text("utf-8").splitlines(keepends=True)
-            atomic.write_bytes(path, "".join(lines[:kept]).encode())
+            files.write_bytes(path, "".join(lines[:kept]).encode())
 
 
 def epochs_at(run: Path, step: int) -> float | None:
@@ -149,7 +147,7 @@ def epochs_at(run: Path, step: int) -> float | None:
 def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> None:
     """Write ``config.json``."""
     text = json.dumps({"experiment": asdict(experiment), "data": data}, indent=2)
-    atomic.write_bytes(run / "config.json", text.encode())
+    files.write_bytes(run / "config.json", text.encode())
 
 
 def load_config(run: Path) -> tuple[Experiment, Mapping[str, Any]]:
@@ -288,4 +286,4 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
 def _write(path: Path, state: State, facts: Mapping[str, Any]) -> None:
     # Plain copies: tensors that share memory or are laid out channels-last are refused.
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
-    atomic.write_bytes(path, save(plain, {"facts": json.dumps(facts)}))
+    files.write_bytes(path, save(plain, {"facts": json.dumps(facts)}))

@@ -26,7 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from photochrom import atomic
+from photochrom import files
 from photochrom.errors import BadOption, ExportMismatch
 from photochrom.storage.folders import make_room
 from photochrom.training import checkpoint
@@ -87,7 +87,7 @@ def export(
             differences.append(check(network, Path(file.name), FP16_TOLERANCE, photos))
 
     make_room(target)
-    atomic.write(target, save)
+    files.write_atomically(target, save)
     return differences[-1]
 
 
