@@ -21,10 +21,9 @@ import pytest
 from PIL import ExifTags, Image
 
 from photochrom import files
-from photochrom.batch import planning
+from photochrom.batch import planning, watch
 from photochrom.batch.journal import FOLDER
 from photochrom.batch.worker import Worker
-from photochrom.cli import colorize as command
 from photochrom.cli import main
 
 
@@ -757,7 +756,7 @@ def looks(times: int, monkeypatch, between) -> None:
         if len(counted) == times:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.time, "sleep", sleep)
+    monkeypatch.setattr(watch.time, "sleep", sleep)
 
 
 def test_what_arrives_is_coloured_when_it_lies_still(album, out, model, capsys, monkeypatch):

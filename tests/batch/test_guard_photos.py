@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import json
 import os
 import re
@@ -18,11 +19,11 @@ import pytest
 from PIL import Image
 
 from photochrom import PhotoWarning, errors, files
-from photochrom.batch import journal, worker
+from photochrom.batch import watch, worker
+from photochrom.batch.entries import Entry
 from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.worker import Worker
-from photochrom.cli import colorize as command
 from photochrom.cli import main
 from photochrom.image import icc, metadata, reader, tone, writer
 from photochrom.image import photo as photographs
@@ -31,16 +32,16 @@ from photochrom.inference.onnx_model import Model
 
 KINDS = (RuntimeError, IndexError, MemoryError, RecursionError)
 STAGES = {
-    "open": (reader, "opened", "photo.pages"),
-    "profile": (icc, "to_srgb", "decode."),
-    "metadata": (metadata, "read", "photo._from_image"),
-    "tone": (tone, "of", "work.Worker._check"),
-    "network": (Model, "run", "colorizer."),
-    "fit": (photographs, "fitted", "work.Worker._render"),
-    "encode": (writer, "write", "photo.write.<locals>.make"),
-    "sync": (files, "_settle", "files.write_atomically"),
-    "journal": (Journal, "_write", "journal.Journal."),
-    "name": (files, "_place", "files._name"),
+    "open": (reader, "opened", "image."),
+    "profile": (icc, "to_srgb", "image."),
+    "metadata": (metadata, "read", "image."),
+    "tone": (tone, "of", "image.tone."),
+    "network": (Model, "run", "inference."),
+    "fit": (photographs, "fitted", "inference.flow."),
+    "encode": (writer, "write", "image."),
+    "sync": (atomic, "_settle", "files.write_atomically"),
+    "journal": (Journal, "_write", "batch.journal."),
+    "name": (atomic, "_place", "files._name"),
 }
 """Where something is thrown, and where the report says that it came from."""
 
@@ -167,7 +168,7 @@ def test_a_watch_goes_on(album, out, model, throw, monkeypatch, capsys):
         if len(looks) == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(command.time, "sleep", sleep)
+    monkeypatch.setattr(watch.time, "sleep", sleep)
     throw(tone, "of", RecursionError("maximum recursion depth exceeded"))
     assert run("colorize", album, "-o", out, "--model", model, "--watch") == 1
     assert sorted(path.name for path in out.glob("*.png")) == ["a.png", "c.png"]
@@ -186,8 +187,8 @@ def test_a_worker_of_a_cluster_goes_on(album, out, model, throw):
     assert {name: row["state"] for name, row in told.items()} == {
         "a.png": "done", "b.png": "failed", "c.png": "failed",
     }  # fmt: skip
-    assert told["b.png"]["error"].startswith("IndexError in work.Worker._check, line ")
-    assert told["c.png"]["error"].startswith("BadPhoto in decode.")
+    assert told["b.png"]["error"].startswith("IndexError in image.tone.")
+    assert told["c.png"]["error"].startswith("BadPhoto in image.")
     assert not any(row["refused"] for row in told.values())
 
 
@@ -228,7 +229,7 @@ def test_a_photo_of_a_pipe_is_told_like_any_other(album, out, model, monkeypatch
     monkeypatch.setattr(tone, "of", broken)
     assert run("colorize", album / "a.png", "-o", "-", "--model", model) == 1
     said = capsys.readouterr()
-    assert "a.png: this went wrong inside photochrom (IndexError in work.Worker._check" in said.err
+    assert "a.png: this went wrong inside photochrom (IndexError in image.tone." in said.err
     assert "Traceback" not in said.err
 
 
@@ -249,7 +250,7 @@ def test_a_full_disk_for_the_note_of_a_failure_ends_the_run(album, out, model, t
 def test_a_place_is_the_innermost_of_ours():
     with pytest.raises(errors.BadPhoto) as raised:
         photographs.read(b"no picture")
-    assert re.fullmatch(r"BadPhoto in decode\.\S+, line \d+", errors.kind_and_place(raised.value))
+    assert re.fullmatch(r"BadPhoto in image\.\S+, line \d+", errors.kind_and_place(raised.value))
     assert errors.kind_and_place(KeyError("not ours")) == "KeyError"
 
 
@@ -385,9 +386,9 @@ def test_new_options_do_not_make_old_results_unknown(model):
         "hints": None, "reference": None, "samples": None, "seed": 0, "recolor": False,
         "strip": False, "mark": True,
     }  # fmt: skip
-    known["model"] = worker.hashlib.sha256(known["model"].read_bytes()).hexdigest()
+    known["model"] = hashlib.sha256(known["model"].read_bytes()).hexdigest()
     text = json.dumps(known, sort_keys=True).encode()
-    assert plain.digest == worker.hashlib.sha256(text).hexdigest()
+    assert plain.digest == hashlib.sha256(text).hexdigest()
 
 
 def test_a_failure_in_the_journal_does_not_count_as_done(album, out):
@@ -396,7 +397,7 @@ def test_a_failure_in_the_journal_does_not_count_as_done(album, out):
     assert known.find(album / "a.png", [out / "a.png"], "digest") is None
     assert Journal(out).find(album / "a.png", [out / "a.png"], "digest") is None
     (line,) = notes(out)
-    assert journal.Entry.from_json(json.dumps(line)).failed == "it broke"
+    assert Entry.from_json(json.dumps(line)).failed == "it broke"
 
 
 # --- notes ------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import signal
 import socket
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -222,9 +221,9 @@ def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
     assert not list((tmp_path / "out").glob("*.*"))
 
 
-def test_an_option_that_is_wrong_is_not_a_matter_of_the_photo(album, tmp_path, do):
+def test_an_option_that_the_model_does_not_have_is_not_a_matter_of_the_photo(album, tmp_path, do):
     (task, *_) = ray_data.listing([str(album)], str(tmp_path / "out"))
-    assert do(task, strength=9)["refused"]
+    assert do(task, vivid=0.5)["refused"]
     assert not do(task)["refused"]
 
 
@@ -361,25 +360,12 @@ def test_where_no_cluster_is_that_is_said_soon(album, tmp_path, model, capsys):
             assert f"No Ray cluster can be used at {address}" in capsys.readouterr().err
 
 
-def test_what_is_asked_for_does_not_depend_on_where_one_stands(model, tmp_path, monkeypatch):
-    """Workers may stand elsewhere, so that what an order names has to be whole."""
+def test_absolute_options_name_the_same_files_from_anywhere(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Image.new("RGB", (9, 9), "red").save("red.png")
-    seen = []
-
-    def note(_: str) -> None:
-        raise InterruptedError
-
-    def keep(order: BatchOptions, **changes: object) -> BatchOptions:
-        seen.append(replace(order, **changes))
-        return seen[-1]
-
-    monkeypatch.setattr(ray_data, "_connect", note)
-    monkeypatch.setattr(ray_data, "replace", keep)
-    with pytest.raises(InterruptedError):
-        next(ray_data.run([], BatchOptions(model="toy.onnx", reference=Path("red.png")), "local"))
-    assert (seen[0].model, seen[0].reference) == (model, tmp_path / "red.png")
-    assert seen[0].hints is None
+    options = BatchOptions(model="toy.onnx", reference=Path("red.png")).absolute()
+    assert (options.model, options.reference) == (model, tmp_path / "red.png")
+    assert options.hints == ()
+    assert BatchOptions(model="hintnet").absolute().model == "hintnet"
 
 
 def test_a_note_of_what_is_done_is_never_written_through_a_link_nor_waited_for(tmp_path):

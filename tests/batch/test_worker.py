@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from photochrom import files
-from photochrom.batch import planning
+from photochrom.batch import planning, worker
 from photochrom.batch.journal import FOLDER, Journal, Seen
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
@@ -260,7 +260,7 @@ def test_what_a_ledger_says_is_not_repeated(do, job, scene):
 @pytest.mark.parametrize("moment", ["before it is read", "while it is coloured", "at its name"])
 def test_another_process_that_is_faster_is_not_in_the_way(do, job, monkeypatch, moment, samples):
     """Whenever it comes: all is there, whole, and neither has failed."""
-    place, room, render = files._place, planning.make_room, Colorizer.render
+    place, room, render = files._place, worker.make_room, Colorizer.render
     others = []
 
     def meanwhile() -> None:
@@ -282,7 +282,7 @@ def test_another_process_that_is_faster_is_not_in_the_way(do, job, monkeypatch, 
     if moment == "at its name":
         monkeypatch.setattr(files, "_place", late_place)
     elif moment == "before it is read":
-        monkeypatch.setattr(planning, "make_room", late_room)
+        monkeypatch.setattr(worker, "make_room", late_room)
     else:
         monkeypatch.setattr(Colorizer, "render", late_render)
     mine = do(samples=samples)
@@ -297,7 +297,7 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, mon
     expected = [path.read_bytes() for path in versions(job)]
     for path in [*versions(job), *(job.root / FOLDER).iterdir()]:
         path.unlink()
-    room = planning.make_room
+    room = worker.make_room
 
     def late(target: Path) -> None:
         monkeypatch.undo()
@@ -308,7 +308,7 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, mon
             path.unlink()
         room(target)
 
-    monkeypatch.setattr(planning, "make_room", late)
+    monkeypatch.setattr(worker, "make_room", late)
     assert do(samples=3).state == "done"
     assert [path.read_bytes() for path in versions(job)] == expected
 

@@ -213,10 +213,10 @@ def test_whatever_a_photo_provokes_the_sheet_is_made_of_the_others(
     render = Colorizer.render
     Image.new("L", (77, 20)).save(album / "odd.png")
 
-    def provoked(self, photo, **options):
+    def provoked(self, photo, options):
         if photo.pixels.shape[1] == 77:
             raise error
-        return render(self, photo, **options)
+        return render(self, photo, options)
 
     monkeypatch.setattr(Colorizer, "render", provoked)
     out = tmp_path / "s.png"
@@ -231,9 +231,9 @@ def test_whatever_a_photo_provokes_the_sheet_is_made_of_the_others(
 def test_the_quality_reaches_the_colorizer(album, model, tmp_path, monkeypatch, capsys):
     asked, render = [], Colorizer.render
 
-    def spied(self, photo, **options):
-        asked.append(options.get("quality"))
-        return render(self, photo, **options)
+    def spied(self, photo, options):
+        asked.append(options.quality)
+        return render(self, photo, options)
 
     monkeypatch.setattr(Colorizer, "render", spied)
     for name, given in (("a", ()), ("b", ("--quality", "fast")), ("c", ("--quality", "best"))):
@@ -484,10 +484,10 @@ def test_a_photo_too_large_for_memory_does_not_stop_the_others(
 ):
     render = Colorizer.render
 
-    def narrow(self, photo, **options):
+    def narrow(self, photo, options):
         if photo.source.name == "one.png":
             raise MemoryError
-        return render(self, photo, **options)
+        return render(self, photo, options)
 
     monkeypatch.setattr(Colorizer, "render", narrow)
     assert run("colorize", album, "-o", tmp_path / "out", "--model", able) == 1
@@ -678,7 +678,7 @@ def test_every_page_is_coloured_but_those_in_colour(tmp_path, model, capsys):
 def test_hints_and_samples_are_for_one_page(tmp_path, able, capsys):
     scan = pages_at(tmp_path / "scan.tif", "L", "L")
     assert run("colorize", scan, "--model", able, "--samples", 2) == 1
-    assert "has 2 pages, but hints and samples are for one" in capsys.readouterr().err
+    assert "has 2 pages, but samples are of one" in capsys.readouterr().err
 
 
 def test_a_damaged_page_leaves_nothing(tmp_path, model, capsys):
@@ -740,7 +740,7 @@ def test_a_cluster_may_be_named_or_not(given, expected):
 def test_without_ray_the_extra_is_named(album, model, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "photochrom.batch.ray_data", raising=False)
-    monkeypatch.delattr(photochrom, "cluster", raising=False)
+    monkeypatch.delattr(photochrom.batch, "ray_data", raising=False)
     assert run("colorize", album, "--model", model, "--ray") == 1
     said = capsys.readouterr().err
     assert "This needs ray, which is not installed: pip install 'photochrom[ray]'." in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,19 @@ class BatchOptions(ColorizeOptions):
         if self.encoding != DEFAULT:  # likewise
             listed["encoding"] = asdict(self.encoding)
         return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+
+    def absolute(self) -> BatchOptions:
+        """The same, whatever folder the process that they are sent to stands in."""
+
+        def whole(source: Any) -> Any:
+            path = path_of(source)
+            return source if path is None else path.absolute()
+
+        model = self.model
+        if model and Path(model).is_file():
+            model = str(Path(model).absolute())
+        hints, reference = whole(self.hints), whole(self.reference)
+        return replace(self, model=model, hints=hints, reference=reference)
 
 
 def path_of(given: object) -> Path | None:

@@ -16,7 +16,6 @@ from photochrom.errors import BadData, BadOption
 from photochrom.image import photo as photographs
 from photochrom.image.photo import SUFFIXES
 from photochrom.storage import folders
-from photochrom.storage.folders import make_room as make_room
 
 
 class Job(NamedTuple):

@@ -19,6 +19,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+import cv2
+
 from photochrom.batch.journal import Journal
 from photochrom.batch.planning import Job
 from photochrom.batch.worker import Outcome, Turn, Worker
@@ -33,6 +35,16 @@ _TICK = 0.2
 """Seconds between looks at who takes too long."""
 _GRACE = 0.3
 """Seconds in which those that are interrupted may clear away what they have begun."""
+
+
+def share_cores(at_once: int) -> int:
+    """Let OpenCV take for each of so many photos its share of the cores; answers how many.
+
+    OpenCV has one number for a process, so that this is for programs, which own theirs.
+    """
+    share = max(1, cores() // at_once)
+    cv2.setNumThreads(share)
+    return share
 
 
 def cores() -> int:

@@ -19,9 +19,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import ray
 
@@ -35,8 +34,6 @@ from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, Photoch
 from photochrom.image.photo import writable
 from photochrom.storage.folders import photos_among
 from photochrom.storage.urls import below, connect
-
-T = TypeVar("T")
 
 BLOCKS = 4096
 """Parts at most that the photos are handed out in: what a dying machine loses is one of them."""
@@ -107,11 +104,7 @@ def run(
     if options.samples is not None and any(task.remote for task in tasks):
         raise BadOption("Versions of a photo have no URLs: give --samples paths, in and out.")
     Worker(options)  # so that what is wrong with them is said here and once
-    options = replace(  # another process may stand in another folder
-        options, hints=_absolute(options.hints), reference=_absolute(options.reference)
-    )
-    if options.model and Path(options.model).is_file():
-        options = replace(options, model=_whole(options.model))
+    options = options.absolute()  # another process may stand in another folder
     _connect(address)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -126,20 +119,17 @@ def run(
         num_cpus=1,
         num_gpus=1 if options.device == "cuda" else None,
     )
-    logging.disable(logging.CRITICAL)  # of Ray's tracebacks; what they mean is told below
     try:
         for row in answers.iter_rows():
             if row["refused"]:  # as it would be for each
                 raise BadOption(row["words"])
-            told = {name: row[name] for name in Outcome._fields}
-            yield Outcome(**told | {"results": tuple(row["results"])})
+            known = {name: row[name] for name in Outcome._fields}
+            yield Outcome(**known | {"results": tuple(row["results"])})
     except ray.exceptions.RayError as error:
         reason = str(error).strip().splitlines()[-1]
         raise PhotochromError(
             f"The Ray cluster gave up ({reason}): see to that, then go on by the same command."
         ) from error
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _connect(address: str) -> None:
@@ -151,6 +141,8 @@ def _connect(address: str) -> None:
         ray.init(
             address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR
         )
+        for name in ("ray", "ray.data"):  # not their tracebacks: what they mean is told instead
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     except (OSError, ValueError, RuntimeError, OverflowError, SystemExit) as error:
         raise BadOption(
             f"No Ray cluster can be used at {address} ({error}): check the address."
@@ -162,7 +154,7 @@ class _ColorizeActor:
 
     def __init__(self, options: BatchOptions) -> None:
         self.options = options
-        self.worker = Worker(options, threads=1)
+        self.worker = Worker(options, pool.share_cores(pool.cores()))
         self.journals = Journals()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -273,11 +265,6 @@ def _below(folder: str, name: str | Path) -> str:
 
 def _whole(path: str | Path) -> str:
     return str(Path(path).absolute())
-
-
-def _absolute(given: T) -> T | str:
-    """A path as every process of this machine finds it; anything else as it is."""
-    return _whole(given) if isinstance(given, str | Path) else given
 
 
 def _root(folder: str | Path | None) -> str | None:

@@ -12,8 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
-import cv2
-
 from photochrom.batch import planning
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
@@ -43,6 +41,7 @@ from photochrom.inference.flow import (
     png_instead,
 )
 from photochrom.inference.options import ColorizeOptions
+from photochrom.storage.folders import make_room
 
 Seal = Callable[[BinaryIO], None]
 Status = Literal["done", "skipped", "passed", "failed"]
@@ -123,8 +122,6 @@ class Worker:
 
     def __init__(self, options: BatchOptions, threads: int | None = None) -> None:
         self.options = options
-        if threads is not None:
-            cv2.setNumThreads(threads)
         if hints := path_of(options.hints):
             hint_files.read(hints)  # before the work, not after it
         self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
@@ -214,7 +211,7 @@ class Worker:
             turn: the photo's.
         """
         options, photo = self.options, job.photo
-        planning.make_room(targets[0])
+        make_room(targets[0])
         for target in targets[begun:]:  # before the work, not after it
             for source in (photo, path_of(options.reference)):
                 kind = photographs.check_target(target, source, force=options.force)

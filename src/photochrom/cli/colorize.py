@@ -146,7 +146,7 @@ def _colorize_here(
     jobs = _find_jobs(photos, flags, summary)
     _check_hints(options, len(jobs))
     at_once = min(flags.jobs or pool.cores(), len(jobs))
-    worker = Worker(options, max(1, pool.cores() // at_once))
+    worker = Worker(options, pool.share_cores(at_once))
     with closing(pool.run(jobs, worker, at_once, options.timeout)) as outcomes:
         summary.follow(outcomes, len(jobs))
 

@@ -16,7 +16,7 @@ from photochrom.names import say
 
 if TYPE_CHECKING:
     from photochrom.batch.options import BatchOptions
-from photochrom.batch.worker import Turn
+    from photochrom.batch.worker import Turn
 
 NAME = "-"
 _INPUTS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -53,66 +53,87 @@ def is_end(out: str) -> bool:
 def colorize_piped(
     photos: tuple[str, ...], out: str, options: BatchOptions, *, verbose: bool
 ) -> int:
-    """Colour one photo; answers the exit status."""
-    from photochrom.batch import planning, pool
-    from photochrom.batch.worker import Worker
-    from photochrom.image import photo as photographs
-    from photochrom.inference.flow import colorize_pages
+    """Colour one photo; answers the exit status.
 
+    Raises:
+        PhotochromError: it cannot be coloured, or the pipe is none.
+    """
     if len(photos) != 1:
         raise BadOption("A pipe takes one photo: name one, or a folder to write to.")
     if sys.stdin is None or sys.stdout is None:
         raise BadOption("A pipe has two ends, and one of them is closed: open it, or name files.")
-    to_pipe = out == NAME or out in _OUTPUTS
-    if to_pipe and sys.stdout.isatty():
+    to_stdout = out == NAME or out in _OUTPUTS
+    if to_stdout and sys.stdout.isatty():
         raise BadOption("A photo on the terminal would be noise: send it to a file or a program.")
-    name = photos[0]
+    (name,) = photos
     source: Path | bytes = _read(name) if is_source(name) else Path(name)
-    target = None if to_pipe or is_end(out) else Path(out)
-    kind = None
-    if target is not None:
-        planning.make_room(target)
-        kind = photographs.check_target(target, None, force=options.force)
-    worker = Worker(options)
-
+    target = None if to_stdout or is_end(out) else Path(out)
     shown = "The photo" if isinstance(source, bytes) else name
-
-    def do(given: Path | bytes, turn: Turn) -> tuple[bytes, str]:
-        pages, fit, notes = colorize_pages(
-            given, worker.look, worker.colorizer, kind=kind, damaged=options.damaged
-        )
-        if target is None:
-            content = photographs.encode(pages, fit, options.encoding)
-            return content, notes.sentence(shown)
-        photographs.write(
-            pages,
-            target,
-            force=options.force,
-            seal=lambda _: turn.claim(),
-            encoding=options.encoding,
-            keep_times=options.keep_times,
-        )
-        return b"", notes.sentence(shown)
-
     try:
-        with closing(pool.each([source], do, 1, options.timeout)) as told:
-            ((_, result),) = told
+        content, note = _colorize(source, target, options, shown)
+    except PhotochromError as error:
+        _show_trace(error, verbose=verbose)
+        raise
     except Exception as error:  # a photo may provoke anything
-        if verbose:
-            say("it went wrong here:", *"".join(traceback.format_exception(error)).splitlines())
-        if isinstance(error, PhotochromError):
-            raise
+        _show_trace(error, verbose=verbose)
         raise PhotochromError(explain(error, shown)) from error
-    if result is None:
-        raise pool.overrun(shown, options.timeout)
-    content, words = result
-    if words:
-        say(words)
+    if note:
+        say(note)
     if target is not None:
         answer(target)
     else:
-        _send(content, out if not to_pipe else NAME)
+        _send(content, NAME if to_stdout else out)
     return 0
+
+
+def _colorize(
+    source: Path | bytes, target: Path | None, options: BatchOptions, name: str
+) -> tuple[bytes, str]:
+    """Colour a photo into a file, or into bytes; answers these, and what is to be said of it.
+
+    Raises:
+        TimeLimit: it took too long. PhotochromError: it cannot be coloured.
+    """
+    from photochrom.batch import pool
+    from photochrom.batch.worker import Worker
+    from photochrom.image import photo as photographs
+    from photochrom.inference.flow import colorize_pages
+    from photochrom.storage.folders import make_room
+
+    kind = None
+    if target is not None:
+        make_room(target)
+        kind = photographs.check_target(target, None, force=options.force)
+    worker = Worker(options)
+
+    def do(source: Path | bytes, turn: Turn) -> tuple[bytes, str]:
+        pages, kept, notes = colorize_pages(
+            source, worker.look, worker.colorizer, kind=kind, damaged=options.damaged
+        )
+        content = b""
+        if target is None:
+            content = photographs.encode(pages, kept, options.encoding)
+        else:
+            photographs.write(
+                pages,
+                target,
+                force=options.force,
+                seal=lambda _: turn.claim(),
+                encoding=options.encoding,
+                keep_times=options.keep_times,
+            )
+        return content, notes.sentence(name)
+
+    with closing(pool.each([source], do, 1, options.timeout)) as outcomes:
+        ((_, result),) = outcomes
+    if result is None:
+        raise pool.overrun(name, options.timeout)
+    return result
+
+
+def _show_trace(error: Exception, *, verbose: bool) -> None:
+    if verbose:
+        say("it went wrong here:", *"".join(traceback.format_exception(error)).splitlines())
 
 
 def _read(name: str) -> bytes:
