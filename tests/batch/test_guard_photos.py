@@ -39,9 +39,9 @@ STAGES = {
     "network": (Model, "run", "inference."),
     "fit": (photographs, "fitted", "inference.flow."),
     "encode": (writer, "write", "image."),
-    "sync": (atomic, "_settle", "files.write_atomically"),
+    "sync": (files, "_settle", "files.write_atomically"),
     "journal": (Journal, "_write", "batch.journal."),
-    "name": (atomic, "_place", "files._name"),
+    "name": (files, "_place", "files._name"),
 }
 """Where something is thrown, and where the report says that it came from."""
 
