@@ -25,12 +25,12 @@ def house(toy: Path) -> Iterator[Callable[..., Any]]:
     from fastapi.testclient import TestClient
 
     from photochrom.web import create_app
-    from photochrom.web.app import Limits
+    from photochrom.web.services import ServerLimits
 
     with ExitStack() as stack:
 
         def make(limits: dict[str, Any] | None = None, **options: Any) -> TestClient:
-            app = create_app(**{"model": toy, "limits": Limits(**(limits or {}))} | options)
+            app = create_app(**{"model": toy, "limits": ServerLimits(**(limits or {}))} | options)
             client = TestClient(app, "http://localhost")
             return stack.enter_context(client)
 
@@ -40,10 +40,10 @@ def house(toy: Path) -> Iterator[Callable[..., Any]]:
 @pytest.fixture
 def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """Photos are worked on in this process, where it can be seen and disturbed."""
-    from photochrom.web.children import Errand
+    from photochrom.web.process_pool import WorkerTask
 
     monkeypatch.setattr(
-        Errand, "do", lambda _, function, *given, **options: function(*given, **options)
+        WorkerTask, "run", lambda _, function, *given, **options: function(*given, **options)
     )
 
 

@@ -226,10 +226,10 @@ def test_odd_forms_are_refused(client):
     ],
 )  # fmt: skip
 def test_names_are_made_harmless(given, kept):
-    from photochrom.web.engine import named
+    from photochrom.web.engine import safe_name
 
-    assert named(given) == kept
-    assert named("\ud800") == "?"
+    assert safe_name(given) == kept
+    assert safe_name("\ud800") == "?"
 
 
 @pytest.mark.parametrize(

@@ -209,9 +209,9 @@ def test_a_photo_is_coloured_in_one_request(client):
 def test_the_quality_is_that_of_whole_photos(client, monkeypatch):
     asked, render = [], Colorizer.render
 
-    def spied(self, photo, **options):
-        asked.append(options.get("quality"))
-        return render(self, photo, **options)
+    def spied(self, photo, options):
+        asked.append(options.quality)
+        return render(self, photo, options)
 
     monkeypatch.setattr(Colorizer, "render", spied)
     key = send(client, picture(halves()))["id"]

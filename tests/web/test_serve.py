@@ -25,9 +25,9 @@ from album import halves, picture, pixels, send
 from photochrom.cli.main import main
 from photochrom.image import photo as photos
 from photochrom.web import create_app
-from photochrom.web.app import Limits
-from photochrom.web.connection import Connection
 from photochrom.web.engine import Engine
+from photochrom.web.server import LimitedConnection
+from photochrom.web.services import ServerLimits
 
 Start = Callable[..., Any]
 
@@ -36,13 +36,13 @@ HELD = """
 import os, sys, time
 from pathlib import Path
 from photochrom.cli.main import main
-from photochrom.web.children import Errand
-go, tests, do = Path(sys.argv[1]), os.getppid(), Errand.do
+from photochrom.web.process_pool import WorkerTask
+go, tests, do = Path(sys.argv[1]), os.getppid(), WorkerTask.run
 def held(*given, **options):
     while not go.exists() and os.getppid() == tests:
         time.sleep(0.01)
     return do(*given, **options)
-Errand.do = held
+WorkerTask.run = held
 main(sys.argv[2:])
 """
 
@@ -53,10 +53,10 @@ from functools import partial
 sys.path.insert(0, sys.argv[1])
 import poison
 from photochrom.cli.main import main
-from photochrom.cli import serve
-from photochrom.web import routes
-serve._PATIENCE = 0.1
-routes.analysed = partial(poison.hang, sys.argv[2])
+from photochrom.web import server
+from photochrom.web import photo_store
+server.PATIENCE = 0.1
+photo_store.summarize = partial(poison.hang, sys.argv[2])
 main(sys.argv[3:])
 """
 
@@ -189,7 +189,7 @@ def test_nothing_is_computed_for_a_client_that_hung_up(toy, monkeypatch):
         return b""
 
     monkeypatch.setattr(Engine, "preview", slowly)
-    app = create_app(model=toy, limits=Limits(at_once=1))
+    app = create_app(model=toy, limits=ServerLimits(at_once=1))
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -326,7 +326,7 @@ def test_clients_are_held_to_their_time_whatever_else_is_installed(served, toy):
     assert run("--port", "0", "--model", str(toy)) == 0
     ((config, _),) = served
     config.load()
-    assert issubclass(config.http_protocol_class, Connection)
+    assert issubclass(config.http_protocol_class, LimitedConnection)
     assert config.ws_protocol_class is None
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import re
 import socket
 import threading
-import warnings
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
@@ -22,8 +20,6 @@ from photochrom.cli.options import Model, needs
 from photochrom.errors import BadOption
 from photochrom.names import say
 
-_PATIENCE = 10
-"""Seconds that work under way may take after the server was told to stop."""
 _VARIABLE = "PHOTOCHROM_TOKEN"
 
 
@@ -55,55 +51,40 @@ def serve(
     """
     with needs("web"):
         import python_multipart  # noqa: F401 - or FastAPI would complain of it in its own words
-        import uvicorn
 
         from photochrom.web import create_app
-        from photochrom.web.app import LOOPBACK, Limits
-        from photochrom.web.connection import Connection
+        from photochrom.web.app import LOOPBACK
+        from photochrom.web.server import run_server
+        from photochrom.web.services import ServerLimits
 
     if not (0 < max_megabytes < math.inf and 0 < max_megapixels < math.inf):
         raise BadOption("A photo has to be allowed some megabytes and megapixels: give numbers.")
-    token = _secret(token, token_file)
-    public = {_checked(name) for name in allowed_host}
+    token = _find_token(token, token_file)
+    public = {_check_host_name(name) for name in allowed_host}
     local = host in LOOPBACK
     app = create_app(
         model=model,
-        hosts={*LOOPBACK, *public} if local else {*LOOPBACK, *public, host.lower(), *_names()},
+        hosts={*LOOPBACK, *public} if local else {*LOOPBACK, *public, host.lower(), *_own_names()},
         token=token,
-        limits=Limits(megabytes=max_megabytes, megapixels=max_megapixels),
+        limits=ServerLimits(megabytes=max_megabytes, megapixels=max_megapixels),
     )
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
     if public or not local:
-        guarded = "whoever has the token" if token else "anybody who reaches it, without a token,"
+        who = "whoever has the token" if token else "anybody who reaches it, without a token,"
         places = ", ".join(sorted(public | (set() if local else {host})))
-        say(f"{places}: open to other machines, so {guarded} can use this computer's time.")
+        say(f"{places}: open to other machines, so {who} can use this computer's time.")
     if token:
         address += f"?token={quote(token, safe='')}"
     say(f"Open {address} (Ctrl-C ends).")
     if open:
         threading.Timer(0.5, webbrowser.open, [address]).start()
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        loop="asyncio",
-        ws="none",
-        access_log=False,  # what photos are called is nobody's business
-        log_level="error",  # what clients do wrong is told them
-        timeout_graceful_shutdown=_PATIENCE,
-        server_header=False,
-        proxy_headers=False,  # the guard looks at them, and wants to see who has sent them
-    )
-    # Who has asked for what is cancelled is told; nobody else has to be.
-    logging.getLogger("uvicorn.error").addFilter(lambda said: "graceful" not in said.getMessage())
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
     with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done
-        uvicorn.Server(config).run(sockets=[listener])
+        run_server(app, listener)
     return 0
 
 
-def _checked(name: str) -> str:
+def _check_host_name(name: str) -> str:
     """The name of a host, in lower case.
 
     Raises:
@@ -118,7 +99,7 @@ def _checked(name: str) -> str:
     return plain
 
 
-def _secret(given: str | None, file: Path | None) -> str | None:
+def _find_token(given: str | None, file: Path | None) -> str | None:
     """The token, which may come in one of three ways; None for none.
 
     Raises:
@@ -151,7 +132,7 @@ def _read(file: Path) -> str:
         ) from error
 
 
-def _names() -> set[str]:
+def _own_names() -> set[str]:
     """What other machines call this one."""
     name = socket.gethostname().lower()
     return {name, f"{name}.local"}

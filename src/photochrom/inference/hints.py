@@ -133,6 +133,11 @@ def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> t
 
 def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
     """The hints of a file's content; the same errors."""
+    return parse_set(content).scaled_to(size)
+
+
+def parse_set(content: Any) -> HintSet:
+    """The hints of a file's content, as it has them; the same errors, save those of its size."""
     try:
         _check_keys(content, ("size", "hints"))
         entries = content["hints"]
@@ -145,7 +150,7 @@ def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]
         ]
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadOption(f"these are no hints: {_FORM}.") from error
-    return HintSet(tuple(found), content.get("size")).scaled_to(size)
+    return HintSet(tuple(found), content.get("size"))
 
 
 def check_number(hints: Collection[Any]) -> None:

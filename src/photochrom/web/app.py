@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
+from typing import cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,52 +15,12 @@ from starlette.exceptions import HTTPException
 
 from photochrom import __version__
 from photochrom.errors import PhotochromError
-from photochrom.web import bodies, nursery, trouble
-from photochrom.web.children import Children
-from photochrom.web.desk import Desk
-from photochrom.web.engine import Engine
-from photochrom.web.looks import add_looks, add_questions, add_whole
-from photochrom.web.middleware import Guard, refusal
-from photochrom.web.queue import Queue
-from photochrom.web.routes import STATIC, add_facts, add_photos
-from photochrom.web.sessions import Bounds, Sessions
-from photochrom.web.trouble import Trouble
+from photochrom.web import problems, routes
+from photochrom.web.middleware import GuardMiddleware
+from photochrom.web.problems import RequestProblem
+from photochrom.web.services import ServerLimits, Services
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_SWEEP = 60
-"""Seconds between looks for photos that were kept long enough."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the server takes at most."""
-
-    megabytes: float = 64
-    """Of a file."""
-    megapixels: float = 100
-    """Of all its pages."""
-    at_once: int = 2
-    """Pieces of work at a time: as many on files as on previews."""
-    waiting: int = 32
-    """Pieces of work of either kind that may wait."""
-    seconds: float = 120
-    """That one may take."""
-    photos: int = 64
-    """That are kept."""
-    budget: float = 512
-    """Megabytes that they may take."""
-    kept: float = 1800
-    """Seconds for which a photo is kept after it was last used."""
-
-    @property
-    def decoded(self) -> float:
-        """Megabytes that decoding a page may take: what the largest photos in 8 bits do."""
-        return 10 * self.megapixels
-
-    @property
-    def memory(self) -> float:
-        """Megabytes that work on a photo may take: a model, and copies of the pixels."""
-        return 1000 + 2 * self.decoded
 
 
 def create_app(
@@ -69,7 +28,7 @@ def create_app(
     model: str | os.PathLike[str] | None = None,
     hosts: Collection[str] = LOOPBACK,
     token: str | None = None,
-    limits: Limits | None = None,
+    limits: ServerLimits | None = None,
 ) -> FastAPI:
     """The page, and the API that it uses.
 
@@ -83,24 +42,13 @@ def create_app(
     Raises:
         BadModel: there is no such model.
     """
-    limits = limits or Limits()
-    sessions = Sessions(limits.photos, int(limits.budget * 1e6), limits.kept)
-    bounds = Bounds(limits.megapixels, limits.decoded)
-    desk = Desk(Engine(model, bounds), sessions, limits.megabytes)
+    limits = limits or ServerLimits()
+    services = Services(model, limits)
 
     @contextlib.asynccontextmanager
-    async def living(_: FastAPI) -> AsyncIterator[None]:
-        desk.light, desk.heavy = (
-            Queue(limits.at_once, limits.waiting, limits.seconds) for _ in range(2)
-        )
-        desk.children = Children(int(limits.memory * 1e6))
-        nursery.prepare()
-        sweeper = asyncio.create_task(_sweep(sessions))
-        yield
-        sweeper.cancel()
-        desk.light.close()
-        desk.heavy.close()
-        desk.children.close()
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with services.running():
+            yield
 
     app = FastAPI(
         title="photochrom",
@@ -109,48 +57,41 @@ def create_app(
         openapi_url="/api/openapi.json",
         docs_url=None,  # their scripts would come from elsewhere
         redoc_url=None,
-        lifespan=living,
+        lifespan=lifespan,
+        exception_handlers={
+            PhotochromError: _answer_error,
+            MemoryError: _answer_error,
+            RequestValidationError: _answer_invalid,
+            HTTPException: _answer_http,
+        },
     )
-    app.router.route_class = bodies.Route
-    app.add_middleware(Guard, hosts=frozenset(hosts), token=token, megabytes=limits.megabytes)
-    _answer_troubles(app)
-    add_photos(app, desk)
-    add_whole(app, desk)
-    add_looks(app, desk)
-    add_questions(app, desk)
-    add_facts(app, desk)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.state.services = services
+    app.add_middleware(
+        GuardMiddleware, hosts=frozenset(hosts), token=token, megabytes=limits.megabytes
+    )
+    app.include_router(routes.router)
+    app.include_router(routes.kept)
+    app.mount("/static", StaticFiles(directory=routes.STATIC))
     return app
 
 
-async def _sweep(sessions: Sessions) -> None:
-    while True:
-        await asyncio.sleep(_SWEEP)
-        sessions.clear()
+async def _answer_error(_: Request, error: Exception) -> Response:
+    return problems.as_problem(error).response()
 
 
-def _answer_troubles(app: FastAPI) -> None:
-    @app.exception_handler(PhotochromError)
-    async def ours(_: Request, error: PhotochromError) -> Response:
-        return refusal(trouble.of(error))
+async def _answer_invalid(_: Request, error: Exception) -> Response:
+    first = cast("RequestValidationError", error).errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:])
+    if first["type"] == "json_invalid":
+        place = ""
+    words = f"{place}: {first['msg']}" if place else "The body cannot be read as JSON"
+    return RequestProblem(422, "bad-request", f"{words}.").response()
 
-    @app.exception_handler(MemoryError)
-    async def memory(*_: object) -> Response:
-        return refusal(trouble.memory())
 
-    @app.exception_handler(RequestValidationError)
-    async def shape(_: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"][1:])
-        if first["type"] == "json_invalid":
-            place = ""
-        words = f"{place}: {first['msg']}" if place else "The body cannot be read as JSON"
-        return refusal(Trouble(422, "bad-request", f"{words}."))
-
-    @app.exception_handler(HTTPException)
-    async def plain(_: Request, error: HTTPException) -> Response:
-        words = {404: "There is nothing here.", 405: "This cannot be done here."}
-        sentence = words.get(error.status_code, "The request cannot be read.")
-        answer = refusal(Trouble(error.status_code, "bad-request", sentence))
-        answer.headers.update(error.headers or {})
-        return answer
+async def _answer_http(_: Request, error: Exception) -> Response:
+    error = cast("HTTPException", error)
+    words = {404: "There is nothing here.", 405: "This cannot be done here."}
+    sentence = words.get(error.status_code, "The request cannot be read.")
+    answer = RequestProblem(error.status_code, "bad-request", sentence).response()
+    answer.headers.update(error.headers or {})
+    return answer

@@ -1,4 +1,4 @@
-"""What the server does with photos: files in children, and previews in threads of its own."""
+"""What the server does with photos: files in worker processes, and previews in its own threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +15,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from photochrom.color import Pixels
 from photochrom.errors import BadOption
 from photochrom.image import photo as photos
 from photochrom.image.levels import Levels
 from photochrom.inference import chroma_upsampling
 from photochrom.inference import hints as hint_files
-from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.colorizer import Colorizer, Swatch
 from photochrom.inference.flow import colorize_pages
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import available
 from photochrom.inference.options import ColorizeOptions
-from photochrom.web import schemas
-from photochrom.web.sessions import Bounds, Session, check_size
+from photochrom.web.photo_store import KeptPhoto, PhotoLimits, check_size
 
 QUALITY = 90
 COMPARISON = 2048
@@ -38,7 +38,7 @@ _VEIL = 170
 """Of 255, how much it may hide."""
 
 
-class Whole(NamedTuple):
+class ColoredFile(NamedTuple):
     """A whole file coloured."""
 
     content: bytes
@@ -49,7 +49,20 @@ class Whole(NamedTuple):
 
     def __reduce_ex__(self, _: Any) -> tuple[Any, ...]:
         """For pickle: the content goes as it lies, if the protocol can do that."""
-        return Whole, (pickle.PickleBuffer(self.content), self.kind, self.notes)
+        return ColoredFile, (pickle.PickleBuffer(self.content), self.kind, self.notes)
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A model, and what it can do."""
+
+    name: str
+    version: str
+    default: bool
+    hints: bool
+    distribution: bool
+    size: int
+    vivid: float | None
 
 
 class Engine:
@@ -59,12 +72,12 @@ class Engine:
 
     Args:
         model: the default, a name or the path of an .onnx file.
-        bounds: of photos.
+        limits: of photos.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None, bounds: Bounds) -> None:
-        self.bounds = bounds
-        self.told: schemas.Models | None = None
+    def __init__(self, model: str | os.PathLike[str] | None, limits: PhotoLimits) -> None:
+        self.limits = limits
+        self.known_models: list[ModelSummary] = []
         """What there is, once it was asked for."""
         self._default = Colorizer(model)
         self._named: dict[str, Colorizer] = {}
@@ -72,7 +85,7 @@ class Engine:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: a loaded model no other process can take."""
-        return _engine, (str(self._default.model.path.absolute()), self.bounds)
+        return _engine, (str(self._default.model.path.absolute()), self.limits)
 
     def colorizer(self, name: str | None) -> Colorizer:
         """The model of a name; a request never says a path.
@@ -87,62 +100,78 @@ class Engine:
         with self._lock:
             return self._named.setdefault(name, self._named.get(name) or Colorizer(name))
 
-    def models(self) -> schemas.Models:
-        """What there is; all are loaded for it."""
+    def load_models(self) -> list[ModelSummary]:
+        """What there is, the default first; all are loaded for it."""
         default = self._default.model.path.stem
-        names = [default, *(name for name in available() if name != default)]
-        facts = [_facts(name, self.colorizer(name), name == default) for name in names]
-        self.told = schemas.Models(models=facts)
-        return self.told
+        found = []
+        for name in [default, *(name for name in available() if name != default)]:
+            model = self.colorizer(name).model
+            vivid = model.defaults.get("vivid")
+            found.append(
+                ModelSummary(
+                    name=name,
+                    version=model.metadata.get("version", ""),
+                    default=name == default,
+                    hints=model.takes_hints,
+                    distribution=model.has_distribution,
+                    size=model.size,
+                    vivid=None if vivid is None else round(float(vivid.item()), 3),
+                )
+            )
+        self.known_models = found
+        return found
 
-    def full(self, data: bytes, options: ColorizeOptions, model: str | None) -> Whole:
+    def colorize_file(
+        self, data: bytes, options: ColorizeOptions, model: str | None
+    ) -> ColoredFile:
         """A whole file coloured, in its own format if that can be written.
 
         Raises:
             PhotochromError: it cannot be coloured.
         """
-        check_size(data, self.bounds)
+        check_size(data, self.limits)
         pages, kind, notes = colorize_pages(data, options, self.colorizer(model))
         content = photos.encode(pages, kind)
-        return Whole(content, str(kind), tuple(notes))
+        return ColoredFile(content, str(kind), tuple(notes))
 
     def preview(
-        self, session: Session, options: ColorizeOptions, model: str | None, side: int | None
+        self, photo: KeptPhoto, options: ColorizeOptions, model: str | None, side: int | None
     ) -> bytes:
         """A JPEG of the photo in colour, at most so many pixels long."""
-        return jpeg(self._colored(session, options, model), side)
+        return jpeg(self._colored(photo, options, model), side)
 
-    def comparison(self, session: Session, options: ColorizeOptions, model: str | None) -> bytes:
+    def comparison(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> bytes:
         """A JPEG of the photo in grey and in colour, side by side."""
-        pair = grey(session), self._colored(session, options, model)
+        pair = grey(photo), self._colored(photo, options, model)
         return jpeg(np.concatenate(pair, axis=1), COMPARISON)
 
-    def palette(self, session: Session, hints: list[Hint], point: schemas.Point) -> schemas.Palette:
-        """The likely colours at a point of the photo."""
-        (here,) = session.scaled([Hint(point.x, point.y, (0.0, 0.0))])
+    def _colored(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> Levels:
+        hints = photo.to_preview(hint_files.resolve(options.hints, photo.extent))
+        quick = replace(options, hints=hints, quality="fast")
+        return self.colorizer(model).render(photo.preview, quick).pixels
+
+    def palette(
+        self, photo: KeptPhoto, x: float, y: float, hints: tuple[Hint, ...], most: int
+    ) -> tuple[float, tuple[Swatch, ...]]:
+        """Lightness, 0..100, and the likely colours at a point of the photo."""
+        (here,) = photo.to_preview([Hint(x, y, (0.0, 0.0))])
         swatches = self._default.palette(
-            session.preview, here.x, here.y, hints=session.scaled(hints), most=point.most
+            photo.preview, here.x, here.y, hints=photo.to_preview(hints), most=most
         )
-        L = session.preview.lightness()
+        L = photo.preview.lightness()
         row, column = min(int(here.y), L.shape[0] - 1), min(int(here.x), L.shape[1] - 1)
-        colors = [
-            schemas.Swatch(color=s.color, ab=s.ab, probability=s.probability) for s in swatches
-        ]
-        return schemas.Palette(lightness=float(L[row, column]), colors=colors)
+        return float(L[row, column]), swatches
 
-    def versions(
-        self, session: Session, hints: list[Hint], drawing: schemas.Drawing
-    ) -> schemas.Versions:
+    def sample_hints(
+        self, photo: KeptPhoto, k: int, seed: int, hints: tuple[Hint, ...]
+    ) -> list[tuple[Hint, ...]]:
         """Coherent versions, each as hints on the photo."""
-        drawn = self._default.sample_hints(
-            session.preview, drawing.k, drawing.seed, hints=session.scaled(hints)
-        )
-        spots = [[schemas.Spot.of(h) for h in session.unscaled(version)] for version in drawn]
-        return schemas.Versions(versions=[schemas.Version(hints=some) for some in spots])
+        drawn = self._default.sample_hints(photo.preview, k, seed, hints=photo.to_preview(hints))
+        return [photo.from_preview(version) for version in drawn]
 
-    def uncertainty(self, session: Session, hints: list[Hint]) -> bytes:
+    def uncertainty(self, photo: KeptPhoto, hints: tuple[Hint, ...]) -> bytes:
         """A PNG to lay over the photo: yellow where the network guesses."""
-        bits = self._default.uncertainty(session.preview, hints=session.scaled(hints))
+        bits = self._default.uncertainty(photo.preview, hints=photo.to_preview(hints))
         share = bits / np.log2(len(self._default.model.centres()))
         veil = np.clip((share - _CERTAIN) / (_LOST - _CERTAIN), 0, 1) * _VEIL
         rgba = np.empty((*bits.shape, 4), np.uint8)
@@ -151,34 +180,15 @@ class Engine:
         Image.fromarray(rgba).save(file, "PNG", compress_level=1)
         return file.getvalue()
 
-    def _colored(self, session: Session, options: ColorizeOptions, model: str | None) -> Levels:
-        hints = session.scaled(hint_files.resolve(options.hints, session.extent))
-        quick = replace(options, hints=hints, quality="fast")
-        return self.colorizer(model).render(session.preview, quick).pixels
-
 
 @cache
-def _engine(model: str, bounds: Bounds) -> Engine:
-    return Engine(model, bounds)
+def _engine(model: str, limits: PhotoLimits) -> Engine:
+    return Engine(model, limits)
 
 
-def _facts(name: str, colorizer: Colorizer, default: bool) -> schemas.ModelFacts:
-    model = colorizer.model
-    vivid = model.defaults.get("vivid")
-    return schemas.ModelFacts(
-        name=name,
-        version=model.metadata.get("version", ""),
-        default=default,
-        hints=model.takes_hints,
-        distribution=model.has_distribution,
-        size=model.size,
-        vivid=None if vivid is None else round(float(vivid.item()), 3),
-    )
-
-
-def grey(session: Session) -> Levels:
+def grey(photo: KeptPhoto) -> Pixels:
     """The preview's lightness alone, (H, W, 3)."""
-    return chroma_upsampling.grey(session.preview.lightness())
+    return chroma_upsampling.grey(photo.preview.lightness())
 
 
 def jpeg(pixels: Levels, side: int | None = None) -> bytes:
@@ -191,7 +201,7 @@ def jpeg(pixels: Levels, side: int | None = None) -> bytes:
     return file.getvalue()
 
 
-def named(given: str | None) -> str:
+def safe_name(given: str | None) -> str:
     """A harmless name for a photo: the last part of what it is called, without control characters.
 
     It never becomes a path here, but browsers make one of it.

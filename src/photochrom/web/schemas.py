@@ -1,31 +1,37 @@
-"""The JSON of requests and answers."""
+"""The JSON and forms of requests, and the JSON of answers."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
+from fastapi import UploadFile
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from photochrom.errors import BadOption
 from photochrom.inference import hints as hint_files
-from photochrom.inference.hints import Hint, HintSet
-from photochrom.inference.options import ColorizeOptions, Quality
+from photochrom.inference.colorizer import Swatch
+from photochrom.inference.hints import Hint
+from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Quality
+from photochrom.web.engine import ModelSummary
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
-Side = Annotated[float, Field(ge=1, le=1e6)]
 Unit = Annotated[float, Field(ge=-128, le=127)]
+HINT_BYTES = 200_000
+"""Of the hints of a form: a thousand, which is all there may be, take half of it."""
+
+# --- requests ---------------------------------------------------------------------------------
 
 
-class Shape(BaseModel):
+class Strict(BaseModel):
     """What all have in common: no NaN, and nothing that is not known."""
 
     model_config = ConfigDict(allow_inf_nan=False, extra="forbid")
 
 
-class Spot(Shape):
-    """A hint: a colour at a point of the photo."""
+class HintIn(Strict):
+    """A colour at a point of the photo."""
 
     x: Coordinate = Field(description="pixels of the full photo from the left")
     y: Coordinate = Field(description="pixels from the top")
@@ -33,101 +39,84 @@ class Spot(Shape):
         description='"#7a8b4f", a CSS name, or a and b of CIE Lab', examples=["#7a8b4f"]
     )
 
-    @classmethod
-    def of(cls, hint: Hint) -> Spot:
-        """A hint as JSON."""
-        return cls(x=hint.x, y=hint.y, color=hint.color)
 
-
-Spots = Annotated[list[Spot], Field(max_length=hint_files.MOST), FailFast()]
-
-
-def hints(spots: list[Spot]) -> list[Hint]:
-    """What the engine takes; for a thread, as a thousand colours keep others waiting.
-
-    Raises:
-        BadOption: a colour is none.
-    """
-    return [Hint(spot.x, spot.y, spot.color) for spot in spots]
-
-
-class HintFile(BaseModel):
-    """Hints, and the size of the photo they were made on if it is not this one's."""
-
-    size: tuple[Side, Side] | None = None
-    hints: Spots
-
-    @classmethod
-    def of(cls, text: str) -> HintFile:
-        """From JSON: a list of hints, or what a hint file holds.
-
-        Raises:
-            BadOption: it is neither.
-        """
-        try:
-            told = json.loads(text or "[]")
-            file = cls.model_validate({"hints": told} if isinstance(told, list) else told)
-            hints(file.hints)  # is each a colour?
-        except (ValidationError, ValueError, RecursionError) as error:
-            raise BadOption(
-                'The hints cannot be read: give [{"x": 640, "y": 210, "color": "#7a8b4f"}, ...].'
-            ) from error
-        return file
-
-    def parsed(self) -> HintSet:
-        """The hints as the engine takes them; for a thread, as of :func:`hints`."""
-        return HintSet(tuple(hints(self.hints)), self.size)
-
-
-class Question(Shape):
+class HintsRequest(Strict):
     """What is known of a photo so far."""
 
-    hints: Spots = Field(default=[], description="colours at points")
+    hints: Annotated[list[HintIn], Field(max_length=hint_files.MOST), FailFast()] = Field(
+        default=[], description="colours at points"
+    )
+
+    def parse_hints(self) -> tuple[Hint, ...]:
+        """The hints; for a thread, as a thousand colours keep others waiting.
+
+        Raises:
+            BadOption: a colour is none.
+        """
+        return tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints)
 
 
-class Look(Question):
-    """How a photo is to be coloured."""
+class Look(Strict):
+    """Those fields of :class:`ColorizeOptions` that forms and JSON share, and the model."""
 
     vivid: Annotated[float, Field(ge=0, le=1)] | None = None
-    strength: Annotated[float, Field(ge=0, le=1.5)] = 1.0
+    strength: Annotated[float, Field(ge=0, le=MAX_STRENGTH)] = 1.0
     size: Annotated[int, Field(ge=32, le=512)] | None = Field(
         default=None, description="short side at which the network looks, pixels"
     )
     model: Annotated[str, Field(max_length=100)] | None = None
-
-    def options(self) -> ColorizeOptions:
-        """The same for the engine; for a thread, as of :func:`hints`."""
-        return ColorizeOptions(
-            size=self.size, strength=self.strength, vivid=self.vivid, hints=hints(self.hints)
-        )
-
-
-class Wish(Look):
-    """A look, as a preview or in full."""
-
-    side: Annotated[int, Field(ge=16, le=1280)] | None = Field(
-        default=None,
-        description="long side of the answer, pixels; such a request supersedes none",
-    )
-    full: bool = Field(default=False, description="the whole photo, in its own format")
     strip: bool = Field(default=False, description="leave out what the file says of the photo")
     mark: bool = Field(default=True, description="note that it was colorized")
     quality: Quality = Field(
         default="fast", description="best: of a whole photo, the mean of six looks at it"
     )
 
-    def options(self) -> ColorizeOptions:
-        """The same for the engine; a photo that is kept is coloured whatever it is."""
-        return replace(
-            super().options(),
-            quality=self.quality,
-            strip=self.strip,
-            mark=self.mark,
-            recolor=True,
-        )
+    def options(self, hints: Hints, *, recolor: bool) -> ColorizeOptions:
+        """The same for the engine."""
+        shared = {field.name for field in fields(ColorizeOptions)} & Look.model_fields.keys()
+        look = self.model_dump(include=shared)
+        return ColorizeOptions(hints=hints, recolor=recolor, **look)
 
 
-class Point(Question):
+class ColorizeRequest(Look, HintsRequest):
+    """How a photo that is kept is to be coloured, as a preview or in full."""
+
+    side: Annotated[int, Field(ge=16, le=1280)] | None = Field(
+        default=None,
+        description="long side of the answer, pixels; such a request supersedes none",
+    )
+    full: bool = Field(default=False, description="the whole photo, in its own format")
+
+
+class ColorizeForm(Look):
+    """A photo, and how it is to be coloured."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    photo: UploadFile = Field(description="what it is, is found by reading it")
+    hints: Annotated[str, Field(max_length=HINT_BYTES)] = Field(
+        default="", description="JSON: hints, or a hint file"
+    )
+    recolor: bool = False
+
+    def parse_hints(self) -> Hints:
+        """The hints; for a thread, as those of :class:`HintsRequest`.
+
+        Raises:
+            BadOption: they are neither a list of hints nor what a hint file holds.
+        """
+        try:
+            content = json.loads(self.hints or "[]")
+            file = {"hints": content} if isinstance(content, list) else content
+            found = hint_files.parse_set(file)
+        except (BadOption, ValueError, RecursionError) as error:
+            raise BadOption(
+                'The hints cannot be read: give [{"x": 640, "y": 210, "color": "#7a8b4f"}, ...].'
+            ) from error
+        return found if found.scaled_to(None) else ()  # refused if its size is none
+
+
+class PaletteRequest(HintsRequest):
     """A place whose colours are asked for."""
 
     x: Coordinate
@@ -135,11 +124,14 @@ class Point(Question):
     most: Annotated[int, Field(ge=1, le=64)] = 9
 
 
-class Drawing(Question):
+class SamplesRequest(HintsRequest):
     """Other versions that are asked for."""
 
     k: Annotated[int, Field(ge=1, le=16)] = 4
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+# --- answers ----------------------------------------------------------------------------------
 
 
 class Problem(BaseModel):
@@ -158,22 +150,10 @@ class Health(BaseModel):
     waiting: int
 
 
-class ModelFacts(BaseModel):
-    """A model, and what it can do."""
-
-    name: str
-    version: str
-    default: bool
-    hints: bool
-    distribution: bool
-    size: int
-    vivid: float | None
-
-
 class Models(BaseModel):
     """The models there are."""
 
-    models: list[ModelFacts]
+    models: list[ModelSummary]
 
 
 class Sample(BaseModel):
@@ -195,7 +175,7 @@ class Extent(BaseModel):
     height: int
 
 
-class Facts(BaseModel):
+class PhotoFacts(BaseModel):
     """A photo that is kept."""
 
     id: str
@@ -209,14 +189,6 @@ class Facts(BaseModel):
     notes: list[str] = Field(description="what of it could not be read, beside the picture")
 
 
-class Swatch(BaseModel):
-    """A colour that a point may have."""
-
-    color: str
-    ab: tuple[float, float]
-    probability: float
-
-
 class Palette(BaseModel):
     """The likeliest colours at a point, the likeliest first."""
 
@@ -227,7 +199,7 @@ class Palette(BaseModel):
 class Version(BaseModel):
     """One way it may have been."""
 
-    hints: list[Spot]
+    hints: list[Hint]
 
 
 class Versions(BaseModel):

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from photochrom.web import connection
-from photochrom.web.connection import Bounds, Connection
+from photochrom.web import server
+from photochrom.web.server import ConnectionLimits, LimitedConnection
 
 LONG = 20_000_000
 """Bytes of an answer, which no socket takes at once."""
@@ -57,7 +57,7 @@ def call(house: House) -> Iterator[Callable[..., socket.socket]]:
 
         def call(**bounds: float) -> socket.socket:
             if not places:
-                kind = type("Hasty", (Connection,), {"bounds": Bounds(**bounds)})
+                kind = type("Hasty", (LimitedConnection,), {"limits": ConnectionLimits(**bounds)})
                 listener = socket.create_server(("127.0.0.1", 0))
                 config = uvicorn.Config(
                     house, http=kind, ws="none", lifespan="off", timeout_graceful_shutdown=1
@@ -149,7 +149,7 @@ def test_one_address_does_not_take_all_connections(call, monkeypatch):
     for client in (first, second):  # of this machine, on which a proxy may be
         client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert client.recv(10) == b"HTTP/1.1 2"
-    monkeypatch.setattr(connection, "is_loopback", lambda _: False)
+    monkeypatch.setattr(server, "is_loopback", lambda _: False)
     assert heard(call()).startswith(b"HTTP/1.1 503 ")
 
 

@@ -12,7 +12,7 @@ from album import halves, picture
 from pydantic import ValidationError
 from starlette import formparsers
 
-from photochrom.web import bodies, schemas
+from photochrom.web import body_limits, schemas
 
 KIND = {"content-type": "application/json"}
 PATH = "/api/photos/nobody/colorize"
@@ -61,7 +61,7 @@ def test_a_crowd_of_keys_is_not_looked_at(client, body):
 def test_of_wrong_hints_the_first_is_complained_of():
     for wrong in ({}, 7, {"x": 1, "y": 1, "color": [0] * 999}):
         with pytest.raises(ValidationError) as complaint:
-            schemas.Wish.model_validate({"hints": [wrong] * 1000})
+            schemas.ColorizeRequest.model_validate({"hints": [wrong] * 1000})
         assert complaint.value.error_count() < 9
 
 
@@ -98,7 +98,7 @@ SCOPE = {
 
 
 def test_a_body_that_drips_is_given_up(monkeypatch):
-    monkeypatch.setattr(bodies, "_SILENCE", 0.05)
+    monkeypatch.setattr(body_limits, "_SILENCE", 0.05)
     drops = iter(range(30_000))
 
     async def drip() -> dict[str, Any]:
@@ -106,33 +106,33 @@ def test_a_body_that_drips_is_given_up(monkeypatch):
         await asyncio.sleep(0.01)
         return {"type": "http.request", "body": b"a", "more_body": True}
 
-    async def read() -> bodies.Incoming:
-        body = bodies.Incoming(drip, SCOPE, bodies.Room(64))
+    async def read() -> body_limits.BoundedBody:
+        body = body_limits.BoundedBody(drip, SCOPE, body_limits.UploadBudget(64))
         while (await body.receive())["type"] == "http.request":
             pass
         return body
 
-    assert asyncio.run(read()).trouble.status == 408
+    assert asyncio.run(read()).problem.status == 408
 
 
 def test_uploads_find_room_when_others_have_left(house, monkeypatch):
     photo = {"photo": ("a.png", bytes(800_000))}
-    monkeypatch.setattr(bodies, "_AT_ONCE", 1)
+    monkeypatch.setattr(body_limits, "_AT_ONCE", 1)
     client = house(limits={"megabytes": 1})
     for _ in range(4):
         assert client.post("/api/photos", files=photo).status_code == 415
-    monkeypatch.setattr(bodies, "_AT_ONCE", 0.2)
+    monkeypatch.setattr(body_limits, "_AT_ONCE", 0.2)
     answer = house(limits={"megabytes": 1}).post("/api/photos", files=photo)
     assert (answer.status_code, answer.json()["code"]) == (503, "busy")
     assert int(answer.headers["retry-after"]) > 0
 
 
 def test_of_long_answers_that_hold_too_much_the_oldest_is_broken_off(monkeypatch):
-    monkeypatch.setattr(bodies, "_ANSWERS", 3 * bodies.PIECE)
-    message = {"type": "http.response.body", "body": bytes(2 * bodies.PIECE)}
+    monkeypatch.setattr(body_limits, "_ANSWERS", 3 * body_limits.PIECE)
+    message = {"type": "http.response.body", "body": bytes(2 * body_limits.PIECE)}
 
     async def both() -> list[int]:
-        answers, taken = bodies.Answers(), []
+        answers, taken = body_limits.AnswerSender(), []
 
         async def never(_: Any) -> None:
             await asyncio.sleep(600)
@@ -143,11 +143,11 @@ def test_of_long_answers_that_hold_too_much_the_oldest_is_broken_off(monkeypatch
         first = asyncio.create_task(answers.send(message, never))
         await asyncio.sleep(0)
         await answers.send(message, take)
-        with pytest.raises(bodies.BrokenOff):
+        with pytest.raises(body_limits.BrokenOff):
             await first
         return taken
 
-    assert asyncio.run(both()) == [(bodies.PIECE, True), (bodies.PIECE, False)]
+    assert asyncio.run(both()) == [(body_limits.PIECE, True), (body_limits.PIECE, False)]
 
 
 def test_parts_of_a_file_are_not_to_be_had(client):

@@ -15,21 +15,21 @@ import numpy as np
 import poison
 import pytest
 from album import halves, picture, send
-from test_queue import Client, Work, with_queue
+from test_work_queue import Client, Work, with_queue
 
-from photochrom.web import nursery, routes
-from photochrom.web.child import Answer, Child
-from photochrom.web.children import Children, Errand
-from photochrom.web.queue import Queue
-from photochrom.web.trouble import Trouble
+from photochrom.web import photo_store, process_pool
+from photochrom.web.problems import RequestProblem
+from photochrom.web.process_pool import ProcessPool, WorkerTask
+from photochrom.web.work_queue import WorkQueue
+from photochrom.web.worker_process import Outcome, WorkerProcess
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pipes with names")
 ROOM = 300_000_000
 
 
 @pytest.fixture
-def children() -> Iterator[Children]:
-    some = Children(ROOM)
+def children() -> Iterator[ProcessPool]:
+    some = ProcessPool(ROOM)
     yield some
     some.close()
 
@@ -41,8 +41,8 @@ def fifo(tmp_path: Path) -> Path:
     return path
 
 
-def served(children: Children) -> bool:
-    return Errand(children).do(poison.length, b"photo") == 5
+def served(children: ProcessPool) -> bool:
+    return WorkerTask(children).run(poison.length, b"photo") == 5
 
 
 POISONS = [
@@ -61,9 +61,9 @@ POISONS = [
 @pytest.mark.parametrize(("bad", "status"), POISONS)
 def test_poison_costs_one_photo(children, bad, status, caplog):
     assert served(children)
-    with pytest.raises(Trouble) as told:
-        Errand(children).do(bad, b"photo")
-    assert told.value.status == status
+    with pytest.raises(RequestProblem) as told:
+        WorkerTask(children).run(bad, b"photo")
+    assert told.value.response().status_code == status
     assert "Kiel" not in str(told.value) + caplog.text
     assert ("IndexError" in caplog.text) == (bad is poison.blunder)
     assert served(children)
@@ -72,21 +72,21 @@ def test_poison_costs_one_photo(children, bad, status, caplog):
 def test_nor_does_it_matter_through_the_api(house, monkeypatch):
     client = house(limits={"at_once": 1})
     good = picture(halves(40, 30))
-    well = routes.analysed
+    well = photo_store.summarize
     for bad, status in ((poison.crash, 422), (poison.abort, 413)):
-        monkeypatch.setattr(routes, "analysed", bad)
+        monkeypatch.setattr(photo_store, "summarize", bad)
         answer = client.post("/api/photos", files={"photo": good})
         assert (answer.status_code, answer.json()["code"]) == (
             status, {413: "too-large", 422: "failed"}[status],
         )  # fmt: skip
-        monkeypatch.setattr(routes, "analysed", well)
+        monkeypatch.setattr(photo_store, "summarize", well)
         assert send(client, good)["width"] == 40
     assert client.get("/api/health").json()["working"] == 0
 
 
 def test_large_things_come_as_they_were_sent(children):
     data, array = os.urandom(3_000_000), np.arange(1_000_000)
-    came, too = Errand(children).do(poison.echo, data, array)
+    came, too = WorkerTask(children).run(poison.echo, data, array)
     assert (came, type(came)) == (data, bytes)
     assert np.array_equal(too, array)
 
@@ -95,7 +95,7 @@ def test_one_that_died_meanwhile_is_replaced(children):
     first = children.take()
     children.give_back(first)
     first.kill()
-    while first.lives:
+    while first.alive:
         pass
     assert served(children)
 
@@ -104,12 +104,12 @@ def test_one_that_died_meanwhile_is_replaced(children):
 def test_one_works_on_photo_after_photo_until_it_has_grown(children, monkeypatch, worn):
     first = children.take()
     children.give_back(first)
-    monkeypatch.setattr(Child, "ask", lambda *_: Answer(5, worn=worn))
+    monkeypatch.setattr(WorkerProcess, "call", lambda *_: Outcome(5, worn=worn))
     assert served(children)
     assert served(children)
     last = children.take()
     assert (last is first) == (not worn)
-    last.end()
+    last.close()
 
 
 def test_none_is_kept_when_all_is_over(children):
@@ -121,10 +121,10 @@ def test_none_is_kept_when_all_is_over(children):
 
 
 def test_where_forking_is_not_safe_they_are_started_anew(children, monkeypatch):
-    monkeypatch.setattr(nursery, "bear", nursery._started)
+    monkeypatch.setattr(process_pool, "start_worker", process_pool._spawn_worker)
     assert served(children)
-    with pytest.raises(Trouble) as told:
-        Errand(children).do(poison.crash, b"")
+    with pytest.raises(RequestProblem) as told:
+        WorkerTask(children).run(poison.crash, b"")
     assert told.value.status == 422
     assert served(children)
 
@@ -132,52 +132,52 @@ def test_where_forking_is_not_safe_they_are_started_anew(children, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no nursery")
 def test_where_they_come_from_may_die_too(children):
     assert served(children)
-    lost = nursery._nursery()
+    lost = process_pool._fork_server()
     lost._process.kill()
     lost._process.wait()
-    with pytest.raises(Trouble):
-        Errand(children).do(poison.leave, b"")
+    with pytest.raises(RequestProblem):
+        WorkerTask(children).run(poison.leave, b"")
     assert served(children)
-    assert nursery._nursery() is not lost
+    assert process_pool._fork_server() is not lost
 
 
-def ask(queue: Queue, client: Client, errand: Errand, *given: object) -> asyncio.Task:
-    work = partial(errand.do, *given)
-    return asyncio.create_task(queue.run(client, work, call_off=errand.call_off))
+def ask(queue: WorkQueue, client: Client, errand: WorkerTask, *given: object) -> asyncio.Task:
+    work = partial(errand.run, *given)
+    return asyncio.create_task(queue.run(client, work, cancel=errand.cancel))
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["hung up", "cancelled"])
 def test_work_that_nobody_waits_for_is_really_over(children, fifo, gone):
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         client = Client()
-        asked = ask(queue, client, Errand(children), partial(poison.hang, str(fifo)), b"")
+        asked = ask(queue, client, WorkerTask(children), partial(poison.hang, str(fifo)), b"")
         with await asyncio.to_thread(fifo.open) as heard:
             assert await asyncio.to_thread(heard.readline) == "hanging\n"
             client.hang_up() if gone else asked.cancel()
             assert await asyncio.to_thread(heard.read) == ""  # it has ended
         (told,) = await asyncio.gather(asked, return_exceptions=True)
         assert told.status == (409 if gone else 503)
-        assert await ask(queue, Client(), Errand(children), poison.length, b"photo") == 5
+        assert await ask(queue, Client(), WorkerTask(children), poison.length, b"photo") == 5
 
     with_queue(act)
 
 
 def test_and_so_is_what_takes_too_long(children):
-    async def act(queue: Queue) -> None:
-        with pytest.raises(Trouble) as told:
-            await ask(queue, Client(), Errand(children), partial(poison.hang, os.devnull), b"")
+    async def act(queue: WorkQueue) -> None:
+        with pytest.raises(RequestProblem) as told:
+            await ask(queue, Client(), WorkerTask(children), partial(poison.hang, os.devnull), b"")
         assert (told.value.status, told.value.code) == (504, "timeout")
         queue.seconds = 600
-        assert await ask(queue, Client(), Errand(children), poison.length, b"photo") == 5
+        assert await ask(queue, Client(), WorkerTask(children), poison.length, b"photo") == 5
 
     with_queue(act, seconds=0.05)
 
 
 def test_what_is_called_off_before_it_has_begun_is_not_begun(children, fifo):
-    errand = Errand(children)
-    errand.call_off()
-    with pytest.raises(Trouble) as told:
-        errand.do(partial(poison.hang, str(fifo)), b"")
+    errand = WorkerTask(children)
+    errand.cancel()
+    with pytest.raises(RequestProblem) as told:
+        errand.run(partial(poison.hang, str(fifo)), b"")
     assert told.value.code == "superseded"
     assert served(children)
 
@@ -187,11 +187,11 @@ import sys, threading
 from functools import partial
 sys.path.insert(0, sys.argv[1])
 import poison
-from photochrom.web.child import Answer, Child
-from photochrom.web.children import Children, Errand
-children = Children(10**9)
+from photochrom.web.worker_process import Outcome, WorkerProcess
+from photochrom.web.process_pool import ProcessPool, WorkerTask
+children = ProcessPool(10**9)
 given = partial(poison.hang, sys.argv[2]), b""
-threading.Thread(target=Errand(children).do, args=given, daemon=True).start()
+threading.Thread(target=WorkerTask(children).run, args=given, daemon=True).start()
 sys.stdin.read()
 """
 
@@ -209,7 +209,7 @@ def test_previews_do_not_wait_for_files(house, monkeypatch):
     client, slow = house(limits={"at_once": 1}), Work()
     data = picture(halves(40, 30))
     key = send(client, data)["id"]
-    monkeypatch.setattr(Errand, "do", lambda *_, **__: slow())
+    monkeypatch.setattr(WorkerTask, "run", lambda *_, **__: slow())
     sending = threading.Thread(
         target=client.post, args=("/api/colorize",), kwargs={"files": {"photo": data}}
     )

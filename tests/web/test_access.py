@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from photochrom.web.clients import client
+from photochrom.web.access import client_address
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ from photochrom.web.clients import client
 def test_clients_are_told_apart_by_where_they_are(address, forwarded, told):
     headers = [(b"x-forwarded-for", some.encode()) for some in forwarded]
     scope = {"type": "http", "client": (address, 50000) if address else None, "headers": headers}
-    assert client(scope) == told
+    assert client_address(scope) == told

@@ -13,32 +13,32 @@ from PIL import Image
 from photochrom.errors import BadOption
 from photochrom.image.photo import Photo
 from photochrom.inference.hints import Hint
-from photochrom.web import sessions
-from photochrom.web.sessions import MOST_PAGES, Bounds, Session, Sessions, Sight
-from photochrom.web.trouble import Trouble
+from photochrom.web import photo_store
+from photochrom.web.photo_store import MOST_PAGES, KeptPhoto, PhotoLimits, PhotoStore, PhotoSummary
+from photochrom.web.problems import RequestProblem
 
 
-def session(name: str, width=8, height=8, size=(8, 8), data=b"", owner="me") -> Session:
-    sight = Sight(width, height, 1, "grey", Photo(np.zeros(size, np.uint8)))
-    return Session(name, data, sight, owner, id=name)
+def session(name: str, width=8, height=8, size=(8, 8), data=b"", owner="me") -> KeptPhoto:
+    sight = PhotoSummary(width, height, 1, "grey", Photo(np.zeros(size, np.uint8)))
+    return KeptPhoto(name, data, sight, owner, id=name)
 
 
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(sessions.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(photo_store.time, "monotonic", lambda: now[0])
     return now
 
 
-def there(kept: Sessions, name: str) -> bool:
+def there(kept: PhotoStore, name: str) -> bool:
     try:
         return kept[name].name == name
-    except Trouble as error:
+    except RequestProblem as error:
         return error.code != "expired"
 
 
 def test_a_photo_is_forgotten_so_long_after_its_last_use(clock):
-    kept = Sessions(9, 10**9, 60)
+    kept = PhotoStore(9, 10**9, 60)
     for name in "ab":
         kept.add(session(name))
     clock[0] += 50
@@ -47,18 +47,18 @@ def test_a_photo_is_forgotten_so_long_after_its_last_use(clock):
     assert not there(kept, "b")
     assert there(kept, "a")
     clock[0] += 61
-    kept.clear()
+    kept.evict()
     assert len(kept) == 0
 
 
 def test_the_least_recently_used_make_room_by_number_and_by_bytes():
-    kept = Sessions(2, 10**9, 60)
+    kept = PhotoStore(2, 10**9, 60)
     for name in "ab":
         kept.add(session(name))
     assert there(kept, "a")
     kept.add(session("c"))
     assert [there(kept, name) for name in "abc"] == [True, False, True]
-    kept = Sessions(9, 3000, 60)
+    kept = PhotoStore(9, 3000, 60)
     for name in "abc":
         kept.add(session(name, data=bytes(1200)))
     assert [there(kept, name) for name in "abc"] == [False, True, True]
@@ -67,7 +67,7 @@ def test_the_least_recently_used_make_room_by_number_and_by_bytes():
 
 
 def test_who_keeps_most_makes_room_with_his_oldest():
-    kept = Sessions(4, 10**9, 60)
+    kept = PhotoStore(4, 10**9, 60)
     kept.add(session("mine", owner="me"))
     for n in "0123456":
         kept.add(session(n, owner="greedy"))
@@ -76,7 +76,7 @@ def test_who_keeps_most_makes_room_with_his_oldest():
     assert [name for name in ("mine", "another", *"456") if there(kept, name)] == [
         *("mine", "another", "5", "6")
     ]
-    kept = Sessions(9, 3000, 60)  # and by bytes
+    kept = PhotoStore(9, 3000, 60)  # and by bytes
     kept.add(session("mine", owner="me", data=bytes(600)))
     for n in "0123":
         kept.add(session(n, owner="greedy", data=bytes(1000)))
@@ -86,7 +86,7 @@ def test_who_keeps_most_makes_room_with_his_oldest():
 
 
 def test_what_has_just_come_does_not_go_at_once():
-    kept = Sessions(9, 3000, 60)
+    kept = PhotoStore(9, 3000, 60)
     for n in "012":
         kept.add(session(n, owner=n, data=bytes(700)))
     kept.add(session("large", owner="new", data=bytes(1500)))
@@ -99,12 +99,12 @@ def test_hints_fit_the_preview_to_the_last_pixel():
     ):
         photo = session("a", width, height, (h, w))
         corners = [Hint(x, y, (10.0, -20.0)) for x in (0, width) for y in (0, height)]
-        scaled = photo.scaled(corners)
+        scaled = photo.to_preview(corners)
         assert [(s.x, s.y) for s in scaled] == [(0, 0), (0, h), (w, 0), (w, h)]
-        back = photo.unscaled(scaled)
+        back = photo.from_preview(scaled)
         assert [(s.x, s.y) for s in back] == [(c.x, c.y) for c in corners]
         with pytest.raises(BadOption, match=f"{width} pixels wide"):
-            photo.scaled([Hint(width + 1, 0, "red")])
+            photo.to_preview([Hint(width + 1, 0, "red")])
 
 
 def test_ids_cannot_be_guessed_and_open_one_photo_only(house):
@@ -129,8 +129,8 @@ def test_pages_count_however_small_they_are():
         page.save(file, "TIFF", save_all=True, append_images=[page] * (many - 1))
         return file.getvalue()
 
-    allowed = Bounds(megapixels=1, megabytes=10)
-    sessions.check_size(pages(MOST_PAGES), allowed)
-    with pytest.raises(Trouble) as refused:
-        sessions.check_size(pages(MOST_PAGES + 1), allowed)
+    allowed = PhotoLimits(megapixels=1, megabytes=10)
+    photo_store.check_size(pages(MOST_PAGES), allowed)
+    with pytest.raises(RequestProblem) as refused:
+        photo_store.check_size(pages(MOST_PAGES + 1), allowed)
     assert (refused.value.status, refused.value.code) == (413, "too-large")

@@ -14,77 +14,73 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from photochrom.errors import PhotochromError, kind_and_place
-from photochrom.web import trouble
-from photochrom.web.trouble import Trouble
+from photochrom.web.problems import RequestProblem, as_problem
 
 _WORN = 400_000_000
 """Bytes by which a process may have grown for good; then another takes its place."""
 _PARTS = struct.Struct("q")
 
 
-class Answer(NamedTuple):
+class Outcome(NamedTuple):
     """What came of a piece of work."""
 
     value: Any = None
-    trouble: Trouble | None = None
-    mistake: str | None = None
-    """Kind and place of what nobody has foreseen, for the log."""
+    problem: RequestProblem | None = None
     worn: bool = False
     """Whether the process has grown so much that it should not go on."""
 
 
-class Child:
+class WorkerProcess:
     """A process that works for this one.
 
     Args:
         connection: to it.
         kill: ends it at once.
-        bury: waits for its end; tells its status as ``subprocess`` does: a signal as -number.
+        wait: waits for its end; tells its status as ``subprocess`` does: a signal as -number.
     """
 
     def __init__(
-        self, connection: Connection, kill: Callable[[], object], bury: Callable[[], int]
+        self, connection: Connection, kill: Callable[[], object], wait: Callable[[], int]
     ) -> None:
-        self._connection, self._kill, self._bury = connection, kill, bury
+        self._connection, self._kill, self._wait = connection, kill, wait
         self._ended = False
         self._lock = threading.Lock()
 
-    def ask(self, function: Callable[..., Any], data: bytes, *given: Any, **options: Any) -> Answer:
-        """What ``function(data, *given, **options)`` returns there; all of it has to be picklable.
+    def call(self, function: Callable[..., Any], data: bytes, *args: Any, **kwargs: Any) -> Outcome:
+        """What ``function(data, *args, **kwargs)`` returns there; all of it has to be picklable.
 
         Raises:
             EOFError, OSError: it has come to its end.
         """
-        _send(self._connection, (function, pickle.PickleBuffer(data), given, options))
-        answer = _receive(self._connection)
-        assert isinstance(answer, Answer)
-        return answer
+        _send(self._connection, (function, pickle.PickleBuffer(data), args, kwargs))
+        outcome = _unpickle(_receive_frames(self._connection))
+        assert isinstance(outcome, Outcome)
+        return outcome
 
     @property
-    def lives(self) -> bool:
-        """Whether it waits for work; nothing is said before it is asked, so that is its end."""
+    def alive(self) -> bool:
+        """Whether it waits for work; it says nothing before it is called, so that is its end."""
         return not self._connection.poll()
 
     def kill(self) -> None:
-        """End it at once, from any thread; who waits for its answer is told."""
+        """End it at once, from any thread; who waits for its outcome is told."""
         with self._lock:
             if not self._ended:
                 self._kill()
 
-    def end(self) -> int:
+    def close(self) -> int:
         """End it, and tell how it ended; for the thread that has it."""
         self.kill()
         with self._lock:
             self._ended = True  # from here on its number may be another's
         self._connection.close()
-        return self._bury()
+        return self._wait()
 
 
-# --- in the child -----------------------------------------------------------------------------
+# --- in the process ---------------------------------------------------------------------------
 
 
-def work(connection: Connection, memory: int) -> None:
+def run_worker(connection: Connection, memory: int) -> None:
     """Do what comes until nothing can come any more.
 
     Args:
@@ -93,43 +89,30 @@ def work(connection: Connection, memory: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: it is the server's
     warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
-    _limit(memory)
-    rest = _resident()
+    _limit_memory(memory)
+    at_rest = _status("VmRSS") or 0
     try:
         while True:
-            answer = _do(connection)
-            _send(connection, answer._replace(worn=_resident() - rest > _WORN))
-            del answer
+            outcome = _do_next(connection)
+            grown = (_status("VmRSS") or 0) - at_rest
+            _send(connection, outcome._replace(worn=grown > _WORN))
+            del outcome
     except (EOFError, OSError):
         return
     except MemoryError:
         os.abort()
 
 
-def _do(connection: Connection) -> Answer:
-    frames = _frames(connection)
+def _do_next(connection: Connection) -> Outcome:
+    frames = _receive_frames(connection)
     try:
-        function, data, given, options = pickle.loads(frames[0], buffers=frames[1:])  # noqa: S301
-        return Answer(function(data, *given, **options))
+        function, data, args, kwargs = _unpickle(frames)
+        return Outcome(function(data, *args, **kwargs))
     except Exception as error:
-        if _lacks_memory(error):
-            return Answer(trouble=trouble.memory())
-        if isinstance(error, PhotochromError):
-            return Answer(trouble=trouble.of(error))
-        return Answer(mistake=kind_and_place(error))
+        return Outcome(problem=as_problem(error))
 
 
-def _lacks_memory(error: BaseException | None) -> bool:
-    """Whether that is behind it, in the words of whichever library."""
-    words = ("bad_alloc", "Insufficient memory", "Failed to allocate")
-    while error is not None:
-        if isinstance(error, MemoryError) or any(some in str(error) for some in words):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _limit(memory: int) -> None:
+def _limit_memory(memory: int) -> None:
     """No more memory than that beyond what there is; and no picture of it when it crashes."""
     with contextlib.suppress(ImportError):  # Windows
         import resource
@@ -140,12 +123,8 @@ def _limit(memory: int) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (held + memory, held + memory))
 
 
-def _resident() -> int:
-    """Bytes of memory that this process takes; 0 where nobody tells."""
-    return _status("VmRSS") or 0
-
-
 def _status(key: str) -> int | None:
+    """Bytes of that kind of memory that this process takes; None where nobody tells."""
     try:
         lines = Path("/proc/self/status").read_text("utf-8", "replace").splitlines()
         found = dict(line.split(":", 1) for line in lines)
@@ -166,12 +145,11 @@ def _send(connection: Connection, value: Any) -> None:
         connection.send_bytes(part.raw())
 
 
-def _frames(connection: Connection) -> list[bytes]:
+def _receive_frames(connection: Connection) -> list[bytes]:
     head = connection.recv_bytes()
     (parts,) = _PARTS.unpack_from(head)
     return [head[_PARTS.size :], *(connection.recv_bytes() for _ in range(parts))]
 
 
-def _receive(connection: Connection) -> Any:
-    head, *parts = _frames(connection)
-    return pickle.loads(head, buffers=parts)  # noqa: S301 - from a process of our own
+def _unpickle(frames: list[bytes]) -> Any:
+    return pickle.loads(frames[0], buffers=frames[1:])  # noqa: S301 - from our own process

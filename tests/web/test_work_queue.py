@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from album import halves, picture, send
 
-from photochrom.web.children import Errand
 from photochrom.web.engine import Engine
-from photochrom.web.queue import Lane, Queue
-from photochrom.web.trouble import Trouble
+from photochrom.web.problems import RequestProblem
+from photochrom.web.process_pool import WorkerTask
+from photochrom.web.work_queue import Lane, WorkQueue
 
 
 class Client:
@@ -46,10 +46,13 @@ class Work:
 
 
 def with_queue(
-    act: Callable[[Queue], Awaitable[None]], at_once: int = 1, most: int = 2, seconds: float = 600
+    act: Callable[[WorkQueue], Awaitable[None]],
+    at_once: int = 1,
+    most: int = 2,
+    seconds: float = 600,
 ) -> None:
     async def main() -> None:
-        queue = Queue(at_once, most, seconds)
+        queue = WorkQueue(at_once, most, seconds)
         try:
             await act(queue)
             assert (queue.working, queue.waiting) == (0, 0)
@@ -59,7 +62,7 @@ def with_queue(
     asyncio.run(main())
 
 
-async def begin(queue: Queue, work: Callable[[], Any], lane: Lane | None = None, client=None):
+async def begin(queue: WorkQueue, work: Callable[[], Any], lane: Lane | None = None, client=None):
     """A request that has come as far as it can."""
     task = asyncio.create_task(queue.run(client or Client(), work, lane))
     for _ in range(9):
@@ -69,17 +72,17 @@ async def begin(queue: Queue, work: Callable[[], Any], lane: Lane | None = None,
 
 def code(task: asyncio.Task) -> str:
     error = task.exception()
-    assert isinstance(error, Trouble)
+    assert isinstance(error, RequestProblem)
     return error.code
 
 
 def test_so_many_work_so_many_wait_in_their_order_and_no_more_come_in():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         order, first = [], Work()
         working = await begin(queue, first)
         waiting = [await begin(queue, lambda n=n: order.append(n)) for n in range(2)]
         assert (queue.working, queue.waiting) == (1, 2)
-        with pytest.raises(Trouble) as refused:
+        with pytest.raises(RequestProblem) as refused:
             await queue.run(Client(), Work())
         assert (refused.value.status, refused.value.code) == (503, "busy")
         assert refused.value.wait > 0
@@ -92,7 +95,7 @@ def test_so_many_work_so_many_wait_in_their_order_and_no_more_come_in():
 
 
 def test_clients_take_turns():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         order, first = [], Work()
         working = await begin(queue, first)
         names = ["greedy"] * 4 + ["modest"] * 2 + ["late"]
@@ -111,7 +114,7 @@ def test_clients_take_turns():
 
 
 def test_where_the_line_is_full_who_has_most_in_it_gives_way():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         first = Work()
         working = await begin(queue, first)
         crowd = [await begin(queue, lambda: "crowd", client=Client("a")) for _ in range(4)]
@@ -120,7 +123,7 @@ def test_where_the_line_is_full_who_has_most_in_it_gives_way():
         assert [task.done() for task in crowd] == [False, False, True, True]
         assert [code(task) for task in crowd[2:]] == ["busy", "busy"]
         for name in "ab":  # each has a fair share
-            with pytest.raises(Trouble) as refused:
+            with pytest.raises(RequestProblem) as refused:
                 await queue.run(Client(name), Work())
             assert refused.value.code == "busy"
         first.free.set()
@@ -131,7 +134,7 @@ def test_where_the_line_is_full_who_has_most_in_it_gives_way():
 
 
 def test_a_newer_one_of_the_lane_takes_the_place_of_one_that_waits_not_of_one_that_works():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         lane, other, first = Lane(), Lane(), Work()
         working = await begin(queue, first, lane)
         neighbour = await begin(queue, lambda: "neighbour", other)
@@ -146,7 +149,7 @@ def test_a_newer_one_of_the_lane_takes_the_place_of_one_that_waits_not_of_one_th
 
 
 def test_nothing_is_computed_for_one_who_hung_up():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         first, never, client = Work(), Work(), Client()
         working = await begin(queue, first)
         waiting = await begin(queue, never, client=client)
@@ -164,10 +167,10 @@ def test_nothing_is_computed_for_one_who_hung_up():
 
 
 def test_one_that_takes_too_long_is_told_so_and_keeps_its_place_until_it_is_done():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         slow = Work()
         for _ in range(2):  # one that works, one that waits
-            with pytest.raises(Trouble) as late:
+            with pytest.raises(RequestProblem) as late:
                 await queue.run(Client(), slow)
             assert (late.value.status, late.value.code) == (504, "timeout")
             assert (queue.working, queue.waiting) == (1, 0)
@@ -180,7 +183,7 @@ def test_one_that_takes_too_long_is_told_so_and_keeps_its_place_until_it_is_done
 
 
 def test_a_request_that_is_cancelled_leaves_no_place_taken():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         first = Work()
         working = await begin(queue, first)
         waiting = [await begin(queue, Work()) for _ in range(2)]
@@ -196,7 +199,7 @@ def test_a_request_that_is_cancelled_leaves_no_place_taken():
 
 
 def test_an_error_of_the_work_is_that_of_the_request():
-    async def act(queue: Queue) -> None:
+    async def act(queue: WorkQueue) -> None:
         with pytest.raises(ZeroDivisionError):
             await queue.run(Client(), lambda: 1 / 0)
 
@@ -244,7 +247,7 @@ def test_the_api_answers_409_to_the_superseded_and_503_to_the_many(house, monkey
 
 def test_the_api_answers_504_to_what_takes_too_long(house, monkeypatch):
     client, slow = house(limits={"seconds": 0.1}), Work()
-    monkeypatch.setattr(Errand, "do", lambda *_, **__: slow())
+    monkeypatch.setattr(WorkerTask, "run", lambda *_, **__: slow())
     answer = client.post("/api/colorize", files={"photo": ("a.png", picture(halves(40, 30)))})
     assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
     assert client.get("/api/health").json()["working"] == 1

@@ -9,7 +9,7 @@ import pytest
 from album import halves, picture, send
 from fastapi.testclient import TestClient
 
-from photochrom.web import bodies
+from photochrom.web import body_limits
 from photochrom.web.engine import Engine
 
 
@@ -256,7 +256,7 @@ def test_and_by_what_comes_where_nothing_is_announced(house):
 
 
 def test_a_body_that_never_comes_is_given_up(house, monkeypatch):
-    monkeypatch.setattr(bodies, "_SILENCE", 0.05)
+    monkeypatch.setattr(body_limits, "_SILENCE", 0.05)
     app = house().app
     told = []
 

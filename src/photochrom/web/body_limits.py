@@ -13,8 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import FormData, Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from photochrom.web import trouble
-from photochrom.web.trouble import Trouble
+from photochrom.web import problems
+from photochrom.web.problems import RequestProblem
 
 PIECE = 1 << 18
 """Bytes that have to come, or to be taken, within the time for a piece."""
@@ -35,7 +35,7 @@ _KEYS = 32
 """Of a JSON object; each that is not known would be complained of."""
 
 
-class Room:
+class UploadBudget:
     """What the bodies of all requests under way may take together.
 
     Args:
@@ -44,44 +44,42 @@ class Room:
 
     def __init__(self, megabytes: float) -> None:
         self.megabytes = megabytes
+        self.most = int(megabytes * 1e6) + _FORM
+        """Bytes of an upload."""
         self.left = _AT_ONCE * self.most
 
-    @property
-    def most(self) -> int:
-        """Bytes of an upload."""
-        return int(self.megabytes * 1e6) + _FORM
-
-    def bound(self, scope: Scope) -> tuple[int, Trouble]:
-        """How many bytes a request may have, and what is told of one that has more."""
-        if scope["path"] in _UPLOADS and _has_parts(Headers(scope=scope)):
-            return self.most, trouble.heavy(self.megabytes)
+    def bound(self, scope: Scope) -> tuple[int, RequestProblem]:
+        """How many bytes a request may have, and what is answered if it has more."""
+        if scope["path"] in _UPLOADS and _is_multipart(Headers(scope=scope)):
+            return self.most, problems.too_many_bytes(self.megabytes)
         sentence = f"A request without a photo may have {_PLAIN // 1000} kB: leave something out."
-        return _PLAIN, Trouble(413, "too-large", sentence)
+        return _PLAIN, RequestProblem(413, "too-large", sentence)
 
 
-class Incoming:
+class BoundedBody:
     """A request's body: not too long, and not too long in coming.
 
     The time for a piece starts anew with a piece, not with a drop of it, and runs only while one
     waits for the client.
     """
 
-    def __init__(self, receive: Receive, scope: Scope, room: Room) -> None:
-        self.trouble: Trouble | None = None
-        self.most, self.heavy = room.bound(scope)
-        self._receive, self._room, self._more = receive, room, True
+    def __init__(self, receive: Receive, scope: Scope, budget: UploadBudget) -> None:
+        self.problem: RequestProblem | None = None
+        self.most, self.too_long = budget.bound(scope)
+        self._receive, self._budget, self._more = receive, budget, True
         self._size, self._piece, self._seconds = 0, 0, float(_SILENCE)
 
     async def receive(self) -> Message:
         """The next part; where the body is refused, as if the client had hung up."""
-        if self.trouble is None:
+        if self.problem is None:
             try:
                 message = await self._next()
             except TimeoutError:
-                self.trouble = Trouble(408, "timeout", "The rest of the request did not come.")
+                sentence = "The rest of the request did not come."
+                self.problem = RequestProblem(408, "timeout", sentence)
             else:
                 self._count(len(message.get("body", b"")))
-                if self.trouble is None:
+                if self.problem is None:
                     return message
         return {"type": "http.disconnect"}
 
@@ -97,18 +95,18 @@ class Incoming:
 
     def _count(self, size: int) -> None:
         self._size += size
-        self._room.left -= size
+        self._budget.left -= size
         self._piece += size
         if self._piece >= PIECE:
             self._piece, self._seconds = 0, float(_SILENCE)
         if self._size > self.most:
-            self.trouble = self.heavy
-        elif self._room.left < 0:
-            self.trouble = trouble.busy(_SILENCE)
+            self.problem = self.too_long
+        elif self._budget.left < 0:
+            self.problem = problems.busy(_SILENCE)
 
-    def leave(self) -> None:
-        """Make room for others."""
-        self._room.left += self._size
+    def release(self) -> None:
+        """Give what it took back to the budget."""
+        self._budget.left += self._size
         self._size = 0
 
 
@@ -116,7 +114,7 @@ class BrokenOff(Exception):
     """An answer that is not taken had to go."""
 
 
-class Answers:
+class AnswerSender:
     """The long answers under way; those that hold too much together are broken off, oldest first.
 
     Long ones are sent in pieces, each when the one before has been taken.
@@ -155,33 +153,33 @@ class Answers:
         self._held[end] = size
 
 
-class _Bounded(Request):
+class _BoundedRequest(Request):
     """A request whose body costs little to read."""
 
     async def json(self) -> Any:
         """The body."""
         if not hasattr(self, "_json"):
-            self._json = json.loads(await self.body(), object_pairs_hook=_few)
+            self._json = json.loads(await self.body(), object_pairs_hook=_object_of_few_keys)
         return self._json
 
     async def form(self, **_: Any) -> FormData:  # type: ignore[override]  # FastAPI awaits it
         """The body as a form with one file at most; forms of other kinds have none."""
-        if not _has_parts(self.headers):
+        if not _is_multipart(self.headers):
             return FormData()
         return await super().form(max_files=1, max_fields=_FIELDS, max_part_size=_FIELD)
 
 
-def _has_parts(headers: Headers) -> bool:
+def _is_multipart(headers: Headers) -> bool:
     return headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
-def _few(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_of_few_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > _KEYS:
         raise ValueError("too many keys")
     return dict(pairs)
 
 
-class Route(APIRoute):
+class BoundedRoute(APIRoute):
     """A route whose requests are bounded."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -189,6 +187,6 @@ class Route(APIRoute):
         handle = super().get_route_handler()
 
         async def bounded(request: Request) -> Response:
-            return await handle(_Bounded(request.scope, request.receive))
+            return await handle(_BoundedRequest(request.scope, request.receive))
 
         return bounded

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from photochrom.web import trouble
-from photochrom.web.clients import client
-from photochrom.web.trouble import Trouble
+from photochrom.web import problems
+from photochrom.web.access import client_address
+from photochrom.web.problems import RequestProblem
 
 T = TypeVar("T")
 Turn = asyncio.Future[None]
@@ -27,7 +27,7 @@ class Lane:
     waiting: Turn | None = None
 
 
-class Queue:
+class WorkQueue:
     """Threads for what takes longer than a moment.
 
     Clients take turns: one who waits for much holds up himself. Where the line is full, he who has
@@ -56,7 +56,7 @@ class Queue:
         request: Request,
         work: Callable[[], T],
         lane: Lane | None = None,
-        call_off: Callable[[], None] | None = None,
+        cancel: Callable[[], None] | None = None,
     ) -> T:
         """The result of some work.
 
@@ -64,34 +64,36 @@ class Queue:
             request: whose client may hang up meanwhile; its body has been read.
             work: what to do, in a thread.
             lane: of requests that take each other's place.
-            call_off: ends the work when its result is not wanted any more; without it, it goes on
+            cancel: ends the work when its result is not wanted any more; without it, it goes on
                 and keeps its place until it is done, as a thread cannot be stopped.
 
         Raises:
-            Trouble: the queue is full, the work is needless by now, it takes too long, or the
-                server stops.
+            RequestProblem: the queue is full, the work is needless by now, it takes too long, or
+                the server stops.
         """
         if lane is not None and lane.waiting is not None:
-            self._dismiss(lane.waiting, trouble.superseded())
-        gone = asyncio.create_task(_hang_up(request))
+            self._dismiss(lane.waiting, problems.superseded())
+        gone = asyncio.create_task(_wait_for_hang_up(request))
         future: asyncio.Future[T] | None = None
         try:
             async with asyncio.timeout(self.seconds):
-                await self._turn(client(request.scope), lane, gone)
+                await self._take_place(client_address(request.scope), lane, gone)
                 future = asyncio.get_running_loop().run_in_executor(self._threads, work)
                 future.add_done_callback(self._done)
-                await _first(future, gone)
+                await _wait_while_heard(future, gone)
                 return future.result()
         except TimeoutError:
-            raise trouble.late(self.seconds) from None
+            sentence = f"This was not done in {self.seconds:g} s: try a smaller photo, or later."
+            raise RequestProblem(504, "timeout", sentence) from None
         except asyncio.CancelledError:  # nobody does that but a server that has to stop
-            raise trouble.stopping(RETRY) from None
+            sentence = "photochrom is being ended: try again when it is back."
+            raise RequestProblem(503, "busy", sentence, RETRY) from None
         finally:
             gone.cancel()
-            if call_off is not None and future is not None and not future.done():
-                call_off()
+            if cancel is not None and future is not None and not future.done():
+                cancel()
 
-    async def _turn(self, name: str, lane: Lane | None, gone: asyncio.Task[None]) -> None:
+    async def _take_place(self, name: str, lane: Lane | None, gone: asyncio.Task[None]) -> None:
         """Come back with a place to work at."""
         if self.working < self._at_once:
             self.working += 1
@@ -103,11 +105,11 @@ class Queue:
         if lane is not None:
             lane.waiting = turn
         try:
-            await _first(turn, gone)
+            await _wait_while_heard(turn, gone)
             turn.result()
         except BaseException:
             if turn.done() and turn.exception() is None:
-                self._leave()  # it had been given a place at the same moment
+                self._free_place()  # it had been given a place at the same moment
             self._remove(turn)
             raise
         finally:
@@ -118,12 +120,12 @@ class Queue:
         """Send the last one away of who waits for most, if he waits for more than this client."""
         longest = max(self._lines.values(), key=len, default=deque[Turn]())
         if len(longest) <= len(self._lines.get(name, ())) + 1:
-            raise trouble.busy(RETRY)
-        self._dismiss(longest[-1], trouble.busy(RETRY))
+            raise problems.busy(RETRY)
+        self._dismiss(longest[-1], problems.busy(RETRY))
 
-    def _dismiss(self, turn: Turn, told: Trouble) -> None:
+    def _dismiss(self, turn: Turn, problem: RequestProblem) -> None:
         if not turn.done():
-            turn.set_exception(told)
+            turn.set_exception(problem)
             self._remove(turn)
 
     def _remove(self, turn: Turn) -> None:
@@ -137,9 +139,9 @@ class Queue:
     def _done(self, future: asyncio.Future[T]) -> None:
         if not future.cancelled():
             future.exception()  # it was told to whoever still listens
-        self._leave()
+        self._free_place()
 
-    def _leave(self) -> None:
+    def _free_place(self) -> None:
         """Give the place to the client whose turn it is; with what he still has he is the last."""
         while self._lines:
             name, line = next(iter(self._lines.items()))
@@ -157,18 +159,18 @@ class Queue:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-async def _first(wanted: asyncio.Future[T], gone: asyncio.Task[None]) -> None:
+async def _wait_while_heard(wanted: asyncio.Future[T], gone: asyncio.Task[None]) -> None:
     """Wait for it as long as the client does.
 
     Raises:
-        Trouble: the client has hung up.
+        RequestProblem: the client has hung up.
     """
     await asyncio.wait((wanted, gone), return_when=asyncio.FIRST_COMPLETED)
     if not wanted.done():
-        raise trouble.superseded()
+        raise problems.superseded()
 
 
-async def _hang_up(request: Request) -> None:
+async def _wait_for_hang_up(request: Request) -> None:
     """Wait for the client to go."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
