@@ -44,7 +44,9 @@ def resized(planes: Plane, size: tuple[int, int], way: int) -> Plane:
 WAYS: dict[str, Callable[[Plane, Plane, Plane], Plane]] = {
     "bilinear": lambda ab, _, L: resized(ab, L.shape, cv2.INTER_LINEAR),
     "bicubic": lambda ab, _, L: resized(ab, L.shape, cv2.INTER_CUBIC),
-    "along L": lambda ab, small, L: chroma_upsampling.upsample(ab, small, L),
+    "along L": lambda ab, small, L: chroma_upsampling.fit_chroma(ab, small, L.shape).rows(
+        0, len(L), L
+    ),
 }
 
 

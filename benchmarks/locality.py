@@ -51,7 +51,7 @@ def read(data: list[Path], held_out: float | None, most: int) -> Photos:
 def answer(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
     """The network's ab (2, H, W) for L (H, W) and spots (n, 4): y, x, a, b; vivid 0."""
     vivid = 0.0 if "vivid" in colorizer.model.defaults else None
-    planes = hints.planes(spots, L.shape)[None] if len(spots) else None
+    planes = hints.to_planes(spots, L.shape)[None] if len(spots) else None
     return np.asarray(colorizer.predict(L[None, None], planes, vivid=vivid)[0])
 
 
@@ -67,7 +67,9 @@ def hinted(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
     small = seen(colorizer, L[0, 0])
     down = small.shape[0] / L.shape[2]
     ab = answer(colorizer, small, spots * np.float32([down, down, 1, 1]))
-    return chroma_upsampling.upsample(ab, small, L[0, 0])[None]
+    full = L[0, 0]
+    chroma = chroma_upsampling.fit_chroma(ab, small, (full.shape[0], full.shape[1]))
+    return chroma.rows(0, len(full), full)[None]
 
 
 def place(L: Plane, seed: list[int]) -> NDArray[np.float64]:

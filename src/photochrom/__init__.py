@@ -18,16 +18,22 @@ from photochrom.errors import (
     BadPhoto,
     BadRun,
     CannotWrite,
+    DiskFull,
+    Diverged,
+    ExportMismatch,
+    InColor,
     MissingExtra,
     PhotochromError,
     PhotoWarning,
+    TimeLimit,
 )
 
 TYPE_CHECKING = False  # as typing would take longer to import than all that is imported here
 if TYPE_CHECKING:
     from typing import Any
 
-    from photochrom.inference.colorizer import Colorizer, Swatch, colorize
+    from photochrom.inference.color_distribution import Swatch
+    from photochrom.inference.colorizer import Colorizer, colorize
     from photochrom.inference.hints import Hint
 
 __version__ = "0.1.0"
@@ -43,23 +49,33 @@ __all__ = [
     "BadRun",
     "CannotWrite",
     "Colorizer",
+    "DiskFull",
+    "Diverged",
+    "ExportMismatch",
     "Hint",
+    "InColor",
     "MissingExtra",
     "PhotoWarning",
     "PhotochromError",
     "Swatch",
+    "TimeLimit",
     "__version__",
     "colorize",
 ]
 
 
+_HOMES = {
+    "Colorizer": "colorizer",
+    "Hint": "hints",
+    "Swatch": "color_distribution",
+    "colorize": "colorizer",
+}
+"""Modules of :mod:`photochrom.inference`."""
+
+
 def __getattr__(name: str) -> Any:
-    if name == "Hint":
-        from photochrom.inference.hints import Hint
+    if name not in _HOMES:
+        raise AttributeError(f"module 'photochrom' has no attribute {name!r}")
+    from importlib import import_module
 
-        return Hint
-    if name in {"Colorizer", "Swatch", "colorize"}:
-        from photochrom.inference import colorizer
-
-        return getattr(colorizer, name)
-    raise AttributeError(f"module 'photochrom' has no attribute {name!r}")
+    return getattr(import_module(f"photochrom.inference.{_HOMES[name]}"), name)

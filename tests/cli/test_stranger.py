@@ -201,7 +201,7 @@ def test_hints_of_any_content_are_refused_in_one_short_sentence(tmp_path, conten
     path = tmp_path / "hints.json"
     path.write_text(content)
     with pytest.raises(BadOption) as raised:
-        hints.read(path, (64, 48))
+        hints.read_hints(path, (64, 48))
     assert len(str(raised.value)) < len(str(path)) + 300
 
 

@@ -26,7 +26,7 @@ def peaked(seed: int, *shape: int) -> np.ndarray:
 
 @given(logits, st.floats(0.05, 20))
 def test_probabilities_sum_to_one(given, temperature):
-    p = color_distribution.probabilities(given, temperature)
+    p = color_distribution.softmax(given, temperature)
     assert p.dtype == np.float32
     assert (p >= 0).all()
     np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
@@ -34,14 +34,14 @@ def test_probabilities_sum_to_one(given, temperature):
 
 def test_probabilities_forget_a_number_for_each_place():
     given = np.random.default_rng(0).normal(size=(1, 5, 2, 2)).astype(np.float32)
-    p = color_distribution.probabilities(given)
+    p = color_distribution.softmax(given)
     np.testing.assert_allclose(p[0, 1] / p[0, 0], np.exp(given[0, 1] - given[0, 0]), rtol=1e-5)
-    np.testing.assert_allclose(color_distribution.probabilities(given + 1e3), p, rtol=1e-3)
+    np.testing.assert_allclose(color_distribution.softmax(given + 1e3), p, rtol=1e-3)
 
 
 def test_temperature_sharpens_and_flattens():
     given = np.log([[0.6, 0.3, 0.1]]).reshape(1, 3, 1, 1)
-    cold, warm = (color_distribution.probabilities(given, t).ravel() for t in (0.5, 2))
+    cold, warm = (color_distribution.softmax(given, t).ravel() for t in (0.5, 2))
     np.testing.assert_allclose(cold, np.array([36, 9, 1]) / 46, rtol=1e-6)
     np.testing.assert_allclose(warm, np.sqrt([6, 3, 1]) / np.sqrt([6, 3, 1]).sum(), rtol=1e-6)
 
@@ -84,11 +84,11 @@ def test_spread_of_what_is_certain_is_none():
 
 @given(st.integers(0, 10_000), st.integers(1, 12))
 def test_a_palette_is_short_and_stands_for_all(seed, most):
-    ab, shares = color_distribution.distinct(peaked(seed), CENTRES, most)
+    ab, shares = color_distribution.distinct_colors(peaked(seed), CENTRES, most)
     assert 1 <= len(ab) == len(shares) <= most
     assert (np.diff(shares) <= 0).all()
     assert (np.abs(ab) <= 60.01).all()
-    everything, whole = color_distribution.distinct(peaked(seed), CENTRES, len(CENTRES))
+    everything, whole = color_distribution.distinct_colors(peaked(seed), CENTRES, len(CENTRES))
     assert whole.sum() == pytest.approx(1, abs=1e-4)
     np.testing.assert_array_equal(ab, everything[:most])  # to ask for more changes none
     np.testing.assert_array_equal(shares, whole[:most])
@@ -96,7 +96,7 @@ def test_a_palette_is_short_and_stands_for_all(seed, most):
 
 @given(st.integers(0, 10_000))
 def test_no_two_colours_of_a_palette_are_one_to_the_eye(seed):
-    ab, _ = color_distribution.distinct(peaked(seed), CENTRES, 9)
+    ab, _ = color_distribution.distinct_colors(peaked(seed), CENTRES, 9)
     gaps = np.linalg.norm(ab[:, None] - ab, axis=-1)[~np.eye(len(ab), dtype=bool)]
     assert gaps.min() > 10
 
@@ -104,7 +104,7 @@ def test_no_two_colours_of_a_palette_are_one_to_the_eye(seed):
 def test_a_palette_of_plain_colours_is_those():
     p = np.array([0.2, 0, 0.5, 0.3])
     centres = np.array([[50, 0], [0, 50], [-50, 0], [0, -50]], np.float32)
-    ab, shares = color_distribution.distinct(p, centres, 3)
+    ab, shares = color_distribution.distinct_colors(p, centres, 3)
     assert ab.tolist() == [[-50, 0], [0, -50], [50, 0]]
     np.testing.assert_allclose(shares, [0.5, 0.3, 0.2], rtol=1e-6)
 
@@ -112,7 +112,7 @@ def test_a_palette_of_plain_colours_is_those():
 def test_colours_that_look_alike_are_one():
     p = np.array([0.3, 0.3, 0.4])
     centres = np.array([[10, 0], [14, 0], [-40, 0]], np.float32)
-    ab, shares = color_distribution.distinct(p, centres, 9)
+    ab, shares = color_distribution.distinct_colors(p, centres, 9)
     np.testing.assert_allclose(ab, [[12, 0], [-40, 0]])
     np.testing.assert_allclose(shares, [0.6, 0.4])
 
@@ -137,7 +137,7 @@ FOUR = np.array([[0, 0], [40, 0], [0, 40], [-40, -40]], np.float32)
 
 
 def test_a_colour_is_drawn_where_the_network_is_most_unsure():
-    row, column, ab = color_distribution.draw(
+    row, column, ab = color_distribution.draw_hint(
         unsure_at((3, 12), (8, 4)), FOUR, NONE, 3.0, np.random.default_rng(0)
     )
     assert (row, column) == (3, 12)
@@ -145,25 +145,25 @@ def test_a_colour_is_drawn_where_the_network_is_most_unsure():
 
 
 def test_a_draw_keeps_apart_from_what_is_settled():
-    p, dice = unsure_at((3, 12), (8, 4)), np.random.default_rng(0)
-    row, column, _ = color_distribution.draw(p, FOUR, np.array([(3, 12), (0, 0)]), 4.0, dice)
+    p, rng = unsure_at((3, 12), (8, 4)), np.random.default_rng(0)
+    row, column, _ = color_distribution.draw_hint(p, FOUR, np.array([(3, 12), (0, 0)]), 4.0, rng)
     assert (row, column) == (8, 4)
 
 
 def test_a_draw_finds_a_place_however_many_are_settled():
-    p, dice = unsure_at((3, 12)), np.random.default_rng(0)
-    row, column, _ = color_distribution.draw(p, FOUR, np.argwhere(np.ones((12, 16))), 4.0, dice)
+    p, rng = unsure_at((3, 12)), np.random.default_rng(0)
+    row, column, _ = color_distribution.draw_hint(p, FOUR, np.argwhere(np.ones((12, 16))), 4.0, rng)
     assert 0 <= row < 12
     assert 0 <= column < 16
-    row, column, _ = color_distribution.draw(np.ones((1, 1, 1)), FOUR[:1], NONE, 1.0, dice)
+    row, column, _ = color_distribution.draw_hint(np.ones((1, 1, 1)), FOUR[:1], NONE, 1.0, rng)
     assert (row, column) == (0, 0)
 
 
 def test_a_draw_is_decided_by_the_dice():
     p = peaked(0, 8, 8)
     drawn = [
-        [tuple(color_distribution.draw(p, CENTRES, NONE, 2.0, dice)[2]) for _ in range(8)]
-        for dice in map(np.random.default_rng, (5, 5, 6))
+        [tuple(color_distribution.draw_hint(p, CENTRES, NONE, 2.0, rng)[2]) for _ in range(8)]
+        for rng in map(np.random.default_rng, (5, 5, 6))
     ]
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -171,8 +171,10 @@ def test_a_draw_is_decided_by_the_dice():
 def test_draws_follow_the_distribution_around_the_place():
     p = np.empty((4, 9, 9), np.float32)
     p[:, :, :] = np.reshape([0.1, 0.2, 0.3, 0.4], (4, 1, 1))
-    dice, count = np.random.default_rng(0), 4000
-    drawn = np.array([color_distribution.draw(p, FOUR, NONE, 2.0, dice)[2] for _ in range(count)])
+    rng, count = np.random.default_rng(0), 4000
+    drawn = np.array(
+        [color_distribution.draw_hint(p, FOUR, NONE, 2.0, rng)[2] for _ in range(count)]
+    )
     found = [(drawn == centre).all(1).sum() for centre in FOUR]
     expected = count * np.array([0.1, 0.2, 0.3, 0.4])
     assert ((found - expected) ** 2 / expected).sum() < 16.3  # chi-square of 3, one in a thousand
@@ -181,8 +183,8 @@ def test_draws_follow_the_distribution_around_the_place():
 def test_a_colour_without_probability_is_never_drawn():
     p = np.zeros((4, 5, 5), np.float32)
     p[1:3] = 0.5
-    dice = np.random.default_rng(0)
-    drawn = {tuple(color_distribution.draw(p, FOUR, NONE, 2.0, dice)[2]) for _ in range(50)}
+    rng = np.random.default_rng(0)
+    drawn = {tuple(color_distribution.draw_hint(p, FOUR, NONE, 2.0, rng)[2]) for _ in range(50)}
     assert drawn == {(40, 0), (0, 40)}
 
 
@@ -190,7 +192,7 @@ def test_a_colour_without_probability_is_never_drawn():
 
 
 def test_a_map_goes_from_black_to_yellow():
-    shown = color_distribution.picture(np.array([[0, 1, 2, 3, 4, 5, 6, 9]], np.float32))
+    shown = color_distribution.render_entropy(np.array([[0, 1, 2, 3, 4, 5, 6, 9]], np.float32))
     assert (shown.shape, shown.dtype) == ((1, 8, 3), np.uint8)
     brightness = shown[0].astype(int).sum(1)
     assert (np.diff(brightness[:7]) > 0).all()

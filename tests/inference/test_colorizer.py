@@ -408,7 +408,7 @@ def test_hints_reach_a_model_as_planes(make_model: MakeModel):
 
 def test_hints_come_from_a_file_of_a_photo_of_any_size(painter: Colorizer, tmp_path: Path):
     given = [Hint(30, 40, "olive"), Hint(10.5, 50, (5.0, 6.0))]
-    hint_files.write(given, tmp_path / "hints.json", (60, 80))
+    hint_files.write_hints(given, tmp_path / "hints.json", (60, 80))
     grey = tones(160, 120)
     twice = [Hint(2 * hint.x, 2 * hint.y, hint.color) for hint in given]
     expected = painter.colorize(grey, hints=twice)
@@ -586,7 +586,7 @@ def test_versions_are_the_seeds(painter: Colorizer):
 
 def test_versions_begin_with_what_is_given(painter: Colorizer, tmp_path: Path):
     given = (Hint(20, 30, "olive"), Hint(100, 90, (10.0, 5.0)))
-    hint_files.write(given, tmp_path / "hints.json")
+    hint_files.write_hints(given, tmp_path / "hints.json")
     grey = tones(120, 160)
     versions = painter.sample_hints(grey, 3, hints=given)
     for version in versions:
@@ -666,7 +666,7 @@ def test_colours_of_a_reference_and_hints_go_together(
     ]
     assert off[0] < off[1] / 2
     borrowed = painter.hints_from_reference(grey, reference)
-    hint_files.write([hint], tmp_path / "hints.json")
+    hint_files.write_hints([hint], tmp_path / "hints.json")
     both = painter.colorize(grey, reference=png(reference), hints=tmp_path / "hints.json")
     assert (both == painter.colorize(grey, hints=[hint, *borrowed])).all()
 

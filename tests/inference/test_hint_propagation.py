@@ -49,10 +49,10 @@ def test_a_spot_is_met_wherever_it_is(size, down, across, a, b):
 
 @given(sizes, st.integers(0, 99), within, within, ab_values, ab_values)
 def test_a_spot_is_met_whatever_the_picture(size, seed, down, across, a, b):
-    dice = np.random.default_rng(seed)
-    L = dice.uniform(0, 100, size).astype(np.float32)
-    ab = dice.uniform(-30, 30, (2, *size)).astype(np.float32)
-    unsure = dice.uniform(0, 40, tuple(dice.integers(1, 30, 2)))
+    rng = np.random.default_rng(seed)
+    L = rng.uniform(0, 100, size).astype(np.float32)
+    ab = rng.uniform(-30, 30, (2, *size)).astype(np.float32)
+    unsure = rng.uniform(0, 40, tuple(rng.integers(1, 30, 2)))
     y, x = down * size[0], across * size[1]
     met = propagate_hints(ab, L, spot(y, x, a, b), unsure)
     here = met[:, min(int(np.float32(y)), size[0] - 1), min(int(np.float32(x)), size[1] - 1)]
@@ -143,10 +143,10 @@ def test_spots_that_contradict_each_other_are_averaged(size):
 
 
 def test_a_thousand_spots():
-    dice = np.random.default_rng(0)
-    L = cv2.resize(dice.uniform(0, 100, (6, 6)), (160, 120)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    L = cv2.resize(rng.uniform(0, 100, (6, 6)), (160, 120)).astype(np.float32)
     truth = np.stack([L - 50, 20 - L / 2])
-    spots = np.column_stack([dice.uniform(0, 120, 1000), dice.uniform(0, 160, 1000)])
+    spots = np.column_stack([rng.uniform(0, 120, 1000), rng.uniform(0, 160, 1000)])
     spots = np.column_stack([spots, truth[:, *spots.astype(int).T].T])
     met = propagate_hints(np.zeros_like(truth), L, spots)
     assert np.abs(met - truth).mean() < 1

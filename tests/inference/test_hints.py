@@ -84,13 +84,13 @@ def test_a_position_is_a_number(position):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=any_hints, size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)))
 def test_a_file_gives_back_what_was_written(tmp_path: Path, given, size):
-    hints.write(given, tmp_path / "hints.json", size)
-    assert hints.read(tmp_path / "hints.json") == given
-    assert hints.read(tmp_path / "hints.json", size) == given
+    hints.write_hints(given, tmp_path / "hints.json", size)
+    assert hints.read_hints(tmp_path / "hints.json") == given
+    assert hints.read_hints(tmp_path / "hints.json", size) == given
 
 
 def test_a_file_is_plain_json(tmp_path: Path):
-    hints.write([Hint(640, 210.5, "olive")], tmp_path / "hints.json", (1200, 800))
+    hints.write_hints([Hint(640, 210.5, "olive")], tmp_path / "hints.json", (1200, 800))
     assert json.loads((tmp_path / "hints.json").read_text()) == {
         "size": [1200, 800],
         "hints": [{"x": 640, "y": 210.5, "color": "olive"}],
@@ -99,12 +99,12 @@ def test_a_file_is_plain_json(tmp_path: Path):
 
 def test_hints_move_with_the_size_of_their_photo(tmp_path: Path):
     file = tmp_path / "hints.json"
-    hints.write([Hint(600, 200, "red")], file, (1200, 800))
-    assert hints.read(file, (2400, 1600)) == (Hint(1200, 400, "red"),)
-    assert hints.read(file, (300, 198)) == (Hint(150, 49.5, "red"),)
-    assert hints.read(file) == (Hint(600, 200, "red"),)
-    hints.write([Hint(600, 200, "red")], file)  # without its size, as it is
-    assert hints.read(file, (2400, 400)) == (Hint(600, 200, "red"),)
+    hints.write_hints([Hint(600, 200, "red")], file, (1200, 800))
+    assert hints.read_hints(file, (2400, 1600)) == (Hint(1200, 400, "red"),)
+    assert hints.read_hints(file, (300, 198)) == (Hint(150, 49.5, "red"),)
+    assert hints.read_hints(file) == (Hint(600, 200, "red"),)
+    hints.write_hints([Hint(600, 200, "red")], file)  # without its size, as it is
+    assert hints.read_hints(file, (2400, 400)) == (Hint(600, 200, "red"),)
 
 
 def one(**changed: object) -> str:
@@ -161,7 +161,7 @@ def test_a_file_that_holds_no_hints_is_named_in_one_sentence(tmp_path: Path, tex
     file = tmp_path / "mine.json"
     file.write_text(text)
     with pytest.raises(BadOption) as caught:
-        hints.read(file, size)
+        hints.read_hints(file, size)
     said = str(caught.value)
     assert said.startswith(str(file))
     assert said.endswith(".")
@@ -172,14 +172,14 @@ def test_a_file_that_is_missing_or_no_text(tmp_path: Path):
     (tmp_path / "photo.json").write_bytes(b"\xff\xd8\xff")
     for name in ("missing.json", "photo.json", ""):
         with pytest.raises(BadOption, match=r"cannot be read as hints .*: give a JSON file"):
-            hints.read(tmp_path / name)
+            hints.read_hints(tmp_path / name)
 
 
 def test_a_file_beyond_every_photo_scales_to_no_number(tmp_path: Path):
     size = '{"size": [4e-300, 3e-300], "hints": '
     (tmp_path / "far.json").write_text(size + one(x=1e11, y=1)[10:])
     with pytest.raises(BadOption, match=r"far\.json: A hint is at"):
-        hints.read(tmp_path / "far.json", (40, 30))
+        hints.read_hints(tmp_path / "far.json", (40, 30))
 
 
 @pytest.mark.parametrize(
@@ -201,65 +201,65 @@ def test_a_file_beyond_every_photo_scales_to_no_number(tmp_path: Path):
 def test_hints_are_for_photos_of_one_shape(made_on, photo, fits):
     content = {"size": list(made_on), "hints": [{"x": 0.5, "y": 0.5, "color": "red"}]}
     if fits:
-        (hint,) = hints.parse(content, photo)
+        (hint,) = hints.parse_hints(content, photo)
         assert (hint.x, hint.y) == (0.5 * photo[0] / made_on[0], 0.5 * photo[1] / made_on[1])
     else:
         with pytest.raises(BadOption, match=f"but this one has {photo[0]} by {photo[1]}"):
-            hints.parse(content, photo)
-    assert hints.parse(content) == (Hint(0.5, 0.5, "red"),)
+            hints.parse_hints(content, photo)
+    assert hints.parse_hints(content) == (Hint(0.5, 0.5, "red"),)
 
 
 def test_one_colour_told_twice_is_no_contradiction():
     twice = [Hint(1, 2, "red"), Hint(1, 2, "#f00"), Hint(1, 3, "blue"), Hint(1.5, 2, "blue")]
-    hints.check(twice)
+    hints.check_hints(twice)
     with pytest.raises(BadOption, match="x = 1, y = 2 has two colours, red and lime"):
-        hints.check([*twice, Hint(1.0, 2.0, "lime")])
+        hints.check_hints([*twice, Hint(1.0, 2.0, "lime")])
 
 
 def test_what_is_given_stands_before_what_is_added():
     given, more = (Hint(1, 2, "red"), Hint(3, 4, "red")), (Hint(3, 4, "blue"), Hint(5, 6, "blue"))
-    assert hints.join(given, more) == (*given, more[1])
-    assert hints.join((), more) == more
+    assert hints.join_hints(given, more) == (*given, more[1])
+    assert hints.join_hints((), more) == more
 
 
 def test_hints_are_written_whole_or_not_at_all(tmp_path: Path):
     with pytest.raises(CannotWrite, match="choose a folder that exists"):
-        hints.write([], tmp_path / "missing" / "hints.json")
+        hints.write_hints([], tmp_path / "missing" / "hints.json")
 
 
 # --- spots on the network's picture -----------------------------------------------------------
 
 
 def test_spots_lie_where_the_hints_do():
-    found = hints.spots([Hint(30, 5, (1, 2)), Hint(0, 20, (3, 4))], (20, 60), (10, 20))
+    found = hints.to_spots([Hint(30, 5, (1, 2)), Hint(0, 20, (3, 4))], (20, 60), (10, 20))
     assert found.dtype == np.float32
     assert found.tolist() == [[2.5, 10, 1, 2], [10, 0, 3, 4]]
-    assert hints.spots([], (20, 60), (10, 20)).shape == (0, 4)
+    assert hints.to_spots([], (20, 60), (10, 20)).shape == (0, 4)
 
 
 @pytest.mark.parametrize(("x", "y"), [(-0.1, 5), (60.1, 5), (30, -1), (30, 20.5)])
 def test_a_hint_outside_the_photo_is_told_how_large_that_is(x, y):
     with pytest.raises(BadOption, match="outside the photo, which is 60 pixels wide and 20 high"):
-        hints.spots([Hint(5, 5, "red"), Hint(x, y, "red")], (20, 60), (10, 20))
+        hints.to_spots([Hint(5, 5, "red"), Hint(x, y, "red")], (20, 60), (10, 20))
 
 
 def test_the_edge_of_the_photo_is_inside():
     corners = [Hint(x, y, "red") for x in (0, 60) for y in (0, 20)]
-    found = hints.spots(corners, (20, 60), (10, 20))
-    assert hints.pixel(found, (10, 20)).tolist() == [[0, 0], [9, 0], [0, 19], [9, 19]]
+    found = hints.to_spots(corners, (20, 60), (10, 20))
+    assert hints.to_pixels(found, (10, 20)).tolist() == [[0, 0], [9, 0], [0, 19], [9, 19]]
 
 
 def test_more_hints_than_can_be_weighed_are_refused():
     many = [Hint(1, 1, "red")] * (hints.MOST + 1)
-    assert len(hints.spots(many[1:], (4, 4), (4, 4))) == hints.MOST
+    assert len(hints.to_spots(many[1:], (4, 4), (4, 4))) == hints.MOST
     with pytest.raises(BadOption, match="1001 hints are more than 1000: leave some out"):
-        hints.spots(many, (4, 4), (4, 4))
+        hints.to_spots(many, (4, 4), (4, 4))
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.floats(0, 1), st.floats(0, 1))
 def test_every_position_lies_in_a_pixel(height, width, down, across):
     spot = np.array([[height * down, width * across, 0, 0]], np.float32)
-    ((row, column),) = hints.pixel(spot, (height, width))
+    ((row, column),) = hints.to_pixels(spot, (height, width))
     assert 0 <= row < height
     assert 0 <= column < width
     assert row <= spot[0, 0] <= row + 1
@@ -271,7 +271,7 @@ def test_every_position_lies_in_a_pixel(height, width, down, across):
 
 def by_hand(spots: np.ndarray, size: tuple[int, int], patch: int) -> np.ndarray:
     """Each pixel asks all spots."""
-    shown, where = np.zeros((3, *size), np.float32), hints.pixel(spots, size)
+    shown, where = np.zeros((3, *size), np.float32), hints.to_pixels(spots, size)
     for place in np.ndindex(*size):
         gaps = where - place
         reached = np.flatnonzero(np.abs(gaps).max(1, initial=0) <= patch // 2)
@@ -286,13 +286,13 @@ def test_planes_agree_with_asking_every_pixel(data, height, width, patch):
     spot = st.tuples(st.floats(0, height, width=32), st.floats(0, width, width=32), ab_values)
     rows = data.draw(st.lists(spot, max_size=6))
     spots = np.array([(*row, -row[-1]) for row in rows], np.float32).reshape(-1, 4)
-    shown = hints.planes(spots, (height, width), patch)
+    shown = hints.to_planes(spots, (height, width), patch)
     assert shown.dtype == np.float32
     np.testing.assert_array_equal(shown, by_hand(spots, (height, width), patch))
 
 
 def test_a_spot_fills_a_square_that_the_edges_cut():
-    shown = hints.planes(np.array([[0.5, 6.5, 10, -20]]), (4, 8))
+    shown = hints.to_planes(np.array([[0.5, 6.5, 10, -20]]), (4, 8))
     assert (shown[2, :3, 4:] == 1).all()
     assert shown[2].sum() == 3 * 4
     assert set(np.unique(shown[2])) == {0, 1}
@@ -300,5 +300,5 @@ def test_a_spot_fills_a_square_that_the_edges_cut():
 
 
 def test_where_squares_overlap_the_nearest_is_seen():
-    shown = hints.planes(np.array([[2.5, 2.5, 10, 0], [2.5, 5.5, 20, 0]]), (5, 8))
+    shown = hints.to_planes(np.array([[2.5, 2.5, 10, 0], [2.5, 5.5, 20, 0]]), (5, 8))
     assert (shown[0] == [10, 10, 10, 10, 20, 20, 20, 20]).all()

@@ -127,7 +127,7 @@ def test_onnxs_own_operators_have_two_names(tmp_path):
     assert Model(written(tmp_path, made)).outputs == {"ab"}
 
 
-@pytest.mark.parametrize("path", models._named().values(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", models.list_models().values(), ids=lambda path: path.stem)
 def test_our_own_models_are_fine(path):
     assert onnx_file.read(path) == path.read_bytes()
 

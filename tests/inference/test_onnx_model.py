@@ -29,8 +29,7 @@ def lightness(height: int, width: int, count: int = 1) -> np.ndarray:
 def test_models_by_name(make_model: MakeModel, monkeypatch, tmp_path: Path):
     make_model("other")
     monkeypatch.setattr(models, "WEIGHTS", tmp_path)
-    monkeypatch.setattr(models, "CLONE", tmp_path / "models")  # of no clone
-    assert models.available() == ["other"]
+    assert list(models.list_models()) == ["other"]
     assert Model("other").path == tmp_path / "other.onnx"
     with pytest.raises(BadModel, match=r"no model missing: give a path, or one of: other\."):
         Model("missing")
@@ -41,13 +40,10 @@ def test_models_by_name(make_model: MakeModel, monkeypatch, tmp_path: Path):
         Model("other")
 
 
-def test_a_clone_of_the_repository_has_more_models_by_name(make_model, monkeypatch, tmp_path):
-    (tmp_path / "models").mkdir()
-    study = make_model("study").rename(tmp_path / "models" / "study.onnx")
-    monkeypatch.setattr(models, "CLONE", tmp_path / "models")
-    assert "study" not in models.available()  # some other folder of that name
-    (tmp_path / "pyproject.toml").touch()
-    assert {"hintnet", "study"} <= set(models.available())
+def test_models_of_a_folder_of_ones_own_have_names_too(make_model, monkeypatch, tmp_path):
+    study = make_model("study")
+    monkeypatch.setenv("PHOTOCHROM_MODELS", str(tmp_path))
+    assert {"hintnet", "study"} <= set(models.list_models())
     assert Model("study").path == study
 
 

@@ -294,7 +294,7 @@ def test_saved_points_repeat_the_result_on_the_command_line(come, photo, toy, tm
     visitor.page.keyboard.press("Escape")
     told = visitor.saved(tmp_path, lambda: visitor.menu("save"))
     assert json.loads(told.read_text())["size"] == [400, 300]
-    (hint,) = hints.read(told, (400, 300))
+    (hint,) = hints.read_hints(told, (400, 300))
     assert np.allclose((hint.x, hint.y), (120, 90), atol=1)
     shown = visitor.saved(tmp_path, lambda: visitor.page.click("#download"))
     repeated = tmp_path / "repeated.png"

@@ -123,7 +123,7 @@ class Worker:
     def __init__(self, options: BatchOptions, threads: int | None = None) -> None:
         self.options = options
         if hints := path_of(options.hints):
-            hint_files.read(hints)  # before the work, not after it
+            hint_files.read_hints(hints)  # before the work, not after it
         self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
         self.look: ColorizeOptions = options
         """With the reference opened."""

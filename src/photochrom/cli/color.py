@@ -53,12 +53,12 @@ def uncertainty(
     Example: photochrom uncertainty grandmother.jpg -o guesses.png
     """
     from photochrom.image import photo as photographs
-    from photochrom.inference.color_distribution import picture
+    from photochrom.inference.color_distribution import render_entropy
     from photochrom.storage.folders import make_room
 
     photographs.check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))
     make_room(out)
-    answer(photographs.write(photographs.read(picture(bits)), out, force=force))
+    answer(photographs.write(photographs.read(render_entropy(bits)), out, force=force))
     answer(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
     return 0

@@ -54,8 +54,8 @@ def train(
     with needs("train"):
         from photochrom.training.train import train as fit
     if session.init and not session.init.exists():
-        from photochrom.inference.onnx_model import find
+        from photochrom.inference.onnx_model import find_model
 
-        session = replace(session, init=find(str(session.init)))
+        session = replace(session, init=find_model(str(session.init)))
     fit(experiment, session)
     return 0

@@ -24,7 +24,7 @@ def sizes(size: int, quality: str) -> list[int]:
     return [round(scale * size) for scale in (_SCALES if quality == "best" else _SCALES[:1])]
 
 
-def mean(answers: Sequence[Array], like: Sequence[Array]) -> Array:
+def average(answers: Sequence[Array], like: Sequence[Array]) -> Array:
     """The mean of several ab, as colourful as some.
 
     Args:

@@ -86,7 +86,7 @@ class Chroma:
         return ab
 
 
-def fit(ab: Array, L: Array, size: tuple[int, int]) -> Chroma:
+def fit_chroma(ab: Array, L: Array, size: tuple[int, int]) -> Chroma:
     """The lines over L that carry the network's ab to a photo's size.
 
     Args:
@@ -110,15 +110,6 @@ def fit(ab: Array, L: Array, size: tuple[int, int]) -> Chroma:
     )
 
 
-def upsample(ab: Array, L: Array, full: Array) -> Array:
-    """ab (2, H, W) of a photo with lightness ``full`` (H, W), from ab (2, h, w) and L (h, w).
-
-    Stays within the least and greatest a and b given; equal sizes give ab back.
-    """
-    height, width = full.shape
-    return fit(ab, L, (height, width)).rows(0, height, full)
-
-
 def refine(coarse: Array, L: Array) -> Array:
     """ab (2, h, w) along L (h, w), from ab (2, h/s, w/s) in cells of it, s pixels each.
 
@@ -126,7 +117,8 @@ def refine(coarse: Array, L: Array) -> Array:
     """
     cells = cv2.resize(L, coarse.shape[:0:-1], interpolation=cv2.INTER_AREA)
     smooth = _each(lambda p: cv2.GaussianBlur(p, (3, 3), _SOFTEN), coarse)
-    return upsample(smooth, cells, L)
+    height, width = L.shape
+    return fit_chroma(smooth, cells, (height, width)).rows(0, height, L)
 
 
 def shrink(L: Lightness, size: tuple[int, int], small: tuple[int, int]) -> Array:
@@ -164,7 +156,7 @@ def recombine(
 
     Args:
         L: (H, W) in 0..100; or what tells it of some rows, so that it need not exist as a whole.
-        ab: (2, H, W); or what :func:`fit` answers, likewise.
+        ab: (2, H, W); or what :func:`fit_chroma` answers, likewise.
         strength: what ab is multiplied by; 0 gives the grey photo, exactly.
         dtype: numpy.uint8 or numpy.uint16, of the result.
 
@@ -174,7 +166,7 @@ def recombine(
     height, width = ab.size if isinstance(ab, Chroma) else ab.shape[1:]
     lightness = L if callable(L) else L.__getitem__
     if strength == 0:
-        return grey(lightness(slice(0, height)), dtype)
+        return to_grey(lightness(slice(0, height)), dtype)
     rgb = np.empty((height, width, 3), dtype)
 
     def paint(bands: Iterator[slice]) -> None:
@@ -233,7 +225,7 @@ def _encode(lab: Array, rgb: Array, light: Array) -> None:
         np.rint(np.clip(color.lab_to_rgb(lab, axis=-1), 0, 1) * 65535, out=rgb, casting="unsafe")
 
 
-def grey(L: Array, dtype: type[Any] = np.uint8) -> Array:
+def to_grey(L: Array, dtype: type[Any] = np.uint8) -> Array:
     """The grey photo (H, W, 3) that has these L."""
     levels = np.arange(np.iinfo(dtype).max + 1)
     lightness = color.grey_to_lightness(levels / levels[-1])

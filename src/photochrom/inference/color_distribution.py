@@ -6,17 +6,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
-from photochrom.color import Array, to_uint8
+from photochrom.color import Array, fit_gamut, lab_to_rgb, to_uint8
 
 _APART = 14.0  # ab, under which two colours of a palette are one to the eye
 _MOST_BITS = 6.0  # a fixed scale, so that maps of two photos compare; few places reach it
 _AROUND = 3  # cells: side of the square over which a colour is drawn for a region, not a cell
 
 
-def probabilities(logits: Array, temperature: float = 1.0) -> Array:
+@dataclass(frozen=True)
+class Swatch:
+    """A colour that a point may have."""
+
+    color: str
+    """``"#rrggbb"`` at the point's own lightness: ready for a :class:`Hint`."""
+    ab: tuple[float, float]
+    probability: float
+
+
+def softmax(logits: Array, temperature: float = 1.0) -> Array:
     """p of logits ``(N, Q, h, w)``; a temperature under 1 sharpens, over 1 flattens."""
     p = (logits - logits.max(1, keepdims=True)) / np.float32(temperature)
     np.exp(p, out=p)
@@ -36,7 +48,7 @@ def spread(p: Array, centres: Array) -> Array:
     return np.asarray(np.sqrt(np.maximum(squares - a * a - b * b, 0)))
 
 
-def distinct(p: Array, centres: Array, most: int) -> tuple[Array, Array]:
+def distinct_colors(p: Array, centres: Array, most: int) -> tuple[Array, Array]:
     """The likeliest colours that the eye tells apart.
 
     Args:
@@ -61,8 +73,19 @@ def distinct(p: Array, centres: Array, most: int) -> tuple[Array, Array]:
     return ab[order].astype(np.float32), shares[order].astype(np.float32)
 
 
-def draw(
-    p: Array, centres: Array, taken: Array, apart: float, dice: np.random.Generator
+def to_swatches(p: Array, centres: Array, L: float, most: int) -> tuple[Swatch, ...]:
+    """:func:`distinct_colors` of ``p`` (Q,) as they are seen at lightness ``L``."""
+    ab, shares = distinct_colors(p, centres, most)
+    lab = fit_gamut(np.column_stack([np.full(len(ab), L), ab]).astype(np.float32), axis=1)
+    rgb = to_uint8(lab_to_rgb(lab, axis=1))
+    return tuple(
+        Swatch("#{:02x}{:02x}{:02x}".format(*c), (float(a), float(b)), float(share))
+        for c, (_, a, b), share in zip(rgb, lab, shares, strict=True)
+    )
+
+
+def draw_hint(
+    p: Array, centres: Array, taken: Array, apart: float, rng: np.random.Generator
 ) -> tuple[int, int, Array]:
     """A place where p is unsure, and a colour drawn for it.
 
@@ -71,7 +94,7 @@ def draw(
         centres: ``(Q, 2)``.
         taken: ``(n, 2)``, rows and columns of places that are settled already.
         apart: cells that the new place keeps from them, where there is such a place.
-        dice: decides the colour.
+        rng: decides the colour.
 
     Returns:
         Row, column and ab ``(2,)``.
@@ -86,10 +109,10 @@ def draw(
     reach = _AROUND // 2
     near = p[:, max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
     share = near.mean((1, 2), dtype=float)
-    return int(row), int(column), centres[dice.choice(len(share), p=share / share.sum())]
+    return int(row), int(column), centres[rng.choice(len(share), p=share / share.sum())]
 
 
-def picture(bits: Array) -> Array:
+def render_entropy(bits: Array) -> Array:
     """A map of entropy ``(H, W)`` to be looked at, ``(H, W, 3)`` uint8: black 0, yellow 6 bits."""
     level = to_uint8(bits / _MOST_BITS)
     return cv2.cvtColor(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)

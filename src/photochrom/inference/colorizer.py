@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO, Unpack, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from photochrom import color
 from photochrom.color import Array
 from photochrom.errors import BadOption, PhotoWarning
 from photochrom.image import photo as photos
 from photochrom.image.photo import Photo, Source
 from photochrom.inference import chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
+from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.flow import colorize_pages, name_of
 from photochrom.inference.hints import Hint
-from photochrom.inference.onnx_model import CLONE, DEFAULT_MODEL, WEIGHTS, Model
+from photochrom.inference.onnx_model import DEFAULT_MODEL, WEIGHTS, Model
 from photochrom.inference.options import (
     ColorizeKeywords,
     ColorizeOptions,
@@ -35,27 +35,14 @@ from photochrom.inference.options import (
     check_range,
 )
 from photochrom.inference.prediction import Predictor, View
-from photochrom.inference.reference import match
+from photochrom.inference.reference import match_views
+from photochrom.inference.sampling import cell_of, draw_versions
 from photochrom.names import shown
 from photochrom.storage.folders import make_room
 
 SAMPLES = 64
 """Versions at a time at most: they are held in memory together."""
-_ANCHORS = 3
-"""Colours drawn for a version; with more of them its parts come apart."""
-_APART = 0.25
-"""Of the short side, that anchors keep between them."""
 _PLAIN = ColorizeOptions()
-
-
-@dataclass(frozen=True)
-class Swatch:
-    """A colour that a point may have."""
-
-    color: str
-    """``"#rrggbb"`` at the point's own lightness: ready for a :class:`Hint`."""
-    ab: tuple[float, float]
-    probability: float
 
 
 class Colorizer:
@@ -83,7 +70,7 @@ class Colorizer:
         self.model = Model(DEFAULT_MODEL if model is None else model, threads, device)
         self._predictor = Predictor(self.model)
         path = self.model.path
-        named = path.stem if path.parent in (WEIGHTS, CLONE) else path.absolute()
+        named = path.stem if path.parent == WEIGHTS else path.absolute()
         self._again = partial(type(self), named, threads=threads, device=device)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -159,7 +146,7 @@ class Colorizer:
         if options.strength == 0 and photo.pixels.ndim == 2:
             return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))
         if options.strength == 0:
-            return replace(photo, pixels=chroma_upsampling.grey(photo.lightness(), depth))
+            return replace(photo, pixels=chroma_upsampling.to_grey(photo.lightness(), depth))
         views = self._predictor.views(photo, options.size, options.quality)
         spots = [view.spots(options.hints) for view in views]
         chroma = self._predictor.chroma(views, spots, options.vivid)
@@ -279,16 +266,10 @@ class Colorizer:
         view = self._view(photo, size)
         here = view.spots([Hint(x, y, (0.0, 0.0))])
         logits = self._predictor.logits(view.small, [view.spots(hints)])
-        row, column = _cell(here, view.small, logits)
-        p = color_distribution.probabilities(logits)[0, :, row, column]
-        (L,) = view.small[tuple(hint_files.pixel(here, view.small.shape).T)]
-        ab, shares = color_distribution.distinct(p, centres, most)
-        lab = color.fit_gamut(np.column_stack([np.full(len(ab), L), ab]).astype(np.float32), axis=1)
-        rgb = color.to_uint8(color.lab_to_rgb(lab, axis=1))
-        return tuple(
-            Swatch("#{:02x}{:02x}{:02x}".format(*c), (float(a), float(b)), float(share))
-            for c, (_, a, b), share in zip(rgb, lab, shares, strict=True)
-        )
+        row, column = cell_of(here, view.small, logits)
+        p = color_distribution.softmax(logits)[0, :, row, column]
+        (L,) = view.small[tuple(hint_files.to_pixels(here, view.small.shape).T)]
+        return color_distribution.to_swatches(p, centres, float(L), most)
 
     def sample_hints(
         self,
@@ -313,23 +294,10 @@ class Colorizer:
         """
         check_range("k", k, 1, SAMPLES)
         check_range("seed", seed, 0, 2**32 - 1)
-        centres = self.model.centres()
         view = self._view(photo, size)
-        given = hint_files.resolve(hints, view.size[::-1])
-        versions = [given] * k
-        dice = [np.random.default_rng([seed, i]) for i in range(k)]
-        for step in range(_ANCHORS):
-            # Before the first draw all are one.
-            spots = [view.spots(version) for version in (versions if step else versions[:1])]
-            p = color_distribution.probabilities(self._predictor.logits(view.small, spots))
-            cells = p.shape[2:]
-            for i, version in enumerate(versions):
-                taken = np.array([_cell(s[None], view.small, p) for s in view.spots(version)])
-                mine = p[i if step else 0]
-                apart = _APART * min(cells)
-                row, column, ab = color_distribution.draw(mine, centres, taken, apart, dice[i])
-                versions[i] = hint_files.join(version, [view.hint(row, column, ab, cells)])
-        return versions
+        known = hint_files.resolve_hints(hints, view.size[::-1])
+        rngs = [np.random.default_rng([seed, i]) for i in range(k)]
+        return draw_versions(self._predictor, view, known, rngs)
 
     def uncertainty(
         self, photo: Source | Photo, *, hints: Hints = (), size: int | None = None
@@ -338,7 +306,7 @@ class Colorizer:
         self.model.centres()  # or there is no distribution
         view = self._view(photo, size)
         logits = self._predictor.logits(view.small, [view.spots(hints)])
-        bits = color_distribution.entropy(color_distribution.probabilities(logits))[0]
+        bits = color_distribution.entropy(color_distribution.softmax(logits))[0]
         full = cv2.resize(bits, view.size[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(full, np.float32)
 
@@ -357,36 +325,19 @@ class Colorizer:
         if source.pixels.ndim == 2:
             raise BadOption("The reference has no colour: give a photo that has.")
         mine, theirs = self._view(photo, None), self._view(source, None)
-        (features,), (others,) = (
-            self.model.run(v.small[None, None], None, ["features"])[0] for v in (mine, theirs)
-        )
-        here, there, _ = match(features, others)
-        cells = others.shape[1:]
-        rgb = cv2.resize(source.pixels, cells[::-1], interpolation=cv2.INTER_AREA)
-        top = np.float32(np.iinfo(source.pixels.dtype).max)
-        ab = color.rgb_to_lab(rgb.astype(np.float32) / top, axis=-1)[..., 1:]
-        return tuple(
-            mine.hint(row, column, ab[tuple(other)], features.shape[1:])
-            for (row, column), other in zip(here, there, strict=True)
-        )
+        return match_views(self.model, mine, theirs, source.pixels)
 
     def _view(self, photo: Source | Photo, size: int | None) -> View:
         return self._predictor.views(photos.as_photo(photo), size, "fast")[0]
 
 
-def colorize(photo: Source, **options: Any) -> Any:
-    """:meth:`Colorizer.colorize` by the default model, which is loaded once."""
-    return _default().colorize(photo, **options)
+if TYPE_CHECKING:
+    colorize = Colorizer().colorize  # the same overloads
+else:
+
+    def colorize(photo: Source, **options: Any) -> Any:
+        """:meth:`Colorizer.colorize` by the default model, which is loaded once."""
+        return _default().colorize(photo, **options)
 
 
-@cache
-def _default() -> Colorizer:
-    return Colorizer()
-
-
-def _cell(spot: Array, small: Array, answer: Array) -> tuple[int, int]:
-    """The cell of an answer ``(N, Q, h, w)`` in which a spot on ``small`` lies."""
-    cells = answer.shape[2:]
-    scaled = spot[:, :2] * (np.array(cells) / small.shape)
-    row, column = hint_files.pixel(scaled, (cells[0], cells[1]))[0]
-    return int(row), int(column)
+_default = cache(Colorizer)

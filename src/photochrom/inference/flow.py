@@ -130,14 +130,14 @@ def gather_hints(
 ) -> tuple[Hint, ...]:
     """The hints given for a page, and those that the reference gives where it shows the same."""
     height, width = page.pixels.shape[:2]
-    hints = hint_files.resolve(options.hints, (width, height))
+    hints = hint_files.resolve_hints(options.hints, (width, height))
     if options.reference is None:
         return hints
     more = colorizer.hints_from_reference(page, options.reference)
     if not more and not page.paged:
         shown = name_of(options.reference, "the reference")
         notes.add(f"{shown} shows nothing that it does, so it was coloured without")
-    return hint_files.join(hints, more)
+    return hint_files.join_hints(hints, more)
 
 
 def name_of(source: Source | Photo, otherwise: str = "The photo") -> str:

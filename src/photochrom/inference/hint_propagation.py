@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from photochrom.color import Array
-from photochrom.inference.hints import pixel
+from photochrom.inference.hints import to_pixels
 
 # How far resemblance reaches. Chosen on photographs held out from training, with 1, 10 and 100
 # true hints, where a third more or less of any changes PSNR by less than 0.1 dB; and by looking at
@@ -52,7 +52,7 @@ def propagate_hints(ab: Array, L: Array, spots: Array, unsure: Array | None = No
     place = np.stack([y, x, *(p / s for p, s in zip(planes, scales, strict=True))], -1)
     place = place.astype(np.float32)  # (h, w, 5): all in units of their reach
     scale = np.array(cells) / size
-    row, column = pixel(spots[:, :2] * scale, (cells[0], cells[1])).T
+    row, column = to_pixels(spots[:, :2] * scale, (cells[0], cells[1])).T
     hinted = place[row, column]  # (n, 5)
     may_err = np.ones(cells, np.float32)
     if unsure is not None:

@@ -94,23 +94,25 @@ class HintSet:
         Raises:
             BadOption: it has not the same shape, or two hints contradict each other.
         """
-        check(self.hints)
+        check_hints(self.hints)
         across, down = _scale(self.size, size)
         return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in self.hints)
 
 
-def resolve(
+def resolve_hints(
     hints: Sequence[Hint] | HintSet | str | os.PathLike[str], size: tuple[int, int]
 ) -> tuple[Hint, ...]:
     """Hints, however they are given, on a photo of that width and height; the same errors."""
     if isinstance(hints, str | os.PathLike):
-        return read(hints, size)
+        return read_hints(hints, size)
     if not isinstance(hints, HintSet):
         hints = HintSet(tuple(hints))
     return hints.scaled_to(size)
 
 
-def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
+def read_hints(
+    path: str | os.PathLike[str], size: tuple[int, int] | None = None
+) -> tuple[Hint, ...]:
     """The hints of a file.
 
     Args:
@@ -126,12 +128,12 @@ def read(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> t
         reason = getattr(error, "strerror", None) or error
         raise BadOption(f"{path} cannot be read as hints ({reason}): give a JSON file.") from error
     try:
-        return parse(content, size)
+        return parse_hints(content, size)
     except BadOption as error:
         raise BadOption(f"{path}: {error}") from error
 
 
-def parse(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
+def parse_hints(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
     """The hints of a file's content; the same errors."""
     return parse_set(content).scaled_to(size)
 
@@ -141,7 +143,7 @@ def parse_set(content: Any) -> HintSet:
     try:
         _check_keys(content, ("size", "hints"))
         entries = content["hints"]
-        check_number(entries)
+        check_count(entries)
         for entry in entries:
             _check_keys(entry, ("x", "y", "color"))
         found = [
@@ -153,7 +155,7 @@ def parse_set(content: Any) -> HintSet:
     return HintSet(tuple(found), content.get("size"))
 
 
-def check_number(hints: Collection[Any]) -> None:
+def check_count(hints: Collection[Any]) -> None:
     """Refuse more hints than a photo may have.
 
     Raises:
@@ -163,7 +165,7 @@ def check_number(hints: Collection[Any]) -> None:
         raise BadOption(f"{len(hints)} hints are more than {MOST}: leave some out.")
 
 
-def check(hints: Iterable[Hint]) -> None:
+def check_hints(hints: Iterable[Hint]) -> None:
     """Refuse hints of which two give one point different colours.
 
     Raises:
@@ -179,7 +181,7 @@ def check(hints: Iterable[Hint]) -> None:
             )
 
 
-def join(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
+def join_hints(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
     """Hints and more of them, but for points that have a colour already."""
     taken = {(hint.x, hint.y) for hint in hints}
     return (*hints, *(hint for hint in more if (hint.x, hint.y) not in taken))
@@ -220,7 +222,7 @@ def _scale(made_on: Any, photo: tuple[int, int] | None) -> tuple[float, float]:
     return across, down
 
 
-def write(
+def write_hints(
     hints: Iterable[Hint], path: str | os.PathLike[str], size: tuple[int, int] | None = None
 ) -> None:
     """Write a hint file: the whole file, or none and CannotWrite.
@@ -236,7 +238,7 @@ def write(
     files.write_bytes(Path(path), text.encode())
 
 
-def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> Array:
+def to_spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> Array:
     """Where hints on a photo lie in a smaller picture of it.
 
     Args:
@@ -251,7 +253,7 @@ def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int])
         BadOption: a hint lies outside the photo, or there are too many.
     """
     height, width = photo
-    check_number(hints)
+    check_count(hints)
     for hint in hints:
         if not (0 <= hint.x <= width and 0 <= hint.y <= height):
             raise BadOption(
@@ -264,18 +266,19 @@ def spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int])
     return np.array(rows, np.float32).reshape(-1, 4)
 
 
-def planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
+def to_planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
     """The planes a network takes, ``(3, H, W)`` float32: a, b and a mask of 0 or 1.
 
     Args:
-        spots: ``(n, 4)``, as of :func:`spots`. Where patches overlap each pixel shows the nearest.
+        spots: ``(n, 4)``, as of :func:`to_spots`. Where patches overlap each pixel
+            shows the nearest.
         size: H and W.
         patch: side of the square that each spot fills, odd.
     """
     shown = np.zeros((3, *size), np.float32)
     nearest = np.full(size, np.inf)
     for spot in spots:
-        (y, x), reach = pixel(spot[None], size)[0], patch // 2
+        (y, x), reach = to_pixels(spot[None], size)[0], patch // 2
         square = np.s_[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
         rows, columns = (np.arange(length)[part] for length, part in zip(size, square, strict=True))
         distance = np.hypot(rows[:, None] - y, columns - x)
@@ -285,7 +288,7 @@ def planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
     return shown
 
 
-def pixel(spots: Array, size: tuple[int, int]) -> Array:
+def to_pixels(spots: Array, size: tuple[int, int]) -> Array:
     """Row and column of the pixel that each spot lies in, ``(n, 2)`` int64; the edge belongs to
     the last.
     """

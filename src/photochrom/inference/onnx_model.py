@@ -36,8 +36,6 @@ from photochrom.errors import BadModel, BadOption
 from photochrom.inference import onnx_file
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
-CLONE = Path(__file__).parents[3] / "models"
-"""Models that are kept in the repository and not in the package: the study's."""
 DEFAULT_MODEL = "hintnet"
 DEVICES = "auto", "cpu", "cuda"
 MOST = {"multiple": 1024, "size": 2048}
@@ -46,22 +44,19 @@ _FLOAT32 = float(np.finfo(np.float32).max)
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
-def available() -> list[str]:
-    """The names of the models that come with the package, and with a clone of the repository."""
-    return sorted(_named())
-
-
-def _named() -> dict[str, Path]:
-    """Their files."""
-    places = [CLONE, WEIGHTS] if CLONE.with_name("pyproject.toml").is_file() else [WEIGHTS]
-    return {path.stem: path for place in places for path in place.glob("*.onnx")}
+def list_models() -> dict[str, Path]:
+    """Models by name: those of the package, and those in the folder ``$PHOTOCHROM_MODELS``."""
+    more = os.environ.get("PHOTOCHROM_MODELS")
+    places = [Path(more), WEIGHTS] if more else [WEIGHTS]
+    found = {path.stem: path for place in places for path in place.glob("*.onnx")}
+    return dict(sorted(found.items()))
 
 
 class Model:
     """A model, loaded once; threads may share it.
 
     Args:
-        model: a path to an ONNX file, or the name of one that comes with the package.
+        model: a path to an ONNX file, or the name of one of :func:`list_models`.
         threads: CPU threads for the network; by default one per core.
         device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
 
@@ -73,7 +68,7 @@ class Model:
     def __init__(
         self, model: str | os.PathLike[str], threads: int | None = None, device: str = "auto"
     ) -> None:
-        self.path = find(model)
+        self.path = find_model(model)
         self._session = _load(self.path, threads, device)
         try:
             self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -238,7 +233,7 @@ class Model:
         )
 
 
-def find(model: str | os.PathLike[str]) -> Path:
+def find_model(model: str | os.PathLike[str]) -> Path:
     """The file of a model that is called by its name or its path.
 
     Raises:
@@ -246,9 +241,9 @@ def find(model: str | os.PathLike[str]) -> Path:
     """
     path = Path(model)
     if path.suffix != ".onnx" and not path.exists():
-        named = _named()
+        named = list_models()
         if str(model) not in named:
-            names = ", ".join(sorted(named)) or "none is installed"
+            names = ", ".join(named) or "none is installed"
             raise BadModel(f"There is no model {model}: give a path, or one of: {names}.")
         path = named[str(model)]
     if not path.is_file():

@@ -34,8 +34,8 @@ class View:
     def spots(self, hints: Hints) -> Array:
         """Where hints lie on it, (n, 4) float32: y, x, a, b."""
         height, width = self.size
-        known = hint_files.resolve(hints, (width, height))
-        return hint_files.spots(known, self.size, (self.small.shape[0], self.small.shape[1]))
+        known = hint_files.resolve_hints(hints, (width, height))
+        return hint_files.to_spots(known, self.size, (self.small.shape[0], self.small.shape[1]))
 
     def hint(self, row: int, column: int, ab: Array, cells: Sequence[int]) -> Hint:
         """A hint on the photo, in the middle of one of ``cells`` rows and columns."""
@@ -66,11 +66,11 @@ class Predictor:
         unsure = None
         if logits:
             every = 2 if logits[0][0, 0].size > _ENOUGH else 1
-            p = color_distribution.probabilities(logits[0][..., ::every, ::every])
+            p = color_distribution.softmax(logits[0][..., ::every, ::every])
             unsure = color_distribution.spread(p, self.model.centres())[0]
         if len(views) > 1:
             ab = self._averaged(ab, views, spots, vivid)
-        return chroma_upsampling.fit(propagate_hints(ab, L, here, unsure), L, views[0].size)
+        return chroma_upsampling.fit_chroma(propagate_hints(ab, L, here, unsure), L, views[0].size)
 
     def _averaged(
         self, first: Array, views: Sequence[View], spots: Sequence[Array], vivid: float | None
@@ -85,7 +85,7 @@ class Predictor:
             )
             if view is not views[0]:
                 answers += self._ab(L, planes, vivid)
-        return averaging.mean(answers, like=answers[:2])
+        return averaging.average(answers, like=answers[:2])
 
     def _ab(
         self, L: Array, planes: Array | None, vivid: float | None, more: Sequence[str] = ()
@@ -108,7 +108,7 @@ class Predictor:
     def _planes(self, L: Array, spots: Sequence[Array]) -> Array | None:
         if not self.model.takes_hints or not any(map(len, spots)):
             return None
-        return np.stack([hint_files.planes(some, (L.shape[0], L.shape[1])) for some in spots])
+        return np.stack([hint_files.to_planes(some, (L.shape[0], L.shape[1])) for some in spots])
 
     def views(self, photo: Photo | Array, size: int | None, quality: Quality) -> list[View]:
         """A photo, or its L (H, W), at the size asked for and what else the quality takes.

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from photochrom.color import Array
+from photochrom.color import Array, rgb_to_lab
+from photochrom.inference.hints import Hint
+from photochrom.inference.onnx_model import Model
+from photochrom.inference.prediction import View
 
 MOST = 40
 """Places at most, the surest first: more add no new region, only contradictions."""
 LIKENESS = 0.6
 """Cosine between features from which two places show the same thing. Halves of one photo match at
 0.7 and more in the median, photos of different things at 0.3 to 0.45."""
+
+
+def match_views(model: Model, view: View, reference: View, pixels: Array) -> tuple[Hint, ...]:
+    """Hints for a photo where a reference shows the same.
+
+    Args:
+        model: tells features.
+        view: of the photo.
+        reference: a view of the reference.
+        pixels: of the reference, (H, W, 3) uint8 or uint16.
+
+    Raises:
+        BadOption: the model tells no features.
+    """
+    (features,), (others,) = (
+        model.run(v.small[None, None], None, ["features"])[0] for v in (view, reference)
+    )
+    here, there, _ = match(features, others)
+    rgb = cv2.resize(pixels, others.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    top = np.float32(np.iinfo(pixels.dtype).max)
+    ab = rgb_to_lab(rgb.astype(np.float32) / top, axis=-1)[..., 1:]
+    return tuple(
+        view.hint(row, column, ab[tuple(other)], features.shape[1:])
+        for (row, column), other in zip(here, there, strict=True)
+    )
 
 
 def match(

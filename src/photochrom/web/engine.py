@@ -21,10 +21,11 @@ from photochrom.image import photo as photos
 from photochrom.image.levels import Levels
 from photochrom.inference import chroma_upsampling
 from photochrom.inference import hints as hint_files
-from photochrom.inference.colorizer import Colorizer, Swatch
+from photochrom.inference.color_distribution import Swatch
+from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.flow import colorize_pages
 from photochrom.inference.hints import Hint
-from photochrom.inference.onnx_model import available
+from photochrom.inference.onnx_model import list_models
 from photochrom.inference.options import ColorizeOptions
 from photochrom.web.photo_store import KeptPhoto, PhotoLimits, check_size
 
@@ -95,8 +96,8 @@ class Engine:
         """
         if name is None or name == self._default.model.path.stem:
             return self._default
-        if name not in available():
-            raise BadOption(f"There is no such model: take one of {', '.join(available())}.")
+        if name not in (known := list_models()):
+            raise BadOption(f"There is no such model: take one of {', '.join(known)}.")
         with self._lock:
             return self._named.setdefault(name, self._named.get(name) or Colorizer(name))
 
@@ -104,7 +105,7 @@ class Engine:
         """What there is, the default first; all are loaded for it."""
         default = self._default.model.path.stem
         found = []
-        for name in [default, *(name for name in available() if name != default)]:
+        for name in [default, *(name for name in list_models() if name != default)]:
             model = self.colorizer(name).model
             vivid = model.defaults.get("vivid")
             found.append(
@@ -146,7 +147,7 @@ class Engine:
         return jpeg(np.concatenate(pair, axis=1), COMPARISON)
 
     def _colored(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> Levels:
-        hints = photo.to_preview(hint_files.resolve(options.hints, photo.extent))
+        hints = photo.to_preview(hint_files.resolve_hints(options.hints, photo.extent))
         quick = replace(options, hints=hints, quality="fast")
         return self.colorizer(model).render(photo.preview, quick).pixels
 
@@ -188,7 +189,7 @@ def _engine(model: str, limits: PhotoLimits) -> Engine:
 
 def grey(photo: KeptPhoto) -> Pixels:
     """The preview's lightness alone, (H, W, 3)."""
-    return chroma_upsampling.grey(photo.preview.lightness())
+    return chroma_upsampling.to_grey(photo.preview.lightness())
 
 
 def jpeg(pixels: Levels, side: int | None = None) -> bytes:

@@ -92,7 +92,7 @@ class KeptPhoto:
             BadOption: one lies outside the photo, or there are too many.
         """
         height, width = self.preview.pixels.shape[:2]
-        spots = hint_files.spots(hints, self.extent[::-1], (height, width))
+        spots = hint_files.to_spots(hints, self.extent[::-1], (height, width))
         return tuple(Hint(x, y, (a, b)) for y, x, a, b in spots.tolist())
 
     def from_preview(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:

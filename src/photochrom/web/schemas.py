@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from photochrom.errors import BadOption
 from photochrom.inference import hints as hint_files
-from photochrom.inference.colorizer import Swatch
+from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.hints import Hint
 from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Quality
 from photochrom.web.engine import ModelSummary
