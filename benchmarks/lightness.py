@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from photochrom import Colorizer
-from photochrom.image import photo
+from photochrom.image.reader import read_photo
+from photochrom.image.writer import encode_photo
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 FORMATS = "PNG", "TIFF", "JPEG", "WEBP", "AVIF", "HEIF", "JPEG2000"
@@ -30,15 +31,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     colorizer = Colorizer()
-    coloured = [colorizer.render(photo.read(path)) for path in asked.photos]
-    before = [photo.read(path).lightness() for path in asked.photos]
+    coloured = [colorizer.render(read_photo(path)) for path in asked.photos]
+    before = [read_photo(path).lightness() for path in asked.photos]
     figures = {}
     for name in FORMATS:
         moved, size = [], 0
         for done, L in zip(coloured, before, strict=True):
-            data = photo.encode(done, name)
+            data = encode_photo(done, name)
             size += len(data)
-            moved.append(np.abs(photo.read(data).lightness() - L) * 2.55)
+            moved.append(np.abs(read_photo(data).lightness() - L) * 2.55)
         figures[name] = {
             "99 % within": round(max(float(np.percentile(m, 99)) for m in moved), 2),
             "most": round(max(float(m.max()) for m in moved), 1),

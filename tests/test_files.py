@@ -14,7 +14,8 @@ from PIL import Image
 from photochrom import files
 from photochrom.errors import CannotWrite
 from photochrom.folder import Folder
-from photochrom.image import photo as photographs
+from photochrom.image.reader import read_photo
+from photochrom.image.writer import write_photo
 
 
 def names(folder: Path) -> list[str]:
@@ -119,7 +120,7 @@ def test_nobody_sees_more_of_a_result_while_it_is_made(tmp_path):
         source.chmod(mode)
         target = tmp_path / f"{mode:o}.png"
         seen = []
-        page = photographs.read(source)
+        page = read_photo(source)
 
         def pages(page=page, seen=seen):
             yield page
@@ -127,7 +128,7 @@ def test_nobody_sees_more_of_a_result_while_it_is_made(tmp_path):
 
         before = os.umask(mask)
         try:
-            photographs.write(pages(), target)
+            write_photo(pages(), target)
         finally:
             os.umask(before)
         assert len(seen) == 1

@@ -25,20 +25,22 @@ from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.worker import Worker
 from photochrom.cli import main
-from photochrom.image import icc, metadata, reader, tone, writer
-from photochrom.image import photo as photographs
+from photochrom.image import encoding, icc, metadata, photo_file, tone
+from photochrom.image.encoding import Encoding
+from photochrom.image.reader import read_photo
+from photochrom.inference import flow
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
 
 KINDS = (RuntimeError, IndexError, MemoryError, RecursionError)
 STAGES = {
-    "open": (reader, "opened", "image."),
+    "open": (photo_file, "open_file", "image."),
     "profile": (icc, "to_srgb", "image."),
-    "metadata": (metadata, "read", "image."),
-    "tone": (tone, "of", "image.tone."),
+    "metadata": (metadata, "read_metadata", "image."),
+    "tone": (tone, "measure_tone", "image.tone."),
     "network": (Model, "run", "inference."),
-    "fit": (photographs, "fitted", "inference.flow."),
-    "encode": (writer, "write", "image."),
+    "fit": (flow, "fit_to_format", "inference.flow."),
+    "encode": (encoding, "encode_pages", "image."),
     "sync": (files, "_settle", "files.write_atomically"),
     "journal": (Journal, "_write", "batch.journal."),
     "name": (files, "_place", "files._name"),
@@ -143,7 +145,7 @@ def test_whatever_is_thrown_at_any_stage_costs_one_photo(
 
 
 def test_what_failed_is_tried_again(album, out, model, throw, monkeypatch, capsys):
-    throw(reader, "opened", RuntimeError())
+    throw(photo_file, "open_file", RuntimeError())
     asked = ("colorize", album, "-o", out, "--model", model)
     assert run(*asked) == 1
     monkeypatch.undo()
@@ -153,7 +155,7 @@ def test_what_failed_is_tried_again(album, out, model, throw, monkeypatch, capsy
 
 
 def test_the_trace_is_shown_to_who_asks_for_it(album, out, model, throw, capsys):
-    throw(tone, "of", IndexError("index out of range"))
+    throw(tone, "measure_tone", IndexError("index out of range"))
     assert run("colorize", album, "-o", out, "--model", model, "--verbose") == 1
     said = capsys.readouterr().err
     assert said.count("Traceback") == 1
@@ -169,7 +171,7 @@ def test_a_watch_goes_on(album, out, model, throw, monkeypatch, capsys):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(watch.time, "sleep", sleep)
-    throw(tone, "of", RecursionError("maximum recursion depth exceeded"))
+    throw(tone, "measure_tone", RecursionError("maximum recursion depth exceeded"))
     assert run("colorize", album, "-o", out, "--model", model, "--watch") == 1
     assert sorted(path.name for path in out.glob("*.png")) == ["a.png", "c.png"]
     assert "b.png: this went wrong inside photochrom (RecursionError in" in capsys.readouterr().err
@@ -179,7 +181,7 @@ def test_a_worker_of_a_cluster_goes_on(album, out, model, throw):
     pytest.importorskip("ray")
     from photochrom.batch import ray_data
 
-    throw(tone, "of", IndexError("list index out of range"))
+    throw(tone, "measure_tone", IndexError("list index out of range"))
     (album / "c.png").write_bytes((album / "c.png").read_bytes()[:90])
     actor = ray_data._ColorizeActor(BatchOptions(model=str(model)))
     tasks = ray_data.listing([str(album)], str(out))
@@ -226,7 +228,7 @@ def test_a_photo_of_a_pipe_is_told_like_any_other(album, out, model, monkeypatch
     def broken(*_: object) -> None:
         raise IndexError("the photo's own words")
 
-    monkeypatch.setattr(tone, "of", broken)
+    monkeypatch.setattr(tone, "measure_tone", broken)
     assert run("colorize", album / "a.png", "-o", "-", "--model", model) == 1
     said = capsys.readouterr()
     assert "a.png: this went wrong inside photochrom (IndexError in image.tone." in said.err
@@ -237,7 +239,7 @@ def test_a_photo_of_a_pipe_is_told_like_any_other(album, out, model, monkeypatch
 
 
 def test_a_full_disk_for_the_note_of_a_failure_ends_the_run(album, out, model, throw, capsys):
-    throw(tone, "of", IndexError())
+    throw(tone, "measure_tone", IndexError())
     throw(Journal, "_write", errors.DiskFull("out cannot be written: make room, then go on."))
     assert run("colorize", album, "-o", out, "--model", model, "--jobs", 1) == 1
     assert "make room" in capsys.readouterr().err
@@ -249,7 +251,7 @@ def test_a_full_disk_for_the_note_of_a_failure_ends_the_run(album, out, model, t
 
 def test_a_place_is_the_innermost_of_ours():
     with pytest.raises(errors.BadPhoto) as raised:
-        photographs.read(b"no picture")
+        read_photo(b"no picture")
     assert re.fullmatch(r"BadPhoto in image\.\S+, line \d+", errors.kind_and_place(raised.value))
     assert errors.kind_and_place(KeyError("not ours")) == "KeyError"
 
@@ -378,8 +380,7 @@ def test_new_options_do_not_make_old_results_unknown(model):
         == Worker(BatchOptions(model=str(model), timeout=9, keep_times=True, damaged=True)).digest
     )
     assert (
-        plain.digest
-        != Worker(BatchOptions(model=str(model), encoding=writer.Encoding(quality=80))).digest
+        plain.digest != Worker(BatchOptions(model=str(model), encoding=Encoding(quality=80))).digest
     )
     known = {
         "model": plain.colorizer.model.path, "size": None, "strength": 1.0, "vivid": None,
@@ -410,7 +411,7 @@ def test_notes_are_told_once_each(album, out, model, monkeypatch, capfdbinary, s
     def noting(photo, kind):
         return replace(photo, notes=("its thumbnail was left out.", "odd"))
 
-    monkeypatch.setattr(photographs, "fitted", noting)
+    monkeypatch.setattr(flow, "fit_to_format", noting)
     assert run("colorize", album / "scan.tif", "-o", out, "--model", model) == 0
     assert run("colorize", album / "a.png", "-o", "-", "--model", model) == 0
     said = capfdbinary.readouterr().err.decode().splitlines()
@@ -422,7 +423,7 @@ def test_notes_are_warnings_in_python(album, model, monkeypatch):
     def noting(photo, kind):
         return replace(photo, notes=("its thumbnail was left out",))
 
-    monkeypatch.setattr(photographs, "fitted", noting)
+    monkeypatch.setattr(flow, "fit_to_format", noting)
     for given in (str(album / "a.png"), (album / "b.png").read_bytes()):
         with pytest.warns(PhotoWarning, match="its thumbnail was left out"):
             Colorizer(model).colorize(given)

@@ -32,9 +32,9 @@ start()
 HANGING = """
 import os, time
 from photochrom import __main__
-from photochrom.image import reader
+from photochrom.image import photo_file
 from photochrom.batch import pool
-opened, hung = reader.opened, []
+opened, hung = photo_file.open_file, []
 pool.run.__defaults__ = 0.0, lambda: 1e6 * len(hung)
 def hang(source, *given, **options):
     if "slow" in str(source):
@@ -42,7 +42,7 @@ def hang(source, *given, **options):
         os.write(1, b"hangs\\n")
         time.sleep(3600)
     return opened(source, *given, **options)
-reader.opened = hang
+photo_file.open_file = hang
 __main__.start()
 """
 """Hangs over some photos as a decoder may; then much time has passed for each."""

@@ -19,7 +19,9 @@ from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
 from photochrom.batch.worker import Worker
 from photochrom.errors import BadModel, BadOption, CannotWrite, DiskFull
-from photochrom.image import photo, tone, writer
+from photochrom.image import encoding
+from photochrom.image.photo import Photo
+from photochrom.inference import flow
 from photochrom.inference.colorizer import Colorizer
 
 
@@ -167,7 +169,7 @@ def test_one_in_colour_is_passed_over_and_remembered(do, job, scene, monkeypatch
     first = do()
     assert first.state == "passed"
     assert "a.png is in colour already" in first.words
-    monkeypatch.setattr(photo, "pages", None)  # it is not even opened
+    monkeypatch.setattr(flow, "read_pages", None)  # it is not even opened
     again = do()
     assert (again.state, again.words, again.results) == ("passed", first.words, ())
     monkeypatch.undo()
@@ -361,7 +363,7 @@ def raising(error: Exception):
     return refuse
 
 
-@pytest.mark.parametrize(("where", "name"), [(files, "_place"), (writer, "write")])
+@pytest.mark.parametrize(("where", "name"), [(files, "_place"), (encoding, "encode_pages")])
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EIO, errno.ESTALE])
 def test_a_disk_that_refuses_costs_one_photo(do, job, monkeypatch, where, name, code):
     monkeypatch.setattr(where, name, raising(OSError(code, os.strerror(code))))
@@ -402,13 +404,13 @@ def test_a_disk_without_links(do, job, monkeypatch):
 
 def test_a_photo_that_vanishes_when_it_was_passed_over_is_no_error(do, job, scene, monkeypatch):
     Image.fromarray(np.dstack([scene, 255 - scene, scene // 2])).save(job.photo)
-    is_color = tone.is_color
+    is_color = flow.is_color
 
-    def vanish(page: photo.Photo) -> bool:
+    def vanish(page: Photo) -> bool:
         job.photo.unlink()
         return is_color(page)
 
-    monkeypatch.setattr(tone, "is_color", vanish)
+    monkeypatch.setattr(flow, "is_color", vanish)
     assert do().state == "passed"
 
 

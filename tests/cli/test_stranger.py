@@ -16,7 +16,8 @@ from PIL import Image
 
 from photochrom.cli import main, pipe, summary
 from photochrom.errors import BadOption, BadPhoto
-from photochrom.image import photo, reader
+from photochrom.image import reader
+from photochrom.image.photo_file import MAX_FILE_BYTES, MAX_TIFF_BYTES, check_file_size
 from photochrom.inference import hints
 
 
@@ -114,27 +115,27 @@ def test_what_only_looks_like_a_photo_costs_itself_alone(album, model, capsys):
     (album / "folder.jpg").mkdir()
     begins = (album / "fine.png").read_bytes()
     for name, begin in (("holes.jpg", b""), ("holes.png", begins), ("holes.tif", b"II*\0")):
-        sparse(album / name, reader.MOST_BYTES_PAGED + 1, begin)
+        sparse(album / name, MAX_TIFF_BYTES + 1, begin)
     for command in (("colorize", "-o", "out"), ("sheet", "-o", "sheet.jpg")):
         assert run(command[0], "album", *command[1:], "--model", model) == 1
         said = capsys.readouterr().err
         for name in ("pipe", "socket", "zero", "in", "circle"):
             assert said.count(f"album/{name}.jpg ") == 1
         for name in ("holes.jpg", "holes.png", "holes.tif"):
-            assert f"album/{name} has {reader.MOST_BYTES_PAGED + 1:,} bytes, more than any" in said
+            assert f"album/{name} has {MAX_TIFF_BYTES + 1:,} bytes, more than any" in said
         assert "went wrong inside" not in said
     assert Path("out/fine.png").exists()
     assert Path("sheet.jpg").exists()
 
 
 def test_a_tiff_may_be_larger_than_what_is_read_whole(tmp_path):
-    sparse(tmp_path / "scan.tif", reader.MOST_BYTES + 1, b"II*\0")
-    photo.check_size(tmp_path / "scan.tif")
+    sparse(tmp_path / "scan.tif", MAX_FILE_BYTES + 1, b"II*\0")
+    check_file_size(tmp_path / "scan.tif")
     (tmp_path / "scan.tif").rename(tmp_path / "scan.jpg")
-    photo.check_size(tmp_path / "scan.jpg")  # whatever it is called
-    sparse(tmp_path / "scan.jpg", reader.MOST_BYTES + 1)
+    check_file_size(tmp_path / "scan.jpg")  # whatever it is called
+    sparse(tmp_path / "scan.jpg", MAX_FILE_BYTES + 1)
     with pytest.raises(BadPhoto, match="more than any photo"):
-        photo.check_size(tmp_path / "scan.jpg")
+        check_file_size(tmp_path / "scan.jpg")
 
 
 def test_too_little_memory_for_the_reference_is_said_in_a_sentence(
@@ -143,7 +144,7 @@ def test_too_little_memory_for_the_reference_is_said_in_a_sentence(
     def refuse(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(photo, "read", refuse)
+    monkeypatch.setattr(reader, "read_photo", refuse)
     asked = ("colorize", "album", "-o", "out", "--model", model, "--reference", album / "fine.png")
     assert run(*asked) == 1
     assert "needs more memory than there is" in capsys.readouterr().err

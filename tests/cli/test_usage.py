@@ -15,8 +15,7 @@ from PIL import Image
 from photochrom.cli import main
 from photochrom.cli.summary import Summary
 from photochrom.errors import BadOption
-from photochrom.image import heif
-from photochrom.image import photo as photographs
+from photochrom.image import pillow, writer
 from photochrom.training.presets import PRESETS, Session
 
 
@@ -130,8 +129,8 @@ def test_a_format_that_is_only_read_is_refused_with_what_to_choose(photo, model,
 
 
 def test_heic_without_its_extra_says_which(photo, model, monkeypatch, capsys):
-    monkeypatch.setattr(heif, "available", lambda: False)
-    monkeypatch.setattr(photographs, "_format_of", lambda _: None)
+    monkeypatch.setattr(pillow, "heif_available", lambda: False)
+    monkeypatch.setattr(writer, "_format_of", lambda _: None)
     assert run("colorize", photo, "-o", "x.heic", "--model", model) == 1
     assert "pip install 'photochrom[heif]'" in capsys.readouterr().err
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 from photochrom.data import cache, curate, look, shards, stream
 from photochrom.data import pack as packing
 from photochrom.errors import BadData, BadPhoto, MissingExtra
-from photochrom.image import photo
+from photochrom.image.reader import read_photo
 
 
 def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack):
@@ -165,14 +165,14 @@ def test_whatever_one_photo_provokes_costs_that_one_alone(tmp_path, encoded, mon
     album.mkdir()
     for i in range(3):
         (album / f"{i}.jpg").write_bytes(encoded(i))
-    read, bad = photo.read, encoded(1)
+    read, bad = read_photo, encoded(1)
 
     def provoked(source, **options):
         if source == bad:
             raise error
         return read(source, **options)
 
-    monkeypatch.setattr(photo, "read", provoked)
+    monkeypatch.setattr(shards, "read_photo", provoked)
     monkeypatch.setattr(stream, "_plain", lambda _: False)
     sources = shards.find([album])
     assert [isinstance(p, BadPhoto) for _, p in shards.photos(sources)] == [False, True, False]

@@ -16,9 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom.image import exif, heif, ifd, metadata, photo, provenance
+from photochrom.image import exif, ifd, metadata, pillow
+from photochrom.image.encoding import fit_to_format
 from photochrom.image.ifd import Entry, Layout
 from photochrom.image.photo import Photo
+from photochrom.image.provenance import mark_colorized
+from photochrom.image.reader import read_pages, read_photo
+from photochrom.image.writer import encode_photo, write_photo
 from tags import dump, load
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
@@ -26,7 +30,9 @@ NOTE = b"Canon's own\0" + bytes(range(64))
 COMMENT = b"UNICODE\0" + "Großmutter am Fenster".encode("utf-16-le")
 FORMATS = [
     *("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "JPEG2000"),
-    pytest.param("HEIF", marks=pytest.mark.skipif(not heif.available(), reason="needs an extra")),
+    pytest.param(
+        "HEIF", marks=pytest.mark.skipif(not pillow.heif_available(), reason="needs an extra")
+    ),
 ]
 
 
@@ -60,7 +66,7 @@ def block(order: str = "little", orientation: int = 1) -> bytes:
         ifd.EXIF: details,
         ifd.GPS: {0: entry(1, b"\2\3\0\0"), 2: entry(5, number(48, 4) + number(1, 4))},
     }
-    return exif.block_of(tree, order)
+    return exif.build_block(tree, order)
 
 
 def flat(data: bytes) -> dict[str, tuple[int, int, bytes]]:
@@ -86,9 +92,9 @@ RESOLUTION = {"/11a", "/11b", "/128"}
 @pytest.mark.parametrize("order", ["little", "big"])
 def test_entries_keep_type_count_and_bytes(format, order):  # noqa: A002
     start = Photo(np.dstack([GREY] * 3), exif=block(order), dpi=(300, 300))
-    read = photo.read(photo.encode(start, format))
-    marked = provenance.marked(read, "photochrom 1", "toy 1")
-    again = photo.read(photo.encode(marked, format))
+    read = read_photo(encode_photo(start, format))
+    marked = mark_colorized(read, "photochrom 1", "toy 1")
+    again = read_photo(encode_photo(marked, format))
     before, after = flat(block(order)), flat(again.exif)
     kept = before.keys() - CHANGED
     assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
@@ -100,21 +106,21 @@ def test_entries_keep_type_count_and_bytes(format, order):  # noqa: A002
 @pytest.mark.parametrize("source", ["JPEG", "TIFF"])
 def test_a_maker_note_stays_where_it_was(order, source):
     """Its offsets count from the block's head, and in a TIFF from the file's."""
-    started = photo.read(photo.encode(Photo(GREY, exif=block(order)), source))
+    started = read_photo(encode_photo(Photo(GREY, exif=block(order)), source))
     place = exif.parse(started.exif).tree[ifd.EXIF][0x927C].at
-    marked = provenance.marked(started, "photochrom 1", "toy 1")
+    marked = mark_colorized(started, "photochrom 1", "toy 1")
     assert marked.exif[place : place + len(NOTE)] == NOTE
-    written = photo.encode(marked, "TIFF")
+    written = encode_photo(marked, "TIFF")
     assert written[place : place + len(NOTE)] == NOTE
-    again = photo.read(written)
+    again = read_photo(written)
     assert exif.parse(again.exif).tree[ifd.EXIF][0x927C].at == place
 
 
 def test_marking_again_and_again_lets_nothing_grow():
-    once = provenance.marked(Photo(GREY, exif=block()), "photochrom 1.0", "toy 1")
-    twice = provenance.marked(once, "photochrom 1.0", "toy 1")
+    once = mark_colorized(Photo(GREY, exif=block()), "photochrom 1.0", "toy 1")
+    twice = mark_colorized(once, "photochrom 1.0", "toy 1")
     assert twice.exif == once.exif
-    longer = provenance.marked(once, "photochrom 1.0.1", "toy 1")
+    longer = mark_colorized(once, "photochrom 1.0.1", "toy 1")
     assert len(longer.exif) <= len(once.exif) + 24
     assert load(longer.exif)[11] == "photochrom 1.0.1"
 
@@ -136,7 +142,7 @@ def test_orientation_and_size_are_patched_in_place(orientation, order):
 def test_what_tells_how_pixels_were_stored_is_left_out():
     stored = {258: entry(3, b"\x10\0"), 262: entry(3, b"\1\0"), 340: entry(3, b"\1\0")}
     stored |= {341: entry(3, b"\xff\0"), 305: entry(2, b"scanner\0")}
-    tidied = exif.tidy(exif.block_of(stored), (4, 4))
+    tidied = exif.tidy(exif.build_block(stored), (4, 4))
     assert flat(tidied.block).keys() == {"/131"}
 
 
@@ -150,18 +156,18 @@ def test_broken_parts_cost_only_themselves():
     assert not tidied.whole
     assert flat(tidied.block).keys() == {p for p in flat(whole) if not p.startswith("/8825")}
     assert exif.tidy(whole[:11], (48, 32)) == exif.Tidied(b"", 1, False)
-    read = photo.read(photo.encode(Photo(GREY, exif=bytes(cut)), "JPEG"))
+    read = read_photo(encode_photo(Photo(GREY, exif=bytes(cut)), "JPEG"))
     assert any("EXIF" in note for note in read.notes)
     assert read.pixels.shape == GREY.shape
 
 
 def test_a_block_too_long_for_jpeg_is_left_out_and_said():
-    long = replace(Photo(GREY), exif=exif.block_of({0xFDE8: entry(7, bytes(70_000))}))
-    fitted = photo.fitted(long, "JPEG")
+    long = replace(Photo(GREY), exif=exif.build_block({0xFDE8: entry(7, bytes(70_000))}))
+    fitted = fit_to_format(long, "JPEG")
     assert fitted.exif == b""
     assert any("EXIF" in note for note in fitted.notes)
-    assert photo.read(photo.encode(long, "JPEG")).pixels.shape == GREY.shape
-    assert 0xFDE8 in exif.parse(photo.read(photo.encode(long, "PNG")).exif).tree
+    assert read_photo(encode_photo(long, "JPEG")).pixels.shape == GREY.shape
+    assert 0xFDE8 in exif.parse(read_photo(encode_photo(long, "PNG")).exif).tree
 
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF", "PNG", "WEBP"])
@@ -173,8 +179,8 @@ def test_exiftool_reads_the_same_before_and_after(format, tmp_path: Path):  # no
         return {k: v for k, v in json.loads(out)[0].items() if ":" in k}
 
     before, after = tmp_path / f"a.{format.lower()}", tmp_path / f"b.{format.lower()}"
-    photo.write(Photo(np.dstack([GREY] * 3), exif=block()), before, force=True)
-    photo.write(provenance.marked(photo.read(before), "photochrom 1", "toy 1"), after)
+    write_photo(Photo(np.dstack([GREY] * 3), exif=block()), before, force=True)
+    write_photo(mark_colorized(read_photo(before), "photochrom 1", "toy 1"), after)
     old, new = told(before), told(after)
     ours = ("IFD0:StripOffsets", "IFD0:StripByteCounts", "ExifIFD:ColorSpace")
     assert {k: new.get(k) for k in old if k not in ours} == {
@@ -186,11 +192,11 @@ def test_exiftool_reads_the_same_before_and_after(format, tmp_path: Path):  # no
 def test_a_tiff_page_of_a_big_file_keeps_them_too():
     pages = [Photo(GREY, exif=block("big"), pictures=2)] * 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("photochrom.image.writer._BIG", 1)
-        data = photo.encode(pages, "TIFF")
+        patch.setattr("photochrom.image.encoding._BIG", 1)
+        data = encode_photo(pages, "TIFF")
     assert data[:4] == b"II+\0"
     layout = Layout("big")
-    for page in photo.pages(data):
+    for page in read_pages(data):
         entries = flat(page.exif)
         assert entries["/8769/9286"] == (7, len(COMMENT), COMMENT)
         assert entries["/fde8"] == (9, 3, (7).to_bytes(4, exif.parse(page.exif).layout.order) * 3)
@@ -217,7 +223,7 @@ def survives(data: bytes) -> None:
     assert 1 <= tidied.orientation <= 8
     assert len(tidied.block) <= 2 * len(data) + 64  # a directory anew at most
     marked = exif.edit(tidied.block, {exif.SOFTWARE: ifd.text_entry("photochrom 1")})
-    assert exif.has(marked, exif.SOFTWARE)
+    assert exif.has_entry(marked, exif.SOFTWARE)
     assert exif.edit(marked, {exif.SOFTWARE: ifd.text_entry("photochrom 1")}) == marked
     exif.with_resolution(marked, (300, 300))
 
@@ -269,6 +275,6 @@ def test_directories_that_lead_to_each_other():
 
 
 def test_the_description_is_read_by_pillow(tmp_path):
-    image = Image.open(io.BytesIO(photo.encode(Photo(GREY, exif=block()), "JPEG")))
+    image = Image.open(io.BytesIO(encode_photo(Photo(GREY, exif=block()), "JPEG")))
     assert image.getexif()[0x010E].encode("latin-1") == "Großmutter".encode()
-    assert metadata.shown("plain") == "plain"
+    assert metadata.readable_remark("plain") == "plain"

@@ -14,11 +14,21 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from photochrom import color
 from photochrom.errors import BadPhoto, CannotWrite, MissingExtra
-from photochrom.image import heif, icc, jp2, metadata, photo, provenance, sixteen_bit, tiff
+from photochrom.image import (
+    icc,
+    jp2,
+    metadata,
+    pillow,
+    sixteen_bit,
+    tiff_writer,
+)
 from photochrom.image.photo import Photo
+from photochrom.image.provenance import strip_metadata
+from photochrom.image.reader import PHOTO_SUFFIXES, read_pages, read_photo
+from photochrom.image.writer import default_output, encode_photo, writable_target, write_photo
 from tags import dump, load
 
-HEIF = pytest.mark.skipif(not heif.available(), reason="needs pillow-heif")
+HEIF = pytest.mark.skipif(not pillow.heif_available(), reason="needs pillow-heif")
 
 H, W = 32, 48
 GREY = np.clip(cv2.resize(np.float32([[10, 90], [120, 240]]), (W, H)), 0, 255).astype(np.uint8)
@@ -108,10 +118,10 @@ DEEP = ("I;16", "I;16B", "I", "F")
 
 @pytest.mark.parametrize(("format", "mode"), [(f, m) for f, ms in MODES.items() for m in ms])
 def test_every_mode_is_read(format, mode):  # noqa: A002
-    if format == "HEIF" and not heif.available():
+    if format == "HEIF" and not pillow.heif_available():
         pytest.skip("needs pillow-heif")
     options = {"WEBP": {"lossless": True, "exact": True}, "JPEG": {"quality": 95}}.get(format, {})
-    read = photo.read(saved(in_mode(mode), format, **options))
+    read = read_photo(saved(in_mode(mode), format, **options))
     assert read.pixels.shape[:2] == (H, W)
     assert read.format == format
     has_alpha = mode in ("LA", "RGBA") and format not in ("BMP", "GIF")
@@ -135,7 +145,7 @@ def test_every_mode_is_read(format, mode):  # noqa: A002
 def test_every_format_is_written(format, dtype, alpha):  # noqa: A002
     by = 257 if dtype == np.uint16 else 1
     start = Photo(RGB.astype(dtype) * dtype(by), ALPHA.astype(dtype) * dtype(by) if alpha else None)
-    read = photo.read(photo.encode(start, format))
+    read = read_photo(encode_photo(start, format))
     deep_one = dtype == np.uint16 and format in sixteen_bit.FORMATS
     assert read.pixels.dtype == (np.uint16 if deep_one else np.uint8)
     assert read.pixels.shape == RGB.shape
@@ -151,8 +161,8 @@ def test_every_format_is_written(format, dtype, alpha):  # noqa: A002
 @pytest.mark.parametrize("format", FORMATS)
 def test_metadata_survives_where_the_format_holds_it(format, tmp_path):  # noqa: A002
     path = tmp_path / f"scan.{SUFFIX.get(format, format.lower())}"
-    photo.write(FULL, path)
-    again = photo.read(photo.encode(photo.read(path)))  # twice: nothing may wear off
+    write_photo(FULL, path)
+    again = read_photo(encode_photo(read_photo(path)))  # twice: nothing may wear off
     assert again.format == format
     if format in WITH_EXIF:
         assert load(again.exif) == TAGS
@@ -168,7 +178,7 @@ def test_metadata_survives_where_the_format_holds_it(format, tmp_path):  # noqa:
 def test_resolution_in_centimetres():
     tags = {ExifTags.Base.XResolution: 100.0, ExifTags.Base.YResolution: 50.0}
     block = b"Exif\0\0" + dump({**tags, ExifTags.Base.ResolutionUnit: 3})
-    read = photo.read(saved(Image.fromarray(RGB), "WEBP", exif=block))
+    read = read_photo(saved(Image.fromarray(RGB), "WEBP", exif=block))
     assert read.dpi == pytest.approx((254, 127))
 
 
@@ -176,13 +186,13 @@ def test_resolution_in_centimetres():
 
 
 def pages_of(*photos: Photo) -> bytes:
-    return photo.encode(photos, "TIFF")
+    return encode_photo(photos, "TIFF")
 
 
 def test_every_page_of_a_tiff():
     several = (FULL, Photo(GREY), Photo(WIDE), Photo(RGB.astype(np.uint16) * 257, ALPHA * 1))
     several = (*several[:3], replace(several[3], alpha=ALPHA.astype(np.uint16) * 257))
-    read = list(photo.pages(pages_of(*several)))
+    read = list(read_pages(pages_of(*several)))
     assert [page.pictures for page in read] == [4] * 4
     for page, start in zip(read, several, strict=True):
         assert page.pixels.dtype == start.pixels.dtype
@@ -198,31 +208,30 @@ def test_smaller_copies_and_masks_are_no_pages():
         for kind in (1, 0, 2):  # a smaller copy, a photo, one page of many
             writer.write(GREY + kind, subfiletype=kind, metadata=None)
         writer.write(GREY > 99, photometric="mask", subfiletype=4, metadata=None)
-    assert [page.pixels[0, 0] - GREY[0, 0] for page in photo.pages(file.getvalue())] == [0, 2]
+    assert [page.pixels[0, 0] - GREY[0, 0] for page in read_pages(file.getvalue())] == [0, 2]
 
 
 def test_a_big_tiff():
     file = io.BytesIO()
-    page = tiff.Page(RGB, FULL.exif, XMP, IPTC, icc.srgb(), (300, 300))
-    tiff.write(file, [page] * 2, big=True)
+    tiff_writer.write_pages(file, [FULL] * 2, big=True)
     assert file.getvalue()[:4] == b"II+\0"
-    first, second = photo.pages(file.getvalue())
+    first, second = read_pages(file.getvalue())
     assert (second.pixels == RGB).all()
     assert load(first.exif) == load(second.exif) == TAGS
     assert (second.xmp, second.iptc, second.profiled) == (XMP, IPTC, True)
 
 
 def test_a_tiff_beyond_4_gb_is_one(monkeypatch):
-    monkeypatch.setattr("photochrom.image.writer._BIG", 3 * RGB.nbytes)
+    monkeypatch.setattr("photochrom.image.encoding._BIG", 3 * RGB.nbytes)
     several = [replace(FULL, pictures=3)] * 3
-    assert photo.encode(several, "TIFF")[:4] == b"II+\0"
-    monkeypatch.setattr(tiff, "_LIMIT", 600)
+    assert encode_photo(several, "TIFF")[:4] == b"II+\0"
+    monkeypatch.setattr(tiff_writer, "_LIMIT", 600)
     with pytest.raises(CannotWrite, match="beyond 4 GB"):
-        photo.encode(FULL, "TIFF")
+        encode_photo(FULL, "TIFF")
 
 
 def test_strips_of_a_long_page(monkeypatch):
-    monkeypatch.setattr(tiff, "_STRIP", 1000)
+    monkeypatch.setattr(tiff_writer, "_STRIP", 1000)
     image = Image.open(io.BytesIO(pages_of(Photo(RGB))))
     assert len(image.tag_v2[TiffImagePlugin.STRIPOFFSETS]) == 6  # 32 rows, 6 in each of 864 bytes
     assert (np.asarray(image) == RGB).all()
@@ -231,7 +240,7 @@ def test_strips_of_a_long_page(monkeypatch):
 def test_many_pages_go_into_a_tiff_only(tmp_path: Path):
     target = tmp_path / "out.jpg"
     with pytest.raises(CannotWrite, match=r"JPEG holds one page, and there are more: end .* \.tif"):
-        photo.write([Photo(RGB), Photo(RGB)], target)
+        write_photo([Photo(RGB), Photo(RGB)], target)
     assert not list(tmp_path.iterdir())
 
 
@@ -239,7 +248,7 @@ def test_many_pages_go_into_a_tiff_only(tmp_path: Path):
 def test_of_an_animation_the_first_picture_is_read(format):  # noqa: A002
     frames = [Image.fromarray(level) for level in (GREY, 255 - GREY, GREY // 2)]
     data = saved(frames[0], format, save_all=True, append_images=frames[1:])
-    (read,) = photo.pages(data)
+    (read,) = read_pages(data)
     assert read.pictures == 3
     assert not read.paged
     assert np.median(np.abs(read.lightness() - Photo(GREY).lightness())) < 2
@@ -257,13 +266,13 @@ def tiff_of(pixels: np.ndarray, **options) -> bytes:
 def test_white_may_be_zero():
     for values in (GREY, WIDE):
         inverse = tiff_of(np.iinfo(values.dtype).max - values, photometric="miniswhite")
-        assert (photo.read(inverse).pixels == values).all()
+        assert (read_photo(inverse).pixels == values).all()
     floats = tiff_of(1 - GREY.astype(np.float32) / 255, photometric="miniswhite")
-    assert np.abs(photo.read(floats).pixels / 257 - GREY).max() < 0.01
+    assert np.abs(read_photo(floats).pixels / 257 - GREY).max() < 0.01
 
 
 def test_twelve_bits():
-    read = photo.read(tiff_of(WIDE >> 4, bitspersample=12)).pixels
+    read = read_photo(tiff_of(WIDE >> 4, bitspersample=12)).pixels
     assert read.max() > 60_000
     assert np.abs(read.astype(int) - WIDE).max() <= 16
 
@@ -274,46 +283,46 @@ def test_twelve_bits():
 def test_deep_pnm(kind, top):
     levels = np.rint((GREY if kind == b"P5" else RGB) / 255 * top)
     data = b"%s\n%d %d\n%d\n" % (kind, W, H, top) + levels.astype(">u2").tobytes()
-    read = photo.read(data).pixels
+    read = read_photo(data).pixels
     assert read.dtype == np.uint16
     assert np.abs(read / 65535 - levels / top).max() < 1e-4
 
 
 def test_plain_pnm():
     text = f"P2\n# a scan\n{W} {H}\n255\n" + " ".join(map(str, GREY.ravel()))
-    assert (photo.read(text.encode()).pixels == GREY).all()
+    assert (read_photo(text.encode()).pixels == GREY).all()
 
 
 def test_grey_suffixes_take_no_colour(tmp_path):
-    assert photo.default_output("scan.pgm") == Path("scan.color.png")
-    assert photo.default_output("scan.ppm") == Path("scan.color.ppm")
-    assert photo.writable(Path("out/scan.gif")) == Path("out/scan.gif.png")
+    assert default_output("scan.pgm") == Path("scan.color.png")
+    assert default_output("scan.ppm") == Path("scan.color.ppm")
+    assert writable_target(Path("out/scan.gif")) == Path("out/scan.gif.png")
     with pytest.raises(CannotWrite, match="has no room for colour"):
-        photo.write(FULL, tmp_path / "out.pgm")
+        write_photo(FULL, tmp_path / "out.pgm")
 
 
 @HEIF
-@pytest.mark.parametrize("suffix", heif.SUFFIXES)
+@pytest.mark.parametrize("suffix", pillow.HEIF_SUFFIXES)
 def test_heif_by_any_suffix(suffix, tmp_path):
-    target = photo.write(FULL, tmp_path / f"phone.{suffix}")
-    assert f".{suffix}" in photo.SUFFIXES
-    assert photo.read(target).format == "HEIF"
-    assert photo.default_output(target).suffix == f".{suffix}"
+    target = write_photo(FULL, tmp_path / f"phone.{suffix}")
+    assert f".{suffix}" in PHOTO_SUFFIXES
+    assert read_photo(target).format == "HEIF"
+    assert default_output(target).suffix == f".{suffix}"
 
 
 def test_heif_without_its_package(monkeypatch, tmp_path):
     head = (24).to_bytes(4, "big") + b"ftypheic" + bytes(4) + b"mif1heic"
-    monkeypatch.setattr(heif, "available", lambda: False)
+    monkeypatch.setattr(pillow, "heif_available", lambda: False)
     for kind in ("HEIF", "AVIF"):  # as if it had never been registered
         monkeypatch.delitem(Image.OPEN, kind, raising=False)
     with pytest.raises(MissingExtra, match=r"needs pillow-heif.*'photochrom\[heif\]'"):
-        photo.read(head + bytes(100))
+        read_photo(head + bytes(100))
 
 
 def test_lab_is_read_by_its_lightness():
     L = np.repeat(np.arange(0, 256, 8, dtype=np.uint8)[:, None], 40, axis=1)
     parts = (L, np.full_like(L, 128 + 20), np.full_like(L, 128 - 10))
-    read = photo.read(saved(Image.merge("LAB", list(map(Image.fromarray, parts))), "TIFF"))
+    read = read_photo(saved(Image.merge("LAB", list(map(Image.fromarray, parts))), "TIFF"))
     inside = slice(6, 28)  # where sRGB has such colours
     assert np.abs(read.lightness() - L / 2.55)[inside].max() < 2
 
@@ -323,23 +332,23 @@ def test_lab_is_read_by_its_lightness():
 
 def test_iptc_in_several_jpeg_segments():
     long = b"\x1c\x02\x78\x80\x04\0\1\x86\xa0" + bytes(range(256)) * 391
-    data = photo.encode(replace(FULL, iptc=long), "JPEG")
+    data = encode_photo(replace(FULL, iptc=long), "JPEG")
     assert data.count(b"Photoshop 3.0\0") == 2
-    assert photo.read(data).iptc == long
+    assert read_photo(data).iptc == long
 
 
 def test_iptc_beside_other_resources():
     other = b"8BIM\x03\xed\x03abc\0\0\0\x03xyz\0"  # named, and of odd length
-    block = b"Photoshop 3.0\0" + other + metadata.photoshop(IPTC)
+    block = b"Photoshop 3.0\0" + other + metadata.pack_iptc(IPTC)
     segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
-    assert photo.read(saved(Image.fromarray(RGB), "JPEG", extra=segment)).iptc == IPTC
+    assert read_photo(saved(Image.fromarray(RGB), "JPEG", extra=segment)).iptc == IPTC
 
 
 def test_iptc_of_old_tiffs():
     padded = IPTC + bytes(-len(IPTC) % 4)
     for order in ("<", ">"):
         stored = np.frombuffer(padded, f"{order}u4").astype("<u4").tobytes()
-        assert metadata._iptc_of_tiff(stored) == IPTC
+        assert metadata.restore_tiff_iptc(stored) == IPTC
 
 
 def test_a_thumbnail_is_left_behind():
@@ -354,25 +363,25 @@ def test_a_thumbnail_is_left_behind():
     block = block[:link] + first.to_bytes(4, "big") + block[link + 4 :] + second + thumbnail
     data = saved(Image.fromarray(GREY), "JPEG", exif=block)
     assert Image.open(io.BytesIO(data)).getexif().get_ifd(ExifTags.IFD.IFD1)
-    read = photo.read(data)
+    read = read_photo(data)
     assert load(read.exif) == {ExifTags.Base.Artist: "Ansel"}
     assert thumbnail[:20] not in read.exif
 
 
 def test_jpeg_2000_with_a_profile_and_broken_boxes():
     data = saved(Image.fromarray(GREY), "JPEG2000")
-    assert jp2.metadata(data) == {}
-    assert jp2.metadata(data[:60]) == {}
-    assert jp2.metadata(b"\0\0\0\1jp2c" + bytes(8)) == {}
-    profile = jp2._box(b"colr", b"\2\0\0" + icc.srgb())
-    assert jp2.metadata(jp2._box(b"jp2h", profile)) == {"icc_profile": icc.srgb()}
+    assert jp2.read_metadata(data) == {}
+    assert jp2.read_metadata(data[:60]) == {}
+    assert jp2.read_metadata(b"\0\0\0\1jp2c" + bytes(8)) == {}
+    profile = jp2._box(b"colr", b"\2\0\0" + icc.srgb_profile())
+    assert jp2.read_metadata(jp2._box(b"jp2h", profile)) == {"icc_profile": icc.srgb_profile()}
     long = b"\0\0\0\1uuid" + (16 + 16 + 3).to_bytes(8, "big") + jp2._UUIDS["xmp"] + b"abc"
-    assert jp2.metadata(long) == {"xmp": b"abc"}
-    assert photo.read(jp2.with_metadata(data, {}, (1e5, 1e5))).dpi is None  # not to be written
+    assert jp2.read_metadata(long) == {"xmp": b"abc"}
+    assert read_photo(jp2.with_metadata(data, {}, (1e5, 1e5))).dpi is None  # not to be written
 
 
 def test_stripped():
-    bare = provenance.stripped(FULL)
+    bare = strip_metadata(FULL)
     assert (bare.exif, bare.xmp, bare.iptc, bare.text) == (b"", b"", b"", ())
     assert (bare.dpi, bare.profiled) == ((300, 600), True)
 
@@ -382,4 +391,4 @@ def test_a_pipe_is_no_photo(tmp_path):
 
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(BadPhoto, match="is a device or a pipe: give the path of a file"):
-        photo.read(tmp_path / "pipe.jpg")
+        read_photo(tmp_path / "pipe.jpg")

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from photochrom.errors import CannotWrite
-from photochrom.image import jpeg, photo
+from photochrom.image import jpeg
+from photochrom.image.encoding import Encoding
 from photochrom.image.photo import Photo
-from photochrom.image.writer import Encoding
+from photochrom.image.writer import encode_photo
 from tags import dump
 
 OPTIONS: dict[str, Any] = {"quality": 95, "subsampling": "4:4:4"}
@@ -46,7 +47,7 @@ def test_pixels_are_those_of_one_go(size, strip, monkeypatch):
 
 def test_markers_count_from_0_to_7_and_again(monkeypatch):
     monkeypatch.setattr(jpeg, "_STRIP", 1)
-    _, scan = jpeg._split(jpeg.encode(picture(8 * 12, 8), 95))
+    _, scan = jpeg._split_scan(jpeg.encode(picture(8 * 12, 8), 95))
     markers = [b - 0xD0 for a, b in itertools.pairwise(scan) if a == 0xFF and b]
     assert markers == [0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2]
 
@@ -56,7 +57,7 @@ def test_metadata_is_where_pillow_puts_it():
     told = {"dpi": (300, 300), "comment": b"at sea", "exif": b"Exif\0\0" + block, "xmp": b"<x/>"}
     pixels = picture(40, 40)
     start = Photo(pixels, exif=block, xmp=b"<x/>", text=(("Comment", "at sea"),), dpi=(300, 300))
-    ours = Image.open(io.BytesIO(photo.encode(start, "JPEG", Encoding(quality=95))))
+    ours = Image.open(io.BytesIO(encode_photo(start, "JPEG", Encoding(quality=95))))
     theirs = by_pillow(pixels, **told)
     assert sorted(ours.applist) == sorted(theirs.applist)
     assert ours.quantization == theirs.quantization
@@ -67,4 +68,4 @@ def test_metadata_is_where_pillow_puts_it():
 def test_what_jpeg_cannot_hold_is_said():
     tall = Photo(np.zeros((65_501, 1, 3), np.uint8))
     with pytest.raises(CannotWrite, match=r"at most 65,500 pixels along a side.*\.png"):
-        photo.encode(tall, "JPEG")
+        encode_photo(tall, "JPEG")

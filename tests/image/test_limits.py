@@ -20,23 +20,26 @@ from photochrom.image import (
     headers,
     ifd,
     jpeg,
-    jpeg_read,
     limits,
-    photo,
+    photo_file,
     png,
-    png_read,
-    reader,
     tiff_page,
-    tiff_read,
+    tiff_pages,
     xmp,
 )
+from photochrom.image.decoding import decode_file
+from photochrom.image.encoding import fit_to_format
+from photochrom.image.photo import Photo
+from photochrom.image.photo_file import open_file
+from photochrom.image.reader import read_photo
+from photochrom.image.writer import encode_photo
 
 GREY = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint8) * 8
 
 
 def png_head(width: int, height: int, bits: int = 8, kind: int = 0) -> bytes:
     told = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
-    return png_read.SIGNATURE + chunk(b"IHDR", told)
+    return png.SIGNATURE + chunk(b"IHDR", told)
 
 
 def whole_png(*extra: bytes) -> bytes:
@@ -153,14 +156,14 @@ def test_what_no_photo_asks_for_is_refused_before_it_is_decoded(name, damaged, m
 
     import imagecodecs
 
-    photo.read(jpeg_of())  # which loads what there is of codecs
-    monkeypatch.setattr(png_read, "MAX_CHUNKS", 2000)
+    read_photo(jpeg_of())  # which loads what there is of codecs
+    monkeypatch.setattr(png, "MAX_CHUNKS", 2000)
     monkeypatch.setattr(Image.Image, "load", spy("Pillow"))
     monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "_load_libtiff", spy("libtiff"))
     for codec in ("png_decode", "jpeg_decode", "jpeg8_decode", "zlib_decode", "tiff_decode"):
         monkeypatch.setattr(imagecodecs, codec, spy(codec))
     with pytest.raises(BadPhoto):
-        photo.read(REFUSED[name], damaged=damaged)
+        read_photo(REFUSED[name], damaged=damaged)
     assert reached in ([], ["Pillow"] * (name == "a JPEG of another size in a strip"))
 
 
@@ -168,7 +171,7 @@ MEMORY = """
 import resource, sys
 sys.path[:0] = sys.argv[2:]
 import test_limits as files
-from photochrom.image import photo
+from photochrom.image.reader import read_photo
 from photochrom.errors import BadPhoto
 data = files.REFUSED | {
     "segments": files.jpeg_of()[:2] + b"\\xff\\xef\\0\\2" * 8_000_000 + files.jpeg_of()[2:],
@@ -177,7 +180,7 @@ held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (held + 200_000_000, held + 200_000_000))
 for name in ("segments", "a line of 49 megapixels", "tiles of JPEG 2000"):
     try:
-        photo.read(data[name])
+        read_photo(data[name])
     except BadPhoto:
         print(name)
 """
@@ -201,17 +204,17 @@ def test_refusing_takes_no_memory():
 def test_bytes_needed_of_a_picture(mode, kind, least, most):
     file = io.BytesIO()
     Image.new(mode, (100, 50)).save(file, kind)
-    with reader.opened(file.getvalue()) as opened:
-        assert least * 5000 <= reader.bytes_needed(opened) <= most * 5000
+    with open_file(file.getvalue()) as opened:
+        assert least * 5000 <= opened.memory.total <= most * 5000
 
 
 def test_bytes_needed_of_16_bits_and_of_progressive_pictures():
-    with reader.opened(png_head(100, 50, 16, 2) + chunk(b"IDAT", b"x")) as opened:
-        assert reader.bytes_needed(opened) == 5000 * (6 + 6)
+    with open_file(png_head(100, 50, 16, 2) + chunk(b"IDAT", b"x")) as opened:
+        assert opened.memory.total == 5000 * (6 + 6)
     needed = []
     for progressive in (False, True):
-        with reader.opened(jpeg_of((1000, 1000), progressive=progressive)) as opened:
-            needed.append(reader.bytes_needed(opened))
+        with open_file(jpeg_of((1000, 1000), progressive=progressive)) as opened:
+            needed.append(opened.memory.total)
     assert needed[1] == needed[0] + 2_000_000  # its coefficients
 
 
@@ -222,10 +225,10 @@ def test_bytes_needed_of_pages():
             kind = "rgb" if pixels.ndim == 3 else "minisblack"
             writer.write(pixels, photometric=kind, metadata=None, rowsperstrip=10)
     needed = []
-    with reader.opened(file.getvalue()) as opened:
-        for page in opened.pages:
-            reader.turn_to(opened, page)
-            needed.append(reader.bytes_needed(opened))
+    with open_file(file.getvalue()) as opened:
+        for page in range(opened.pages):
+            opened.turn_to(page)
+            needed.append(opened.memory.total)
     strip = 10 * 100
     assert needed == [2 * 5000 + 2 * strip, 12 * 5000 + 2 * 6 * strip]
 
@@ -246,9 +249,9 @@ def test_a_scan_of_200_megapixels_passes(tmp_path, layout):
     with path.open("wb") as file:
         file.write(tiff(values))
         file.truncate(size)  # which takes no disk
-    with reader.opened(path) as opened:
-        limits.check_size(opened.image, "scan", opened)
-        assert 2 * size < reader.bytes_needed(opened) < limits.MAX_BYTES
+    with open_file(path) as opened:
+        limits.check_size(opened.image.size, "scan", opened.memory, opened.size)
+        assert 2 * size < opened.memory.total < limits.MAX_BYTES
 
 
 @pytest.mark.parametrize("name", ["PNG", "16-bit PNG", "JPEG", "progressive JPEG"])
@@ -260,8 +263,8 @@ def test_other_photos_of_200_megapixels_pass(name):
         "JPEG": jpeg_of(size) + bytes(2_500_000),
         "progressive JPEG": jpeg_of(size, progressive=True) + bytes(2_500_000),
     }[name]
-    with reader.opened(head) as opened:
-        limits.check_size(opened.image, name, opened)
+    with open_file(head) as opened:
+        limits.check_size(opened.image.size, name, opened.memory, opened.size)
 
 
 # --- what keeps a worker busy ---------------------------------------------------------------------
@@ -288,11 +291,11 @@ def test_a_page_costs_no_more_for_others(depth, codec):
             for _ in range(many):
                 writer.write(np.ones((20, 30), depth), metadata=None, compression=codec)
         size = len(file.getvalue())
-        found = tiff_read.find_pages(file, size)
+        found = tiff_pages.find_pages(file, size)
         before = file.read_so_far
-        opened = reader.File(Image.new("L", (1, 1)), "album", size, file.getvalue, tiff=found)
-        reader.turn_to(opened, many - 1)
-        assert reader.image_planes(opened.image, "page", opened).pixels.all()
+        opened = photo_file.PhotoFile(Image.new("L", (1, 1)), "album", size, tiff=found)
+        opened.turn_to(many - 1)
+        assert decode_file(opened, "page").pixels.all()
         costs.append(file.read_so_far - before)
     assert costs[0] == costs[1] < 3000
 
@@ -307,24 +310,24 @@ def test_entries_that_overlap_are_not_read_again_and_again():
     made = plain[:4] + struct.pack("<I", len(plain)) + plain[8:]
     made += struct.pack("<H", own + len(rows)) + table + body + bytes(4)
     file = Counted(made.ljust(900_000, b"\0"))
-    found = tiff_read.find_pages(file, 900_000)
+    found = tiff_pages.find_pages(file, 900_000)
     before = file.read_so_far
     page = tiff_page.Page(found, found.pages[0])
-    assert np.array_equal(np.asarray(page.image()), GREY)
+    assert np.array_equal(np.asarray(page.open_image()), GREY)
     assert file.read_so_far - before < 100_000
-    read = photo.read(file.getvalue())
+    read = read_photo(file.getvalue())
     assert np.array_equal(read.pixels, GREY)
     assert any("EXIF" in note for note in read.notes)
 
 
 def test_an_album_has_so_many_pages_at_most(monkeypatch):
-    monkeypatch.setattr(tiff_read, "MAX_PAGES", 3)
+    monkeypatch.setattr(tiff_pages, "MAX_PAGES", 3)
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:
         for _ in range(5):
             writer.write(GREY, metadata=None)
     with pytest.raises(BadPhoto, match="more than 3 pages"):
-        photo.read(file.getvalue())
+        read_photo(file.getvalue())
 
 
 def test_a_packet_is_read_without_making_expressions(monkeypatch):
@@ -354,27 +357,27 @@ def test_padding_is_taken_off_however_long():
 def test_a_packet_that_is_too_long_is_left_out_and_told(monkeypatch):
     monkeypatch.setattr(xmp, "MAX_BYTES", 1000)
     data = whole_png(chunk(b"iTXt", png.XMP.encode() + bytes(5) + b"<a>" + b" " * 1000 + b"</a>"))
-    read = photo.read(data)
+    read = read_photo(data)
     assert read.xmp == b""
     assert any("XMP" in note for note in read.notes)
 
 
 def test_texts_unpack_to_so_much_in_all(monkeypatch):
-    monkeypatch.setattr(png, "_MOST", 10_000)
+    monkeypatch.setattr(png, "_MAX_TEXT", 10_000)
     packed = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(4000)))
-    assert len(png.texts(whole_png(packed * 9))) == 2
+    assert len(png.read_texts(whole_png(packed * 9))) == 2
 
 
 def test_one_profile_is_unpacked(monkeypatch):
     unpacked = []
-    monkeypatch.setattr(png_read, "inflate", lambda *_: unpacked.append(1) or b"")
-    photo.read(whole_png(chunk(b"iCCP", b"a\0\0x") * 9))
+    monkeypatch.setattr(png, "inflate", lambda *_: unpacked.append(1) or b"")
+    read_photo(whole_png(chunk(b"iCCP", b"a\0\0x") * 9))
     assert unpacked == [1]
 
 
 def test_pictures_of_an_animation_are_counted_to_an_end():
-    assert headers.pictures(gif(pictures=3)) == 3
-    assert headers.pictures(gif(pictures=100_000)) < 100_000
+    assert headers.count_gif_frames(gif(pictures=3)) == 3
+    assert headers.count_gif_frames(gif(pictures=100_000)) < 100_000
 
 
 def test_what_lies_amid_segments_is_left_out():
@@ -383,21 +386,19 @@ def test_what_lies_amid_segments_is_left_out():
         jpeg.segment(0xE1, b"Exif\0\0") + b"\xff\xff" + jpeg.segment(0xE2, b"MPF\0" + bytes(9))
     )
     odd = data[:2] + remarks + jpeg.segment(0xEE, b"Adobe") + b"junk" + data[2:]
-    lean = jpeg_read.lean(odd)
-    assert [kind for kind, _ in jpeg_read.segments(lean)] == [
-        kind for kind, _ in jpeg_read.segments(data)
-    ]
-    assert np.array_equal(photo.read(odd).pixels, photo.read(data).pixels)
+    lean = jpeg.strip_remarks(odd)
+    assert [kind for kind, _ in jpeg.segments(lean)] == [kind for kind, _ in jpeg.segments(data)]
+    assert np.array_equal(read_photo(odd).pixels, read_photo(data).pixels)
 
 
 @pytest.mark.parametrize("kind", [b"gAMA", b"pHYs", b"cHRM", b"sRGB", b"tRNS", b"acTL", b"fcTL"])
 def test_a_short_chunk_of_a_png_costs_itself_alone(kind):
-    read = photo.read(whole_png(chunk(kind, b"")))
+    read = read_photo(whole_png(chunk(kind, b"")))
     assert np.array_equal(read.pixels, GREY)
 
 
 def test_what_an_encoder_stumbles_over_is_left_out_and_told(monkeypatch):
-    told = photo.Photo(np.dstack([GREY] * 3), exif=b"II*\0", xmp=b"<odd/>", iptc=b"\x1c")
+    told = Photo(np.dstack([GREY] * 3), exif=b"II*\0", xmp=b"<odd/>", iptc=b"\x1c")
     save = Image.Image.save
 
     def fragile(self, *args, **options):
@@ -406,23 +407,23 @@ def test_what_an_encoder_stumbles_over_is_left_out_and_told(monkeypatch):
         save(self, *args, **options)
 
     monkeypatch.setattr(Image.Image, "save", fragile)
-    fit = photo.fitted(told, "WEBP")
+    fit = fit_to_format(told, "WEBP")
     assert (fit.exif, fit.xmp) == (b"", told.xmp)
     assert any("EXIF could not be written" in note for note in fit.notes)
-    assert photo.read(photo.encode(told, "WEBP")).pixels.shape == (16, 16, 3)
+    assert read_photo(encode_photo(told, "WEBP")).pixels.shape == (16, 16, 3)
 
 
 def test_what_a_program_put_beside_an_image_may_be_anything():
     for odd in (None, 1, "a", (1,), {}, object()):
         image = Image.fromarray(GREY)
         image.info |= dict.fromkeys(("gamma", "cicp", "icc_profile", "dpi", "exif", "xmp"), odd)
-        assert np.array_equal(photo.read(image).pixels, GREY)
+        assert np.array_equal(read_photo(image).pixels, GREY)
 
 
 def test_an_orientation_of_an_odd_type_turns_once():
     data = tiff(STRIP | {256: (8,), 257: (32,), 278: (32,), 274: (6,)}, GREY.tobytes())
     at = data.index(struct.pack("<HHII", 274, ifd.LONG, 1, 6))
     data = data[:at] + struct.pack("<HHII", 274, 9, 1, 6) + data[at + 12 :]  # with a sign
-    read = photo.read(data)
-    again = photo.read(photo.encode(read, "TIFF"))
+    read = read_photo(data)
+    again = read_photo(encode_photo(read, "TIFF"))
     assert np.array_equal(read.pixels, again.pixels)

@@ -14,8 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom.image import heif, jp2, jpeg, jpeg_read, metadata, photo, png, provenance, xmp
+from photochrom.image import jp2, jpeg, metadata, pillow, png, xmp
+from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
+from photochrom.image.provenance import mark_colorized
+from photochrom.image.reader import read_pages, read_photo
+from photochrom.image.writer import encode_photo
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
 RGB = Photo(np.dstack([GREY, 255 - GREY, GREY // 2]))
@@ -50,13 +54,13 @@ def saved(format: str, **options) -> bytes:  # noqa: A002
 
 def png_with(*chunks: tuple[bytes, bytes]) -> bytes:
     data = saved("PNG")
-    return data[:33] + b"".join(png._stored(*chunk) for chunk in chunks) + data[33:]
+    return data[:33] + b"".join(png.pack_chunk(*chunk) for chunk in chunks) + data[33:]
 
 
 def through(start: bytes, format: str | None = None) -> Photo:  # noqa: A002
     """Read, marked, written, and read again."""
-    marked = provenance.marked(photo.read(start), "photochrom 1", "toy 1")
-    return photo.read(photo.encode(marked, format))
+    marked = mark_colorized(read_photo(start), "photochrom 1", "toy 1")
+    return read_photo(encode_photo(marked, format))
 
 
 def resource(number: int, data: bytes) -> bytes:
@@ -71,7 +75,7 @@ CUTS = [len(resource(0x03ED, bytes(16))) + k for k in range(4, len(resource(0x04
 
 @pytest.mark.parametrize("cut", CUTS)
 def test_resources_that_end_early_cost_the_iptc_alone(cut):
-    (read,) = photo.pages(jpeg_with(jpeg.segment(0xED, b"Photoshop 3.0\0" + BLOCK[:cut])))
+    (read,) = read_pages(jpeg_with(jpeg.segment(0xED, b"Photoshop 3.0\0" + BLOCK[:cut])))
     assert read.iptc == b""
     assert read.pixels.shape == GREY.shape
     assert len(read.notes) == 1
@@ -83,7 +87,7 @@ def iptc_of(kind: str) -> bytes:
         return jpeg_with(jpeg.segment(0xED, b"Photoshop 3.0\0" + BLOCK))
     if kind.startswith("PNG"):
         data = BLOCK if kind.endswith("8bim") else IPTC
-        return png_with(png.raw_profile(kind.split()[1], data))
+        return png_with(png.raw_profile_chunk(kind.split()[1], data))
     if kind == "JPEG2000":
         return jp2.with_metadata(saved("JPEG2000"), {"iptc": IPTC}, None)
     _, order, number = kind.split()
@@ -105,13 +109,13 @@ KINDS += [f"TIFF {order} {number}" for order in "<>" for number in ("4", "7", "1
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target", ["JPEG", "PNG", "TIFF", "JPEG2000"])
 def test_iptc_survives_wherever_it_lies(kind, target):
-    assert photo.read(iptc_of(kind)).iptc == IPTC
+    assert read_photo(iptc_of(kind)).iptc == IPTC
     assert through(iptc_of(kind), target).iptc == IPTC
 
 
 def test_iptc_that_a_format_cannot_hold_is_said():
     for format in ("WEBP", "AVIF"):  # noqa: A001
-        fitted = photo.fitted(Photo(GREY, iptc=IPTC), format)
+        fitted = fit_to_format(Photo(GREY, iptc=IPTC), format)
         assert any("IPTC" in note for note in fitted.notes)
 
 
@@ -124,13 +128,13 @@ def test_iptc_that_a_format_cannot_hold_is_said():
 )
 def test_comments_of_a_jpeg_keep_their_bytes_and_number(comments):
     start = jpeg_with(*(jpeg.segment(0xFE, comment) for comment in comments))
-    again = photo.encode(provenance.marked(photo.read(start), "photochrom 1", "toy 1"))
-    assert [part for kind, part in jpeg_read.segments(again) if kind == 0xFE] == comments
+    again = encode_photo(mark_colorized(read_photo(start), "photochrom 1", "toy 1"))
+    assert [part for kind, part in jpeg.segments(again) if kind == 0xFE] == comments
 
 
 def test_a_latin_1_comment_is_readable_in_a_png():
     start = jpeg_with(jpeg.segment(0xFE, "Grüße".encode("latin-1")))
-    assert Image.open(io.BytesIO(photo.encode(photo.read(start), "PNG"))).text == {
+    assert Image.open(io.BytesIO(encode_photo(read_photo(start), "PNG"))).text == {
         "Comment": "Grüße"
     }
 
@@ -140,14 +144,14 @@ def test_remarks_of_a_png_with_one_keyword_are_all_kept():
     start = png_with(*(png.text_chunk(*pair) for pair in told), (b"tEXt", b"cut short"))
     assert [pair for pair in through(start).text if pair[0] != "Software"][:4] == told
     packed = png_with((b"zTXt", b"Comment\0\0" + zlib.compress(b"long " * 9)))
-    assert ("Comment", "long " * 9) in photo.read(packed).text
+    assert ("Comment", "long " * 9) in read_photo(packed).text
 
 
 # --- XMP --------------------------------------------------------------------------------------
 
 
 def pieces(data: bytes) -> list[bytes]:
-    return [part for kind, part in jpeg_read.segments(data) if kind == 0xE1]
+    return [part for kind, part in jpeg.segments(data) if kind == 0xE1]
 
 
 def test_padding_makes_room_for_the_note():
@@ -161,24 +165,24 @@ def test_padding_makes_room_for_the_note():
 @pytest.mark.parametrize("size", [66_000, 300_000])
 def test_a_packet_too_long_for_a_segment_goes_into_two_parts(size):
     body = f"<dc:rights>{'m' * size}</dc:rights>"
-    start = photo.encode(Photo(RGB.pixels, xmp=packet(body)), "PNG")
-    written = photo.encode(provenance.marked(photo.read(start), "photochrom 1", "toy 1"), "JPEG")
+    start = encode_photo(Photo(RGB.pixels, xmp=packet(body)), "PNG")
+    written = encode_photo(mark_colorized(read_photo(start), "photochrom 1", "toy 1"), "JPEG")
     main = [part for part in pieces(written) if part.startswith(jpeg.XMP)]
     assert len(main) == 1
     assert b"HasExtendedXMP" in main[0]
-    again = photo.read(written)
+    again = read_photo(written)
     assert body.encode() in again.xmp
     assert b"colorized by photochrom 1" in again.xmp
     assert b"HasExtendedXMP" not in again.xmp
-    assert body.encode() in photo.read(photo.encode(again, "WEBP")).xmp  # and in one piece again
+    assert body.encode() in read_photo(encode_photo(again, "WEBP")).xmp  # and in one piece again
 
 
 def test_extended_xmp_that_lacks_a_part_is_left_out_and_said():
     body = f"<dc:rights>{'m' * 200_000}</dc:rights>"
-    whole = photo.encode(Photo(RGB.pixels, xmp=packet(body)), "JPEG")
-    segments = list(jpeg_read.segments(whole))
-    lost = next(part for _, part in reversed(segments) if part.startswith(metadata._EXTENSION))
-    read = photo.read(whole.replace(jpeg.segment(0xE1, lost), b""))
+    whole = encode_photo(Photo(RGB.pixels, xmp=packet(body)), "JPEG")
+    segments = list(jpeg.segments(whole))
+    lost = next(part for _, part in reversed(segments) if part.startswith(jpeg.XMP_EXTENSION))
+    read = read_photo(whole.replace(jpeg.segment(0xE1, lost), b""))
     assert b"mmm" not in read.xmp
     assert b"HasExtendedXMP" not in read.xmp
     assert any("XMP" in note for note in read.notes)
@@ -187,13 +191,13 @@ def test_extended_xmp_that_lacks_a_part_is_left_out_and_said():
 @pytest.mark.parametrize("kind", ["xmp", "APP1"])
 def test_xmp_as_imagemagick_6_writes_it(kind):
     data = packet() if kind == "xmp" else jpeg.XMP + packet()
-    again = through(png_with(png.raw_profile(kind, data)))
+    again = through(png_with(png.raw_profile_chunk(kind, data)))
     assert b"Old house" in again.xmp
     assert b"colorized by photochrom 1" in again.xmp
 
 
 FORMATS = ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "JPEG2000"]
-if heif.available():
+if pillow.heif_available():
     FORMATS.append("HEIF")
 
 
@@ -206,7 +210,7 @@ def test_no_video_is_promised_that_is_not_there(format):  # noqa: A002
     )
     body = "<Container:Directory><rdf:Seq><rdf:li>video</rdf:li></rdf:Seq></Container:Directory>"
     start = Photo(RGB.pixels, xmp=packet(body, names))
-    read = photo.read(photo.encode(start, format))
+    read = read_photo(encode_photo(start, format))
     for promise in (b"hdrgm:Version", b"MotionPhoto", b"Container:Directory", b"video"):
         assert promise not in read.xmp
     assert b"Old house" in read.xmp
@@ -216,8 +220,8 @@ def test_no_video_is_promised_that_is_not_there(format):  # noqa: A002
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_broken_packet_stays_as_it_is_and_that_is_said(format):  # noqa: A002
     broken = packet()[:-40]
-    marked = provenance.marked(
-        photo.read(photo.encode(Photo(RGB.pixels, xmp=broken), format)), "photochrom 1", "toy 1"
+    marked = mark_colorized(
+        read_photo(encode_photo(Photo(RGB.pixels, xmp=broken), format)), "photochrom 1", "toy 1"
     )
     assert marked.xmp == broken
     assert any("XMP" in note for note in marked.notes)
@@ -239,7 +243,7 @@ def test_thumbnails_and_profiles_of_the_grey_picture_go():
 
 
 def test_the_exif_box_of_jpeg_2000_is_the_standard_one():
-    data = photo.encode(provenance.marked(RGB, "photochrom 1", "toy 1"), "JPEG2000")
+    data = encode_photo(mark_colorized(RGB, "photochrom 1", "toy 1"), "JPEG2000")
     (box,) = [c for kind, c in jp2._boxes(data) if kind == b"uuid" and c.startswith(b"JpgTiff")]
     assert box[16:20] in (b"II*\0", b"MM\0*")
 
@@ -274,8 +278,8 @@ def mangled(draw: st.DrawFn, seed: bytes) -> bytes:
 def try_all(kind: str, data: bytes) -> None:
     if kind == "8BIM":
         with contextlib.suppress(ValueError):
-            assert len(metadata.resource(data)) <= len(data)
-        assert len(metadata._iptc_of_tiff(data)) <= len(data) + 3
+            assert len(metadata.find_resource(data)) <= len(data)
+        assert len(metadata.restore_tiff_iptc(data)) <= len(data) + 3
     elif kind == "XMP":
         tidied, _ = xmp.tidy(data)
         assert len(tidied) <= len(data)
@@ -287,12 +291,12 @@ def try_all(kind: str, data: bytes) -> None:
             with contextlib.suppress(xmp.Broken):
                 change()
     elif kind == "JP2":
-        assert sum(map(len, jp2.metadata(data).values())) <= len(data)
+        assert sum(map(len, jp2.read_metadata(data).values())) <= len(data)
         assert len(jp2.with_metadata(data, {}, (300, 300))) <= len(data) + 100
     elif kind == "PNG":
-        assert len(png.texts(data)) <= len(data)
+        assert len(png.read_texts(data)) <= len(data)
     else:
-        assert sum(len(part) for _, part in jpeg_read.segments(data)) <= len(data)
+        assert sum(len(part) for _, part in jpeg.segments(data)) <= len(data)
 
 
 @pytest.mark.parametrize("kind", SEEDS)

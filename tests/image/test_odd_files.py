@@ -14,7 +14,9 @@ from test_exif import block
 from test_faults import CORPUS, NOISE, WHOLE
 from test_metadata import BLOCK, jpeg_with, packet
 
-from photochrom.image import jpeg, photo
+from photochrom.image import jpeg
+from photochrom.image.photo import Photo
+from photochrom.image.writer import encode_photo
 from spoil import spoiled
 
 SUFFIX = {"JPEG": "jpg", "TIFF": "tif", "JPEG2000": "jp2", "WEBP": "webp", "GIF": "gif"}
@@ -26,7 +28,7 @@ def write_odd_files(folder: Path, many: int) -> list[str]:
     random = np.random.default_rng(13)
     seeds = {
         **CORPUS,
-        "with EXIF": photo.encode(photo.Photo(NOISE, exif=block("big")), "JPEG"),
+        "with EXIF": encode_photo(Photo(NOISE, exif=block("big")), "JPEG"),
         "with XMP": jpeg_with(jpeg.segment(0xE1, jpeg.XMP + packet(padding=900))),
         "with 8BIM": jpeg_with(jpeg.segment(0xED, b"Photoshop 3.0\0" + BLOCK)),
         "no picture": b"Dear diary, " * 20,

@@ -16,7 +16,9 @@ from test_photo import gamma_profile, profile
 
 from photochrom import color
 from photochrom.errors import BadPhoto, MissingExtra
-from photochrom.image import heif, icc, kinds, photo, pillow
+from photochrom.image import icc, pillow, unreadable
+from photochrom.image.photo import Photo
+from photochrom.image.reader import read_photo
 
 SCENE = cv2.resize(
     np.random.default_rng(0).integers(0, 255, (12, 16), np.uint8), (160, 120)
@@ -48,7 +50,7 @@ def test_shadows_come_through_a_profile(gamma, dtype, colors):
     expected = np.where(light > 216 / 24389, 116 * np.cbrt(light) - 16, light * 24389 / 27)
     assert note is None
     assert got.dtype == dtype
-    L = photo.Photo(got).lightness()
+    L = Photo(got).lightness()
     assert np.abs(L - expected).max() < (0.3 if dtype == np.uint8 else 0.02)
 
 
@@ -81,14 +83,14 @@ def test_a_profile_of_another_kind_is_ignored(mode, kind, format):  # noqa: A002
     if (mode, kind) in (("L", "L"), ("RGB", "RGB")):
         pytest.skip("it fits")
     image = Image.fromarray(RGB).convert(mode)
-    read = photo.read(saved(image, format, icc_profile=PROFILES[kind]))
-    assert (read.pixels == photo.read(saved(image, format)).pixels).all()
+    read = read_photo(saved(image, format, icc_profile=PROFILES[kind]))
+    assert (read.pixels == read_photo(saved(image, format)).pixels).all()
     (note,) = read.notes
     assert "profile" in note
 
 
 def test_srgb_on_grey_is_nothing_to_speak_of():
-    read = photo.read(saved(SCENE, "PNG", icc_profile=icc.srgb()))
+    read = read_photo(saved(SCENE, "PNG", icc_profile=icc.srgb_profile()))
     assert (read.pixels == SCENE).all()
     assert read.notes == ()
 
@@ -111,18 +113,18 @@ def test_cmyk_goes_through_its_profile():
 
 
 def test_whole_numbers_from_python():
-    assert (photo.read(Image.fromarray(SCENE.astype(np.int32))).pixels == SCENE).all()
+    assert (read_photo(Image.fromarray(SCENE.astype(np.int32))).pixels == SCENE).all()
     wide = SCENE.astype(np.int32) * 257
-    assert (photo.read(Image.fromarray(wide)).pixels == wide).all()
+    assert (read_photo(Image.fromarray(wide)).pixels == wide).all()
     with pytest.raises(BadPhoto, match="holds numbers from"):
-        photo.read(Image.fromarray(wide * 99))
+        read_photo(Image.fromarray(wide * 99))
 
 
 @pytest.mark.parametrize("mode", ["La", "RGBa"])
 def test_alpha_that_was_multiplied_in(mode):
     image = Image.fromarray(RGB).convert(mode[:-1] + "A")
     image.putalpha(128)
-    read = photo.read(image.convert(mode))
+    read = read_photo(image.convert(mode))
     expected = np.asarray(image)[..., :-1].reshape(*SCENE.shape, -1)
     assert np.abs(read.pixels.reshape(expected.shape).astype(int) - expected).max() <= 1
     assert (read.alpha == 128).all()
@@ -153,7 +155,7 @@ def psd(pixels: np.ndarray, mode: int, bits: int = 8, version: int = 1) -> bytes
     ],
 )
 def test_photoshop_files(mode, pixels, expected):
-    read = photo.read(psd(pixels, mode))
+    read = read_photo(psd(pixels, mode))
     assert (read.pixels == expected).all()
     assert read.format == "PSD"
 
@@ -161,7 +163,7 @@ def test_photoshop_files(mode, pixels, expected):
 def test_photoshop_files_that_are_not_read(tmp_path):
     for data in (psd(SCENE.astype(np.uint16), 1, 16), psd(SCENE, 1, version=2)):
         with pytest.raises(BadPhoto, match=r"Photoshop file .* cannot be read: export it as"):
-            photo.read(data)
+            read_photo(data)
 
 
 # --- damage ---------------------------------------------------------------------------------------
@@ -175,9 +177,9 @@ def ends_early(data: bytes, share: float) -> bytes:
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_without_its_end_marker_is_whole(pixels, progressive):
     data = saved(pixels, "JPEG", progressive=progressive)
-    whole = photo.read(data)
+    whole = read_photo(data)
     for tail in (data[:-2], data[:-1], b"\r\n" + data, bytes(3000) + data):
-        read = photo.read(tail)
+        read = read_photo(tail)
         assert (read.pixels == whole.pixels).all()
         assert read.notes == ()
         assert read.format == "JPEG"
@@ -189,8 +191,8 @@ def test_a_jpeg_that_was_cut(pixels, share):
     data = saved(pixels, "JPEG", quality=90)
     cut = ends_early(data, share)
     with pytest.raises(BadPhoto, match=r"cut short .*\d+ % of it is missing.*--damaged"):
-        photo.read(cut)
-    whole, read = photo.read(data), photo.read(cut, damaged=True)
+        read_photo(cut)
+    whole, read = read_photo(data), read_photo(cut, damaged=True)
     same = (whole.pixels == read.pixels).reshape(len(SCENE), -1).all(axis=1)
     told = int(read.notes[0].split(" %")[0].split()[-1]) / 100
     assert abs(told - (1 - same.mean())) < 0.15
@@ -212,11 +214,11 @@ def test_what_is_left_of_other_formats(format, options):  # noqa: A002
     data = saved(SCENE, format, **options)
     cut = ends_early(data, 0.7) if format != "TIFF" else data[: 8 + SCENE.size // 2]
     with pytest.raises(BadPhoto):
-        photo.read(cut)
-    whole = photo.read(data)
+        read_photo(cut)
+    whole = read_photo(data)
     if format == "TIFF":  # whose directory is behind the pixels
         return
-    read = photo.read(cut, damaged=True)
+    read = read_photo(cut, damaged=True)
     assert read.pixels.shape == whole.pixels.shape
     upper = (whole.pixels == read.pixels).reshape(len(SCENE), -1).mean(axis=1)
     first = upper[::-1] if format in ("BMP", "TGA") else upper  # whose last row comes first
@@ -227,7 +229,7 @@ def test_what_is_left_of_other_formats(format, options):  # noqa: A002
 def test_nothing_is_left():
     for data in (saved(SCENE, "JPEG")[:300], saved(SCENE, "WEBP")[:30], saved(SCENE, "PNG")[:40]):
         with pytest.raises(BadPhoto):
-            photo.read(data, damaged=True)
+            read_photo(data, damaged=True)
 
 
 def test_reading_damaged_files_changes_nothing_for_others():
@@ -237,9 +239,9 @@ def test_reading_damaged_files_changes_nothing_for_others():
 
     def read(i: int) -> bool:
         if i % 2:
-            return photo.read(cut, damaged=True).notes != ()
+            return read_photo(cut, damaged=True).notes != ()
         with pytest.raises(BadPhoto):
-            photo.read(cut)
+            read_photo(cut)
         return True
 
     with ThreadPoolExecutor(4) as pool:
@@ -251,8 +253,8 @@ def test_a_jpeg_whose_remarks_are_broken():
     data = saved(SCENE, "JPEG")
     remark = b"Photoshop 3.0\0" + b"8BIM\x04\x04"
     segment = b"\xff\xed" + struct.pack(">H", len(remark) + 2) + remark
-    read = photo.read(data[:2] + segment + data[2:])
-    assert (read.pixels == photo.read(data).pixels).all()
+    read = read_photo(data[:2] + segment + data[2:])
+    assert (read.pixels == read_photo(data).pixels).all()
     assert any("left out" in note for note in read.notes)
 
 
@@ -267,11 +269,11 @@ def test_whatever_a_decoder_raises_is_told(error, monkeypatch):
             patched.setattr(Image.Image, place, fail)
             patched.setattr(ImageFile.ImageFile, "load", fail)
             with pytest.raises(BadPhoto, match=r"cut short or damaged \(oh\)"):
-                photo.read(data)
+                read_photo(data)
     with monkeypatch.context() as patched:
         patched.setattr(Image, "open", fail)
         with pytest.raises(BadPhoto, match=r"cut short or damaged \(oh\)"):
-            photo.read(data)
+            read_photo(data)
 
 
 def test_too_little_memory_is_no_damage(monkeypatch):
@@ -280,7 +282,7 @@ def test_too_little_memory_is_no_damage(monkeypatch):
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
     with pytest.raises(MemoryError):
-        photo.read(saved(SCENE, "BMP"))
+        read_photo(saved(SCENE, "BMP"))
 
 
 # --- what is no photo -----------------------------------------------------------------------------
@@ -312,7 +314,7 @@ def test_junk_is_told_what_it_is(head, says, suffix, tmp_path):
     path = tmp_path / f"a{suffix}"
     path.write_bytes(head + (b"" if "text file" in says else bytes(2000)))
     with pytest.raises(BadPhoto, match=says) as caught:
-        photo.read(path)
+        read_photo(path)
     assert "convert it" not in str(caught.value)
 
 
@@ -320,14 +322,14 @@ def test_a_picture_inside_of_something_else_is_not_taken(tmp_path):
     thumbnail = saved(SCENE, "JPEG")
     for head in (b"%PDF-1.7\n", b"\0\0\0\x18ftypqt  \0\0\0\0", b"FUJIFILMCCD-RAW 0201", b"PK\3\4"):
         with pytest.raises(BadPhoto):
-            photo.read(head + bytes(500) + thumbnail)
+            read_photo(head + bytes(500) + thumbnail)
 
 
 def test_heic_without_its_reader(monkeypatch):
-    monkeypatch.setattr(heif, "available", lambda: False)
+    monkeypatch.setattr(pillow, "heif_available", lambda: False)
     monkeypatch.setattr(pillow, "FORMATS", ("JPEG", "PNG"))
     with pytest.raises(MissingExtra, match="heif"):
-        photo.read(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
+        read_photo(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500))
 
 
 def test_jpeg_xl_where_it_is_installed(monkeypatch):
@@ -341,21 +343,26 @@ def test_jpeg_xl_where_it_is_installed(monkeypatch):
             self.tile = [ImageFile._Tile("raw", (0, 0, 4, 3), 12, ("L", 0, 1))]
 
     def load(name: str):
-        Image.register_open("JXL", Reader, lambda head: head.startswith(kinds.JPEG_XL[1]))
+        Image.register_open("JXL", Reader, lambda head: head.startswith(unreadable.JPEG_XL[1]))
 
-    monkeypatch.setattr(kinds.importlib, "import_module", load)
-    kinds.jpeg_xl_available.cache_clear()
+    monkeypatch.setattr(pillow.importlib, "import_module", load)
+    pillow.jpeg_xl_available.cache_clear()
     try:
-        assert photo.read(kinds.JPEG_XL[1] + bytes(range(12))).pixels.tolist()[2] == [8, 9, 10, 11]
+        assert read_photo(unreadable.JPEG_XL[1] + bytes(range(12))).pixels.tolist()[2] == [
+            8,
+            9,
+            10,
+            11,
+        ]
     finally:
-        kinds.jpeg_xl_available.cache_clear()
+        pillow.jpeg_xl_available.cache_clear()
         Image.OPEN.pop("JXL", None)
         Image.ID.remove("JXL")
 
 
 def test_heavy_libraries_are_loaded_when_they_are_needed():
     code = (
-        "import sys\nfrom photochrom.image import photo, tiff_read\n"
+        "import sys\nfrom photochrom.image import reader, writer\n"
         "from photochrom.cli import main\n"
         "print([name for name in ('tifffile', 'imagecodecs') if name in sys.modules])"
     )
@@ -366,5 +373,5 @@ def test_heavy_libraries_are_loaded_when_they_are_needed():
 def test_lightness_of_lab_images_from_python():
     L = np.repeat(np.arange(20, 236, 8, dtype=np.uint8)[:, None], 9, axis=1)
     image = Image.merge("LAB", [Image.fromarray(part) for part in (L, L * 0 + 128, L * 0 + 128)])
-    assert np.abs(photo.read(image).lightness() - L / 2.55).max() < 0.5
+    assert np.abs(read_photo(image).lightness() - L / 2.55).max() < 0.5
     assert color is not None

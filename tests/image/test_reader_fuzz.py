@@ -19,7 +19,8 @@ from test_photo import gamma_profile
 from test_png_read import chunk, png
 
 from photochrom.errors import PhotochromError
-from photochrom.image import icc, photo
+from photochrom.image import icc
+from photochrom.image.reader import read_pages, read_photo
 
 GREY = np.add.outer(np.arange(24), np.arange(30)).astype(np.uint8) * 4
 DEEP = GREY.astype(np.uint16) * 257
@@ -32,7 +33,7 @@ def attempt(data: bytes, *, damaged: bool = False) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with contextlib.suppress(PhotochromError):
-            for page in photo.pages(data, damaged):
+            for page in read_pages(data, damaged):
                 assert page.pixels.dtype in (np.uint8, np.uint16)
                 assert page.lightness().shape == page.pixels.shape[:2]
     assert time.process_time() - start < 10
@@ -126,7 +127,7 @@ def test_tiles_larger_than_their_page_cost_no_memory(tag, damaged):
     large = whole[:place] + struct.pack("<HHII", tag, 4, 1, 1 << 22) + whole[place + 12 :]
     tracemalloc.start()
     with pytest.raises(PhotochromError):
-        photo.read(large, damaged=damaged)
+        read_photo(large, damaged=damaged)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30_000_000
@@ -141,7 +142,7 @@ def test_strips_that_lie_far_apart_cost_no_memory():
     far = data.replace(told, struct.pack("<I", 1 << 31))
     tracemalloc.start()
     with pytest.raises(PhotochromError):
-        photo.read(far)
+        read_photo(far)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1_000_000
@@ -182,7 +183,7 @@ def test_chunks(data, damaged):
 
 # --- ICC ------------------------------------------------------------------------------------------
 
-PROFILES = [icc.srgb(), gamma_profile(1.8), gamma_profile(1.0, grey=True)]
+PROFILES = [icc.srgb_profile(), gamma_profile(1.8), gamma_profile(1.0, grey=True)]
 SPACES = {
     "grey": GREY,
     "RGB": np.dstack([GREY] * 3),
@@ -247,9 +248,9 @@ def test_entries_that_all_point_to_one_place():
 def test_a_large_page_takes_no_more_than_it_must():
     """Sixteen bits of a megapixel are 2 MB; while they are decoded, a few times that."""
     data = tiff(np.zeros((1000, 1000), np.uint16), compression="zlib", rowsperstrip=16)
-    photo.read(data)
+    read_photo(data)
     tracemalloc.start()
-    photo.read(data)
+    read_photo(data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8_000_000

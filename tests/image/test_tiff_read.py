@@ -17,7 +17,11 @@ from PIL import Image, TiffImagePlugin
 
 from photochrom import color
 from photochrom.errors import BadPhoto
-from photochrom.image import limits, photo, reader, tiff_page, tiff_pixels, tiff_read
+from photochrom.image import icc, limits, tiff_page, tiff_pages, tiff_pixels
+from photochrom.image.decoding import turn_upright
+from photochrom.image.photo import to_array
+from photochrom.image.photo_file import open_file
+from photochrom.image.reader import read_pages, read_photo
 
 H, W = 37, 53  # so that the last strips and tiles are not whole
 RAMP = np.add.outer(np.linspace(0, 0.6, H), np.linspace(0, 0.4, W))
@@ -42,8 +46,8 @@ def channels(grey: np.ndarray, count: int) -> np.ndarray:
 
 def shown(pixels: np.ndarray, **options) -> np.ndarray:
     """What is read of a TIFF made of such pixels."""
-    read = photo.read(tiff(pixels, **options))
-    return photo.to_array(read, read.pixels.dtype)
+    read = read_photo(tiff(pixels, **options))
+    return to_array(read, read.pixels.dtype)
 
 
 BROKEN_LZW = bytes.fromhex(
@@ -54,12 +58,12 @@ BROKEN_LZW = bytes.fromhex(
 """A strip that imagecodecs' own decoder crashes over (2026.3.6)."""
 READ = """
 import sys
-from photochrom.image import photo
+from photochrom.image.reader import read_photo
 from photochrom.errors import BadPhoto
 data = sys.stdin.buffer.read()
 for _ in range(300):
     try:
-        photo.read(data)
+        read_photo(data)
     except BadPhoto:
         print("refused")
 """
@@ -133,7 +137,7 @@ def test_floats_out_of_range(bad):
     pixels = np.dstack([RAMP.astype(np.float32)] * 3)
     pixels[3, 3, 1] = bad
     with pytest.raises(BadPhoto, match=r"holds numbers from .* scale them to 0\.\.1 first"):
-        photo.read(tiff(pixels, photometric="rgb"))
+        read_photo(tiff(pixels, photometric="rgb"))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 10, 12, 14])
@@ -157,7 +161,7 @@ def test_wide_whole_numbers(dtype):
     assert (shown(G16.astype(np.int32)) == G16).all()
     assert (shown((G16 >> 1).astype(np.int16)) == G16 >> 1).all()
     with pytest.raises(BadPhoto, match="holds numbers from -7"):
-        photo.read(tiff(np.where(G16 == 0, -7, G16.astype(np.int32))))
+        read_photo(tiff(np.where(G16 == 0, -7, G16.astype(np.int32))))
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -194,7 +198,7 @@ def test_two_libraries_agree(shape, count, dtype, order, planar, codec, predicto
         **{"compression": codec, "predictor": predictor and codec in ("lzw", "zlib")},
         **{"byteorder": order, "tile": tile},
     )
-    read = photo.read(data)
+    read = read_photo(data)
     assert (
         read.pixels == (pixels[..., :3] if count > 2 else pixels.reshape(*shape, -1)[..., 0])
     ).all()
@@ -217,7 +221,7 @@ def test_cmyk(dtype, planar):
     grey = G8 if dtype == np.uint8 else G16
     ink = np.dstack([grey * 0, grey * 0, grey * 0, top - grey])
     stored = np.moveaxis(ink, -1, 0) if planar == "separate" else ink
-    read = photo.read(tiff(stored, photometric="separated", planarconfig=planar))
+    read = read_photo(tiff(stored, photometric="separated", planarconfig=planar))
     assert read.pixels.dtype == dtype
     assert (read.pixels == grey[..., None]).all()
 
@@ -226,7 +230,7 @@ def test_other_inks_than_cmyk_are_refused():
     ink = np.dstack([G8] * 4)
     data = tiff(ink, photometric="separated", extratags=[(332, 3, 1, 2, True)])
     with pytest.raises(BadPhoto, match="colours of an unusual kind: export it as RGB"):
-        photo.read(data)
+        read_photo(data)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -240,7 +244,7 @@ def test_lab(dtype, kind):
         neutral = 0 if kind == "cielab" else 32768
         lightness = np.rint(L * (655.35 if kind == "cielab" else 652.8)).astype(np.uint16)
     lab = np.dstack([lightness, *[np.full_like(lightness, neutral)] * 2])
-    read = photo.read(tiff(lab, photometric=kind))
+    read = read_photo(tiff(lab, photometric=kind))
     assert read.pixels.dtype == dtype
     assert np.abs(read.lightness() - L).max() < 0.5
     assert np.ptp(read.pixels.astype(int), axis=-1).max() <= (1 if dtype == np.uint8 else 100)
@@ -254,7 +258,7 @@ def test_lab_has_its_colours():
         lab[..., 0] = round(0.6 * top)
         lab[..., 1] = 40 * by
         lab[..., 2] = (top + 1) - 30 * by
-        read = photo.read(tiff(lab, photometric="cielab"))
+        read = read_photo(tiff(lab, photometric="cielab"))
         expected = color.lab_to_rgb(np.float32([[[60, 40, -30]]]), axis=-1)[0, 0]
         got = read.pixels[0, 0] / top
         np.testing.assert_allclose(got, expected, atol=0.05)
@@ -266,9 +270,9 @@ def test_palettes(scale):
     colors = np.random.default_rng(0).integers(0, 255, (3, 256)).astype(np.uint16)
     indices = G8
     data = tiff(indices, photometric="palette", colormap=colors * scale, rowsperstrip=9)
-    assert (photo.read(data).pixels == colors.T[indices]).all()
+    assert (read_photo(data).pixels == colors.T[indices]).all()
     few = Image.fromarray(G8).convert("P").quantize(16)
-    assert (photo.read(saved(few)).pixels == np.asarray(few.convert("RGB"))).all()
+    assert (read_photo(saved(few)).pixels == np.asarray(few.convert("RGB"))).all()
 
 
 def saved(image: Image.Image, **options) -> bytes:
@@ -280,7 +284,7 @@ def saved(image: Image.Image, **options) -> bytes:
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
 def test_ycbcr(compression):
     image = Image.fromarray(np.dstack([G8, 255 - G8, G8])).resize((64, 48)).convert("YCbCr")
-    read = photo.read(saved(image, compression=compression))
+    read = read_photo(saved(image, compression=compression))
     difference = np.abs(read.pixels - np.asarray(image.convert("RGB"), float))
     assert np.median(difference) <= 2
 
@@ -290,8 +294,8 @@ def test_one_bit(compression):
     page = Image.fromarray(G8).convert("1")
     expected = np.asarray(page).astype(np.uint8) * 255
     data = saved(page, compression=compression)
-    assert (photo.read(data).pixels == expected).all()
-    found = tiff_read.find_pages(io.BytesIO(data), len(data))
+    assert (read_photo(data).pixels == expected).all()
+    found = tiff_pages.find_pages(io.BytesIO(data), len(data))
     other = tiff_pixels.decode(tiff_page.Page(found, found.pages[0]), "the page")
     assert (other.pixels == expected).all()  # tifffile says the same
 
@@ -317,7 +321,7 @@ def test_alpha_that_was_multiplied_in(planar, codec, count):
             photometric="rgb" if count == 4 else "minisblack",
             **{"extrasamples": ["assocalpha"], "planarconfig": planar, "compression": codec},
         )
-        read = photo.read(data)
+        read = read_photo(data)
         wide = 255 if dtype == np.uint8 else 65535
         np.testing.assert_allclose(read.alpha / wide, alpha, atol=1 / wide)
         level = read.pixels if read.pixels.ndim == 2 else read.pixels[..., 0]
@@ -339,7 +343,7 @@ def test_infrared_is_no_transparency(dtype, kinds, colors, planar):
     planes = [*([grey] * colors), *[half] * len(kinds)]
     stored = np.stack(planes, 0 if planar == "separate" else -1)
     photometric = "rgb" if colors == 3 else "minisblack"
-    read = photo.read(
+    read = read_photo(
         tiff(stored, photometric=photometric, extrasamples=kinds, planarconfig=planar)
     )
     assert (read.alpha is not None) == (len(kinds) == 2)
@@ -372,7 +376,7 @@ def test_a_list_of_pages_that_breaks_off(place):
     data = album(G8, G16, G8)
     target = {"end": len(data), "pixels": 200}.get(place, place)
     struct.pack_into("<I", data, link_of(data, 1), target)
-    first, second = photo.pages(bytes(data))
+    first, second = read_pages(bytes(data))
     assert (first.pixels == G8).all()
     assert (second.pixels == G16).all()
     assert first.notes == ()
@@ -384,7 +388,7 @@ def test_a_link_that_is_missing():
     at = struct.unpack_from("<I", data, 4)[0]
     directory = data[at : link_of(data)]
     struct.pack_into("<I", data, 4, len(data))
-    read = photo.read(bytes(data + directory))
+    read = read_photo(bytes(data + directory))
     assert (read.pixels == G8).all()
     assert "broken after page 1" in read.notes[0]
 
@@ -393,14 +397,14 @@ def test_a_list_that_goes_round():
     data = album(G8, G16)
     data[link_of(data, 1) :][:4] = data[4:8]
     struct.pack_into("<I", data, link_of(data, 1), struct.unpack_from("<I", data, 4)[0])
-    assert [page.pixels.dtype for page in photo.pages(bytes(data))] == [np.uint8, np.uint16]
+    assert [page.pixels.dtype for page in read_pages(bytes(data))] == [np.uint8, np.uint16]
 
 
 def test_a_first_directory_that_is_broken():
     data = album(G8, G16)
     struct.pack_into("<I", data, 4, len(data) + 99)
     with pytest.raises(BadPhoto, match="damaged"):
-        photo.read(bytes(data))
+        read_photo(bytes(data))
 
 
 # --- raw files and thumbnails ---------------------------------------------------------------------
@@ -421,29 +425,29 @@ def test_raw_files_are_refused(tmp_path):
     linear = nested(full=np.dstack([G16] * 3), photometric=34892)
     for data in (dng, sensor, linear):
         with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
-            photo.read(data)
+            read_photo(data)
     for suffix in (".dng", ".NEF", ".arw", ".pef", ".cr2"):
         path = tmp_path / f"a{suffix}"
         path.write_bytes(tiff(G8))
         with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
-            photo.read(path)
+            read_photo(path)
     for head in (
         b"FUJIFILMCCD-RAW 0201",
         b"IIU\0\x08\0\0\0",
         b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",
     ):
         with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
-            photo.read(head + bytes(200))
+            read_photo(head + bytes(200))
 
 
 def test_the_picture_and_not_its_thumbnail():
-    read = photo.read(nested())
+    read = read_photo(nested())
     assert (read.pixels == G16).all()
     within = io.BytesIO()
     with tifffile.TiffWriter(within) as writer:  # a picture, and smaller copies of it within
         writer.write(G16, subifds=1, metadata=None)
         writer.write(G16[::2, ::2], subfiletype=1, metadata=None)
-    (only,) = photo.pages(within.getvalue())
+    (only,) = read_pages(within.getvalue())
     assert (only.pixels == G16).all()
 
 
@@ -455,16 +459,16 @@ def test_a_blank_page_is_a_page(monkeypatch):
     page = Image.new("1", (992, 1403), 1)
     data = saved(page, compression="group4")
     assert len(data) * 10 < 992 * 1403
-    assert photo.read(data).pixels.all()
+    assert read_photo(data).pixels.all()
     for other in (Image.new("RGB", (992, 1403)), Image.new("1", (2000, 1403), 1)):
         with pytest.raises(BadPhoto, match="as no photo has"):
-            photo.read(saved(other, compression="tiff_adobe_deflate"))
+            read_photo(saved(other, compression="tiff_adobe_deflate"))
 
 
 @pytest.mark.slow
 def test_a_blank_page_of_a_real_scanner():
     page = Image.new("1", (9921, 14031), 1)  # A4 at 1200 dpi
-    assert photo.read(saved(page, compression="group4")).pixels.all()
+    assert read_photo(saved(page, compression="group4")).pixels.all()
 
 
 @pytest.mark.parametrize("pixels", [G8, G16, np.dstack([G16] * 3)])
@@ -476,13 +480,13 @@ def test_what_is_left_of_a_file_that_was_cut(pixels, codec):
     data = tiff(pixels, **options)  # its directory comes first
     cut = data[: len(data) * 2 // 3]
     with pytest.raises(BadPhoto, match=r"cut short or damaged .*: fetch .*--damaged"):
-        photo.read(cut)
-    read = photo.read(cut, damaged=True)
+        read_photo(cut)
+    read = read_photo(cut, damaged=True)
     same = (read.pixels == pixels).reshape(H, -1).all(axis=1)
     assert same[:10].all()
     assert not same[-1]
     assert "is missing" in read.notes[0]
-    assert photo.read(data, damaged=True).notes == ()
+    assert read_photo(data, damaged=True).notes == ()
 
 
 COMPRESSION = struct.pack("<HHIHH", 259, 3, 1, 1, 0)
@@ -498,18 +502,18 @@ def test_no_tiff_is_told_to_become_one():
     ]
     for data in files:
         with pytest.raises(BadPhoto) as caught:
-            photo.read(data)
+            read_photo(data)
         assert "TIFF" not in str(caught.value)
 
 
 def test_pages_that_pillow_reads_and_others_are_alike():
     data = album(G8, G16)
     seen = []
-    with reader.opened(bytes(data)) as file:
-        for page in file.pages:
-            reader.turn_to(file, page)
+    with open_file(bytes(data)) as file:
+        for page in range(file.pages):
+            file.turn_to(page)
             assert (file.image.width, file.image.height) == (W, H)
-            seen.append(type(file.page.image()))
+            seen.append(type(file.page.open_image()))
     assert seen == [TiffImagePlugin.TiffImageFile, tiff_page.DescribedImage]
 
 
@@ -519,15 +523,15 @@ def test_every_way_of_reading_turns_upright(orientation, pixels):
     tag = [(274, 3, 1, orientation, True)]
     plain = shown(pixels)
     turned = shown(pixels, extratags=tag)
-    assert (turned == reader.upright(plain, orientation)).all()
+    assert (turned == turn_upright(plain, orientation)).all()
     big = shown(pixels, extratags=tag, bigtiff=True, byteorder=">")
     assert (big == turned).all()
 
 
 def test_resolution_and_profile_come_along():
-    options = {"resolution": (300, 200), "resolutionunit": 2, "iccprofile": photo.icc.srgb()}
+    options = {"resolution": (300, 200), "resolutionunit": 2, "iccprofile": icc.srgb_profile()}
     for pixels in (G8, G16):
         for order in "<>":
-            read = photo.read(tiff(pixels, byteorder=order, bigtiff=order == ">", **options))
+            read = read_photo(tiff(pixels, byteorder=order, bigtiff=order == ">", **options))
             assert read.dpi == (300, 200)
             assert read.profiled

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from photochrom import color
-from photochrom.image import photo, tone
 from photochrom.image.photo import Photo
+from photochrom.image.reader import read_photo
+from photochrom.image.tone import measure_tone
 
 rng = np.random.default_rng(7)
 TEXTURE = rng.normal(0, 1, (60, 80)).astype(np.float32)
@@ -52,13 +53,13 @@ def picture(ab: np.ndarray, noise: float = 0, quality: int = 0) -> Photo:
         return Photo(rgb)
     file = io.BytesIO()
     Image.fromarray(rgb).save(file, "JPEG", quality=quality)
-    return photo.read(file.getvalue())
+    return read_photo(file.getvalue())
 
 
 @pytest.mark.parametrize("name", TONINGS)
 @pytest.mark.parametrize(("noise", "quality"), [(0, 0), (4, 0), (0, 50), (4, 75)])
 def test_toned(name, noise, quality):
-    assert tone.of(picture(TONINGS[name](), noise, quality)) == "toned"
+    assert measure_tone(picture(TONINGS[name](), noise, quality)) == "toned"
 
 
 def colours() -> dict[str, np.ndarray]:
@@ -75,21 +76,21 @@ def colours() -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", colours())
 @pytest.mark.parametrize("quality", [0, 50])
 def test_in_colour(name, quality):
-    assert tone.of(picture(colours()[name], 2, quality)) == "colour"
+    assert measure_tone(picture(colours()[name], 2, quality)) == "colour"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_grey(dtype):
     grey = np.rint(N * np.iinfo(dtype).max).astype(dtype)
-    assert tone.of(Photo(grey)) == "grey"
-    assert tone.of(Photo(np.dstack([grey] * 3))) == "grey"
-    assert tone.of(picture(np.zeros((*L.shape, 2)), noise=2, quality=60)) == "grey"
+    assert measure_tone(Photo(grey)) == "grey"
+    assert measure_tone(Photo(np.dstack([grey] * 3))) == "grey"
+    assert measure_tone(picture(np.zeros((*L.shape, 2)), noise=2, quality=60)) == "grey"
 
 
 def test_sixteen_bits_are_judged_alike():
     for ab, expected in ((TONINGS["sepia"](), "toned"), (colours()["red dress"], "colour")):
         pixels = picture(ab).pixels
-        assert tone.of(Photo(pixels.astype(np.uint16) * 257)) == expected
+        assert measure_tone(Photo(pixels.astype(np.uint16) * 257)) == expected
 
 
 def test_what_is_transparent_does_not_count():
@@ -97,14 +98,14 @@ def test_what_is_transparent_does_not_count():
     pixels[:, 200:] = [255, 0, 255]
     alpha = np.full(L.shape, 255, np.uint8)
     alpha[:, 200:] = 0
-    assert tone.of(Photo(pixels)) == "colour"
-    assert tone.of(Photo(pixels, alpha)) == "toned"
-    assert tone.of(Photo(pixels, alpha * 0)) == "grey"
+    assert measure_tone(Photo(pixels)) == "colour"
+    assert measure_tone(Photo(pixels, alpha)) == "toned"
+    assert measure_tone(Photo(pixels, alpha * 0)) == "grey"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3, 2)])
 def test_small_ones(size):
     red = np.zeros((*size, 3), np.uint8)
     red[..., 0] = 200
-    assert tone.of(Photo(red)) == "colour"
-    assert tone.of(Photo(red * 0 + 90)) == "grey"
+    assert measure_tone(Photo(red)) == "colour"
+    assert measure_tone(Photo(red * 0 + 90)) == "grey"

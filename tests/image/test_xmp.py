@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from photochrom.image import provenance, xmp
+from photochrom.image import xmp
 from photochrom.image.photo import Photo
+from photochrom.image.provenance import mark_colorized
 from tags import dump, load
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
@@ -136,7 +137,7 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><x>
 def test_a_broken_packet_is_refused_and_kept(broken):
     with pytest.raises(xmp.Broken):
         note(broken)
-    marked = provenance.marked(replace(PIXEL, xmp=broken), "photochrom 1", "toy 2")
+    marked = mark_colorized(replace(PIXEL, xmp=broken), "photochrom 1", "toy 2")
     assert marked.xmp == broken
     assert load(marked.exif)[11] == "photochrom 1"
 
@@ -152,12 +153,12 @@ def test_deep_and_long_packets_take_no_time():
 
 def test_the_scanner_keeps_its_name():
     exif = dump({305: "ScanMaster 3"})
-    marked = provenance.marked(replace(PIXEL, exif=exif), "photochrom 1", "toy 2")
+    marked = mark_colorized(replace(PIXEL, exif=exif), "photochrom 1", "toy 2")
     assert load(marked.exif) == {305: "ScanMaster 3", 11: "photochrom 1"}
-    assert load(provenance.marked(PIXEL, "photochrom 1", "toy 2").exif) == {
+    assert load(mark_colorized(PIXEL, "photochrom 1", "toy 2").exif) == {
         305: "photochrom 1",
         11: "photochrom 1",
     }
     said = ("Software", "colorized by photochrom 1, model toy 2")
     assert marked.text == (said,)
-    assert provenance.marked(marked, "photochrom 1", "toy 2").text == (said,)
+    assert mark_colorized(marked, "photochrom 1", "toy 2").text == (said,)

@@ -15,8 +15,9 @@ from PIL import Image
 import photochrom
 from photochrom import color
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
-from photochrom.image import photo
 from photochrom.image.photo import Photo
+from photochrom.image.reader import read_pages, read_photo
+from photochrom.image.writer import encode_photo
 from photochrom.inference import colorizer, onnx_model
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
@@ -712,28 +713,28 @@ def test_what_a_model_does_not_tell_is_said(make_model: MakeModel, ask, words):
 def test_every_page_of_bytes_and_paths(toy_pages, make_model, tmp_path):
     colorizer = Colorizer(make_model(offset=(30, 0), metadata={"name": "toy", "version": "3"}))
     assert colorizer.name == "toy 3"
-    pages = list(photo.pages(colorizer.colorize(toy_pages)))
+    pages = list(read_pages(colorizer.colorize(toy_pages)))
     assert [np.ptp(page.pixels, axis=2).max() > 10 for page in pages] == [True, True]
     (tmp_path / "scan.tif").write_bytes(toy_pages)
     written = colorizer.colorize(tmp_path / "scan.tif")
-    assert [page.pictures for page in photo.pages(written)] == [2, 2]
+    assert [page.pictures for page in read_pages(written)] == [2, 2]
     note = f"photochrom {photochrom.__version__}, model toy 3"
-    assert all(note.encode() in page.xmp for page in photo.pages(written))
+    assert all(note.encode() in page.xmp for page in read_pages(written))
     with pytest.raises(BadOption, match="Hints are for one page, and there are 2"):
         colorizer.colorize(toy_pages, hints=[Hint(1, 1, (5, 5))])
 
 
 @pytest.fixture
 def toy_pages(scene) -> bytes:
-    return photo.encode([photo.read(scene), photo.read(255 - scene)], "TIFF")
+    return encode_photo([read_photo(scene), read_photo(255 - scene)], "TIFF")
 
 
 def test_strip_and_mark(make_model, scene):
     colorizer = Colorizer(make_model())
-    source = photo.encode(Photo(scene, exif=dump({315: "Ansel"})), "JPEG")
+    source = encode_photo(Photo(scene, exif=dump({315: "Ansel"})), "JPEG")
 
     def tags(**options) -> dict:
-        return load(photo.read(colorizer.colorize(source, **options)).exif)
+        return load(read_photo(colorizer.colorize(source, **options)).exif)
 
     tool = f"photochrom {photochrom.__version__}"
     assert tags() == {315: "Ansel", 305: tool, 11: tool}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from photochrom.errors import BadOption, InColor
-from photochrom.image import photo
+from photochrom.image.reader import read_photo
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.flow import Notes, colorize_pages
 from photochrom.inference.hints import Hint, HintSet
@@ -41,7 +41,7 @@ def test_file_and_bytes_and_pixels_give_the_same_colors(toy, scene, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(data := encode(scene))
     results = []
-    for source in (path, data, scene, Image.fromarray(scene), photo.read(path)):
+    for source in (path, data, scene, Image.fromarray(scene), read_photo(path)):
         (page,) = colorize_pages(source, PLAIN, toy).pages
         results.append(page.pixels)
     assert all(np.array_equal(results[0], other) for other in results)

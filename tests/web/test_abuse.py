@@ -14,7 +14,8 @@ import pytest
 from album import halves, picture, send
 from PIL import Image, ImageFile
 
-from photochrom.image import photo as photos
+from photochrom.image.photo import Photo
+from photochrom.image.writer import encode_photo
 
 KINDS = {
     "JPEG": {"quality": 90},
@@ -103,7 +104,7 @@ def icon(png: bytes) -> bytes:
 
 
 def many_pages() -> bytes:
-    return photos.encode([photos.Photo(np.zeros((500, 500), np.uint8))] * 8, "TIFF")
+    return encode_photo([Photo(np.zeros((500, 500), np.uint8))] * 8, "TIFF")
 
 
 @pytest.mark.parametrize(

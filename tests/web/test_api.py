@@ -13,10 +13,14 @@ from album import WEAK, halves, picture, pixels, send
 from PIL import Image
 
 from photochrom import color
-from photochrom.image import metadata, reader, tone, writer
-from photochrom.image import photo as photos
+from photochrom.image import encoding, metadata, photo_file, reader, tone
+from photochrom.image.photo import Photo
+from photochrom.image.reader import read_pages
+from photochrom.image.writer import encode_photo
+from photochrom.inference import flow
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
+from photochrom.web import sessions
 
 SPOT, FAR = (100, 150), (300, 150)
 """x and y, on the dark half and on the bright one."""
@@ -251,8 +255,8 @@ def test_what_is_in_colour_is_coloured_only_if_asked_for(client):
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_16_bit_tiff_comes_back_with_all_its_bits_and_pages(client, kept):
     first = np.linspace(0, 65535, 60 * 80).reshape(60, 80).astype(np.uint16)
-    pages = [photos.Photo(page, dpi=(300, 300)) for page in (first, first[::-1])]
-    data = photos.encode(pages, "TIFF")
+    pages = [Photo(page, dpi=(300, 300)) for page in (first, first[::-1])]
+    data = encode_photo(pages, "TIFF")
     if kept:
         told = send(client, data, "scan.tif")
         assert told["pages"] == 2
@@ -261,7 +265,7 @@ def test_a_16_bit_tiff_comes_back_with_all_its_bits_and_pages(client, kept):
         answer = client.post("/api/colorize", files={"photo": ("scan.tif", data)})
     assert answer.headers["content-type"] == "image/tiff"
     assert 'filename="scan.color.tif"' in answer.headers["content-disposition"]
-    done = list(photos.pages(answer.content))
+    done = list(read_pages(answer.content))
     assert len(done) == 2
     for page, grey in zip(done, pages, strict=True):
         assert page.pixels.shape == (60, 80, 3)
@@ -302,8 +306,8 @@ def test_a_format_that_cannot_be_written_becomes_png(client):
 @pytest.mark.parametrize(
     ("place", "name"),
     [
-        (reader, "opened"), (reader, "image_planes"), (metadata, "read"), (tone, "of"),
-        (Model, "run"), (photos, "fitted"), (writer, "write"),
+        (photo_file, "open_file"), (reader, "decode_file"), (metadata, "read_metadata"),
+        (tone, "measure_tone"), (Model, "run"), (flow, "fit_to_format"), (encoding, "encode_pages"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("at_home")
@@ -337,7 +341,7 @@ def test_what_a_kept_photo_provokes_is_answered_in_a_sentence(client, monkeypatc
     ):  # fmt: skip
         answer = client.post(f"/api/photos/{key}/{path}", json=asked)
         assert (answer.status_code, answer.json()["code"]) == (422, "failed"), path
-    monkeypatch.setattr(tone, "of", broken)
+    monkeypatch.setattr(sessions, "measure_tone", broken)
     answer = client.post("/api/photos", files={"photo": picture(halves())})
     assert (answer.status_code, answer.json()["code"]) == (422, "failed")
     assert client.get("/api/health").json()["working"] == 0
@@ -345,12 +349,12 @@ def test_what_a_kept_photo_provokes_is_answered_in_a_sentence(client, monkeypatc
 
 @pytest.mark.usefixtures("at_home")
 def test_what_was_left_out_is_told_in_a_header_and_of_a_photo_that_is_kept(client, monkeypatch):
-    made = photos._from_image
+    made = reader._build_photo
 
-    def noting(*given: object) -> photos.Photo:
+    def noting(*given: object) -> Photo:
         return replace(made(*given), notes=("its größe is damaged\r\nand was left out", "odd"))
 
-    monkeypatch.setattr(photos, "_from_image", noting)
+    monkeypatch.setattr(reader, "_build_photo", noting)
     answer = client.post("/api/colorize", files={"photo": picture(halves())})
     told = unquote(answer.headers["x-photochrom-notes"])
     assert told == "its größe is damaged\r\nand was left out; odd"

@@ -23,7 +23,8 @@ import uvicorn
 from album import halves, picture, pixels, send
 
 from photochrom.cli.main import main
-from photochrom.image import photo as photos
+from photochrom.image.photo import Photo
+from photochrom.image.writer import encode_photo
 from photochrom.web import create_app
 from photochrom.web.engine import Engine
 from photochrom.web.server import LimitedConnection
@@ -115,7 +116,7 @@ def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(
     go = tmp_path_factory.mktemp("held") / "go"
     server, answers = start(script=(HELD, str(go))), []  # at work until it may go
     noise = np.random.default_rng(0).integers(0, 256, (1200, 1600), np.uint8)
-    data = photos.encode(photos.Photo(noise), "TIFF")
+    data = encode_photo(Photo(noise), "TIFF")
     assert len(data) > 1 << 20  # over the part that is kept in memory
 
     def ask() -> None:

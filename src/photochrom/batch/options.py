@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from photochrom import files
-from photochrom.image.writer import DEFAULT, Encoding
+from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
 from photochrom.inference.colorizer import SAMPLES
 from photochrom.inference.options import ColorizeOptions, check_range
 
@@ -31,7 +31,7 @@ class BatchOptions(ColorizeOptions):
     seed: int = 0
     device: str = "auto"
     force: bool = False
-    encoding: Encoding = DEFAULT
+    encoding: Encoding = DEFAULT_ENCODING
     keep_times: bool = False
     """Results get the times of their photos."""
     damaged: bool = False
@@ -65,7 +65,7 @@ class BatchOptions(ColorizeOptions):
         }
         if self.quality != "fast":  # as journals of before it could be chosen
             listed["quality"] = self.quality
-        if self.encoding != DEFAULT:  # likewise
+        if self.encoding != DEFAULT_ENCODING:  # likewise
             listed["encoding"] = asdict(self.encoding)
         return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 

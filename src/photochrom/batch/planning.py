@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from photochrom.batch import journal
 from photochrom.errors import BadData, BadOption
-from photochrom.image import photo as photographs
-from photochrom.image.photo import SUFFIXES
+from photochrom.image.reader import PHOTO_SUFFIXES
+from photochrom.image.writer import default_output, writable_target
 from photochrom.storage import folders
 
 
@@ -52,7 +52,9 @@ def jobs(
         raise BadOption("Name at least one photograph, or a folder of them.")
     given = [(pattern, folders.expand(pattern)) for pattern in photos]
     first = given[0][1]
-    into_file = out is not None and out.suffix.lower() in SUFFIXES and not folders.is_folder(out)
+    into_file = (
+        out is not None and out.suffix.lower() in PHOTO_SUFFIXES and not folders.is_folder(out)
+    )
     if into_file and (len(given) != 1 or len(first) > 1 or any(map(folders.is_folder, first))):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
     found: list[Job] = []
@@ -64,11 +66,11 @@ def jobs(
             if folders.is_folder(path):
                 found += _of_folder(path, out, exclude, others)
             elif out is None:
-                found.append(Job(path, photographs.default_output(path)))
+                found.append(Job(path, default_output(path)))
             elif into_file:
                 found.append(Job(path, out))
             else:
-                found.append(Job(path, photographs.writable(out / path.name), out))
+                found.append(Job(path, writable_target(out / path.name), out))
     once: dict[tuple[Path, Path], Job] = {}
     for job in found:
         once.setdefault((job.photo, job.target), job)
@@ -88,9 +90,9 @@ def _of_folder(
         raise no_photos(album, found.others)
     for photo in found.photos:
         if out is None:
-            yield Job(photo, photographs.default_output(photo), album)
+            yield Job(photo, default_output(photo), album)
         else:
-            yield Job(photo, photographs.writable(out / photo.relative_to(album)), out)
+            yield Job(photo, writable_target(out / photo.relative_to(album)), out)
     for folder, reason in found.unsearched.items():
         yield Job(folder, folder, trouble=reason)
 
@@ -99,7 +101,7 @@ def no_photos(where: Path | str, others: Counter[str]) -> BadData:
     """The error of a folder that holds none."""
     seen = f", but {name_kinds(others)}" if others.total() else ""
     return BadData(
-        f"No photos in {where}{seen}: photochrom looks for {', '.join(sorted(SUFFIXES))}."
+        f"No photos in {where}{seen}: photochrom looks for {', '.join(sorted(PHOTO_SUFFIXES))}."
     )
 
 
@@ -164,7 +166,7 @@ def _names(job: _Planned, holder: str) -> Iterator[Path | str]:
     """What a result may be called: as usual, or if another photo holds that name, otherwise."""
     yield job.target
     photo, target = Path(job.photo), Path(job.target)
-    if target.name == photographs.default_output(photo).name:
+    if target.name == default_output(photo).name:
         stem = f"{photo.name}.color"
     elif album := _difference(job.photo, holder):
         stem = f"{target.stem}-{album}"

@@ -31,7 +31,7 @@ from photochrom.batch.planning import Job
 from photochrom.batch.pool import Journals
 from photochrom.batch.worker import GivenUp, Outcome, Turn, Worker, failure
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
-from photochrom.image.photo import writable
+from photochrom.image.writer import writable_target
 from photochrom.storage.folders import photos_among
 from photochrom.storage.urls import below, connect
 
@@ -80,7 +80,7 @@ def listing(
     root = out if far else _root(out)
     for url in there:
         tasks += [
-            Task(photo, _below(root or "", writable(Path(name))), root)
+            Task(photo, _below(root or "", writable_target(Path(name))), root)
             for photo, name in _at(url, root or "", exclude)
         ]
     return planning.set_apart(list(dict.fromkeys(tasks)))

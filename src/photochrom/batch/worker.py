@@ -26,9 +26,11 @@ from photochrom.errors import (
     explain,
     kind_and_place,
 )
-from photochrom.image import photo as photographs
-from photochrom.image import sidecar
 from photochrom.image.photo import Photo
+from photochrom.image.photo_file import check_file_size
+from photochrom.image.reader import read_photo
+from photochrom.image.sidecar import copy_sidecars
+from photochrom.image.writer import check_target, default_output, write_photo
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.flow import (
@@ -173,7 +175,7 @@ class Worker:
     def _outcome(self, job: Job, journal: Journal, turn: Turn) -> tuple[Status, list[Path], str]:
         if job.trouble:
             raise BadPhoto(job.trouble)
-        photographs.check_size(job.photo)  # before it is read to find out whether it was done
+        check_file_size(job.photo)  # before it is read to find out whether it was done
         targets = planning.numbered(job.target, self.options.samples)
         digest = self.digest if journal.folder else ""
         entry = journal.find(job.photo, targets, digest)
@@ -214,7 +216,7 @@ class Worker:
         make_room(targets[0])
         for target in targets[begun:]:  # before the work, not after it
             for source in (photo, path_of(options.reference)):
-                kind = photographs.check_target(target, source, force=options.force)
+                kind = check_target(target, source, force=options.force)
         notes = Notes()
         if _is_instead(job):
             notes.add(png_instead(photo.suffix[1:].upper()))
@@ -223,11 +225,11 @@ class Worker:
             def name(file: BinaryIO) -> None:
                 turn.claim()
                 if not options.strip:
-                    notes.add(*sidecar.copy(photo, target, force=options.force))
+                    notes.add(*copy_sidecars(photo, target, force=options.force))
                 seal(file)
 
             try:
-                photographs.write(
+                write_photo(
                     pages,
                     target,
                     force=options.force,
@@ -271,7 +273,7 @@ class Worker:
 
 def _read_reference(path: Path) -> Photo:
     try:
-        return photographs.read(path)
+        return read_photo(path)
     except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything
@@ -280,6 +282,6 @@ def _read_reference(path: Path) -> Photo:
 
 def _is_instead(job: Job) -> bool:
     """Whether a result is PNG only because the photo's own format cannot be written."""
-    ours = job.root is not None or job.target == photographs.default_output(job.photo)
+    ours = job.root is not None or job.target == default_output(job.photo)
     same = job.target.suffix.lower() == job.photo.suffix.lower()
     return ours and not same and job.target.suffix == ".png"

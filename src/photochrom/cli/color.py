@@ -52,13 +52,14 @@ def uncertainty(
 
     Example: photochrom uncertainty grandmother.jpg -o guesses.png
     """
-    from photochrom.image import photo as photographs
+    from photochrom.image.reader import read_photo
+    from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.color_distribution import render_entropy
     from photochrom.storage.folders import make_room
 
-    photographs.check_target(out, photo, force=force)
+    check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))
     make_room(out)
-    answer(photographs.write(photographs.read(render_entropy(bits)), out, force=force))
+    answer(write_photo(read_photo(render_entropy(bits)), out, force=force))
     answer(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
     return 0

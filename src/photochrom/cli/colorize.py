@@ -88,7 +88,7 @@ class Flags(LookFlags):
             BadOption: a value is out of range.
         """
         from photochrom.batch.options import BatchOptions
-        from photochrom.image.writer import Encoding
+        from photochrom.image.encoding import Encoding
 
         if self.jobs is not None and self.jobs < 1:
             raise BadOption(f"jobs is {self.jobs}: give 1 or more.")
@@ -195,7 +195,7 @@ def _check_out(photos: Sequence[str], out: str | None) -> None:
     Raises:
         BadOption: it is such a name.
     """
-    from photochrom.image.photo import SUFFIXES
+    from photochrom.image.reader import PHOTO_SUFFIXES
 
     if out is None or "://" in out or out.endswith(("/", os.sep)):
         return
@@ -204,7 +204,7 @@ def _check_out(photos: Sequence[str], out: str | None) -> None:
         return
     several = len(photos) > 1 or any(folders)
     known = mimetypes.guess_type(f"name{suffix}", strict=False) != (None, None)
-    if suffix and suffix not in SUFFIXES and (known or not several):
+    if suffix and suffix not in PHOTO_SUFFIXES and (known or not several):
         raise BadOption(
             f"-o {out} names no format that is written: end it in .jpg, .png, .tif or .webp, "
             "or in / to make a folder of that name."

@@ -96,14 +96,14 @@ def _colorize(
     """
     from photochrom.batch import pool
     from photochrom.batch.worker import Worker
-    from photochrom.image import photo as photographs
+    from photochrom.image.writer import check_target, encode_photo, write_photo
     from photochrom.inference.flow import colorize_pages
     from photochrom.storage.folders import make_room
 
     kind = None
     if target is not None:
         make_room(target)
-        kind = photographs.check_target(target, None, force=options.force)
+        kind = check_target(target, None, force=options.force)
     worker = Worker(options)
 
     def do(source: Path | bytes, turn: Turn) -> tuple[bytes, str]:
@@ -112,9 +112,9 @@ def _colorize(
         )
         content = b""
         if target is None:
-            content = photographs.encode(pages, kept, options.encoding)
+            content = encode_photo(pages, kept, options.encoding)
         else:
-            photographs.write(
+            write_photo(
                 pages,
                 target,
                 force=options.force,

@@ -48,14 +48,15 @@ def sheet(
     is made of the others. Example: photochrom sheet album/ -o before-after.jpg
     """
     from photochrom.evaluation.contact_sheet import sheet as make
-    from photochrom.image import photo as photographs
+    from photochrom.image.reader import read_photo
+    from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.options import ColorizeOptions
     from photochrom.storage.folders import make_room
 
     sources, failed = listed(photos, most)
     for source in sources:
         known = source if isinstance(source, Path) else None
-        photographs.check_target(out, known, force=force)  # before the work, not after it
+        check_target(out, known, force=force)  # before the work, not after it
     colorizer = load(look.model)
     options = ColorizeOptions(**look.values(ColorizeOptions))
 
@@ -78,7 +79,7 @@ def sheet(
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     picture = make(rows, columns, height=height, across=across)
     make_room(out)
-    answer(photographs.write(photographs.read(picture), out, force=force))
+    answer(write_photo(read_photo(picture), out, force=force))
     return 1 if failed else 0
 
 
@@ -92,13 +93,13 @@ def _rows(
     import numpy as np
 
     from photochrom.evaluation.contact_sheet import thumbnail
-    from photochrom.image import photo as photographs
+    from photochrom.image.reader import read_photo
 
     rows = []
     for source in track(sources, "colouring", console=console()):
         try:
             encoded = source if isinstance(source, Path) else source.read()
-            row = versions(photographs.read(encoded))
+            row = versions(read_photo(encoded))
             small = [photo and np.asarray(thumbnail(_eight_bit(photo), height)) for photo in row]
         except (BadModel, BadOption):  # which would be so for each
             raise

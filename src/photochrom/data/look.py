@@ -11,8 +11,10 @@ import numpy.typing as npt
 from photochrom.color import Pixels
 from photochrom.data import shards
 from photochrom.errors import BadPhoto
-from photochrom.image import reader, tone
+from photochrom.image.decoding import turn_upright
 from photochrom.image.photo import Photo
+from photochrom.image.photo_file import open_file
+from photochrom.image.tone import measure_tone
 
 SIDE = 256
 """Long side of the copy that is looked at, pixels."""
@@ -37,7 +39,7 @@ class Look:
     saturation: float = 0.0
     """Mean S of HSV, 0..255."""
     tone: str = ""
-    """As :func:`photochrom.image.tone.of` tells."""
+    """As :func:`photochrom.image.tone.measure_tone` tells."""
     chroma: float = 0.0
     """Mean distance from grey in ab."""
     frame: float = 0.0
@@ -67,7 +69,7 @@ def _look(data: bytes) -> Look:
         width=width,
         height=height,
         saturation=round(float(hsv[..., 1].mean()), 2),
-        tone=tone.of(Photo(pixels)),
+        tone=measure_tone(Photo(pixels)),
         chroma=round(float(np.hypot(lab[..., 1], lab[..., 2]).mean()), 2),
         frame=round(frame(pixels), 4),
         gutter=round(gutter(pixels), 3),
@@ -96,7 +98,7 @@ def _drafted(data: bytes) -> tuple[Pixels, int, int] | None:
     """As above, of a JPEG, which can be decoded small but is read to its end all the same."""
     if data[:2] != b"\xff\xd8":
         return None
-    with reader.opened(data) as file:
+    with open_file(data) as file:
         image = file.image
         width, height = image.size
         if image.mode not in ("L", "RGB"):
@@ -111,7 +113,7 @@ def _drafted(data: bytes) -> tuple[Pixels, int, int] | None:
             return None
     if orientation >= 5:
         width, height = height, width
-    return np.ascontiguousarray(reader.upright(pixels, orientation)), width, height
+    return np.ascontiguousarray(turn_upright(pixels, orientation)), width, height
 
 
 # --- what is seen -----------------------------------------------------------------------------

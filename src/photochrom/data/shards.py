@@ -21,8 +21,8 @@ import numpy as np
 from photochrom.color import Pixels
 from photochrom.data import tars
 from photochrom.errors import BadData, BadPhoto, PhotochromError, kind_and_place
-from photochrom.image import photo
-from photochrom.image.photo import SUFFIXES
+from photochrom.image.photo import to_image
+from photochrom.image.reader import PHOTO_SUFFIXES, read_photo
 from photochrom.names import is_plain
 from photochrom.storage import folders
 from photochrom.storage.urls import STORES, Remote, place, refusal
@@ -133,7 +133,8 @@ def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
     if not found:
         where = ", ".join(map(str, places))
         raise BadData(
-            f"No photos in {where}: photochrom looks for {', '.join(sorted(SUFFIXES))} and .tar."
+            f"No photos in {where}: photochrom looks for {', '.join(sorted(PHOTO_SUFFIXES))} "
+            "and .tar."
         )
     return found
 
@@ -145,7 +146,7 @@ def _places(path: Path | Remote) -> list[Path] | list[Remote]:
 
 
 def _of_folder(folder: Path) -> list[Source]:
-    listed = folders.find_photos(folder, suffixes=SUFFIXES | {".tar"})
+    listed = folders.find_photos(folder, suffixes=PHOTO_SUFFIXES | {".tar"})
     for reason in listed.unsearched.values():  # or the set would not be what is meant
         raise BadData(reason)
     found: list[Source] = []
@@ -158,7 +159,7 @@ def _of_folder(folder: Path) -> list[Source]:
 
 
 def _of_file(file: Path | Remote, size: int) -> list[Source]:
-    if file.suffix.lower() in SUFFIXES:
+    if file.suffix.lower() in PHOTO_SUFFIXES:
         return [Source(file, size=size)]
     return _members(file) if file.suffix == ".tar" else []
 
@@ -188,10 +189,10 @@ def _there(url: Remote) -> list[Source]:
     if not url.is_dir():
         if url.suffix == ".tar":
             return _members(url)
-        if url.stat() and url.suffix.lower() in SUFFIXES:
+        if url.stat() and url.suffix.lower() in PHOTO_SUFFIXES:
             return [Source(url, size=url.stat().st_size)]
         raise BadData(f"{url} is neither a folder nor a .tar of photos: name one of those.")
-    files = url.files(SUFFIXES | {".tar", Path(INDEX).suffix})
+    files = url.files(PHOTO_SUFFIXES | {".tar", Path(INDEX).suffix})
     told: dict[str, tuple[int, list[Source]]] = {}
     for file in files:
         if file.name == INDEX and files[file] <= MOST_BYTES:
@@ -280,7 +281,7 @@ def decode(data: bytes) -> Pixels:
     Raises:
         BadPhoto: not an image, cut short, or whatever else is wrong with it.
     """
-    return np.asarray(photo.to_image(photo.read(data)).convert("RGB"))
+    return np.asarray(to_image(read_photo(data)).convert("RGB"))
 
 
 def digest(data: bytes) -> str:

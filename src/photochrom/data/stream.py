@@ -24,7 +24,7 @@ from photochrom.data import shards
 from photochrom.data.cache import fit
 from photochrom.data.shards import Source, digest
 from photochrom.errors import BadData, BadOption, BadPhoto
-from photochrom.image import headers
+from photochrom.image.headers import read_size
 
 State = dict[str, int | str]
 
@@ -181,7 +181,7 @@ def _plain(data: bytes) -> bool:
 
     What does is decoded by the other way, which looks at all that a file asks for.
     """
-    size = headers.size_of(data)
+    size = read_size(data)
     if not size or size.width * size.height > _PLAIN_PIXELS or data.count(_SCAN) > _PLAIN_SCANS:
         return False
     if data[:4] == b"RIFF":  # WebP's simple format has one chunk and no room for others

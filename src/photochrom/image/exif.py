@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from photochrom.image import ifd
-from photochrom.image.ifd import EXIF, Broken, Entry, Layout, Order, Parsed, Read, Tree, number_of
+from photochrom.image.ifd import EXIF, Broken, Entry, Layout, Order, Parsed, Read, Tree, read_number
 
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 SOFTWARE, PROCESSING_SOFTWARE = 0x0131, 0x000B
@@ -32,14 +32,14 @@ _PINNED = 60_000
 
 def parse(block: bytes) -> Parsed:
     """Read a block. Raises Broken."""
-    layout = Layout.of(block)
+    layout = Layout.parse(block)
     if layout.big:
         raise Broken("it is a BigTIFF")
-    read = ifd.reader(block)
+    read = ifd.bytes_reader(block)
     return ifd.read_tree(read, layout.number(ifd.exactly(read, 4, 4)), layout)
 
 
-def block_of(tree: Tree, order: Order = "little") -> bytes:
+def build_block(tree: Tree, order: Order = "little") -> bytes:
     """A new block; a maker note stays where it was, if that is not far in."""
     layout = Layout(order)
     details = tree.get(EXIF)
@@ -76,7 +76,7 @@ def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
         parsed = parse(block)
     except Broken:
         fresh = {tag: entry for tag, entry in changes.items() if entry}
-        return block_of({**fresh}) if fresh else b""
+        return build_block({**fresh}) if fresh else b""
     _, tree, first, _ = parsed
     data, entries = bytearray(block), dict(first.entries)
     for tag, entry in changes.items():
@@ -99,7 +99,7 @@ def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
     return _with_first(data, parsed, {**entries})
 
 
-def has(block: bytes, tag: int) -> bool:
+def has_entry(block: bytes, tag: int) -> bool:
     """Whether the first directory has an entry."""
     try:
         return tag in parse(block).tree
@@ -150,13 +150,13 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
     except Broken:
         return Tidied(b"", 1, False)
     layout, tree, first, _ = parsed
-    orientation = number_of(tree.get(ORIENTATION), layout) or 1
+    orientation = read_number(tree.get(ORIENTATION), layout) or 1
     orientation = orientation if orientation in range(1, 9) and not turned else 1
     data = bytearray(block)
     _patch(data, tree, size if orientation < 5 else size[::-1], layout)
     gone = (_PIXELS | _CARRIED_APART) & first.entries.keys()
     gone |= {tag for tag in first.entries if tag not in tree}  # leading nowhere
-    if number_of(tree.get(ORIENTATION), layout) is None:
+    if read_number(tree.get(ORIENTATION), layout) is None:
         gone |= {ORIENTATION} & first.entries.keys()  # which could not be patched
     if first.next:
         _drop_thumbnail(data, parsed)
@@ -177,7 +177,7 @@ def _patch(data: bytearray, tree: Tree, size: tuple[int, int], layout: Layout) -
     for directory in (tree, details if isinstance(details, dict) else {}):
         for tag, value in values.items():
             entry = directory.get(tag)
-            if number_of(entry, layout) is None:
+            if read_number(entry, layout) is None:
                 continue
             assert isinstance(entry, Entry)
             assert entry.at is not None
@@ -190,11 +190,11 @@ def _drop_thumbnail(data: bytearray, parsed: Parsed) -> None:
     """Cut the link to what follows the first directory, and blank the picture there."""
     layout, tree, first, directories = parsed
     try:
-        second = ifd.read_directory(ifd.reader(data), first.next, layout).entries
+        second = ifd.read_directory(ifd.bytes_reader(data), first.next, layout).entries
     except Broken:
         second = {}
     data[first.end : first.end + 4] = bytes(4)
-    start, length = (number_of(second.get(tag), layout) or 0 for tag in _THUMBNAIL)
+    start, length = (read_number(second.get(tag), layout) or 0 for tag in _THUMBNAIL)
     alive = [(0, 8), *_spans(tree), *((found.at, found.end + 4) for found in directories)]
     if start and length and not any(a < start + length and start < b for a, b in alive):
         if start + length >= len(data):
@@ -214,7 +214,7 @@ def _spans(tree: Tree) -> list[tuple[int, int]]:
     return spans
 
 
-def of_tiff(read: Read, at: int, layout: Layout) -> tuple[bytes, bool]:
+def read_from_tiff(read: Read, at: int, layout: Layout) -> tuple[bytes, bool]:
     """The EXIF block of a page of a TIFF, and whether all of it could be read.
 
     Args:
@@ -227,7 +227,7 @@ def of_tiff(read: Read, at: int, layout: Layout) -> tuple[bytes, bool]:
     except Broken:
         return b"", False
     kept = _classic(for_tiff(parsed.tree))
-    return (block_of(kept, layout.order) if kept else b""), parsed.whole
+    return (build_block(kept, layout.order) if kept else b""), parsed.whole
 
 
 def _classic(tree: Tree) -> Tree:
@@ -246,7 +246,7 @@ def for_tiff(tree: Tree) -> Tree:
 
 
 def resolution(block: bytes) -> tuple[float, float] | None:
-    """Levels per inch that a block tells, across and down."""
+    """Pixels per inch that a block tells, across and down."""
     try:
         parsed = parse(block)
     except Broken:
@@ -263,7 +263,7 @@ def resolution_of(tree: Tree, layout: Layout) -> tuple[float, float] | None:
             return None
         below = layout.number(entry.data[4:])
         values.append(layout.number(entry.data[:4]) / below if below else 0.0)
-    unit = number_of(tree.get(RESOLUTION_UNIT), layout) or 2
+    unit = read_number(tree.get(RESOLUTION_UNIT), layout) or 2
     scale = {2: 1.0, 3: 2.54}.get(unit)
     return (values[0] * scale, values[1] * scale) if scale else None
 
@@ -274,12 +274,12 @@ def with_resolution(block: bytes, dpi: tuple[float, float]) -> bytes:
         parsed = parse(block)
     except Broken:
         return edit(b"", resolution_entries(dpi, Layout()))
-    if tells(parsed.tree, parsed.layout, dpi):
+    if has_resolution(parsed.tree, parsed.layout, dpi):
         return block
     return edit(block, resolution_entries(dpi, parsed.layout))
 
 
-def tells(tree: Tree, layout: Layout, dpi: tuple[float, float]) -> bool:
+def has_resolution(tree: Tree, layout: Layout, dpi: tuple[float, float]) -> bool:
     """Whether entries tell this resolution, to a hundredth."""
     told = resolution_of(tree, layout)
     return bool(told) and all(abs(a - b) < 0.01 * b for a, b in zip(told or (), dpi, strict=True))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from photochrom.image import jpeg_read
+from photochrom.image import jpeg, png
 from photochrom.image.limits import Excess, plausible
 
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8\xff"
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _TILE_PART = 14
 """Bytes that a tile of JPEG 2000 takes at least."""
@@ -22,7 +22,7 @@ _PPM = re.compile(rb"P(?:[14](?:(?:\s|#[^\r\n]*)+\d+){2}|[2356](?:(?:\s|#[^\r\n]
 
 
 class Size(NamedTuple):
-    """Levels across and down."""
+    """Pixels across and down."""
 
     width: int
     height: int
@@ -38,27 +38,27 @@ def check(data: bytes) -> None:
     if canvas and 3 * canvas.width * canvas.height > plausible(len(data)):
         raise Excess(f"it has {canvas.width:,} × {canvas.height:,} pixels in {len(data):,} bytes")
     if data.startswith(b"GIF"):
-        pictures(data)
+        count_gif_frames(data)
     plain = re.match(rb"P[1-6][\s#]", data) and len(data) > _PPM_HEAD
     if plain and not _PPM.match(data[:_PPM_HEAD]):
         raise Excess("it has more remarks than picture")
-    if data.startswith(JPEG[:2]) and jpeg_read.scans(data) > jpeg_read.MAX_SCANS:
-        raise Excess(f"it has more than {jpeg_read.MAX_SCANS} scans")
+    if data.startswith(JPEG[:2]) and jpeg.count_scans(data) > jpeg.MAX_SCANS:
+        raise Excess(f"it has more than {jpeg.MAX_SCANS} scans")
     at = data.find(_CODESTREAM, 0, 1 << 16)
-    if at >= 0 and not data.startswith((JPEG[:2], PNG)):
+    if at >= 0 and not data.startswith((JPEG[:2], png.SIGNATURE)):
         _check_codestream(data, at)
 
 
-def size_of(data: bytes) -> Size | None:
+def read_size(data: bytes) -> Size | None:
     """The size that a file tells, where its decoder would take memory for it at once.
 
     That is JPEG, PNG, JPEG 2000 and WebP; of others None.
     """
     number = int.from_bytes
     if data.startswith(JPEG[:2]):
-        sides = jpeg_read.size(data)
+        sides = jpeg.read_size(data)
         return Size(*sides) if sides else None
-    if data.startswith(PNG):
+    if data.startswith(png.SIGNATURE):
         return Size(number(data[16:20], "big"), number(data[20:24], "big"))
     if found := _webp(data):
         return found
@@ -96,7 +96,7 @@ def _check_codestream(data: bytes, at: int) -> None:
         raise Excess(f"it has {many:,} tiles")
 
 
-def pictures(data: bytes) -> int:
+def count_gif_frames(data: bytes) -> int:
     """Count the pictures of an animation, up to as many as are worth it (GIF89a, 20 to 26).
 
     Raises:

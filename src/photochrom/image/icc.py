@@ -29,7 +29,7 @@ _MOST = 1 << 26
 
 
 @cache
-def srgb() -> bytes:
+def srgb_profile() -> bytes:
     """An sRGB profile to embed."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -123,7 +123,7 @@ def _transform(pixels: Array, space: Space, profile: bytes) -> Array:
         part = imagecodecs.cms_transform(
             np.ascontiguousarray(part),
             profile,
-            srgb(),
+            srgb_profile(),
             colorspace=_CODES[space],
             outcolorspace="rgb",
             outdtype=part.dtype.char,
@@ -159,7 +159,7 @@ _CICP_GAMMAS = {4: 1 / 2.2, 5: 1 / 2.8, 8: 1.0}  # table 3
 _CICP_HDR = (16, 18)
 
 
-def told_by(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | None]:
+def find_profile(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | None]:
     """The profile that a picture's ``info`` stands for, and a note on what cannot be honoured.
 
     PNG tells its colour space in four ways, of which the first counts (3rd edition, 4.3): code
@@ -170,12 +170,12 @@ def told_by(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | Non
         space: what the pixels are.
     """
     try:
-        return _told_by(info, space)
+        return _find_profile(info, space)
     except Exception:  # what a program has put there may be anything
         return None, "its colour profile is damaged and was ignored"
 
 
-def _told_by(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | None]:
+def _find_profile(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | None]:
     if "cicp" in info:
         primaries, curve = info["cicp"][:2]
         note = None

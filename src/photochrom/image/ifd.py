@@ -62,7 +62,7 @@ class Layout:
         return int.from_bytes(data, self.order)
 
     @classmethod
-    def of(cls, head: bytes) -> Layout:
+    def parse(cls, head: bytes) -> Layout:
         """Read the first 4 bytes of a file. Raises Broken."""
         layouts = {b"II*\0": cls(), b"MM\0*": cls("big")}
         layouts |= {b"II+\0": cls("little", True), b"MM\0+": cls("big", True)}
@@ -157,7 +157,7 @@ def exactly(read: Read, at: int, length: int) -> bytes:
     return data
 
 
-def number_of(entry: Entry | Tree | None, layout: Layout) -> int | None:
+def read_number(entry: Entry | Tree | None, layout: Layout) -> int | None:
     """The whole number that an entry holds, or None."""
     if not isinstance(entry, Entry) or entry.type not in (1, 3, 4, 13, 16, 18) or entry.count != 1:
         return None
@@ -199,7 +199,7 @@ def _descend(
         if pointer not in tree:
             continue
         try:
-            within = read_directory(read, number_of(tree[pointer], layout) or 0, layout)
+            within = read_directory(read, read_number(tree[pointer], layout) or 0, layout)
         except Broken:
             del tree[pointer]
             found.append(directory._replace(whole=False))
@@ -210,7 +210,7 @@ def _descend(
     return tree
 
 
-def reader(block: bytes | bytearray) -> Read:
+def bytes_reader(block: bytes | bytearray) -> Read:
     """Read from bytes, though no more than a few times all of them."""
     return file_reader(io.BytesIO(block), 4 * len(block) + (1 << 16))
 

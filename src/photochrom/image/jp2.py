@@ -13,9 +13,8 @@ _UUIDS = {
     "iptc": bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"),
     "xmp": bytes.fromhex("be7acfcb97a942e89c71999491e3afac"),
 }
-_PROFILE = 2  # METH of a colour box that holds a restricted ICC profile; 3 holds any
 _FINEST = 1600
-"""Levels per inch up to which pixels per metre go into two bytes."""
+"""Pixels per inch up to which pixels per metre go into two bytes."""
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -36,7 +35,7 @@ def _box(kind: bytes, content: bytes) -> bytes:
     return (8 + len(content)).to_bytes(4, "big") + kind + content
 
 
-def metadata(data: bytes) -> dict[str, bytes]:
+def read_metadata(data: bytes) -> dict[str, bytes]:
     """``exif``, ``iptc``, ``xmp`` and ``icc_profile`` of a file, as far as it has them."""
     found: dict[str, bytes] = {}
     for kind, content in _boxes(data):
@@ -46,7 +45,7 @@ def metadata(data: bytes) -> dict[str, bytes]:
                     found.setdefault(name, content[16:])
         elif kind == b"jp2h":
             for inner, colour in _boxes(content):
-                if inner == b"colr" and colour[:1] in (b"\2", b"\3"):
+                if inner == b"colr" and colour[:1] in (b"\2", b"\3"):  # METH: an ICC profile
                     found.setdefault("icc_profile", colour[3:])
     return found
 

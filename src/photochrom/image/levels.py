@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from photochrom.color import Array
+from photochrom.color import Array, Pixels
 from photochrom.errors import BadPhoto
 
 Levels = Array  # uint8 or uint16
@@ -57,6 +58,13 @@ def stretch(array: Array, bits: int) -> Levels:
     for rows in bands(array):
         levels[rows] = np.rint(array[rows].astype(np.float64) * (top / highest))
     return levels
+
+
+def to_8_bits(levels: Levels) -> Pixels:
+    """The nearest of 0..255 of each level."""
+    if levels.dtype == np.uint8:
+        return levels
+    return np.asarray(cv2.convertScaleAbs(levels, alpha=1 / 257))  # rounds; 65535 / 257 = 255
 
 
 def unmultiply(pixels: Levels, alpha: Levels) -> Levels:

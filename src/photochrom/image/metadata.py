@@ -14,18 +14,15 @@ from typing import Any
 
 from PIL import Image
 
-from photochrom.image import exif, ifd, jp2, jpeg, jpeg_read, png, xmp
-
-Text = tuple[tuple[str, str], ...]
-"""Remarks by keyword, such as ("Comment", "the old house"); keywords as PNG has them. Bytes that
-are no UTF-8 stand there as surrogates (PEP 383): :func:`shown` reads them as Latin-1."""
+from photochrom.image import exif, ifd, jpeg, png, xmp
+from photochrom.image.photo import Text
+from photochrom.image.tiff_page import Page
 
 _IPTC_TAG, _PHOTOSHOP_TAG, _XMP_TAG = 33723, 34377, 700  # TIFF: "IPTC-NAA", "Photoshop", "XMP"
 _IPTC_RESOURCE = 0x0404  # Adobe Photoshop File Formats Specification, "Image Resource IDs"
-_PHOTOSHOP = b"Photoshop 3.0\0"
 _EXIF = b"Exif\0\0"
 _APP1, _APP13, _COMMENT = 0xE1, 0xED, 0xFE
-_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
+_SEGMENTS = {"COM": _COMMENT, "APP1": _APP1, "APP13": _APP13}
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,7 @@ class _Found:
     exif: bytes = b""
     xmp: bytes = b""
     extension: bytes = b""
+    """The second part of the XMP packet."""
     iptc: bytes = b""
     text: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -60,16 +58,14 @@ class _Found:
         except MemoryError:
             raise
         except Exception:  # parsers raise whatever the bytes provoke
-            self.notes.append(damaged(name))
+            self.notes.append(f"its {name} could not be read and was left out")
             return None
 
-
-def damaged(name: str) -> str:
-    """The note on what could not be read."""
-    return f"its {name} could not be read and was left out"
+    def take_iptc(self, read: Callable[[], bytes]) -> None:
+        self.iptc = self.take("IPTC data", read) or b""
 
 
-def read(
+def read_metadata(
     image: Image.Image, size: tuple[int, int], data: bytes = b"", page: Page | None = None
 ) -> Metadata:
     """Read what a picture says of itself.
@@ -77,24 +73,24 @@ def read(
     Args:
         image: loaded; Pillow turns a TIFF upright then, and takes the orientation from its EXIF.
         size: width and height of its pixels, not turned yet unless Pillow has done so.
-        data: the bytes of its file, where that is a PNG or a JPEG; without, Pillow is asked.
-        page: its directory, where it is a page of a TIFF.
+        data: the bytes of its file, of which a PNG's and a JPEG's matter; without, Pillow is asked.
+        page: where it is a page of a TIFF.
     """
     found = _Found()
     turned = False
     if page is not None:
-        found.take("metadata", lambda: _of_page(page, found))
+        found.take("metadata", lambda: _find_in_page(page, found))
         turned = found.take("EXIF", lambda: exif.ORIENTATION not in image.getexif()) is not False
     elif image.format in ("JPEG", "MPO"):
-        found.take("metadata", lambda: _of_jpeg(image, data, found))
+        found.take("metadata", lambda: _find_in_jpeg(image, data, found))
     else:
-        found.take("metadata", lambda: _of_other(image, data, found))
+        found.take("metadata", lambda: _find_elsewhere(image, data, found))
     none = exif.Tidied(b"", 1, True)
     tidied = found.take("EXIF", lambda: exif.tidy(found.exif, size, turned=turned)) or none
     if not tidied.whole:
         lost = "part of its EXIF data" if tidied.block else "its EXIF data"
         found.notes.append(f"{lost} could not be read and was left out")
-    packet, appended = found.take("XMP", lambda: _whole_packet(found)) or (b"", False)
+    packet, appended = found.take("XMP", lambda: _join_packet(found)) or (b"", False)
     if appended:
         found.notes.append("the video or gain map that came with it was left out")
     return Metadata(
@@ -103,16 +99,15 @@ def read(
         xmp=packet,
         iptc=found.iptc,
         text=tuple(found.text),
-        dpi=found.take("resolution", lambda: _dpi_of(image, tidied.block)),
+        dpi=found.take("resolution", lambda: _find_dpi(image, tidied.block)),
         notes=tuple(dict.fromkeys(found.notes)),
     )
 
 
-def _whole_packet(found: _Found) -> tuple[bytes, bool]:
+def _join_packet(found: _Found) -> tuple[bytes, bool]:
     packet = found.xmp
     if len(packet) + len(found.extension) > xmp.MAX_BYTES:
-        found.notes.append(damaged("XMP"))
-        return b"", False
+        raise xmp.Broken("it is too long")
     if found.extension:
         try:
             packet = xmp.merge(packet, found.extension)
@@ -121,145 +116,8 @@ def _whole_packet(found: _Found) -> tuple[bytes, bool]:
     return xmp.tidy(packet)
 
 
-def _of_other(image: Image.Image, data: bytes, found: _Found) -> None:
-    """Formats that Pillow reads, some of whose metadata it passes over."""
-    told: dict[Any, Any] = dict(image.info)
-    if not told.get("exif") and len(image.getexif()):  # a TIFF that Python gave, say
-        told["exif"] = image.getexif().tobytes()
-    remarks = png.texts(data) if image.format == "PNG" and data else _pillow_text(image)
-    for keyword, text in remarks:
-        kind = keyword.removeprefix("Raw profile type ").lower()
-        if kind != keyword.lower():
-            raw = found.take(kind.upper(), partial(png.profile_of, text))
-            key = {"app1": "exif", "8bim": "iptc"}.get(kind, kind)
-            if raw and key == "exif" and raw.startswith(jpeg.XMP):
-                key, raw = "xmp", raw[len(jpeg.XMP) :]
-            if raw and not told.get(key):
-                told[key] = raw
-        elif keyword == png.XMP:
-            told["xmp"] = text
-        else:
-            found.text.append((keyword, text.rstrip("\0")))
-    found.exif, found.xmp = _bytes(told.get("exif")), _bytes(told.get("xmp"))
-    iptc = _bytes(told.get("iptc"))
-    found.iptc = iptc
-    if iptc.startswith(b"8BIM"):
-        found.iptc = b""
-        found.iptc = found.take("IPTC data", lambda: resource(iptc)) or b""
-    comments = told.get("comment")
-    if comments and not any(keyword == "Comment" for keyword, _ in found.text):
-        found.text.append(("Comment", _escaped(comments)))
-
-
-def _pillow_text(image: Image.Image) -> list[tuple[str, str]]:
-    told = getattr(image, "text", None) if image.format == "PNG" else None
-    return [(str(key), str(value)) for key, value in (told or {}).items()]
-
-
-def _of_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
-    found.exif, found.xmp = _bytes(image.info.get("exif")), _bytes(image.info.get("xmp"))
-    segments = list(jpeg_read.segments(data)) if data else _pillow_segments(image)
-    if data:
-        found.exif = exif_of_jpeg(data)
-        packets = [part for kind, part in segments if kind == _APP1 and part.startswith(jpeg.XMP)]
-        found.xmp = packets[0][len(jpeg.XMP) :] if packets else b""
-    found.text += [("Comment", _escaped(part)) for kind, part in segments if kind == _COMMENT]
-    resources = b"".join(
-        part[len(_PHOTOSHOP) :]
-        for kind, part in segments
-        if kind == _APP13 and part.startswith(_PHOTOSHOP)
-    )
-    if resources:
-        found.iptc = found.take("IPTC data", lambda: resource(resources)) or b""
-    parts = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXTENSION)]
-    if parts:
-        found.extension = found.take("extended XMP", lambda: _extension(parts, found.xmp)) or b""
-
-
-def exif_of_jpeg(data: bytes) -> bytes:
-    """The block of a JPEG; long ones lie in several segments."""
-    segments = jpeg_read.segments(data)
-    blocks = [part for kind, part in segments if kind == _APP1 and part.startswith(_EXIF)]
-    return b"".join(part[len(_EXIF) :] for part in blocks)
-
-
-def _pillow_segments(image: Image.Image) -> list[tuple[int, bytes]]:
-    kinds = {"COM": _COMMENT, "APP1": _APP1, "APP13": _APP13}
-    told: list[tuple[str, bytes]] = list(getattr(image, "applist", ()))
-    return [(kinds[name], content) for name, content in told if name in kinds]
-
-
-def _extension(parts: list[bytes], packet: bytes) -> bytes:
-    """The second part of an XMP packet, from the segments that it lies in."""
-    places: dict[int, bytes] = {}
-    total = 0
-    for part in parts:
-        guid, rest = part[len(_EXTENSION) : len(_EXTENSION) + 32], part[len(_EXTENSION) + 32 :]
-        if guid in packet:
-            total = int.from_bytes(rest[:4], "big")
-            places[int.from_bytes(rest[4:8], "big")] = rest[8:]
-    whole = b"".join(content for _, content in sorted(places.items()))
-    if len(whole) != total:
-        raise ValueError("a part is missing")
-    return whole
-
-
-@dataclass(frozen=True)
-class Page:
-    """Where a page of a TIFF tells of itself."""
-
-    read: ifd.Read
-    at: int
-    """The place of its directory."""
-    layout: ifd.Layout
-
-
-def _of_page(page: Page, found: _Found) -> None:
-    told = ifd.read_directory(page.read, page.at, page.layout).entries
-    found.exif, whole = exif.of_tiff(page.read, page.at, page.layout)
-    if not whole:
-        found.notes.append("part of its EXIF data could not be read and was left out")
-    if _XMP_TAG in told:
-        found.xmp = told[_XMP_TAG].data
-    if _IPTC_TAG in told:
-        found.iptc = found.take("IPTC data", lambda: _iptc_of_tiff(told[_IPTC_TAG].data)) or b""
-    if not found.iptc and _PHOTOSHOP_TAG in told:
-        found.iptc = found.take("IPTC data", lambda: resource(told[_PHOTOSHOP_TAG].data)) or b""
-
-
-def _iptc_of_tiff(data: bytes) -> bytes:
-    """Old software says it is made of 4-byte numbers, some in the wrong byte order."""
-    if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # 1C begins each record: IIM 4.2, 1.5
-        data = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
-    return data.rstrip(b"\0")
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8", "surrogateescape")
-    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else b""
-
-
-def _escaped(comment: Any) -> str:
-    return _bytes(comment).decode("utf-8", "surrogateescape").rstrip("\0")
-
-
-def stored(text: str) -> bytes:
-    """A remark's bytes, as they were."""
-    return text.encode("utf-8", "surrogateescape")
-
-
-def shown(text: str) -> str:
-    """A remark as it is to be read: UTF-8, or where it is none Latin-1."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogateescape").decode("latin-1")
-    return text
-
-
-def _dpi_of(image: Image.Image, block: bytes) -> tuple[float, float] | None:
-    """Levels per inch across and down, where the file says so believably."""
+def _find_dpi(image: Image.Image, block: bytes) -> tuple[float, float] | None:
+    """Pixels per inch across and down, where the file says so believably."""
     told = image.info.get("dpi")
     if not told and image.format != "TIFF":  # which has looked there, and found no unit
         told = exif.resolution(block)
@@ -272,15 +130,138 @@ def _dpi_of(image: Image.Image, block: bytes) -> tuple[float, float] | None:
     return (across, down) if 1 < across < 1e6 and 1 < down < 1e6 else None
 
 
-def from_jp2(image: Image.Image, data: bytes) -> None:
-    """Put what a JPEG 2000 file says into ``image.info``, as Pillow passes over it."""
-    image.info.update(jp2.metadata(data))
+# --- where it lies ----------------------------------------------------------------------------
+
+
+def _find_in_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
+    if data:
+        segments = list(jpeg.segments(data))
+        found.exif = jpeg_exif(data)
+        packets = [part for kind, part in segments if kind == _APP1 and part.startswith(jpeg.XMP)]
+        found.xmp = packets[0][len(jpeg.XMP) :] if packets else b""
+    else:
+        found.exif, found.xmp = _bytes(image.info.get("exif")), _bytes(image.info.get("xmp"))
+        told: list[tuple[str, bytes]] = list(getattr(image, "applist", ()))
+        segments = [(_SEGMENTS[name], part) for name, part in told if name in _SEGMENTS]
+    found.text += [("Comment", _escape(part)) for kind, part in segments if kind == _COMMENT]
+    resources = b"".join(
+        part[len(jpeg.PHOTOSHOP) :]
+        for kind, part in segments
+        if kind == _APP13 and part.startswith(jpeg.PHOTOSHOP)
+    )
+    if resources:
+        found.take_iptc(lambda: find_resource(resources))
+    parts = [part for kind, part in segments if kind == _APP1]
+    parts = [part for part in parts if part.startswith(jpeg.XMP_EXTENSION)]
+    if parts:
+        found.extension = found.take("extended XMP", lambda: _join_parts(parts, found.xmp)) or b""
+
+
+def jpeg_exif(data: bytes) -> bytes:
+    """The EXIF block of a JPEG; long ones lie in several segments."""
+    blocks = [part for kind, part in jpeg.segments(data) if kind == _APP1]
+    return b"".join(part[len(_EXIF) :] for part in blocks if part.startswith(_EXIF))
+
+
+def _join_parts(parts: list[bytes], packet: bytes) -> bytes:
+    """The second part of an XMP packet, from the segments that it lies in."""
+    places: dict[int, bytes] = {}
+    total = 0
+    for part in parts:
+        start = len(jpeg.XMP_EXTENSION)
+        guid, rest = part[start : start + 32], part[start + 32 :]
+        if guid in packet:
+            total = int.from_bytes(rest[:4], "big")
+            places[int.from_bytes(rest[4:8], "big")] = rest[8:]
+    whole = b"".join(content for _, content in sorted(places.items()))
+    if len(whole) != total:
+        raise ValueError("a part is missing")
+    return whole
+
+
+def _find_in_page(page: Page, found: _Found) -> None:
+    place, layout = page.place.at, page.tiff.layout
+    told = ifd.read_directory(page.read, place, layout).entries
+    found.exif, whole = exif.read_from_tiff(page.read, place, layout)
+    if not whole:
+        found.notes.append("part of its EXIF data could not be read and was left out")
+    if _XMP_TAG in told:
+        found.xmp = told[_XMP_TAG].data
+    if _IPTC_TAG in told:
+        found.take_iptc(lambda: restore_tiff_iptc(told[_IPTC_TAG].data))
+    if not found.iptc and _PHOTOSHOP_TAG in told:
+        found.take_iptc(lambda: find_resource(told[_PHOTOSHOP_TAG].data))
+
+
+def restore_tiff_iptc(data: bytes) -> bytes:
+    """IPTC as old software writes it: as 4-byte numbers, some in the wrong byte order."""
+    if data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # 1C begins each record: IIM 4.2, 1.5
+        data = b"".join(data[i : i + 4][::-1] for i in range(0, len(data), 4))
+    return data.rstrip(b"\0")
+
+
+def _find_elsewhere(image: Image.Image, data: bytes, found: _Found) -> None:
+    """Formats that Pillow reads, some of whose metadata it passes over."""
+    told: dict[Any, Any] = dict(image.info)
+    if not told.get("exif") and len(image.getexif()):  # a TIFF that Python gave, say
+        told["exif"] = image.getexif().tobytes()
+    remarks: list[tuple[str, str]] = []
+    if image.format == "PNG":
+        texts = getattr(image, "text", None) or {}
+        shown = [(str(key), str(value)) for key, value in texts.items()]
+        remarks = png.read_texts(data) if data else shown
+    for keyword, text in remarks:
+        kind = keyword.removeprefix("Raw profile type ").lower()
+        if kind != keyword.lower():
+            raw = found.take(kind.upper(), partial(png.parse_raw_profile, text))
+            key = {"app1": "exif", "8bim": "iptc"}.get(kind, kind)
+            if raw and key == "exif" and raw.startswith(jpeg.XMP):
+                key, raw = "xmp", raw[len(jpeg.XMP) :]
+            if raw and not told.get(key):
+                told[key] = raw
+        elif keyword == png.XMP:
+            told["xmp"] = text
+        else:
+            found.text.append((keyword, text.rstrip("\0")))
+    found.exif, found.xmp, found.iptc = (_bytes(told.get(key)) for key in ("exif", "xmp", "iptc"))
+    if found.iptc.startswith(b"8BIM"):
+        found.take_iptc(partial(find_resource, found.iptc))
+    comments = told.get("comment")
+    if comments and not any(keyword == "Comment" for keyword, _ in found.text):
+        found.text.append(("Comment", _escape(comments)))
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return remark_bytes(value)
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else b""
+
+
+# --- remarks, whose bytes stay as they were ---------------------------------------------------
+
+
+def _escape(comment: Any) -> str:
+    return _bytes(comment).decode("utf-8", "surrogateescape").rstrip("\0")
+
+
+def remark_bytes(text: str) -> bytes:
+    """A remark's bytes, as they were."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def readable_remark(text: str) -> str:
+    """A remark as it is to be read: UTF-8, or where it is none Latin-1."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return remark_bytes(text).decode("latin-1")
+    return text
 
 
 # --- Photoshop's image resources --------------------------------------------------------------
 
 
-def resource(block: bytes, number: int = _IPTC_RESOURCE) -> bytes:
+def find_resource(block: bytes, number: int = _IPTC_RESOURCE) -> bytes:
     """Find one of Photoshop's image resources: "8BIM", number, name, length, data, and so on.
 
     Returns:
@@ -305,7 +286,7 @@ def resource(block: bytes, number: int = _IPTC_RESOURCE) -> bytes:
     return b""
 
 
-def photoshop(iptc: bytes) -> bytes:
+def pack_iptc(iptc: bytes) -> bytes:
     """IPTC records as Photoshop's image resource."""
     head = b"8BIM" + _IPTC_RESOURCE.to_bytes(2, "big") + bytes(2) + len(iptc).to_bytes(4, "big")
     return head + iptc + bytes(len(iptc) % 2)

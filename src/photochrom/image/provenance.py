@@ -18,17 +18,14 @@ XMP                       the source type, an event of the history with the whol
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from photochrom.image import exif, ifd, xmp
-
-if TYPE_CHECKING:
-    from photochrom.image.photo import Photo
+from photochrom.image.photo import Photo
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 
-def marked(photo: Photo, tool: str, model: str) -> Photo:
+def mark_colorized(photo: Photo, tool: str, model: str) -> Photo:
     """The photo with the note that it was colorized.
 
     An XMP packet that is broken stays as it is, without a note: who repairs it finds it whole.
@@ -61,11 +58,11 @@ def marked(photo: Photo, tool: str, model: str) -> Photo:
 
 def _noted(block: bytes, entry: ifd.Entry) -> bytes:
     block = exif.edit(block, {exif.PROCESSING_SOFTWARE: entry})
-    if exif.has(block, exif.SOFTWARE):
+    if exif.has_entry(block, exif.SOFTWARE):
         return block
     return exif.edit(block, {exif.SOFTWARE: entry})
 
 
-def stripped(photo: Photo) -> Photo:
+def strip_metadata(photo: Photo) -> Photo:
     """The photo without what its file said of it, except how its pixels are to be shown."""
     return replace(photo, exif=b"", xmp=b"", iptc=b"", text=())

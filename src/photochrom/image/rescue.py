@@ -25,7 +25,9 @@ _FLAT = 2
 Open = Callable[[io.BytesIO], Image.Image]
 
 
-def complete(data: bytes, kind: str | None, open_image: Open) -> tuple[Image.Image, float | None]:
+def decode_truncated(
+    data: bytes, kind: str | None, open_image: Open
+) -> tuple[Image.Image, float | None]:
     """Decode a file that ends too early.
 
     Args:
@@ -118,3 +120,13 @@ def inflate(data: bytes, most: int) -> bytes:
     except zlib.error:
         pass  # what came before is right
     return b"".join(parts)
+
+
+def describe_missing(share: float | None) -> str:
+    """Say what share of a picture, 0..1 or unknown, is missing."""
+    return f"{'part' if share is None else f'{max(1, round(100 * share))} %'} of it is missing"
+
+
+def note_missing(share: float | None) -> str:
+    """The same as a note on a photo."""
+    return f"it is damaged: {describe_missing(share)}"

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from photochrom import files
 from photochrom.errors import CannotWrite, DiskFull
-from photochrom.image.photo import SUFFIXES
+from photochrom.image.reader import PHOTO_SUFFIXES
 
 _RAW = frozenset(
     f".{kind}"
@@ -23,7 +23,7 @@ _MOST = 2**26
 """Bytes of a sidecar that is copied."""
 
 
-def copy(photo: Path, target: Path, *, force: bool) -> list[str]:
+def copy_sidecars(photo: Path, target: Path, *, force: bool) -> list[str]:
     """Copy the sidecars of a photo beside its result, under the result's name.
 
     ``a.jpg.xmp`` is always the photo's; ``a.xmp`` where no other photo is called ``a``.
@@ -84,6 +84,6 @@ def _shared(photo: Path) -> bool:
     return any(
         other.stem == photo.stem
         and other.name != photo.name
-        and other.suffix.lower() in SUFFIXES | _RAW
+        and other.suffix.lower() in PHOTO_SUFFIXES | _RAW
         for other in map(Path, os.listdir(photo.parent))  # noqa: PTH208 - names are enough
     )

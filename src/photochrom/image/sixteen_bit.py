@@ -17,7 +17,7 @@ FORMATS = ("PNG", "PPM", "TIFF")
 """Those that keep 16 bits."""
 
 
-def wanted(image: Image.Image) -> int:
+def pixel_size(image: Image.Image) -> int:
     """Bytes of a pixel, where Pillow would not keep all 16 bits of its samples; else 0.
 
     Args:
@@ -34,7 +34,7 @@ def wanted(image: Image.Image) -> int:
     return 0
 
 
-def read(image: Image.Image, data: bytes) -> Deep | None:
+def decode(image: Image.Image, data: bytes) -> Deep | None:
     """The 16 bits that Pillow does not keep, or with the alpha that it does not make of them.
 
     Args:
@@ -47,11 +47,11 @@ def read(image: Image.Image, data: bytes) -> Deep | None:
     Raises:
         Exception: of any type, where the file is damaged.
     """
-    if not wanted(image):
+    if not pixel_size(image):
         return None
     if image.format == "PPM":
         tile = image.tile[0]  # type: ignore[attr-defined]
-        return _ppm(image.size, tile.offset, tile.args[1], data)
+        return _decode_ppm(image.size, tile.offset, tile.args[1], data)
     import imagecodecs
 
     try:
@@ -62,7 +62,7 @@ def read(image: Image.Image, data: bytes) -> Deep | None:
         raise
 
 
-def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep | None:
+def _decode_ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep | None:
     """Raw PPM: big-endian numbers up to a highest one, after a head that Pillow has read."""
     width, height = size
     if len(data) - start < 6 * width * height:
@@ -75,13 +75,13 @@ def _ppm(size: tuple[int, int], start: int, highest: int, data: bytes) -> Deep |
     return scaled.reshape(height, width, 3)
 
 
-def ppm(pixels: Deep) -> bytes:
+def encode_ppm(pixels: Deep) -> bytes:
     """Colour (H, W, 3) as a PPM; a fourth channel is left out."""
     height, width = pixels.shape[:2]
     return b"P6\n%d %d\n65535\n" % (width, height) + pixels[..., :3].astype(">u2").tobytes()
 
 
-def png(pixels: Deep) -> bytes:
+def encode_png(pixels: Deep) -> bytes:
     """Colour (H, W, 3) or (H, W, 4) as a PNG, without metadata."""
     order = cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
     done, encoded = cv2.imencode(".png", cv2.cvtColor(pixels, order))

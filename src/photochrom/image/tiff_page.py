@@ -17,8 +17,8 @@ from PIL import Image, TiffImagePlugin
 
 from photochrom.image import exif, ifd
 from photochrom.image.ifd import Entry, Layout
-from photochrom.image.limits import Excess
-from photochrom.image.tiff_read import Place, Tiff
+from photochrom.image.limits import Excess, Memory
+from photochrom.image.tiff_pages import Place, Tiff
 
 _WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 FILL_ORDER, _STRIPS = 266, 273
@@ -193,12 +193,6 @@ class Page:
         return next((size for size in (1, 2, 4) if self.bits <= 8 * size), 8)
 
     @property
-    def shown(self) -> int:
-        """Bytes of a pixel, unpacked."""
-        colors = 3 if self.number(PHOTOMETRIC, 1) in (3, YCBCR) else 1
-        return max(colors, self.samples * self.depth)
-
-    @property
     def segment(self) -> tuple[int, int]:
         """Height and width of a strip or tile."""
         width, height = self.size
@@ -207,12 +201,15 @@ class Page:
         return min(self.number(_ROWS, height), height), width
 
     @property
-    def held(self) -> int:
-        """Bytes that decoders hold beside: what they give, of 32 bits where it is Pillow's."""
+    def memory(self) -> Memory:
+        """What decoding takes: what decoders give, of 32 bits where it is Pillow's, is beside."""
         (width, height), (tall, wide) = self.size, self.segment
-        sample = self.samples if self.number(_PLANES, 1) == 1 else 1
-        given = max(self.shown, 4) if self.samples > 1 else self.shown
-        return width * height * given + 2 * tall * wide * sample * self.depth
+        colors = 3 if self.number(PHOTOMETRIC, 1) in (3, YCBCR) else 1
+        shown = max(colors, self.samples * self.depth)
+        given = max(shown, 4) if self.samples > 1 else shown
+        together = self.samples if self.number(_PLANES, 1) == 1 else 1
+        segments = 2 * tall * wide * together * self.depth
+        return Memory(width * height * shown, width * height * (shown + given) + segments)
 
     def _check(self) -> None:
         (width, height), (tall, wide) = self.size, self.segment
@@ -268,7 +265,7 @@ class Page:
         file.add(len(data), data=data)
         return cast(BinaryIO, file)
 
-    def image(self) -> Image.Image:
+    def open_image(self) -> Image.Image:
         """The page for Pillow, or, where its pixels are for tifffile, only what it tells."""
         if self._suits_pillow():
             try:
@@ -303,11 +300,11 @@ class Page:
             and self.number(INKS, 1) == 1
         )
 
-    def note(self) -> str | None:
+    def extra_channel_notes(self) -> list[str]:
         """What of the pixels that Pillow reads is left behind."""
         extra = self.numbers(EXTRA_SAMPLES)
         lost = len(extra) - any(kind in (MULTIPLIED, ALPHA) for kind in extra)
-        return LEFT_OUT if lost > 0 else None
+        return [LEFT_OUT] if lost > 0 else []
 
 
 def _places(start: int, lengths: list[int], layout: Layout) -> Entry:

@@ -205,7 +205,7 @@ def _check_head(data: bytes, compression: int, most: tuple[int, int]) -> None:
     if compression not in _OF_THEIR_OWN:
         return
     headers.check(data)
-    told = headers.size_of(data)
+    told = headers.read_size(data)
     tall, wide = (-(-side // _BLOCK) * _BLOCK for side in most)
     if told is None or told.height > tall or told.width > wide:
         raise ValueError("a strip is of another size than it should be")

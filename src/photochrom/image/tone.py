@@ -15,17 +15,15 @@ docs/log.md, 2026-11-23, tells how often it is wrong.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from photochrom import color
-from photochrom.color import Array
-
-if TYPE_CHECKING:
-    from photochrom.image.photo import Photo
+from photochrom.color import Array, Plane
+from photochrom.image.photo import Photo
 
 Tone = Literal["grey", "toned", "colour"]
 
@@ -43,7 +41,7 @@ _LEVELS = 32
 """Groups of pixels of like lightness."""
 
 
-def of(photo: Photo) -> Tone:
+def measure_tone(photo: Photo) -> Tone:
     """What a photo is; where it is transparent does not count."""
     lab = _small(photo)
     ab = lab[:, 1:]
@@ -57,7 +55,7 @@ def of(photo: Photo) -> Tone:
 
 def is_color(photo: Photo) -> bool:
     """Whether a photo is in colour, and not merely toned."""
-    return of(photo) == "colour"
+    return measure_tone(photo) == "colour"
 
 
 def stray(lab: Array) -> npt.NDArray[np.float64]:
@@ -77,7 +75,7 @@ def stray(lab: Array) -> npt.NDArray[np.float64]:
     return np.concatenate(found).astype(np.float64)
 
 
-def _small(photo: Photo) -> npt.NDArray[np.float32]:
+def _small(photo: Photo) -> Plane:
     """Lab of the photo's pixels at a small size, (n, 3)."""
     pixels = photo.pixels
     if pixels.ndim == 2:
@@ -87,7 +85,7 @@ def _small(photo: Photo) -> npt.NDArray[np.float32]:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     top = np.float32(np.iinfo(pixels.dtype).max)
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32) / top
-    lab: npt.NDArray[np.float32] = color.rgb_to_lab(small, axis=-1).reshape(-1, 3)
+    lab: Plane = color.rgb_to_lab(small, axis=-1).reshape(-1, 3)
     if photo.alpha is None:
         return lab
     alpha = cv2.resize(photo.alpha, size, interpolation=cv2.INTER_AREA)

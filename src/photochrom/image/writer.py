@@ -1,282 +1,172 @@
-"""From planes and metadata to the bytes of a file: what each format can hold, and where."""
+"""Photos, written: where a result goes, in which format, and whole or not at all."""
 
 from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from photochrom.color import Array
+from photochrom import files
 from photochrom.errors import CannotWrite, MissingExtra, PhotochromError
-from photochrom.image import exif, heif, icc, jp2, jpeg, metadata, png, sixteen_bit, tiff, xmp
+from photochrom.folder import Folder
+from photochrom.image import encoding as encoders
+from photochrom.image import pillow
+from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
+from photochrom.image.photo import Photo
 
-if TYPE_CHECKING:
-    from photochrom.image.photo import Photo
-
-_JPEG_QUALITY = 98
-"""At 4:4:4; at 95 lightness is off by twice as much (docs/log.md, 2026-11-27)."""
-_QUALITY: dict[str, dict[str, Any]] = {
-    "AVIF": {"quality": 90, "subsampling": "4:4:4"},
-    "HEIF": {
-        "quality": 90,  # at 4:2:0, as devices show no other
-        "enc_params": {"preset": "ultrafast"},  # nine times as quick, and no larger
-    },
-    "WEBP": {"quality": 95, "exact": True},  # also where it is transparent
-}
-_OPAQUE = ("JPEG", "PPM", "BMP")
-"""No alpha: BMP has one that few programs read, Pillow not among them."""
-_PHOTOS = frozenset(
-    (
-        *("AVIF", "BMP", "DIB", "HEIF", "JPEG", "JPEG2000", "JXL", "PCX", "PNG", "PPM", "QOI"),
-        *("SGI", "TGA", "TIFF", "WEBP"),
-    )
-)
-"""Without GIF, whose 256 colours would not keep lightness, and what is for drawings and data."""
-_WITHOUT_IPTC = ("AVIF", "HEIF", "WEBP")
-_RESOLUTION_IN_EXIF = ("AVIF", "HEIF", "WEBP")
-"""They have no other place for it."""
-_EXIF = b"Exif\0\0"
-_XMP_ROOM = jpeg.ROOM - len(jpeg.XMP)
-_BIG = 1 << 31
-"""Bytes of pixels, by the first page, from which on a TIFF is a BigTIFF: half of what needs it."""
+_GREY_SUFFIXES = (".pbm", ".pgm")  # which say that there is no colour
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """How a result is compressed."""
+def default_output(source: str | os.PathLike[str]) -> Path:
+    """Where the result of a file goes by default: ``house.jpg`` becomes ``house.color.jpg``.
 
-    quality: int | None = None
-    """Of JPEG, 1..100; None for 98, or the original's where that is higher."""
-    compression: Literal["deflate", "lzw", "none"] | None = None
-    """Of TIFF; None for deflate."""
-
-
-DEFAULT = Encoding()
+    A format that can be read but not written becomes PNG.
+    """
+    path = Path(source)
+    suffix = path.suffix if _format_of(path) else ".png"
+    return path.with_name(f"{path.stem}.color{suffix}")
 
 
-@cache
-def writable() -> frozenset[str]:
-    """Pillow's names of the formats that can be written."""
-    Image.init()
-    heif.available()
-    return _PHOTOS.intersection(Image.SAVE)
+def default_format(source_format: str | None) -> str:
+    """The format that a photo of one is written in by default: the same, or else PNG."""
+    writable = source_format in encoders.writable_formats()
+    return source_format if source_format is not None and writable else "PNG"
 
 
-def write(
-    photos: Iterator[Photo],
-    format: str,  # noqa: A002
-    file: BinaryIO,
-    encoding: Encoding = DEFAULT,
-) -> None:
-    """Write photos as one file, one at a time; more than one are the pages of a TIFF.
+def writable_target(target: Path) -> Path:
+    """The target, or where its format cannot be written ``<name>.png``, suffix and all."""
+    return target if _format_of(target) else target.with_name(f"{target.name}.png")
+
+
+def check_target(target: Path, source: Path | None, *, force: bool) -> str:
+    """Find out what :func:`write_photo` would refuse, before any work is done.
+
+    Returns:
+        Pillow's name of the target's format.
 
     Raises:
-        CannotWrite: the format does not take such photos, or so many.
-        OSError: the disk does not take the file.
+        CannotWrite: it exists, is the source, or names no format that can be written.
+        MissingExtra: its format needs one.
     """
+    if target.is_dir():
+        raise CannotWrite(f"{target} is a folder: give the name of a file in it.")
+    name = _format_of(target)
+    if not name:
+        raise _unwritable(target)
+    if not target.exists():
+        return name
+    if source is not None and source.exists() and target.samefile(source):
+        raise CannotWrite(f"{target} is the photo itself: choose another name for the result.")
+    if not force:
+        raise files.already_exists(target)
+    return name
+
+
+def write_photo(
+    photo: Photo | Iterable[Photo],
+    target: str | os.PathLike[str],
+    *,
+    force: bool = False,
+    room: Folder | None = None,
+    seal: Callable[[BinaryIO], object] | None = None,
+    encoding: Encoding = DEFAULT_ENCODING,
+    keep_times: bool = False,
+) -> Path:
+    """Write a photo in the format of the target's suffix: the whole file, or none.
+
+    Args:
+        photo: what to write; several are the pages of a TIFF, and taken one at a time.
+        target: the file to make.
+        force: replace a file that exists; even so never the file the photo was read from.
+        room: the folder to make it in, on the same disk; by default the target's.
+        seal: is shown the finished file before it gets its name.
+        encoding: how it is compressed.
+        keep_times: give the result the times of the file the photo was read from.
+
+    Returns:
+        The target.
+
+    Raises:
+        CannotWrite: it exists, its suffix names no format, or the folder does not take it.
+    """
+    path = Path(target)
+    first, pages = _peek(photo)
+    name = check_target(path, first.source, force=force)
+
+    def make(file: BinaryIO) -> None:
+        encoders.encode_pages(pages, name, file, encoding)
+
+    def finish(file: BinaryIO) -> None:
+        if known is not None:
+            files.set_attributes(file, _permissions(known), known if keep_times else None)
+        if seal is not None:
+            seal(file)
+
+    try:
+        known = None if first.source is None else first.source.stat()
+    except OSError:
+        known = None
+    # Also while it is unfinished others see no more of it than of the source.
+    mode = 0o666 if known is None else 0o600 | _permissions(known)
+    files.write_atomically(path, make, force=force, room=room, mode=mode, seal=finish)
+    return path
+
+
+def encode_photo(
+    photo: Photo | Iterable[Photo],
+    format: str | None = None,  # noqa: A002
+    encoding: Encoding = DEFAULT_ENCODING,
+) -> bytes:
+    """The photo as the bytes of a file.
+
+    Args:
+        photo: what to write; several are the pages of a TIFF.
+        format: Pillow's name of a format; by default the one it came in, else PNG.
+        encoding: how it is compressed.
+
+    Raises:
+        CannotWrite: the format does not exist, or does not take such a photo.
+    """
+    first, pages = _peek(photo)
+    file = io.BytesIO()
+    name = (format or default_format(first.format)).upper()
+    encoders.encode_pages(pages, name, file, encoding)
+    return file.getvalue()
+
+
+def _peek(photo: Photo | Iterable[Photo]) -> tuple[Photo, Iterator[Photo]]:
+    """The first of the photos, and all of them."""
+    photos = iter([photo] if isinstance(photo, Photo) else photo)
     first = next(photos)
-    if format == "HEIF" and not heif.available():
-        raise MissingExtra("pillow-heif", "heif")
-    if format not in writable():
-        kinds = ", ".join(sorted(writable()))
-        raise CannotWrite(f"{format} cannot be written: choose one of {kinds}.")
-    try:
-        if format == "TIFF":
-            big = first.pictures * first.pixels.nbytes >= _BIG
-            pages = (_page(fitted(page, format)) for page in itertools.chain([first], photos))
-            tiff.write(file, pages, big=big, compression=encoding.compression or "deflate")
-            return
-        file.write(_encode(fitted(first, format), format, encoding))
-    except (PhotochromError, MemoryError):
-        raise
-    except Exception as error:  # encoders raise whatever the pixels provoke
-        if isinstance(error, OSError) and error.errno:  # the disk
-            raise
-        raise CannotWrite(
-            f"The photo cannot be written as {format} ({error}): choose .png or .tif instead."
-        ) from error
-    if next(photos, None) is not None:
-        raise CannotWrite(f"{format} holds one page, and there are more: end the result in .tif.")
+    return first, itertools.chain([first], photos)
 
 
-def fitted(photo: Photo, format: str) -> Photo:  # noqa: A002
-    """The photo with only what a format can hold; what is left out is told in its notes."""
-    notes = list(photo.notes)
-    if photo.alpha is not None and format in _OPAQUE:
-        photo = replace(photo, alpha=None)
-        notes.append(f"its transparency was left out, as {format} has none")
-    if photo.iptc and format in _WITHOUT_IPTC:
-        photo = replace(photo, iptc=b"")
-        notes.append(f"its IPTC records were left out, as {format} has no place for them")
-    if format == "JPEG":
-        photo = _fitted_to_segments(photo, notes)
-    if photo.exif or photo.xmp or photo.iptc or photo.text or photo.dpi:
-        photo = _without_misfits(photo, format, notes)
-    return replace(photo, notes=tuple(dict.fromkeys(notes)))
+def _permissions(known: os.stat_result) -> int:
+    return stat.S_IMODE(known.st_mode) & 0o777
 
 
-def _fitted_to_segments(photo: Photo, notes: list[str]) -> Photo:
-    if len(photo.exif) + len(_EXIF) > jpeg.ROOM:
-        photo = replace(photo, exif=b"")
-        notes.append("its EXIF data were left out, as they are too long for JPEG")
-    try:
-        xmp.split(photo.xmp, _XMP_ROOM)
-    except xmp.Broken:
-        photo = replace(photo, xmp=b"")
-        notes.append("its XMP packet was left out, as it is too long for JPEG")
-    text = tuple(
-        (keyword, said)
-        for keyword, said in photo.text
-        if keyword != "Comment" or len(metadata.stored(said)) <= jpeg.ROOM
-    )
-    if len(text) < len(photo.text):
-        notes.append("a remark was left out, as it is too long for JPEG")
-    return replace(photo, text=text)
+def _format_of(path: Path) -> str | None:
+    """The format that can be written under a file's suffix, or None."""
+    suffix = path.suffix.lower()
+    writable = encoders.writable_formats()  # asked first, as it learns of formats
+    name = None if suffix in _GREY_SUFFIXES else Image.registered_extensions().get(suffix)
+    return name if name in writable else None
 
 
-_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("EXIF", {"exif": b""}),
-    ("XMP", {"xmp": b""}),
-    ("IPTC data", {"iptc": b""}),
-    ("text", {"text": ()}),
-    ("resolution", {"dpi": None}),
-)
-"""What is said of a photo, and each as nothing."""
-
-
-def _without_misfits(photo: Photo, format: str, notes: list[str]) -> Photo:  # noqa: A002
-    """Leave out what its encoder stumbles over, as it does on a small picture."""
-    small = replace(photo, pixels=np.zeros((16, 16, 3), np.uint8), alpha=None)
-    silent = replace(
-        small, **{name: nothing for _, part in _PARTS for name, nothing in part.items()}
-    )
-    if _writes(small, format) or not _writes(silent, format):
-        return photo
-    for name, part in _PARTS:
-        if not _writes(replace(silent, **{key: getattr(photo, key) for key in part}), format):
-            photo = replace(photo, **part)
-            notes.append(f"its {name} could not be written and was left out")
-    return photo
-
-
-def _writes(sample: Photo, format: str) -> bool:  # noqa: A002
-    try:
-        if format == "TIFF":
-            tiff.write(io.BytesIO(), [_page(sample)], big=False)
-        elif format == "JPEG":
-            _jpeg_head(sample)
-        elif format == "PNG":
-            list(_png_chunks(sample))
-        else:
-            _encode(sample, format, DEFAULT)
-    except MemoryError:
-        raise
-    except Exception:  # encoders raise whatever the bytes provoke
-        return False
-    return True
-
-
-def _page(photo: Photo) -> tiff.Page:
-    profile = icc.srgb() if photo.profiled else b""
-    return tiff.Page(planes(photo), photo.exif, photo.xmp, photo.iptc, profile, photo.dpi)
-
-
-def _encode(photo: Photo, format: str, encoding: Encoding) -> bytes:  # noqa: A002
-    pixels = planes(photo)
-    if format == "JPEG":
-        quality = encoding.quality or max(_JPEG_QUALITY, photo.quality or 0)
-        return jpeg.encode(shallow(pixels), quality, _jpeg_head(photo))
-    if format == "PNG":
-        return png.with_chunks(_png_of(pixels), _png_chunks(photo))
-    if format == "PPM" and pixels.dtype == np.uint16 and pixels.ndim == 3:
-        return sixteen_bit.ppm(pixels)
-    file = io.BytesIO()
-    is_deep_grey = pixels.dtype == np.uint16 and format == "PPM"
-    image = Image.fromarray(pixels if is_deep_grey else shallow(pixels))
-    image.save(file, format, **_options(photo, format))
-    if format == "JPEG2000":
-        parts = {"exif": photo.exif, "iptc": photo.iptc, "xmp": photo.xmp}
-        return jp2.with_metadata(file.getvalue(), parts, photo.dpi)
-    return file.getvalue()
-
-
-def _jpeg_head(photo: Photo) -> bytes:
-    """The segments before the pixels."""
-    parts = [jpeg.jfif(photo.dpi)]
-    if photo.exif:
-        parts.append(jpeg.segment(0xE1, _EXIF + photo.exif))
-    parts.append(jpeg.xmp_segments(*xmp.split(photo.xmp, _XMP_ROOM)))
-    if photo.profiled:
-        parts.append(jpeg.profile_segments(icc.srgb()))
-    if photo.iptc:
-        parts.append(jpeg.resource_segments(metadata.photoshop(photo.iptc)))
-    remarks = [said for keyword, said in photo.text if keyword == "Comment"]
-    return b"".join(parts + [jpeg.segment(0xFE, metadata.stored(said)) for said in remarks])
-
-
-def _png_of(pixels: Array) -> bytes:
-    if pixels.dtype == np.uint16 and pixels.ndim == 3:
-        return sixteen_bit.png(pixels)
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def _png_chunks(photo: Photo) -> Iterator[png.Chunk]:
-    if photo.profiled:
-        yield png.profile_chunk(icc.srgb())
-    if photo.dpi:
-        yield png.resolution_chunk(photo.dpi)
-    if photo.exif:
-        yield b"eXIf", photo.exif
-    for keyword, said in photo.text:
-        yield png.text_chunk(keyword, metadata.shown(said))
-    if photo.xmp:
-        yield b"iTXt", png.XMP.encode() + bytes(5) + photo.xmp
-    if photo.iptc:
-        yield png.raw_profile("iptc", metadata.photoshop(photo.iptc))
-
-
-def planes(photo: Photo) -> Array:
-    """Levels and alpha in one array: (H, W), (H, W, 3) or (H, W, 4)."""
-    if photo.alpha is None:
-        return photo.pixels
-    if photo.pixels.ndim == 2:
-        return np.dstack([photo.pixels] * 3 + [photo.alpha])
-    return np.dstack([photo.pixels, photo.alpha])
-
-
-def shallow(pixels: Array) -> npt.NDArray[np.uint8]:
-    """8 bits a channel, which is all that Pillow has for colour."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    return np.asarray(cv2.convertScaleAbs(pixels, alpha=1 / 257))  # rounds; 65535 / 257 = 255
-
-
-def _options(photo: Photo, format: str) -> dict[str, Any]:  # noqa: A002
-    """What Pillow's ``save`` takes, beside pixels, for a format; others pass over it."""
-    options = dict(_QUALITY.get(format, {}))
-    options["icc_profile"] = icc.srgb() if photo.profiled else None
-    if photo.dpi:
-        options["dpi"] = photo.dpi
-    block = photo.exif
-    if format in _RESOLUTION_IN_EXIF and photo.dpi:
-        block = exif.with_resolution(block, photo.dpi)
-    if format == "AVIF" and block:  # or Pillow takes it out, and writes all else anew
-        block = exif.edit(block, {exif.ORIENTATION: None})
-    if block:
-        options["exif"] = _EXIF + block
-    if photo.xmp:
-        options["xmp"] = photo.xmp
-    comments = [said for keyword, said in photo.text if keyword == "Comment"]
-    if format == "JPEG2000" and comments:
-        options["comment"] = metadata.stored(comments[0])
-    return options
+def _unwritable(target: Path) -> PhotochromError:
+    """Why there is no format under a name, and what to choose instead."""
+    suffix = target.suffix.lower()
+    if suffix[1:] in pillow.HEIF_SUFFIXES and not pillow.heif_available():
+        return MissingExtra("pillow-heif", "heif")
+    instead = "end it in .jpg, .png, .tif or .webp"
+    if suffix in _GREY_SUFFIXES:
+        return CannotWrite(f"{target} has no room for colour: {instead}.")
+    if suffix in Image.registered_extensions():
+        return CannotWrite(f"{target} is of a format that is only read: {instead}.")
+    return CannotWrite(f"{target} names no known format: {instead}.")

@@ -19,8 +19,9 @@ from PIL import Image
 
 from photochrom.color import Array
 from photochrom.errors import BadOption, PhotoWarning
-from photochrom.image import photo as photos
-from photochrom.image.photo import Photo, Source
+from photochrom.image.photo import Photo, to_array, to_image
+from photochrom.image.reader import PhotoSource, as_photo, hold_source
+from photochrom.image.writer import check_target, default_output, encode_photo, write_photo
 from photochrom.inference import chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
@@ -177,7 +178,7 @@ class Colorizer:
 
     def colorize(
         self,
-        photo: Source,
+        photo: PhotoSource,
         *,
         output: str | os.PathLike[str] | None = None,
         force: bool = False,
@@ -213,25 +214,25 @@ class Colorizer:
                 and was left out.
         """
         wanted = ColorizeOptions(**({"recolor": True} | options))
-        photo = photos.contents(photo)
+        photo = hold_source(photo)
         target, kind = Path(), None
         if isinstance(photo, str | os.PathLike):
-            target = photos.default_output(photo) if output is None else Path(output)
+            target = default_output(photo) if output is None else Path(output)
             for source in (photo, wanted.reference):  # before the work
                 known = Path(source) if isinstance(source, str | os.PathLike) else None
-                kind = photos.check_target(target, known, force=force)
+                kind = check_target(target, known, force=force)
         elif output is not None or force:
             raise BadOption("output and force go with a path: save the result that is returned.")
         pages, kind, notes = colorize_pages(photo, wanted, self, kind=kind)
         if isinstance(photo, str | os.PathLike):
             make_room(target)
-            result: Any = photos.write(pages, target, force=force)
+            result: Any = write_photo(pages, target, force=force)
         elif isinstance(photo, bytes):
-            result = photos.encode(pages, kind)
+            result = encode_photo(pages, kind)
         elif isinstance(photo, Image.Image):
-            result = photos.to_image(next(pages))
+            result = to_image(next(pages))
         else:
-            result = photos.to_array(next(pages), photo.dtype)
+            result = to_array(next(pages), photo.dtype)
         for note in notes:
             warnings.warn(shown(f"{name_of(photo)}: {note}"), PhotoWarning, stacklevel=2)
         return result
@@ -240,7 +241,7 @@ class Colorizer:
 
     def palette(
         self,
-        photo: Source | Photo,
+        photo: PhotoSource | Photo,
         x: float,
         y: float,
         *,
@@ -273,7 +274,7 @@ class Colorizer:
 
     def sample_hints(
         self,
-        photo: Source | Photo,
+        photo: PhotoSource | Photo,
         k: int,
         seed: int = 0,
         *,
@@ -300,7 +301,7 @@ class Colorizer:
         return draw_versions(self._predictor, view, known, rngs)
 
     def uncertainty(
-        self, photo: Source | Photo, *, hints: Hints = (), size: int | None = None
+        self, photo: PhotoSource | Photo, *, hints: Hints = (), size: int | None = None
     ) -> Array:
         """Where the network guesses: entropy of its distribution in bits, (H, W) float32."""
         self.model.centres()  # or there is no distribution
@@ -311,7 +312,7 @@ class Colorizer:
         return np.asarray(full, np.float32)
 
     def hints_from_reference(
-        self, photo: Source | Photo, reference: Source | Photo
+        self, photo: PhotoSource | Photo, reference: PhotoSource | Photo
     ) -> tuple[Hint, ...]:
         """Hints for a photo from a reference in colour: where the same thing is seen in both.
 
@@ -321,21 +322,21 @@ class Colorizer:
         Raises:
             BadOption: the reference has no colour, or the model tells no features.
         """
-        source = photos.as_photo(reference)
+        source = as_photo(reference)
         if source.pixels.ndim == 2:
             raise BadOption("The reference has no colour: give a photo that has.")
         mine, theirs = self._view(photo, None), self._view(source, None)
         return match_views(self.model, mine, theirs, source.pixels)
 
-    def _view(self, photo: Source | Photo, size: int | None) -> View:
-        return self._predictor.views(photos.as_photo(photo), size, "fast")[0]
+    def _view(self, photo: PhotoSource | Photo, size: int | None) -> View:
+        return self._predictor.views(as_photo(photo), size, "fast")[0]
 
 
 if TYPE_CHECKING:
     colorize = Colorizer().colorize  # the same overloads
 else:
 
-    def colorize(photo: Source, **options: Any) -> Any:
+    def colorize(photo: PhotoSource, **options: Any) -> Any:
         """:meth:`Colorizer.colorize` by the default model, which is loaded once."""
         return _default().colorize(photo, **options)
 

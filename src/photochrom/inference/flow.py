@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from photochrom import __version__
 from photochrom.errors import BadOption, InColor
-from photochrom.image import photo as photos
-from photochrom.image import provenance, tone
-from photochrom.image.photo import Photo, Source
+from photochrom.image.encoding import fit_to_format
+from photochrom.image.photo import Photo
+from photochrom.image.provenance import mark_colorized, strip_metadata
+from photochrom.image.reader import PhotoSource, as_photo, hold_source, read_pages
+from photochrom.image.tone import is_color
+from photochrom.image.writer import default_format
 from photochrom.inference import hints as hint_files
 from photochrom.inference.hints import Hint
 from photochrom.inference.options import ColorizeOptions
@@ -54,7 +57,7 @@ class ColoredPages(NamedTuple):
 
 
 def colorize_pages(
-    source: Source | Photo,
+    source: PhotoSource | Photo,
     options: ColorizeOptions,
     colorizer: Colorizer,
     *,
@@ -75,27 +78,27 @@ def colorize_pages(
         InColor: all of it is in colour, and is not to be coloured anew.
         BadPhoto: it cannot be read. BadOption: the options do not go with it, or with the model.
     """
-    source = photos.contents(source) if not isinstance(source, Photo) else source
+    source = hold_source(source) if not isinstance(source, Photo) else source
     first, rest = open_pages(source, options, damaged=damaged)
     notes = Notes()
     if first.pictures > 1 and not first.paged:
         notes.add(f"it holds {first.pictures} pictures, of which only the first is coloured")
     if kind is None and isinstance(source, str | os.PathLike | bytes):
-        kind = photos.usual(first.format)
+        kind = default_format(first.format)
         if first.format not in (None, kind):
             notes.add(png_instead(str(first.format)))
     if options.reference is not None:
-        options = replace(options, reference=photos.as_photo(options.reference))
+        options = replace(options, reference=as_photo(options.reference))
 
     def colorize_page(page: Photo) -> Photo:
-        if page.paged and not options.recolor and tone.is_color(page):
+        if page.paged and not options.recolor and is_color(page):
             done = page
         else:
             hints = gather_hints(page, options, colorizer, notes)
             done = colorizer.render(page, replace(options, hints=hints))
             done = _finish(done, options, colorizer.name)
         if kind is not None:
-            done = photos.fitted(done, kind)
+            done = fit_to_format(done, kind)
         notes.add(*done.notes)
         return done
 
@@ -103,7 +106,7 @@ def colorize_pages(
 
 
 def open_pages(
-    source: Source | Photo, options: ColorizeOptions, *, damaged: bool = False
+    source: PhotoSource | Photo, options: ColorizeOptions, *, damaged: bool = False
 ) -> tuple[Photo, Iterator[Photo]]:
     """The first page of a photo that is to be coloured, and the others.
 
@@ -112,15 +115,15 @@ def open_pages(
     """
 
     def read() -> Iterator[Photo]:
-        return iter([source]) if isinstance(source, Photo) else photos.pages(source, damaged)
+        return iter([source]) if isinstance(source, Photo) else read_pages(source, damaged)
 
     pages = read()
     first = next(pages)
     if first.paged and options.hints:
         raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
-    if not options.recolor and tone.is_color(first):
+    if not options.recolor and is_color(first):
         others = itertools.islice(read(), 1, None) if first.paged else ()
-        if all(map(tone.is_color, others)):
+        if all(map(is_color, others)):
             raise InColor(in_color(name_of(source)))
     return first, pages
 
@@ -140,7 +143,7 @@ def gather_hints(
     return hint_files.join_hints(hints, more)
 
 
-def name_of(source: Source | Photo, otherwise: str = "The photo") -> str:
+def name_of(source: PhotoSource | Photo, otherwise: str = "The photo") -> str:
     """What a photo is called where something is said of it."""
     path = source.source if isinstance(source, Photo) else source
     return str(path) if isinstance(path, str | os.PathLike) else otherwise
@@ -159,7 +162,7 @@ def png_instead(kind: str) -> str:
 def _finish(photo: Photo, options: ColorizeOptions, model: str) -> Photo:
     """A coloured page with the metadata that it is to have."""
     if options.strip:
-        photo = provenance.stripped(photo)
+        photo = strip_metadata(photo)
     if options.mark and options.strength > 0:
-        photo = provenance.marked(photo, f"photochrom {__version__}", model)
+        photo = mark_colorized(photo, f"photochrom {__version__}", model)
     return photo

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
 from photochrom.errors import BadOption
-from photochrom.image.photo import Photo, Source
+from photochrom.image.photo import Photo
+from photochrom.image.reader import PhotoSource
 from photochrom.inference.hints import Hint, HintSet
 
 Quality = Literal["best", "fast"]
@@ -46,7 +47,7 @@ class ColorizeOptions:
     hints: Hints = ()
     """Colours at points of the photo; where the reference shows another colour at such a point, it
     stands back."""
-    reference: Source | Photo | None = None
+    reference: PhotoSource | Photo | None = None
     """A colour photo: what is seen in both takes its colour. Where nothing is, the photo is
     coloured without it, and that is noted."""
     recolor: bool = False
@@ -73,7 +74,7 @@ class ColorizeKeywords(TypedDict, total=False):
     vivid: float | None
     quality: Quality
     hints: Hints
-    reference: Source | Photo | None
+    reference: PhotoSource | Photo | None
     recolor: bool
     strip: bool
     mark: bool

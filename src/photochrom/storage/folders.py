@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from photochrom.errors import CannotWrite
-from photochrom.image.photo import SUFFIXES
+from photochrom.image.reader import PHOTO_SUFFIXES
 
 FOREIGN = (
     ".*",  # hidden: .thumbnails, macOS's ._photo.jpg, our own .photochrom
@@ -56,7 +56,7 @@ def find_photos(
     *,
     out: Path | None = None,
     exclude: Sequence[str] = (),
-    suffixes: frozenset[str] = SUFFIXES,
+    suffixes: frozenset[str] = PHOTO_SUFFIXES,
 ) -> Found:
     """Search a folder and its sub-folders for photos.
 
@@ -96,7 +96,7 @@ def find_photos(
 def photos_among(
     names: Iterable[str],
     exclude: Sequence[str] = (),
-    suffixes: frozenset[str] = SUFFIXES,
+    suffixes: frozenset[str] = PHOTO_SUFFIXES,
 ) -> list[str]:
     """The photos among files that were found elsewhere, as in a tar or at a URL.
 
@@ -147,7 +147,7 @@ def expand(path: Path) -> list[Path]:
         if is_folder(match):
             return True
         kind = _suffix(match.name)
-        if kind not in SUFFIXES | {".tar"}:
+        if kind not in PHOTO_SUFFIXES | {".tar"}:
             return False
         return wants_results or not _is_result(match.name, present[match.parent])
 
@@ -224,5 +224,5 @@ def _is_result(name: str, present: set[str]) -> bool:
     photo = re.sub(r"\.color(-\d+)*$", "", stem)
     if photo == stem:
         return False
-    kinds = {"", posixpath.splitext(name)[1], *SUFFIXES, *map(str.upper, SUFFIXES)}
+    kinds = {"", posixpath.splitext(name)[1], *PHOTO_SUFFIXES, *map(str.upper, PHOTO_SUFFIXES)}
     return any(photo + kind in present for kind in kinds)

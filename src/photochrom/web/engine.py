@@ -17,8 +17,8 @@ from PIL import Image
 
 from photochrom.color import Pixels
 from photochrom.errors import BadOption
-from photochrom.image import photo as photos
 from photochrom.image.levels import Levels
+from photochrom.image.writer import encode_photo
 from photochrom.inference import chroma_upsampling
 from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
@@ -132,7 +132,7 @@ class Engine:
         """
         check_size(data, self.limits)
         pages, kind, notes = colorize_pages(data, options, self.colorizer(model))
-        content = photos.encode(pages, kind)
+        content = encode_photo(pages, kind)
         return ColoredFile(content, str(kind), tuple(notes))
 
     def preview(

@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image
 
 from photochrom.errors import BadPhoto
-from photochrom.image import photo as photos
-from photochrom.image import reader, tone
-from photochrom.image.photo import Photo
+from photochrom.image.photo import Photo, to_image
+from photochrom.image.photo_file import open_file
+from photochrom.image.reader import read_photo
+from photochrom.image.tone import Tone, measure_tone
 from photochrom.inference import hints as hint_files
 from photochrom.inference.hints import Hint
 from photochrom.web import problems
@@ -46,7 +47,7 @@ class PhotoSummary(NamedTuple):
     width: int
     height: int
     pages: int
-    tone: tone.Tone
+    tone: Tone
     preview: Photo
     """The first page, at most PREVIEW long, 8 bits, as it came: grey or in colour."""
     notes: tuple[str, ...] = ()
@@ -113,15 +114,15 @@ def check_size(data: bytes, limits: PhotoLimits) -> None:
     if data[:4] == _ICON:
         raise BadPhoto("This is an icon, and no photo: send a JPEG, PNG or TIFF.")
     pixels = 0
-    with reader.opened(data) as file:
-        if len(file.pages) > MOST_PAGES:
+    with open_file(data) as file:
+        if file.pages > MOST_PAGES:
             raise problems.too_large(f"it has more than {MOST_PAGES} pages")
-        for page in file.pages:
-            reader.turn_to(file, page)
+        for page in range(file.pages):
+            file.turn_to(page)
             pixels += file.image.width * file.image.height
             if pixels > limits.megapixels * 1e6:
                 raise problems.too_large(f"it has more than {limits.megapixels:g} megapixels")
-            if reader.bytes_needed(file) > limits.megabytes * 1e6:
+            if file.memory.total > limits.megabytes * 1e6:
                 raise problems.too_large(f"it takes more than {limits.megabytes:g} MB of memory")
 
 
@@ -132,15 +133,15 @@ def summarize(data: bytes, limits: PhotoLimits) -> PhotoSummary:
         BadPhoto: it cannot be read. RequestProblem: it is too large.
     """
     check_size(data, limits)
-    first = photos.read(data)
+    first = read_photo(data)
     height, width = first.pixels.shape[:2]
-    image = photos.to_image(replace(first, alpha=None))
+    image = to_image(replace(first, alpha=None))
     image.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)
     return PhotoSummary(
         width=width,
         height=height,
         pages=first.pictures if first.paged else 1,
-        tone=tone.of(first),
+        tone=measure_tone(first),
         preview=Photo(np.asarray(image)),
         notes=first.notes,
     )

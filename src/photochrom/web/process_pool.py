@@ -23,7 +23,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from PIL import Image
 
-from photochrom.image import heif
+from photochrom.image.pillow import heif_available
 from photochrom.web import problems
 from photochrom.web.problems import RequestProblem
 from photochrom.web.worker_process import WorkerProcess, run_worker
@@ -260,7 +260,7 @@ def run_fork_server() -> None:
     for name in _PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    heif.available()
+    heif_available()
     Image.init()
     line = socket.socket(fileno=os.dup(0))
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import cv2
 import numpy as np
 
 from photochrom.color import Array
-from photochrom.image import exif, ifd
+from photochrom.image import exif, icc, ifd
 from photochrom.image.ifd import Entry, Layout, Tree
+from photochrom.image.photo import Photo
 
 Compression = Literal["deflate", "lzw", "none"]
 
@@ -34,23 +34,9 @@ _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_LENGTHS = 273, 277, 278, 279
 _PLANAR, _PREDICTOR, _EXTRA_SAMPLES = 284, 317, 338
 
 
-@dataclass(frozen=True, eq=False)
-class Page:
-    """A page to be written."""
-
-    pixels: Array
-    """(H, W), (H, W, 3) or (H, W, 4), uint8 or uint16."""
-    exif: bytes = b""
-    """A block."""
-    xmp: bytes = b""
-    iptc: bytes = b""
-    profile: bytes = b""
-    dpi: tuple[float, float] | None = None
-
-
-def write(
+def write_pages(
     file: BinaryIO,
-    pages: Iterable[Page],
+    photos: Iterable[Photo],
     *,
     big: bool,
     compression: Compression = "deflate",
@@ -62,7 +48,7 @@ def write(
 
     Args:
         file: empty, and can be read back and forth.
-        pages: at least one.
+        photos: at least one.
         big: as a BigTIFF, as is needed beyond 4 GB.
         compression: of the pixels.
 
@@ -70,21 +56,23 @@ def write(
         ValueError: it is beyond 4 GB, and not ``big``.
     """
     layout, link = None, 0
-    for page in pages:
-        block, tree = _described(page.exif)
+    for photo in photos:
+        pixels = photo.planes()
+        block, tree = _parse_exif(photo.exif)
         if layout is None:
             layout = Layout(block.order if block and not big else "little", big)
-            begun = page.exif if block and not big else layout.head + bytes(layout.word)
+            begun = photo.exif if block and not big else layout.head + bytes(layout.word)
             file.write(begun + bytes(len(begun) % 2))
             link = len(layout.head)
             if big and block:
                 tree = ifd.reorder(tree, block.order, layout.order)
         elif block:
             tree = ifd.reorder(tree, block.order, layout.order)
-        tree |= _carried(page, tree, layout) | _layout(page.pixels, compression, layout)
-        places, lengths = _strips(file, page.pixels, compression, layout)
-        tree[_STRIP_OFFSETS] = _numbers(places, layout)
-        tree[_STRIP_LENGTHS] = _numbers(lengths, layout)
+        tree |= _metadata_entries(photo, tree, layout)
+        tree |= _pixel_entries(pixels, compression, layout)
+        places, lengths = _write_strips(file, pixels, compression, layout)
+        tree[_STRIP_OFFSETS] = _places_entry(places, layout)
+        tree[_STRIP_LENGTHS] = _places_entry(lengths, layout)
         start = file.tell()
         data, at = ifd.serialize(tree, start, layout)
         if not big and start + len(data) >= _LIMIT:
@@ -96,7 +84,7 @@ def write(
         link = at + (8 if big else 2) + len(tree) * (20 if big else 12)
 
 
-def _described(block: bytes) -> tuple[Layout | None, Tree]:
+def _parse_exif(block: bytes) -> tuple[Layout | None, Tree]:
     """The layout and the entries of a block; None and none where there is none."""
     try:
         parsed = exif.parse(block)
@@ -105,19 +93,20 @@ def _described(block: bytes) -> tuple[Layout | None, Tree]:
     return parsed.layout, exif.for_tiff(parsed.tree)
 
 
-def _carried(page: Page, tree: Tree, layout: Layout) -> Tree:
+def _metadata_entries(photo: Photo, tree: Tree, layout: Layout) -> Tree:
     """What a TIFF keeps in entries of its own."""
     found: Tree = {}
-    values = ((700, ifd.BYTE, page.xmp), (33723, ifd.UNDEFINED, page.iptc))
-    for tag, kind, data in (*values, (34675, ifd.UNDEFINED, page.profile)):
+    profile = icc.srgb_profile() if photo.profiled else b""
+    values = ((700, ifd.BYTE, photo.xmp), (33723, ifd.UNDEFINED, photo.iptc))
+    for tag, kind, data in (*values, (34675, ifd.UNDEFINED, profile)):
         if data:
             found[tag] = Entry(kind, len(data), data)
-    if page.dpi and not exif.tells(tree, layout, page.dpi):
-        found |= exif.resolution_entries(page.dpi, layout)
+    if photo.dpi and not exif.has_resolution(tree, layout, photo.dpi):
+        found |= exif.resolution_entries(photo.dpi, layout)
     return found
 
 
-def _layout(pixels: Array, compression: Compression, layout: Layout) -> Tree:
+def _pixel_entries(pixels: Array, compression: Compression, layout: Layout) -> Tree:
     """The entries that say how pixels are stored."""
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -128,7 +117,7 @@ def _layout(pixels: Array, compression: Compression, layout: Layout) -> Tree:
         _COMPRESSION: (_CODES[compression],),
         _PHOTOMETRIC: (1 if channels == 1 else 2,),  # black is 0; RGB
         _SAMPLES: (channels,),
-        _ROWS_PER_STRIP: (_rows(pixels),),
+        _ROWS_PER_STRIP: (_rows_per_strip(pixels),),
         _PLANAR: (1,),
     }
     if compression != "none":
@@ -146,41 +135,36 @@ def _layout(pixels: Array, compression: Compression, layout: Layout) -> Tree:
     }
 
 
-def _numbers(values: Sequence[int], layout: Layout) -> Entry:
+def _places_entry(values: Sequence[int], layout: Layout) -> Entry:
     kind = ifd.LONG8 if layout.big else ifd.LONG
     return Entry(kind, len(values), b"".join(map(layout.pack, values)))
 
 
-def _rows(pixels: Array) -> int:
+def _rows_per_strip(pixels: Array) -> int:
     """Of a strip."""
     return max(1, min(len(pixels), _STRIP * len(pixels) // max(1, pixels.nbytes)))
 
 
-def _strips(
+def _write_strips(
     file: BinaryIO, pixels: Array, compression: Compression, layout: Layout
 ) -> tuple[list[int], list[int]]:
     """Write the pixels; answers places and lengths of the strips."""
-    rows, places, lengths = _rows(pixels), [], []
+    rows, places, lengths = _rows_per_strip(pixels), [], []
 
-    def packed(start: int) -> bytes:
-        return _packed(pixels[start : start + rows], compression, layout)
+    def pack(start: int) -> bytes:
+        return _pack_strip(pixels[start : start + rows], compression, layout)
 
     with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
         starts = range(0, len(pixels), rows)
-        for some in _groups(starts, 64):
-            for data in pool.map(packed, some):
+        for i in range(0, len(starts), 64):  # not all strips are held in memory
+            for data in pool.map(pack, starts[i : i + 64]):
                 places.append(file.tell())
                 lengths.append(len(data))
                 file.write(data + bytes(len(data) % 2))
     return places, lengths
 
 
-def _groups(values: Sequence[int], size: int) -> Iterator[Sequence[int]]:
-    """So many at a time, as not all strips should be held in memory."""
-    return (values[i : i + size] for i in range(0, len(values), size))
-
-
-def _packed(part: Array, compression: Compression, layout: Layout) -> bytes:
+def _pack_strip(part: Array, compression: Compression, layout: Layout) -> bytes:
     if compression != "none":
         difference = part.copy()
         difference[:, 1:] -= part[:, :-1]

@@ -1,14 +1,9 @@
-"""What files are that are no photographs which can be read, and what to do with them."""
+"""Files that are no photos which can be read: what they are, and what to do with them."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import re
-from functools import cache
 from pathlib import PurePath
-
-from PIL import Image
 
 RAW_SUFFIXES = frozenset(
     f".{kind}"
@@ -39,24 +34,24 @@ _PICTURES = {
 }
 
 
-def refusal(name: str, head: bytes) -> str:
+def explain(name: str, head: bytes) -> str:
     """Say in a sentence why a file is not read, and what to do.
 
     Args:
         name: of the file.
         head: its first kilobyte or so.
     """
-    return known(name, head) or (
+    return recognize(name, head) or (
         f"{name} is not a picture that can be read: check that it is a photo, or export it again "
         "as JPEG, PNG or TIFF."
     )
 
 
-def known(name: str, head: bytes) -> str | None:
-    """As :func:`refusal`, where the contents are recognized as something else than a photo."""
+def recognize(name: str, head: bytes) -> str | None:
+    """As :func:`explain`, where the contents are recognized as something else than a photo."""
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     if head.startswith(_RAW) or brand == _RAW_BRAND:
-        return raw(name)
+        return explain_raw(name)
     if head.startswith(JPEG_XL):
         return f"{name} is a JPEG XL picture: install pillow-jxl-plugin, or export it as PNG."
     if head.startswith(b"%PDF") or b"%PDF-" in head[:1024]:
@@ -92,20 +87,11 @@ def _text(name: str, head: bytes) -> str | None:
     return None
 
 
-def raw(name: str) -> str:
+def explain_raw(name: str) -> str:
     """Say what to do with a camera's raw file."""
     return f"{name} is a camera's raw file: develop it, and export TIFF or JPEG for colouring."
 
 
-def named_raw(name: str) -> bool:
+def has_raw_suffix(name: str) -> bool:
     """Whether a file is called like a camera's raw file."""
     return PurePath(name).suffix.lower() in RAW_SUFFIXES
-
-
-@cache
-def jpeg_xl_available() -> bool:
-    """Whether Pillow reads JPEG XL: by itself, or by a plugin that is loaded here."""
-    for plugin in ("pillow_jxl", "jxlpy.JXLImagePlugin"):
-        with contextlib.suppress(Exception):  # it is not there, or does not fit this Pillow
-            importlib.import_module(plugin)
-    return "JXL" in Image.OPEN

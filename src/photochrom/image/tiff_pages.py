@@ -26,7 +26,7 @@ _MOST = 1 << 24
 """Bytes of all directories: those of ten thousand pages have a tenth of it."""
 
 
-def begins(head: bytes) -> bool:
+def is_tiff(head: bytes) -> bool:
     """Whether a file with these first bytes is a TIFF."""
     return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -70,7 +70,7 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
     """
     read = ifd.file_reader(stream, min(4 * size, _MOST) + (1 << 20))
     head = read(0, 16)
-    layout = Layout.of(head)
+    layout = Layout.parse(head)
     place = layout.number(head[8:16] if layout.big else head[4:8])
     found: list[Place] = []
     seen, broken = set(), False
