@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from photochrom.batch import worker
 from photochrom.cli import main, pipe, summary
 from photochrom.errors import BadOption, BadPhoto
-from photochrom.image import reader
 from photochrom.image.photo_file import MAX_FILE_BYTES, MAX_TIFF_BYTES, check_file_size
 from photochrom.inference import hints
 
@@ -144,7 +144,7 @@ def test_too_little_memory_for_the_reference_is_said_in_a_sentence(
     def refuse(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(reader, "read_photo", refuse)
+    monkeypatch.setattr(worker, "read_photo", refuse)
     asked = ("colorize", "album", "-o", "out", "--model", model, "--reference", album / "fine.png")
     assert run(*asked) == 1
     assert "needs more memory than there is" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from photochrom.image.writer import encode_photo
 from photochrom.inference import flow
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
-from photochrom.web import sessions
+from photochrom.web import photo_store
 
 SPOT, FAR = (100, 150), (300, 150)
 """x and y, on the dark half and on the bright one."""
@@ -341,7 +341,7 @@ def test_what_a_kept_photo_provokes_is_answered_in_a_sentence(client, monkeypatc
     ):  # fmt: skip
         answer = client.post(f"/api/photos/{key}/{path}", json=asked)
         assert (answer.status_code, answer.json()["code"]) == (422, "failed"), path
-    monkeypatch.setattr(sessions, "measure_tone", broken)
+    monkeypatch.setattr(photo_store, "measure_tone", broken)
     answer = client.post("/api/photos", files={"photo": picture(halves())})
     assert (answer.status_code, answer.json()["code"]) == (422, "failed")
     assert client.get("/api/health").json()["working"] == 0
