@@ -45,9 +45,9 @@ def read(data: list[Path], held_out: float | None, most: int) -> Iterator[Plane]
 def lightness_by_film(rgb: Plane) -> dict[str, Plane]:
     """L (H, W) of a photo (3, H, W), as it is and as each film would have it."""
     n = len(degrade.RESPONSES)
-    dice = torch.full((n, degrade.FILM_DICE), 0.5)  # the middle of every range
-    dice[:, 0] = (torch.arange(n) + 0.5) / n  # each class in turn
-    seen = degrade.film(torch.from_numpy(rgb).expand(n, -1, -1, -1), dice)[:, 0].numpy()
+    uniforms = torch.full((n, degrade.FILM_UNIFORMS), 0.5)  # the middle of every range
+    uniforms[:, 0] = (torch.arange(n) + 0.5) / n  # each class in turn
+    seen = degrade.film(torch.from_numpy(rgb).expand(n, -1, -1, -1), uniforms)[:, 0].numpy()
     return {TRUE: color.rgb_to_lab(rgb)[0], **dict(zip(FILMS, seen, strict=True))}
 
 

@@ -17,14 +17,14 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom.training import train
+from photochrom.training.distributed import precision
 from photochrom.training.loader import Batch, Loader
 from photochrom.training.peak import matrix_peak, synchronize
-from photochrom.training.presets import PRESETS, Session
-from photochrom.training.setup import Run, set_up
+from photochrom.training.presets import PRESETS, TrainOptions
+from photochrom.training.setup import Setup, set_up
 
 
 @dataclass
@@ -47,23 +47,23 @@ class Timed:
         return getattr(self.loader, name)
 
 
-def operations(run: Run) -> float:
+def operations(setup: Setup) -> float:
     """Of one step."""
     with FlopCounterMode(display=False) as counter:
-        train._step(run)
+        train._step(setup)
     return float(counter.get_total_flops())
 
 
-def measure(run: Run, steps: int) -> tuple[float, float]:
+def measure(setup: Setup, steps: int) -> tuple[float, float]:
     """Seconds of a step, and which share of them went into its batch; medians."""
-    timed = Timed(run.loader)
-    run.loader = timed  # type: ignore[assignment]
+    timed = Timed(setup.loader)
+    setup.loader = timed  # type: ignore[assignment]
     took, waited = [], []
     for _ in range(steps + 3):
         synchronize()
         began = time.perf_counter()
-        train._step(run)
-        run.step += 1
+        train._step(setup)
+        setup.state.step += 1
         synchronize()
         took.append(time.perf_counter() - began)
         waited.append(timed.taken)
@@ -103,20 +103,19 @@ def report(model: str, stream: bool, compiled: bool, given: argparse.Namespace) 
         stream=stream,
     )
     with tempfile.TemporaryDirectory() as out:
-        session = Session(
+        options = TrainOptions(
             given.data, Path(out) / "run", cache=given.cache, compile=compiled, quiet=True
         )
-        run = set_up(experiment, session)
-        device = run.fabric.device
-        bf16 = "bf16" in str(run.fabric.strategy.precision.precision)
-        peak = matrix_peak(device, torch.bfloat16 if bf16 else torch.float32)
-        count = 0.0 if compiled else operations(run)
-        took, waits = measure(run, given.steps)
+        setup = set_up(experiment, options)
+        device = setup.fabric.device
+        peak = matrix_peak(device, precision(setup.fabric))
+        count = 0.0 if compiled else operations(setup)
+        took, waits = measure(setup, given.steps)
     name = f"{model}{', compiled' * compiled}"
     rate = f"{count / took / 1e12:.3f} | {count / took / peak:.2f}" if count else "|"
     print(
-        f"| {name} | {'streamed' if stream else 'decoded'} | {run.loader.batch / took:.1f} "
-        f"| {count / run.loader.batch / 1e9:.1f} | {rate} | {100 * waits:.1f} % |",
+        f"| {name} | {'streamed' if stream else 'decoded'} | {setup.loader.batch / took:.1f} "
+        f"| {count / setup.loader.batch / 1e9:.1f} | {rate} | {100 * waits:.1f} % |",
         flush=True,
     )
 

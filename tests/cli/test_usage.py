@@ -16,7 +16,7 @@ from photochrom.cli import main
 from photochrom.cli.summary import Summary
 from photochrom.errors import BadOption
 from photochrom.image import pillow, writer
-from photochrom.training.presets import PRESETS, Session
+from photochrom.training.presets import PRESETS, TrainOptions
 
 
 def run(*arguments: object) -> int:
@@ -98,7 +98,7 @@ def test_what_is_out_of_range_is_told_the_range(name, value, words):
 )
 def test_a_session_is_told_the_range_too(name, value):
     with pytest.raises(BadOption, match=r"is out of range: give .*(or more|above)"):
-        Session(data=[], out=Path("x"), **{name: value})
+        TrainOptions(data=[], out=Path("x"), **{name: value})
 
 
 # --- where a result goes ----------------------------------------------------------------------

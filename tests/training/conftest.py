@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from photochrom.data import cache
-from photochrom.training.presets import Experiment, Session
+from photochrom.training.presets import Experiment, TrainOptions
 
 TINY = Experiment("cnn-rgb", size=32, side=40, zoom=0.8, batch=4, epochs=1, lr=1e-3)
 
@@ -63,13 +63,15 @@ def photos(folder: Path, kept: Path) -> cache.Photos:
 
 
 @pytest.fixture(scope="session")
-def tiny(folder: Path, index: Path, kept: Path) -> Callable[..., tuple[Experiment, Session]]:
+def tiny(folder: Path, index: Path, kept: Path) -> Callable[..., tuple[Experiment, TrainOptions]]:
     """What to train, tiny; any setting of the experiment or the session may be given."""
 
-    def settings(out: Path, **given) -> tuple[Experiment, Session]:
-        of_session = {k: v for k, v in given.items() if k in Session.__dataclass_fields__}
+    def settings(out: Path, **given) -> tuple[Experiment, TrainOptions]:
+        of_session = {k: v for k, v in given.items() if k in TrainOptions.__dataclass_fields__}
         of_experiment = {k: v for k, v in given.items() if k not in of_session}
-        base = Session([folder], out, index, report_every=1, device="cpu", cache=kept, quiet=True)
+        base = TrainOptions(
+            [folder], out, index, report_every=1, device="cpu", cache=kept, quiet=True
+        )
         return replace(TINY, **of_experiment), replace(base, **of_session)
 
     return settings

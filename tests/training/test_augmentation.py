@@ -11,17 +11,17 @@ from torch.nn import functional as F
 
 from photochrom.color import fit_gamut, rgb_to_lab
 from photochrom.training.augmentation import (
-    CROP_DICE,
-    HINT_DICE,
+    CROP_UNIFORMS,
+    HINT_UNIFORMS,
     HINTS_MOST,
     LARGEST,
     REACH,
-    RECOLOR_DICE,
-    choose_points,
+    RECOLOR_UNIFORMS,
+    choose_hints,
     crop,
-    point_out,
+    hint_recolored,
     recolor,
-    reveal,
+    render_hints,
 )
 
 
@@ -44,16 +44,16 @@ def windows() -> torch.Tensor:
 @pytest.fixture(scope="module")
 def lab(windows) -> torch.Tensor:
     """The same as Lab, (96, 3, 64, 64): each four times."""
-    return rgb_to_lab(crop(windows.repeat(4, 1, 1, 1), throw(96, CROP_DICE), 0.7, 64))
+    return rgb_to_lab(crop(windows.repeat(4, 1, 1, 1), throw(96, CROP_UNIFORMS), 0.7, 64))
 
 
 # --- crops ------------------------------------------------------------------------------------
 
 
-def pillow(window: torch.Tensor, dice: torch.Tensor, zoom: float, size: int) -> np.ndarray:
+def pillow(window: torch.Tensor, uniforms: torch.Tensor, zoom: float, size: int) -> np.ndarray:
     """The crop that Pillow makes, of numbers that it does not round."""
     side = len(window)
-    wide, top, left, mirror = dice.double().tolist()
+    wide, top, left, mirror = uniforms.double().tolist()
     cut = side * (zoom + (1 - zoom) * wide)
     x, y = left * (side - cut), top * (side - cut)
     box = (x, y, min(x + cut, side), min(y + cut, side))
@@ -67,29 +67,29 @@ def pillow(window: torch.Tensor, dice: torch.Tensor, zoom: float, size: int) -> 
 @pytest.mark.parametrize("size", [32, 96, 150, 200, 256])  # smaller and larger than what is cut
 @pytest.mark.parametrize("zoom", [1, 0.6])
 def test_a_crop_is_pillows(windows, zoom, size):
-    dice = throw(6, CROP_DICE, size)
-    dice[:2, 3] = torch.tensor([0.1, 0.9])  # mirrored, and not
-    ours = crop(windows[::4], dice, zoom, size)
+    uniforms = throw(6, CROP_UNIFORMS, size)
+    uniforms[:2, 3] = torch.tensor([0.1, 0.9])  # mirrored, and not
+    ours = crop(windows[::4], uniforms, zoom, size)
     assert ours.shape == (6, 3, size, size)
-    for mine, window, thrown in zip(ours, windows[::4], dice, strict=True):
+    for mine, window, thrown in zip(ours, windows[::4], uniforms, strict=True):
         theirs = pillow(window, thrown, zoom, size)
         assert np.abs(mine.numpy() * 255 - theirs).max() < 0.02
 
 
 @pytest.mark.parametrize("size", [50, 128, 320])
 def test_a_whole_window_is_torchs_antialiased_bicubic(windows, size):
-    dice = throw(2, CROP_DICE)
-    dice[:, 3] = torch.tensor([0.9, 0.1])
+    uniforms = throw(2, CROP_UNIFORMS)
+    uniforms[:, 3] = torch.tensor([0.9, 0.1])
     plain = windows[:2].permute(0, 3, 1, 2).float() / 255
     theirs = F.interpolate(plain, (size, size), mode="bicubic", antialias=True).clamp(0, 1)
     theirs[1] = theirs[1].flip(2)
-    assert (crop(windows[:2], dice, 1.0, size) - theirs).abs().max() < 1e-4
+    assert (crop(windows[:2], uniforms, 1.0, size) - theirs).abs().max() < 1e-4
 
 
 def test_a_whole_window_of_its_own_size_stays_as_it_is(windows):
-    dice = throw(24, CROP_DICE)
-    dice[:, 3] = 0.7
-    same = crop(windows, dice, 1.0, 200).permute(0, 2, 3, 1)
+    uniforms = throw(24, CROP_UNIFORMS)
+    uniforms[:, 3] = 0.7
+    same = crop(windows, uniforms, 1.0, 200).permute(0, 2, 3, 1)
     assert (same * 255 - windows).abs().max() < 1e-2
 
 
@@ -98,7 +98,7 @@ def test_crops_lie_between_zoom_and_the_whole_anywhere_within_half_of_them_mirro
     place = torch.arange(200, dtype=torch.uint8)
     slope = torch.stack([place.expand(200, 200), place[:, None].expand(200, 200)], 2)  # x and y
     window = F.pad(slope, (0, 1)).expand(600, -1, -1, -1)
-    x, y, _ = (crop(window, throw(600, CROP_DICE), zoom, 50) * 255).unbind(1)
+    x, y, _ = (crop(window, throw(600, CROP_UNIFORMS), zoom, 50) * 255).unbind(1)
     across, down = x[:, 25, 40] - x[:, 25, 10], y[:, 40, 25] - y[:, 10, 25]  # 30 of 50 pixels
     assert torch.allclose(across.abs(), down, atol=0.1)
     cut = down / 30 * 50
@@ -117,7 +117,7 @@ def test_crops_lie_between_zoom_and_the_whole_anywhere_within_half_of_them_mirro
 
 
 def test_lightness_is_kept_and_ab_changes_on_the_thing_alone(lab):
-    changed, thing, _ = recolor(lab, throw(96, RECOLOR_DICE))
+    changed, thing, _ = recolor(lab, throw(96, RECOLOR_UNIFORMS))
     assert torch.equal(changed[:, :1], lab[:, :1])
     assert thing.shape == (96, 1, 64, 64)
     assert 0 <= thing.min() <= thing.max() <= 1
@@ -127,7 +127,7 @@ def test_lightness_is_kept_and_ab_changes_on_the_thing_alone(lab):
 
 
 def test_what_srgb_cannot_show_is_nearly_what_it_shows_instead(lab):
-    changed, thing, _ = recolor(lab, throw(96, RECOLOR_DICE))
+    changed, thing, _ = recolor(lab, throw(96, RECOLOR_UNIFORMS))
     possible = torch.from_numpy(fit_gamut(changed.numpy(), axis=1))
     away = (possible - changed)[:, 1:].norm(dim=1)
     assert away[thing[:, 0] < 1e-3].max() < 0.5
@@ -135,9 +135,9 @@ def test_what_srgb_cannot_show_is_nearly_what_it_shows_instead(lab):
 
 
 def test_the_point_lies_on_the_thing(lab):
-    dice = throw(96, RECOLOR_DICE)
-    _, thing, point = recolor(lab, dice)
-    assert torch.equal(point, dice[:, :2])
+    uniforms = throw(96, RECOLOR_UNIFORMS)
+    _, thing, point = recolor(lab, uniforms)
+    assert torch.equal(point, uniforms[:, :2])
     there = [
         float(plane[int(y * 64), int(x * 64)])
         for plane, (y, x) in zip(thing[:, 0], point.tolist(), strict=True)
@@ -149,16 +149,16 @@ def test_the_point_lies_on_the_thing(lab):
 
 def test_a_thing_is_no_larger_than_half_of_the_photo(lab):
     """A photo that looks alike all over stays as it is."""
-    dice = throw(96, RECOLOR_DICE)
-    dice[:, 4] = 0.9  # not only near the point
-    changed, thing, _ = recolor(lab, dice)
+    uniforms = throw(96, RECOLOR_UNIFORMS)
+    uniforms[:, 4] = 0.9  # not only near the point
+    changed, thing, _ = recolor(lab, uniforms)
     share = thing.mean((1, 2, 3))
     assert 0 < share.max() < LARGEST
     none = ~thing.flatten(1).any(1)
     assert 5 < none.sum() < 60
     assert (changed - lab)[none].abs().max() < 0.1
     flat = torch.tensor([60.0, 20, -10])[None, :, None, None].expand(1, 3, 64, 64)
-    changed, thing, _ = recolor(flat, dice[:1])
+    changed, thing, _ = recolor(flat, uniforms[:1])
     assert not thing.any()
     assert torch.allclose(changed, flat, atol=0.05)
 
@@ -168,12 +168,12 @@ def test_a_thing_is_what_looks_alike_near_the_point_or_anywhere():
     two[:, 0] = 50
     two[:, 1, 20:40, 10:30] = 40  # two red squares on grey
     two[:, 1, 20:40, 70:90] = 40
-    dice = torch.full((1, RECOLOR_DICE), 0.5)
-    dice[:, :2] = torch.tensor([0.5, 0.2])  # in the middle of the first
-    dice[:, 5] = 0  # what is near is within 15 % of the side
+    uniforms = torch.full((1, RECOLOR_UNIFORMS), 0.5)
+    uniforms[:, :2] = torch.tensor([0.5, 0.2])  # in the middle of the first
+    uniforms[:, 5] = 0  # what is near is within 15 % of the side
     for near, second in ((0.2, 0.0), (0.8, 1.0)):
-        dice[:, 4] = near
-        thing = recolor(two, dice)[1][0, 0]
+        uniforms[:, 4] = near
+        thing = recolor(two, uniforms)[1][0, 0]
         assert thing[25:35, 15:25].min() > 0.5
         assert thing[25:35, 75:85].mean().item() == pytest.approx(second, abs=0.05)
         assert thing[:, 45:55].max() < 0.05
@@ -193,8 +193,8 @@ def test_its_hue_is_turned_or_its_colour_replaced(way, turn, hue, chroma, expect
     one = torch.zeros(1, 3, 64, 64)
     one[:, 0] = 60
     one[:, 1, 16:48, 16:48] = 20
-    dice = torch.tensor([[0.5, 0.5, 0.2, 0.5, 0.8, 0.5, way, turn, hue, chroma]])
-    changed, thing, _ = recolor(one, dice)
+    uniforms = torch.tensor([[0.5, 0.5, 0.2, 0.5, 0.8, 0.5, way, turn, hue, chroma]])
+    changed, thing, _ = recolor(one, uniforms)
     assert thing[0, 0, 20:44, 20:44].min() > 0.99
     assert changed[0, 1:, 32, 32].tolist() == pytest.approx(expected, abs=1)
     assert changed[0, 1:, 4, 4].tolist() == pytest.approx([0, 0], abs=0.2)
@@ -205,12 +205,12 @@ def test_its_hue_is_turned_or_its_colour_replaced(way, turn, hue, chroma, expect
 
 @pytest.mark.parametrize("share", [0, 0.4, 1])
 def test_the_share_asked_for_is_hinted(share):
-    _, given, _ = choose_points(throw(4000, HINT_DICE), share)
+    _, given, _ = choose_hints(throw(4000, HINT_UNIFORMS), share)
     assert given.any(1).float().mean().item() == pytest.approx(share, abs=0.03)
 
 
 def test_every_order_of_magnitude_of_hints_is_as_frequent():
-    points, given, reach = choose_points(throw(8000, HINT_DICE), 1.0)
+    points, given, reach = choose_hints(throw(8000, HINT_UNIFORMS), 1.0)
     counts = given.sum(1)
     assert points.shape == (8000, HINTS_MOST, 2)
     assert 0 <= points.min() <= points.max() <= 1
@@ -226,17 +226,17 @@ def test_every_order_of_magnitude_of_hints_is_as_frequent():
 
 def test_a_thing_gets_a_hint_at_least_and_half_of_the_photos_have_none_elsewhere():
     n = 2000
-    points, given, _ = choose_points(throw(n, HINT_DICE), 0.6)
-    point, dice = throw(n, 2, 1), throw(n, 1, 2)[:, 0]
+    points, given, _ = choose_hints(throw(n, HINT_UNIFORMS), 0.6)
+    point, uniforms = throw(n, 2, 1), throw(n, 1, 2)[:, 0]
     thing = torch.zeros(n, 1, 20, 30)
     thing[..., :12] = 1  # the left two fifths
     point[:, 1] *= 0.4
-    moved, told = point_out(points, given, thing, point, dice)
+    moved, told = hint_recolored(points, given, thing, point, uniforms)
     assert torch.equal(moved[:, 0], point)
     assert told[:, 0].all()
     assert torch.equal(moved[:, 1:], points[:, 1:])
     on_it = points[..., 1] < 0.4
-    others = dice < 0.5
+    others = uniforms < 0.5
     assert torch.equal(told[others, 1:], given[others, 1:])
     assert torch.equal(told[~others, 1:], (given & on_it)[~others, 1:])
     assert others.float().mean().item() == pytest.approx(0.5, abs=0.03)
@@ -261,11 +261,11 @@ def revealed(ab: np.ndarray, points: np.ndarray, given: np.ndarray, reach: int) 
 def test_each_hint_shows_the_mean_of_its_patch_the_last_where_they_overlap(shape):
     draw = torch.Generator().manual_seed(4)
     ab = torch.randn(12, 2, *shape, generator=draw) * 30
-    points, given, reach = choose_points(throw(12, HINT_DICE), 0.8)
+    points, given, reach = choose_hints(throw(12, HINT_UNIFORMS), 0.8)
     reach[:5] = torch.arange(5)
     points[3, :4] = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.999, 0.001]])
     given[3, :4] = True
-    planes = reveal(ab, points, given, reach)
+    planes = render_hints(ab, points, given, reach)
     assert planes.shape == (12, 3, *shape)
     for i, plane in enumerate(planes.numpy()):
         expected = revealed(ab[i].numpy(), points[i].numpy(), given[i].numpy(), int(reach[i]))
@@ -277,7 +277,7 @@ def test_each_hint_shows_the_mean_of_its_patch_the_last_where_they_overlap(shape
 def test_a_hint_of_one_pixel_is_that_pixel_and_the_rest_is_nothing():
     ab = torch.arange(2.0 * 6 * 8).view(1, 2, 6, 8)
     points, given = torch.tensor([[[0.5, 0.25], [0.9, 0.9]]]), torch.tensor([[True, False]])
-    planes = reveal(ab, points, given, torch.zeros(1))
+    planes = render_hints(ab, points, given, torch.zeros(1))
     assert planes[0, :, 3, 2].tolist() == [26, 74, 1]
     planes[0, :, 3, 2] = 0
     assert not planes.any()
@@ -285,12 +285,12 @@ def test_a_hint_of_one_pixel_is_that_pixel_and_the_rest_is_nothing():
 
 def test_what_happens_to_a_photo_is_its_own(windows, lab):
     """So processes that share a batch see together what one sees."""
-    thrown = throw(24, CROP_DICE)
+    thrown = throw(24, CROP_UNIFORMS)
     whole = crop(windows, thrown, 0.7, 48)
     assert (crop(windows[1::2], thrown[1::2], 0.7, 48) - whole[1::2]).abs().max() < 1e-5
-    dice, spots = throw(96, RECOLOR_DICE), throw(96, HINT_DICE)
-    ours = recolor(lab, dice)
-    theirs = recolor(lab[1::3], dice[1::3])
+    uniforms, spots = throw(96, RECOLOR_UNIFORMS), throw(96, HINT_UNIFORMS)
+    ours = recolor(lab, uniforms)
+    theirs = recolor(lab[1::3], uniforms[1::3])
     assert all(torch.allclose(a, b[1::3], atol=1e-3) for a, b in zip(theirs, ours, strict=True))
-    shown = reveal(lab[:, 1:], *choose_points(spots, 0.5))
-    assert torch.equal(reveal(lab[1::3, 1:], *choose_points(spots[1::3], 0.5)), shown[1::3])
+    shown = render_hints(lab[:, 1:], *choose_hints(spots, 0.5))
+    assert torch.equal(render_hints(lab[1::3, 1:], *choose_hints(spots[1::3], 0.5)), shown[1::3])

@@ -14,8 +14,8 @@ from skimage import data as pictures
 from photochrom.color import light_to_lightness, rgb_to_lab, rgb_to_light
 from photochrom.training import degrade as module
 from photochrom.training.degrade import (
-    DICE,
-    FILM_DICE,
+    DEGRADE_UNIFORMS,
+    FILM_UNIFORMS,
     KINDS,
     OFTEN,
     RESPONSES,
@@ -37,9 +37,9 @@ def photo() -> torch.Tensor:
     return torch.from_numpy(np.stack(both)[:, None].astype(np.float32)) / 2.55
 
 
-def dice(n: int, seed: int = 0, **kinds: bool) -> torch.Tensor:
+def uniforms(n: int, seed: int = 0, **kinds: bool) -> torch.Tensor:
     """As the loader throws them; with ``kinds`` those and no others happen."""
-    thrown = torch.rand(n, DICE, generator=torch.Generator().manual_seed(seed))
+    thrown = torch.rand(n, DEGRADE_UNIFORMS, generator=torch.Generator().manual_seed(seed))
     if kinds:
         thrown[:, 0] = 0
         thrown[:, 1:5] = torch.tensor([0.0 if kinds.get(kind) else 1.0 for kind in KINDS])
@@ -185,7 +185,7 @@ def test_old_film_hardly_sees_red_and_the_oldest_hardly_green(red, green):
 
 def test_each_film_is_as_frequent_and_each_photo_has_its_own():
     n = 2000
-    thrown = torch.rand(n, FILM_DICE, generator=torch.Generator().manual_seed(0))
+    thrown = torch.rand(n, FILM_UNIFORMS, generator=torch.Generator().manual_seed(0))
     thrown[:, 1:3], thrown[:, 3:] = 0.5, 0.5
     red = torch.tensor([1.0, 0, 0])[None, :, None, None].expand(n, 3, 1, 1)
     seen = film(red, thrown).flatten()
@@ -200,7 +200,7 @@ def test_each_film_is_as_frequent_and_each_photo_has_its_own():
 def test_film_stays_in_its_range():
     draw = torch.Generator().manual_seed(3)
     rgb = torch.rand(300, 3, 8, 8, generator=draw).mul(1.2).sub(0.1).clamp(0, 1)
-    lightness = film(rgb, torch.rand(300, FILM_DICE, generator=draw))
+    lightness = film(rgb, torch.rand(300, FILM_UNIFORMS, generator=draw))
     assert lightness.isfinite().all()
     assert 0 <= lightness.min() <= lightness.max() <= 100.01
 
@@ -210,7 +210,7 @@ def test_film_stays_in_its_range():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_happens_alone_where_the_dice_say_so(photo, kind):
-    thrown = dice(2, **{kind: True})
+    thrown = uniforms(2, **{kind: True})
     out = degrade(photo, 1.0, thrown, NOISE)
     blur_, grain_, fade_, jpeg_, low, high, bend = thrown[:, 5:].T
     expected = {
@@ -227,7 +227,7 @@ def test_lightness_stays_in_its_range_whatever_happens():
     draw = torch.Generator().manual_seed(1)
     wild = torch.rand(64, 1, 32, 32, generator=draw) * 100
     wild[::4] = wild[::4].round(decimals=-2)  # black and white pixels, the worst for all kinds
-    thrown = dice(64)
+    thrown = uniforms(64)
     thrown[:32, 1:5] = 0  # everything
     thrown[::8, 5:], thrown[1::8, 5:] = 0, 1
     out = degrade(wild, 1.0, thrown, NOISE)
@@ -240,19 +240,19 @@ def test_the_share_asked_for_is_degraded():
     draw = torch.Generator().manual_seed(2)
     photos = torch.rand(1000, 1, 8, 8, generator=draw) * 100
     for share in (0.0, 0.3, 1.0):
-        out = degrade(photos, share, dice(1000), NOISE)
+        out = degrade(photos, share, uniforms(1000), NOISE)
         changed = (out != photos).flatten(1).any(1).float().mean().item()
         # One in 2⁴ of those that are degraded suffers none of the kinds.
         assert changed == pytest.approx(share * (1 - (1 - OFTEN) ** len(KINDS)), abs=0.04)
-    assert torch.equal(degrade(photos, 0.0, dice(1000), NOISE), photos)
+    assert torch.equal(degrade(photos, 0.0, uniforms(1000), NOISE), photos)
 
 
 def test_what_happens_to_a_photo_is_its_own(photo):
     """So processes that share a batch see together what one sees."""
-    photos, thrown = photo.repeat(4, 1, 1, 1), dice(8)
+    photos, thrown = photo.repeat(4, 1, 1, 1), uniforms(8)
     whole = degrade(photos, 0.9, thrown, NOISE)
     assert torch.equal(whole, degrade(photos, 0.9, thrown, NOISE))
     for i in range(2):
         share = degrade(photos[i::2], 0.9, thrown[i::2], NOISE)
         assert (share - whole[i::2]).abs().max() < 1e-3
-    assert not torch.equal(whole, degrade(photos, 0.9, dice(8, seed=1), NOISE))
+    assert not torch.equal(whole, degrade(photos, 0.9, uniforms(8, seed=1), NOISE))

@@ -20,7 +20,7 @@ from torch import nn
 from photochrom.errors import BadData, BadOption
 from photochrom.training import sync_batchnorm
 from photochrom.training.distributed import finish_together
-from photochrom.training.sync_batchnorm import SharedNorm, share_norms
+from photochrom.training.sync_batchnorm import CpuSyncBatchNorm, sync_batch_norms
 from photochrom.training.train import train
 
 Command = Callable[..., list[str]]
@@ -133,7 +133,7 @@ from photochrom.training import train
 step = train._step
 where = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]
 def killed(run):
-    if where == ("1", "0") and run.step == 3:
+    if where == ("1", "0") and run.state.step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return step(run)
 train._step = killed
@@ -235,7 +235,7 @@ def _between_two(rank: int, folder: str) -> None:
     torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4))
-    share_norms(network, [network[3]], torch.device("cpu"))
+    sync_batch_norms(network, [network[3]], torch.device("cpu"))
     network[3].eval()
     x = torch.randn(4, 3, 8, 8)
     parallel = nn.parallel.DistributedDataParallel(network)
@@ -264,9 +264,9 @@ def test_shared_norms_are_those_of_the_whole_batch(tmp_path):
 def test_which_norms_are_shared():
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Sequential(nn.BatchNorm2d(5), nn.Conv2d(5, 5, 1)))
     kept = network[0]
-    share_norms(network, [kept], torch.device("cpu"))
+    sync_batch_norms(network, [kept], torch.device("cpu"))
     assert type(network[0]) is nn.BatchNorm2d
-    assert type(network[1][0]) is sync_batchnorm.SharedNorm
+    assert type(network[1][0]) is sync_batchnorm.CpuSyncBatchNorm
     x = torch.randn(2, 5, 4, 4)
     alone = nn.BatchNorm2d(5).eval()
-    assert torch.equal(SharedNorm.of(alone)(x), alone(x))
+    assert torch.equal(CpuSyncBatchNorm.from_batch_norm(alone)(x), alone(x))

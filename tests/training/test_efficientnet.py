@@ -88,7 +88,7 @@ def likeliest(classifier: Classifier, rgb: np.ndarray, n: int) -> set[int]:
     top, left = ((side - 260) // 2 for side in rgb.shape[:2])
     crop = torch.from_numpy(rgb[top : top + 260, left : left + 260].copy())
     x = (crop.permute(2, 0, 1)[None].float() - 127) / 128
-    return set(classifier.logits(x)[0].topk(n).indices.tolist())
+    return set(classifier.classify(classifier(x)[-1])[0].topk(n).indices.tolist())
 
 
 def test_real_photographs_are_recognised(classifier):
@@ -103,7 +103,7 @@ def test_untrained_hints_change_nothing_and_the_encoder_starts_unharmed(classifi
     assert not network.backbone.hints.weight.any()
     lightness = torch.rand(1, 1, 32, 64) * 100
     hints = torch.randn(1, 3, 32, 64) * 50
-    assert torch.equal(network.answer(lightness, hints)["ab"], network.answer(lightness)["ab"])
+    assert torch.equal(network.predict(lightness, hints)["ab"], network.predict(lightness)["ab"])
     whole = classifier.state_dict()
     encoder = network.backbone.encoder.state_dict()
     assert all(torch.equal(value, whole[name]) for name, value in encoder.items())

@@ -15,13 +15,13 @@ from onnx import numpy_helper
 from torch import nn
 
 from photochrom.errors import BadRun, ExportMismatch
-from photochrom.training import checkpoint, models
 from photochrom.training import export as module
+from photochrom.training import models, run_folder
 from photochrom.training.export import export
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.presets import PRESETS, Experiment
-from photochrom.training.restore import from_onnx
 from photochrom.training.train import train
+from photochrom.training.warm_start import load_onnx
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +86,9 @@ def lightness(n, h, w):
 def test_the_file_agrees_with_the_network_at_any_size(run, exported, shape):
     path, difference = exported
     assert 0 <= difference <= module.TOLERANCE
-    network, _ = checkpoint.load_network(run)
+    network, _ = run_folder.load_network(run)
     L = lightness(*shape)
-    ours, theirs = network.answer(torch.from_numpy(L)), answers(path, L=L)
+    ours, theirs = network.predict(torch.from_numpy(L)), answers(path, L=L)
     assert list(theirs) == ["ab", "rgb"]
     for name in ours:
         assert theirs[name] == pytest.approx(ours[name].numpy(), abs=1e-3)
@@ -100,7 +100,7 @@ def test_training_goes_on_from_a_file(run, exported, tiny, tmp_path):
         train(*tiny(tmp_path / "second", init=exported[0], epochs=0.25, lr=1e-9))
     smooth = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(1)) * 100
     L = nn.functional.interpolate(smooth, (32, 32), mode="bilinear")  # as photos are
-    begun, ended = (checkpoint.load_network(out)[0].eval() for out in (tmp_path / "second", run))
+    begun, ended = (run_folder.load_network(out)[0].eval() for out in (tmp_path / "second", run))
     assert (begun(L) - ended(L)).abs().max() < 0.1
 
 
@@ -147,7 +147,7 @@ def test_counting_leaves_the_network_as_it_is():
 def test_a_run_that_reported_nothing_does_not_say_how_long_it_was_trained(run, tmp_path):
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((run / name).read_bytes())
-    network, figures = checkpoint.load_network(tmp_path)
+    network, figures = run_folder.load_network(tmp_path)
     assert "epochs" not in module.describe(tmp_path, network, "x", figures)
     (tmp_path / "metrics.jsonl").write_text(
         '{"step": 2, "epoch": 0.5}\n{"step": 3, "epoch": 0.75}\n{"step": 4, "ep'
@@ -175,13 +175,13 @@ def test_hints_and_dials_are_inputs_and_half_the_bytes_do(hinted):
     assert facts["name"] == "Half"
     assert (facts["default_vivid"], facts["default_temperature"]) == ("0.3", "0.5")
 
-    network, _ = checkpoint.load_network(out)
+    network, _ = run_folder.load_network(out)
     L, hints = lightness(3, 64, 96), np.zeros((3, 3, 64, 96), np.float32)
     hints[:, :, 8:13, 40:45] = np.array([40, -20, 1])[:, None, None]
     for vivid, temperature in ((0.3, 0.7), (1.0, 0.4)):
         dials = {"vivid": np.array(vivid, "f"), "temperature": np.array(temperature, "f")}
         theirs = answers(out / "half.onnx", L=L, hints=hints, **dials)
-        ours = network.answer(
+        ours = network.predict(
             torch.from_numpy(L),
             torch.from_numpy(hints),
             **{name: torch.from_numpy(value) for name, value in dials.items()},
@@ -197,13 +197,13 @@ def test_hintnet_itself_can_be_exported_and_restored(tiny, tmp_path):
     with torch.enable_grad():
         frozen = {"pretrained": True, "freeze": PRESETS["hintnet"][1].freeze}  # as it is trained
         train(*tiny(run, model="hintnet", hints=1.0, epochs=0.25, validate_on=1, **frozen))
-    network, facts = checkpoint.load_network(run)
+    network, facts = run_folder.load_network(run)
     ways = network.backbone
     draw = torch.Generator().manual_seed(0)
     for way_in in (ways.hints, *ways.pooled_hints, ways.context, ways.attention):
         for parameter in way_in.parameters():  # as if they had learned for long
             parameter.add_(torch.randn(parameter.shape, generator=draw), alpha=0.01)
-    checkpoint.save_weights(run, network.state_dict(), facts)
+    run_folder.save_weights(run, network.state_dict(), facts)
     target = tmp_path / "hintnet.onnx"
     assert export(run, target, fp16=True) <= module.FP16_TOLERANCE
     assert 17e6 < target.stat().st_size < 19e6
@@ -213,7 +213,7 @@ def test_hintnet_itself_can_be_exported_and_restored(tiny, tmp_path):
     assert answer["ab"].shape == (1, 2, 96, 32)
     assert answer["logits"].shape == (1, 261, 24, 8)
     restored = models.build("hintnet")
-    assert from_onnx(restored, target) == []
+    assert load_onnx(restored, target) == []
     for name, value in network.backbone.named_parameters():
         if not any(part in name for part in FOLDED):
             assert torch.allclose(restored.backbone.get_parameter(name), value, atol=1e-3), name
@@ -221,7 +221,7 @@ def test_hintnet_itself_can_be_exported_and_restored(tiny, tmp_path):
     planes[:, 2] = (planes[:, 2] > 1).float()
     planes[:, :2] *= 40 * planes[:, 2:]
     plain = {"vivid": torch.tensor(0.0), "temperature": torch.tensor(0.5)}  # no class weights
-    ours, theirs = (n.eval().answer(L, planes, **plain)["ab"] for n in (restored, network))
+    ours, theirs = (n.eval().predict(L, planes, **plain)["ab"] for n in (restored, network))
     assert (ours - theirs).abs().max() < module.FP16_TOLERANCE
 
 
@@ -251,7 +251,7 @@ def test_a_choice_between_equal_bins_may_fall_either_way(apart, tolerance, same)
         def run(self, names, feed):
             swapped = raw.clone()
             swapped[:, [one, other]] = raw[:, [other, one]]
-            return [value.numpy() for value in head.answer(swapped, raw[:, :1]).values()]
+            return [value.numpy() for value in head.decode(swapped, raw[:, :1]).values()]
 
     network = models.Network(Fixed(), head)
     example = (torch.zeros(1, 1, 16, 16),)
@@ -299,14 +299,14 @@ def test_a_file_that_answers_otherwise_is_not_written(run, exported, tmp_path, m
 
 
 def test_the_photos_a_run_keeps_are_compared_too(run, exported, monkeypatch):
-    network, seen = checkpoint.load_network(run)[0], []
+    network, seen = run_folder.load_network(run)[0], []
     compare = module._difference
     monkeypatch.setattr(
         module,
         "_difference",
         lambda *given: seen.append(tuple(given[2][0].shape)) or compare(*given),
     )
-    photos = [*checkpoint.load_probe(run), torch.zeros(8, 99)]  # the last one is too small
+    photos = [*run_folder.load_probe(run), torch.zeros(8, 99)]  # the last one is too small
     module.check(network, exported[0], module.TOLERANCE, photos)
     assert len(seen) == 3 + 4
     assert all(n == 1 and min(h, w) == 32 for n, _, h, w in seen[3:])

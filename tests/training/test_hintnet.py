@@ -7,7 +7,7 @@ import torch
 
 from photochrom.training.models import build
 from photochrom.training.models.hintnet import BLOCKS, Attention, ChannelNorm, HintNet, pool_hints
-from photochrom.training.sync_batchnorm import SettledNorm
+from photochrom.training.sync_batchnorm import FixedStatsNorm
 
 WAYS = ("hints", *(f"pooled_hints.{i}" for i in range(4)))
 """At the stem, and at strides 32, 16, 8 and 4."""
@@ -172,9 +172,9 @@ def test_a_channel_norm_asks_no_other_place():
 # --- norms that stay ----------------------------------------------------------------------------
 
 
-def settled(channels: int) -> SettledNorm:
+def settled(channels: int) -> FixedStatsNorm:
     draw = torch.Generator().manual_seed(2)
-    norm = SettledNorm(channels)
+    norm = FixedStatsNorm(channels)
     norm.running_mean.copy_(torch.randn(channels, generator=draw))
     norm.running_var.copy_(torch.rand(channels, generator=draw) + 0.5)
     with torch.no_grad():
@@ -218,10 +218,10 @@ def test_what_training_sees_of_a_photo_depends_on_no_other(backbone):
     assert (backbone.eval()(lightness, hints) - training).abs().max() < 1e-5
     norms = [m for m in backbone.ups.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert len(norms) == 6
-    assert all(isinstance(norm, SettledNorm) for norm in norms)
+    assert all(isinstance(norm, FixedStatsNorm) for norm in norms)
 
 
 def test_what_older_weights_need_not_have_is_there_by_name(backbone):
     names = [name for name, _ in backbone.named_parameters()]
-    assert HintNet.grown == ("attention.",)
-    assert [name for name in names if name.startswith(HintNet.grown)]
+    assert HintNet.optional == ("attention.",)
+    assert [name for name in names if name.startswith(HintNet.optional)]

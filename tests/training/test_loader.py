@@ -11,7 +11,9 @@ from photochrom.data.cache import Photos
 from photochrom.data.shards import find
 from photochrom.data.streamed import Streamed
 from photochrom.errors import BadOption
-from photochrom.training.loader import Loader, bin_frequency, to_lab, validation_batches
+from photochrom.training.loader import Loader, to_lab
+from photochrom.training.presets import Experiment
+from photochrom.training.training_data import bin_frequency, center_squares
 
 
 @pytest.fixture
@@ -19,8 +21,9 @@ def make(photos):
     """A loader of the tiny photos; any setting may be given."""
 
     def loader(chosen=range(20), of=photos, **given) -> Loader:
-        usual = {"sizes": [32], "zoom": 0.8, "batch": 6, "hints": 0.5, "degraded": 0.5, "seed": 3}
-        return Loader(of, np.array(chosen), **usual | given)
+        usual = {"size": 32, "zoom": 0.8, "batch": 6, "hints": 0.5, "degraded": 0.5, "seed": 3}
+        here = {k: given.pop(k) for k in ("rank", "world", "resident") if k in given}
+        return Loader(of, np.array(chosen), Experiment("hintnet", **usual | given), 8, **here)
 
     return loader
 
@@ -99,7 +102,7 @@ def test_fewer_photos_than_processes_is_one_sentence(make):
 
 def test_lab_is_that_of_the_photo(make, photos):
     """At the size and zoom of the photo a crop is a stretch of it, perhaps mirrored."""
-    loader = make(sizes=[40], zoom=1.0)
+    loader = make(size=40, zoom=1.0)
     mirrored = set()
     for step in range(3):
         for i, lab in zip(loader._numbers(step), loader(step).lab, strict=True):
@@ -121,11 +124,13 @@ def test_lab_is_that_of_the_photo(make, photos):
 
 
 def test_steps_take_one_of_the_sizes_each(make):
-    sizes = [32, 40, 48]
-    taken = [make(sizes=sizes)(step).lab.shape[2:] for step in range(24)]
+    make, sizes = partial(make, smallest=32, size=48), [32, 40, 48]
+    taken = [make()(step).lab.shape[2:] for step in range(24)]
     assert {h for h, _ in taken} == set(sizes)
     assert all(h == w for h, w in taken)
-    assert [make(sizes=sizes, rank=1, world=2)(step).lab.shape[2:] for step in range(24)] == taken
+    assert [
+        make(smallest=32, size=48, rank=1, world=2)(step).lab.shape[2:] for step in range(24)
+    ] == taken
 
 
 def test_resizing_keeps_a_plain_colour():
@@ -214,12 +219,12 @@ def test_what_is_done_to_a_photo_does_not_depend_on_what_else_is(make):
 
 
 def test_validation_takes_centre_squares(photos):
-    batches = validation_batches(photos, [3, 0, 8, 5, 2], 2)
+    batches = center_squares(photos, [3, 0, 8, 5, 2], 2)
     assert [batch.shape for batch in batches] == [(2, 40, 40, 3), (2, 40, 40, 3), (1, 40, 40, 3)]
     h, w = photos[3].shape[:2]
     top, left = (h - 40) // 2, (w - 40) // 2
     assert np.array_equal(batches[0][0], photos[3][top : top + 40, left : left + 40])
-    assert validation_batches(photos, [], 2) == []
+    assert center_squares(photos, [], 2) == []
 
 
 def test_bins_are_counted_over_every_other_pixel(photos):

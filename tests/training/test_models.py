@@ -70,7 +70,7 @@ def test_the_contract_holds_at_any_multiple_of_the_size(network, name, times):
     h, w = (network.multiple * t for t in times)
     network.eval()
     lightness, *hints = example(network, 2, h, w)
-    answer = network.answer(lightness, *hints)
+    answer = network.predict(lightness, *hints)
     assert set(answer) == {"ab"} | EXTRA.get(name, set())
     ab = answer["ab"]
     assert ab.shape == (2, 2, h, w)
@@ -86,7 +86,7 @@ def test_the_contract_holds_at_any_multiple_of_the_size(network, name, times):
         assert answer["logits"].shape == (2, bins, h // stride, w // stride)
     if "coarse" in answer:
         assert answer["coarse"].shape == (2, 2, h // 4, w // 4)
-    alone = network.answer(lightness[1:], *(hint[1:] for hint in hints))["ab"]
+    alone = network.predict(lightness[1:], *(hint[1:] for hint in hints))["ab"]
     assert (alone - ab[1:]).abs().max() < 1e-2  # a photo's colours are not its neighbours'
 
 
@@ -95,8 +95,8 @@ def test_hints_may_be_left_out(network):
     m = network.multiple
     network.eval()
     lightness = example(network, 1, m, m)[0]
-    without = network.answer(lightness)["ab"]
-    assert torch.equal(without, network.answer(lightness, torch.zeros(1, 3, m, m))["ab"])
+    without = network.predict(lightness)["ab"]
+    assert torch.equal(without, network.predict(lightness, torch.zeros(1, 3, m, m))["ab"])
 
 
 @torch.no_grad()
@@ -110,7 +110,7 @@ def test_what_is_saved_answers_the_same_when_loaded(network, name, tmp_path):
     other = build(name, 0.1).eval()
     assert not torch.equal(other(*inputs), network(*inputs))
     other.load_state_dict(load_file(tmp_path / "n"))
-    assert torch.equal(other.answer(*inputs)["ab"], network.answer(*inputs)["ab"])
+    assert torch.equal(other.predict(*inputs)["ab"], network.predict(*inputs)["ab"])
 
 
 def test_an_unknown_model_is_answered_with_those_there_are():

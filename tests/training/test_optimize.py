@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from photochrom.training.optimize import copy_of, freeze, make_optimizer, set_rate, update_average
+from photochrom.training.optimize import (
+    copy_weights,
+    freeze,
+    make_optimizer,
+    set_learning_rate,
+    update_average,
+)
 from photochrom.training.presets import Experiment
 
 
@@ -27,8 +33,8 @@ def move(network: nn.Module) -> None:
 
 
 def test_the_running_mean_is_that_computed_by_hand(network):
-    average, decay = copy_of(network), 0.9
-    expected = copy_of(network)
+    average, decay = copy_weights(network), 0.9
+    expected = copy_weights(network)
     for step in range(200, 205):
         move(network)
         update_average(average, network, decay, step)
@@ -45,8 +51,8 @@ def test_the_running_mean_is_that_computed_by_hand(network):
 
 @pytest.mark.parametrize(("step", "decay"), [(0, 0.1), (1, 2 / 11), (10, 11 / 20), (10**6, 0.998)])
 def test_it_moves_faster_in_the_first_steps(network, step, decay):
-    average = copy_of(network)
-    before = copy_of(network)
+    average = copy_weights(network)
+    before = copy_weights(network)
     move(network)
     update_average(average, network, 0.998, step)
     name = "last.weight"
@@ -55,20 +61,21 @@ def test_it_moves_faster_in_the_first_steps(network, step, decay):
 
 
 def test_a_running_mean_is_no_part_of_the_network(network):
-    average = copy_of(network)
-    before = copy_of(network)
+    average = copy_weights(network)
+    before = copy_weights(network)
     move(network)
     assert all(torch.equal(value, before[name]) for name, value in average.items())
-    moved = copy_of(network)
+    moved = copy_weights(network)
     update_average(average, network, 0.5, 100)
     assert all(torch.equal(value, moved[name]) for name, value in network.state_dict().items())
     assert not any(value.requires_grad for value in average.values())
 
 
 def test_what_is_frozen_does_not_learn_and_its_norms_are_told(network):
-    assert freeze(network, "") == []
+    freeze(network, "")
     assert all(p.requires_grad for p in network.parameters())
-    assert freeze(network, r"encoder\.1") == [network["encoder"][1]]
+    freeze(network, r"encoder\.1")
+    assert network.frozen == [network["encoder"][1]]
     learning = {name for name, p in network.named_parameters() if p.requires_grad}
     assert learning == {"encoder.0.weight", "encoder.0.bias", "last.weight", "last.bias"}
 
@@ -78,13 +85,13 @@ def test_a_pretrained_encoder_learns_at_its_own_rate(network, optimizer):
     experiment = Experiment("hintnet", optimizer=optimizer, lr=1e-2, encoder_rate=0.2)
     freeze(network, r"encoder\.1")
     made = make_optimizer(network, experiment)
-    set_rate(made, experiment, step=0, progress=0.0)
+    set_learning_rate(made, experiment, step=0, progress=0.0)
     rates = {p: group["lr"] for group in made.param_groups for p in group["params"]}
     assert {rates[p] for p in network["last"].parameters()} == {1e-2}
     slow = [rates[p] for p in network["encoder"][0].parameters()]
     assert slow == pytest.approx([2e-3, 2e-3])
     assert not rates.keys() & set(network["encoder"][1].parameters())
-    before = copy_of(network)
+    before = copy_weights(network)
     sum(p.sum() for p in network.parameters() if p.requires_grad).backward()
     made.step()
     moved = {name: before[name] - value for name, value in network.state_dict().items()}
@@ -98,7 +105,7 @@ def test_the_rate_rises_and_then_falls_by_half_a_cosine(network):
     made = make_optimizer(network, experiment)
 
     def rate(step: int, progress: float) -> float:
-        set_rate(made, experiment, step, progress)
+        set_learning_rate(made, experiment, step, progress)
         return made.param_groups[0]["lr"]
 
     assert [rate(step, 0.0) for step in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]

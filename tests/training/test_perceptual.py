@@ -7,8 +7,8 @@ import torch
 
 from photochrom.errors import BadModel, BadOption, BadPhoto, MissingExtra
 from photochrom.evaluation.evaluate import evaluate
-from photochrom.training.models.efficientnet import Classifier, load_imagenet
-from photochrom.training.perceptual import fid, lite2, lpips, summon
+from photochrom.training.models.efficientnet import Classifier, load_imagenet, scale
+from photochrom.training.perceptual import fid, lite2, load_metrics, lpips
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_class_is_the_classifiers(judge):
     load_imagenet(network)
     rgb = pictures(9)
     with torch.no_grad():
-        classes = network.logits((torch.from_numpy(rgb) * 255 - 127) / 128).argmax(1)
+        classes = network.classify(network(scale(torch.from_numpy(rgb)))[-1]).argmax(1)
     kept = [figures["top-1 kept"] for figures in judge(rgb).figures]
     assert kept == (classes[1:] == classes[0]).float().tolist()
 
@@ -55,7 +55,7 @@ def test_the_class_is_the_classifiers(judge):
 def test_odd_sizes_are_cut_to_the_middle_and_tiny_ones_refused(judge):
     rgb = pictures(2, 70, 101)
     assert judge(rgb).figures == judge(rgb[..., 3:67, 2:98]).figures
-    with pytest.raises(BadPhoto, match=r"A photo of 40 x 31 is too small to judge: 32 at least"):
+    with pytest.raises(BadPhoto, match=r"A photo of 40 x 31 is too small to compare: 32 at least"):
         judge(pictures(2, 31, 40))
 
 
@@ -144,5 +144,5 @@ def test_fid_sees_8_bit_pictures(monkeypatch):
 
 
 def test_an_unknown_judge_is_refused():
-    with pytest.raises(BadOption, match="no judge 'vgg': choose of lite2, lpips, fid"):
-        summon(["vgg"])
+    with pytest.raises(BadOption, match="no perceptual metric 'vgg': choose of lite2, lpips, fid"):
+        load_metrics(["vgg"])

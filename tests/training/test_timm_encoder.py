@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from photochrom.errors import BadOption, BadRun, MissingExtra
-from photochrom.training import checkpoint
+from photochrom.training import run_folder
 from photochrom.training.export import TOLERANCE, export
 from photochrom.training.models import build, timm_encoder
 from photochrom.training.models.timm_encoder import TimmEncoder
 from photochrom.training.presets import Experiment
-from photochrom.training.restore import from_onnx
 from photochrom.training.train import train
+from photochrom.training.warm_start import load_onnx
 
 TINY = {"model": "hintnet", "encoder": "timm:tiny", "hints": 1.0, "validate_on": 1}
 
@@ -37,7 +37,7 @@ def test_features_are_those_at_strides_4_to_32_of_normalised_grey():
     encoder = TimmEncoder("tiny").eval()
     assert encoder.channels == (6, 8, 10, 12)
     lightness, added = torch.rand(2, 1, 64, 96) * 100, torch.randn(2, 3, 64, 96)
-    features = encoder.of_lightness(lightness, added)
+    features = encoder.encode_lightness(lightness, added)
     shapes = [(2, c, 64 // s, 96 // s) for c, s in zip((6, 8, 10, 12), (4, 8, 16, 32), strict=True)]
     assert [tuple(feature.shape) for feature in features] == shapes
     grey = lightness / 100
@@ -90,8 +90,8 @@ def test_every_parameter_learns():
 
 @torch.no_grad()
 def test_it_is_trained_kept_exported_and_restored(run, tmp_path):
-    assert checkpoint.load_config(run)[0].encoder == "timm:tiny"
-    network, facts = checkpoint.load_network(run)
+    assert run_folder.load_config(run)[0].encoder == "timm:tiny"
+    network, facts = run_folder.load_network(run)
     assert facts["step"] == 2
     weight = network.backbone.encoder.body.blocks[0][0].weight
     assert weight.mean().item() == pytest.approx(0.25, abs=0.02)  # it began pretrained
@@ -99,14 +99,14 @@ def test_it_is_trained_kept_exported_and_restored(run, tmp_path):
     draw = torch.Generator().manual_seed(0)
     for value in network.parameters():  # as if it had learned for long
         value.add_(torch.randn(value.shape, generator=draw), alpha=0.005)
-    checkpoint.save_weights(run, network.state_dict(), facts)
+    run_folder.save_weights(run, network.state_dict(), facts)
     assert export(run, tmp_path / "tiny.onnx") <= TOLERANCE
     other = build("hintnet", encoder="timm:tiny")
-    assert from_onnx(other, tmp_path / "tiny.onnx") == []
+    assert load_onnx(other, tmp_path / "tiny.onnx") == []
     lightness, hints = torch.rand(2, 1, 32, 64) * 100, torch.randn(2, 3, 32, 64) * 40
     hints[:, 2] = (hints[:, 2] > 30).float()
     hints[:, :2] *= hints[:, 2:]
-    theirs = network.answer(lightness, hints)["logits"]
+    theirs = network.predict(lightness, hints)["logits"]
     assert (other.eval()(lightness, hints) - theirs).abs().max() < 1e-3
     ways = ("hints", "context", *(f"pooled_hints.{i}" for i in range(4)))
     for name in (*ways, "attention.0.query_key_value", "attention.1.mlp.3"):
@@ -172,6 +172,6 @@ def test_a_run_from_before_encoders_could_be_chosen_is_of_lite2(tmp_path):
     values = asdict(Experiment("hintnet"))
     del values["encoder"], values["degraded"]
     (tmp_path / "config.json").write_text(json.dumps({"experiment": values, "data": {}}))
-    experiment, _ = checkpoint.load_config(tmp_path)
+    experiment, _ = run_folder.load_config(tmp_path)
     assert experiment == Experiment("hintnet")
     assert experiment.encoder == "lite2"

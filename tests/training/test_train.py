@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from photochrom.errors import BadData, BadOption, BadRun, CannotWrite, Diverged
-from photochrom.training import checkpoint
+from photochrom.training import run_folder
 from photochrom.training import train as module
 from photochrom.training.presets import PRESETS, Experiment
 from photochrom.training.setup import set_up
@@ -141,7 +141,7 @@ def stop_after(monkeypatch, steps: int, number: signal.Signals = signal.SIGINT) 
 
     def counted(run):
         loss = step(run)
-        if run.step + 1 == steps:
+        if run.state.step + 1 == steps:
             signal.raise_signal(number)
         return loss
 
@@ -155,9 +155,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tiny, tmp_path, whole, mo
     step, save, state = module._step, module._save, []
 
     def killed(run):
-        if run.step == 5 and not state:
+        if run.state.step == 5 and not state:
             state.append(save(run))
-        if run.step == 7:
+        if run.state.step == 7:
             raise RuntimeError("killed")
         return step(run)
 
@@ -208,9 +208,9 @@ def test_minutes_stop_a_run_and_count_on_when_resumed(tiny, tmp_path, monkeypatc
 
 def test_checkpoints_are_written_on_the_way(tiny, tmp_path, monkeypatch):
     saved = []
-    save = checkpoint.save_checkpoint
+    save = run_folder.save_checkpoint
     monkeypatch.setattr(
-        checkpoint, "save_checkpoint", lambda *a: saved.append(a[4]["step"]) or save(*a)
+        run_folder, "save_checkpoint", lambda *a: saved.append(a[2]["step"]) or save(*a)
     )
     train(*tiny(tmp_path / "run", save_every=0))
     assert saved == [1, 2, 3, 4]
@@ -274,7 +274,7 @@ def test_an_interrupted_run_ends_its_step_and_is_saved_but_not_done(
         process.kill()
     done = list(losses(out))
     assert done == list(range(1, len(done) + 1))
-    facts = checkpoint.load_network(out)[1]
+    facts = run_folder.load_network(out)[1]
     assert facts["step"] == len(done)
     train(*tiny(out, epochs=(len(done) + 1) / 4, alpha=0.7, resume=True))
     assert list(losses(out)) == [*done, len(done) + 1]
@@ -296,20 +296,16 @@ def test_parts_of_a_batch_make_the_weights_that_the_whole_makes(tiny, tmp_path, 
 def test_the_gradient_of_parts_is_that_of_the_whole(tiny, tmp_path):
     """Which Adam's steps, all of one length, would hide."""
     run = set_up(*tiny(tmp_path / "run", freeze="norm"))
-    run.network.eval()
+    network, batch = run.state.network.eval(), run.loader(0)
+    truth = network(batch.lightness), batch.lab
     gradients = []
     for parts in (run.loader(0).parts(1), run.loader(0).parts(3)):
-        run.optimizer.zero_grad()
+        run.state.optimizer.zero_grad()
         loss = sum(module._backward(run, part) for part in parts)
-        gradients.append([p.grad.clone() for p in run.network.parameters() if p.requires_grad])
-        assert loss == pytest.approx(run.network.head.loss(*_truth(run)).item(), rel=1e-5)
+        gradients.append([p.grad.clone() for p in network.parameters() if p.requires_grad])
+        assert loss == pytest.approx(network.head.loss(*truth).item(), rel=1e-5)
     for whole, summed in zip(*gradients, strict=True):
         torch.testing.assert_close(summed, whole, rtol=1e-4, atol=1e-7)
-
-
-def _truth(run):
-    batch = run.loader(0)
-    return run.network(batch.lightness), batch.lab
 
 
 @pytest.mark.slow
@@ -325,8 +321,8 @@ def test_two_processes_make_the_same_weights_in_parts(tiny, tmp_path, command):
 def test_a_part_at_a_time_is_held(tiny, tmp_path, monkeypatch):
     run = set_up(*tiny(tmp_path / "run", accumulate=4))
     assert [len(squares) for squares in run.validation] == [1, 1, 1, 1]
-    seen, forward = [], run.network.forward
-    monkeypatch.setattr(run.network, "forward", lambda L: seen.append(len(L)) or forward(L))
+    seen, forward = [], run.state.network.forward
+    monkeypatch.setattr(run.state.network, "forward", lambda L: seen.append(len(L)) or forward(L))
     module._step(run)
     assert seen == [1, 1, 1, 1]
 
@@ -374,7 +370,7 @@ def test_a_scheduler_that_ends_a_run_does_not_kill_it(tiny, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         train(*tiny(tmp_path / "run"))
     assert list(losses(tmp_path / "run")) == [1, 2]
-    assert checkpoint.load_network(tmp_path / "run")[1]["step"] == 2
+    assert run_folder.load_network(tmp_path / "run")[1]["step"] == 2
 
 
 def test_pressing_twice_does_not_wait(tiny, tmp_path, monkeypatch):
@@ -391,20 +387,11 @@ def test_pressing_twice_does_not_wait(tiny, tmp_path, monkeypatch):
 
 def test_the_processes_agree(monkeypatch):
     """Stopping wins over saving, saving over nothing; the first has the clock."""
-
-    class Fabric:
-        world_size = 3
-
-    class Run:
-        fabric, seconds, group = Fabric, 7.0, "gloo"
-
-    def gather(said, mine, group):
-        said[:] = [("", 5.0), mine, ("all epochs are done", 9.0)]
-
-    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
-    run = Run()
-    assert module._agreed(run, "save") == "all epochs are done"
-    assert run.seconds == 5.0
+    said = [("", 5.0), ("save", 7.0), ("all epochs are done", 9.0)]
+    monkeypatch.setattr(module, "gather", lambda fabric, mine: said)
+    run = SimpleNamespace(fabric=None, state=SimpleNamespace(seconds=7.0))
+    assert module._agree(run, "save") == "all epochs are done"
+    assert run.state.seconds == 5.0
 
 
 # --- what goes wrong --------------------------------------------------------------------------
@@ -465,7 +452,7 @@ def test_unreadable_photos_are_listed(tiny, tmp_path, folder):
     )
     (line,) = (out / "unreadable.txt").read_text().splitlines()
     assert line.startswith(f"{tmp_path}/more/bad.jpg: ")
-    _, data = checkpoint.load_config(out)
+    _, data = run_folder.load_config(out)
     assert data["unreadable_photos"] == 1
     assert data["training_photos"] + data["validation_photos"] == 20
     assert data["sources"] == ["more"]
@@ -483,7 +470,7 @@ def test_too_few_photos_is_one_sentence(tiny, tmp_path, folder):
 
 def test_an_index_chooses(tiny, tmp_path):
     train(*tiny(tmp_path / "run", epochs=0.25))
-    _, data = checkpoint.load_config(tmp_path / "run")
+    _, data = run_folder.load_config(tmp_path / "run")
     assert (data["training_photos"], data["validation_photos"]) == (16, 4)
 
 
@@ -544,12 +531,14 @@ def test_class_weights_are_of_these_photos_also_when_the_weights_are_of_others(
 ):
     one, other = tmp_path / "one", tmp_path / "other"
     first = set_up(*tiny(one, model="unet-bins", rebalance=0.2))
-    assert first.network.head.weights.max() > 2
-    checkpoint.save_weights(one, first.network.state_dict(), {})
+    assert first.state.network.head.weights.max() > 2
+    run_folder.save_weights(one, first.state.network.state_dict(), {})
     second = set_up(*tiny(other, model="unet-bins", rebalance=1.0, init=one, quiet=False))
     assert "class weights 1 to 1: of these photos, --rebalance 1" in capsys.readouterr().out
-    assert (second.network.head.weights == 1).all()
-    assert torch.equal(second.network.backbone.last.weight, first.network.backbone.last.weight)
+    assert (second.state.network.head.weights == 1).all()
+    assert torch.equal(
+        second.state.network.backbone.last.weight, first.state.network.backbone.last.weight
+    )
 
 
 def test_a_resumed_run_keeps_its_class_weights(tiny, tmp_path, folder):
@@ -563,7 +552,7 @@ def test_a_resumed_run_keeps_its_class_weights(tiny, tmp_path, folder):
     for name in ("00.png", "01.png", "02.png"):
         (fewer / name).write_bytes((folder / name).read_bytes())
     fresh = set_up(*tiny(tmp_path / "fresh", **options, data=[fewer]))
-    assert not torch.equal(fresh.network.head.weights, before)
+    assert not torch.equal(fresh.state.network.head.weights, before)
     train(*tiny(out, **options, epochs=3, data=[fewer], resume=True))
     assert list(losses(out)) == [1, 2, 3]
     for weights_of, name in (("model", "head.weights"), ("checkpoint", "model.head.weights")):
@@ -577,7 +566,7 @@ def test_hintnet_starts_from_imagenet(tiny, tmp_path):
     experiment = replace(options, **small, batch=4, epochs=0.5, validate_on=1)
     train(experiment, tiny(out)[1])
     assert len(losses(out)) == 2
-    network, facts = checkpoint.load_network(out)
+    network, facts = run_folder.load_network(out)
     from photochrom.training.models.efficientnet import Encoder, load_imagenet
 
     encoder = Encoder()
@@ -654,67 +643,68 @@ def test_what_is_reached_of_the_peak_is_told_and_where_the_time_goes(tiny, tmp_p
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_a_configuration_comes_back(tmp_path, preset):
     _, experiment = PRESETS[preset]
-    checkpoint.save_config(tmp_path, experiment, {"photos": 3})
-    assert checkpoint.load_config(tmp_path) == (experiment, {"photos": 3})
+    run_folder.save_config(tmp_path, experiment, {"photos": 3})
+    assert run_folder.load_config(tmp_path) == (experiment, {"photos": 3})
 
 
 def test_a_damaged_configuration_is_one_sentence(tmp_path):
     with pytest.raises(BadRun, match=r"is no run: it has no config\.json"):
-        checkpoint.load_config(tmp_path)
+        run_folder.load_config(tmp_path)
     path = tmp_path / "config.json"
     for text in ("", "{}", "[]", '{"experiment": {}, "data": {}}'):
         path.write_text(text)
         with pytest.raises(BadRun, match=r"config\.json is damaged"):
-            checkpoint.load_config(tmp_path)
+            run_folder.load_config(tmp_path)
     path.write_text(json.dumps({"experiment": asdict(Experiment("x")) | {"new": 1}, "data": {}}))
     with pytest.raises(BadOption, match="unknown settings: new"):
-        checkpoint.load_config(tmp_path)
+        run_folder.load_config(tmp_path)
 
 
 def test_damaged_weights_are_one_sentence(whole, tmp_path):
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((whole / name).read_bytes())
-    network, facts = checkpoint.load_network(tmp_path)
+    network, facts = run_folder.load_network(tmp_path)
     assert not network.training
     assert facts["step"] == 8
     data = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(data[: len(data) // 2])
     with pytest.raises(BadRun, match=r"model\.safetensors is damaged"):
-        checkpoint.load_network(tmp_path)
+        run_folder.load_network(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(BadRun, match=r"model\.safetensors does not exist: train the run first"):
-        checkpoint.load_network(tmp_path)
-    checkpoint.save_weights(tmp_path, {"something": torch.zeros(1)}, {})
+        run_folder.load_network(tmp_path)
+    run_folder.save_weights(tmp_path, {"something": torch.zeros(1)}, {})
     with pytest.raises(BadRun, match=r"does not fit its config\.json"):
-        checkpoint.load_network(tmp_path)
+        run_folder.load_network(tmp_path)
 
 
 def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
-    checkpoint.save_weights(tmp_path, {"x": torch.ones(3)}, {"step": 1})
+    run_folder.save_weights(tmp_path, {"x": torch.ones(3)}, {"step": 1})
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CannotWrite, match="No space"):
-        checkpoint.save_weights(tmp_path, {"x": torch.zeros(3)}, {"step": 2})
+        run_folder.save_weights(tmp_path, {"x": torch.zeros(3)}, {"step": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
     assert weights(tmp_path)["x"].tolist() == [1, 1, 1]
 
 
-def test_a_running_mean_is_filled_where_it_lies(tmp_path):
+def test_a_running_mean_is_filled_where_it_lies(tiny, tmp_path):
     """On whatever device that is."""
-    network = torch.nn.Linear(2, 1)
-    optimizer = torch.optim.Adam(network.parameters())
-    average = {name: torch.full_like(v, 5) for name, v in network.state_dict().items()}
-    checkpoint.save_checkpoint(tmp_path, network, average, optimizer, {"step": 1})
-    other = {name: torch.zeros_like(value) for name, value in average.items()}
-    places = {name: value.data_ptr() for name, value in other.items()}
-    state, facts = checkpoint.read_checkpoint(tmp_path)
-    assert facts == {"step": 1}
-    checkpoint.restore(tmp_path, state, network, other, optimizer)
-    assert all((value == 5).all() for value in other.values())
-    assert {name: value.data_ptr() for name, value in other.items()} == places
+    state = set_up(*tiny(tmp_path / "run", ema=0.5)).state
+    for value in state.average.values():
+        value.fill_(5)
+    state.save(tmp_path)
+    tensors, facts = run_folder.load_checkpoint(tmp_path)
+    assert facts == {"step": 0, "seconds": 0}
+    places = {name: value.data_ptr() for name, value in state.average.items()}
+    for value in state.average.values():
+        value.zero_()
+    state.load(tmp_path, tensors, facts)
+    assert all((value == 5).all() for value in state.average.values())
+    assert {name: value.data_ptr() for name, value in state.average.items()} == places
 
 
 def test_a_compiled_network_is_trained_and_kept_as_it_is(tiny, tmp_path, whole, monkeypatch):

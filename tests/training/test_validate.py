@@ -14,7 +14,7 @@ from photochrom.evaluation import metrics
 from photochrom.training.heads import ABHead, SoftBinsHead
 from photochrom.training.loader import to_lab
 from photochrom.training.models import Network
-from photochrom.training.optimize import copy_of
+from photochrom.training.optimize import copy_weights
 from photochrom.training.validate import compare, measure, save_sheet, summarise
 
 SIZE = 32
@@ -92,16 +92,16 @@ def test_every_photo_has_its_row(told, batches, fabric):
     lab = lab_of(batches)
     true = lab_to_rgb(lab).clamp(0, 1).numpy()
     raw = told(lab[:, :1])
-    usual = painted(lab, told.head.answer(raw, lab[:, :1])["ab"])
-    accurate = painted(lab, told.head.answer(raw, lab[:, :1], vivid=torch.tensor(0.0))["ab"])
+    usual = painted(lab, told.head.decode(raw, lab[:, :1])["ab"])
+    accurate = painted(lab, told.head.decode(raw, lab[:, :1], vivid=torch.tensor(0.0))["ab"])
     assert len(rows) == len(pictures) == 5
     names = {"psnr", "psnr_0", "psnr_1", "psnr_10", "cross_entropy", "colourfulness", "truth"}
-    surprise = told.head.surprise(raw, lab)
+    cross_entropy = told.head.cross_entropy(raw, lab)
     for i, row in enumerate(rows):
         assert set(row) == names
         assert row["psnr"] == pytest.approx(metrics.psnr(true[i], usual[i]), abs=1e-3)
         assert row["psnr_0"] == pytest.approx(metrics.psnr(true[i], accurate[i]), abs=1e-3)
-        assert row["cross_entropy"] == pytest.approx(surprise[i].item(), rel=1e-4)
+        assert row["cross_entropy"] == pytest.approx(cross_entropy[i].item(), rel=1e-4)
         assert row["truth"] == pytest.approx(metrics.colourfulness(true[i]), abs=1e-3)
         assert row["colourfulness"] == pytest.approx(metrics.colourfulness(usual[i]), abs=1e-3)
         out, original = pictures[i]
@@ -137,8 +137,8 @@ def test_true_hints_are_given_always_at_the_same_places(told, batches, fabric):
 
 @torch.no_grad()
 def test_it_is_the_average_that_is_measured_and_the_weights_stay(told, batches, fabric):
-    weights = copy_of(told)
-    other = copy_of(told)
+    weights = copy_weights(told)
+    other = copy_weights(told)
     other["backbone.sharp"].fill_(0.01)  # hardly knows
     vague, _ = measure(told, other, batches, SIZE, fabric)
     assert all(torch.equal(value, weights[name]) for name, value in told.state_dict().items())

@@ -72,7 +72,7 @@ def evaluate(
     _check_targets({".json": json, ".csv": csv}, figures)
     if perceptual:
         with needs("train"):
-            from photochrom.training.perceptual import summon
+            from photochrom.training.perceptual import load_metrics
     # Whatever folder it is called from, the same photos have the same names.
     data = tuple(path.resolve() for path in data)
     sources = shards.find(data)
@@ -92,7 +92,7 @@ def evaluate(
             hinted={row: paint for one in asked for row, paint in one.hinted.items()},
             hint_counts=hints,
             protocol=protocol,
-            perceptual=summon(perceptual) if perceptual else (),
+            perceptual=load_metrics(perceptual) if perceptual else (),
             models={next(iter(one.rows)): one.facts for one in asked},
             sources=[str(path) for path in data],
             total=len(sources[:most]),

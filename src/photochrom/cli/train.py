@@ -10,7 +10,7 @@ import tyro
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional
 
 from photochrom.cli.options import answer, needs
-from photochrom.training.presets import PRESETS, Session
+from photochrom.training.presets import PRESETS, TrainOptions
 
 
 def export(
@@ -43,7 +43,7 @@ _Preset = tyro.extras.subcommand_type_from_defaults(
 
 def train(
     experiment: OmitArgPrefixes[OmitSubcommandPrefixes[_Preset]],  # type: ignore[valid-type]
-    session: OmitArgPrefixes[Session],
+    options: OmitArgPrefixes[TrainOptions],
 ) -> int:
     """Train a colorizer; every setting of the preset is a flag.
 
@@ -53,9 +53,9 @@ def train(
     """
     with needs("train"):
         from photochrom.training.train import train as fit
-    if session.init and not session.init.exists():
+    if options.init and not options.init.exists():
         from photochrom.inference.onnx_model import find_model
 
-        session = replace(session, init=find_model(str(session.init)))
-    fit(experiment, session)
+        options = replace(options, init=find_model(str(options.init)))
+    fit(experiment, options)
     return 0

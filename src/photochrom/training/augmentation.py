@@ -1,8 +1,8 @@
 """What training does to a batch of photos: crops, things of another colour, hints.
 
 Everything here is done to the whole batch at once, where the batch lies, and asks nothing back
-from there, so that a GPU never waits. ``dice`` are uniform numbers in 0..1, a row for each photo:
-all that is random is in them.
+from there, so that a GPU never waits. ``uniforms`` are random numbers, uniform in 0..1, a row for
+each photo: all that is random is in them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from torch.nn import functional as F
 
 from photochrom.color import lab_to_rgb, rgb_to_lab
 
-CROP_DICE = 4
-RECOLOR_DICE = 10
+CROP_UNIFORMS = 4
+RECOLOR_UNIFORMS = 10
 HINTS_MOST = 128
 """A hinted photo gets 1 to so many hints, every order of magnitude as often: half of the photos
 get up to 10, as a person would give, and some as many as a reference photo gives."""
-HINT_DICE = 3 + 2 * HINTS_MOST
+HINT_UNIFORMS = 3 + 2 * HINTS_MOST
 REACH = 4
 """A hint reveals a patch of 1 to 2 * REACH + 1 pixels a side."""
 LARGEST = 0.5
 """Of a photo: what is larger is no thing, but what all of it looks like."""
 
 
-def crop(windows: Tensor, dice: Tensor, zoom: float, size: int) -> Tensor:
+def crop(windows: Tensor, uniforms: Tensor, zoom: float, size: int) -> Tensor:
     """A random square of each photo, half of them mirrored, as RGB.
 
     Bicubic (Keys 1981, a = -0.5), widened where it shrinks, as Pillow does it: by two matrix
@@ -35,7 +35,7 @@ def crop(windows: Tensor, dice: Tensor, zoom: float, size: int) -> Tensor:
 
     Args:
         windows: ``(N, S, S, 3)`` uint8.
-        dice: ``(N, CROP_DICE)``.
+        uniforms: ``(N, CROP_UNIFORMS)``.
         zoom: the smallest square's side as a share of S; the largest is S.
         size: of the result.
 
@@ -43,7 +43,7 @@ def crop(windows: Tensor, dice: Tensor, zoom: float, size: int) -> Tensor:
         ``(N, 3, size, size)`` in 0..1.
     """
     n, side = windows.shape[:2]
-    wide, top, left, mirror = dice.unbind(1)
+    wide, top, left, mirror = uniforms.unbind(1)
     cut = side * (zoom + (1 - zoom) * wide)
     rows, columns = (_resampling(place * (side - cut), cut, side, size) for place in (top, left))
     columns = torch.where(mirror[:, None, None] < 0.5, columns.flip(1), columns)
@@ -64,7 +64,7 @@ def _resampling(start: Tensor, cut: Tensor, side: int, size: int) -> Tensor:
     return weights / weights.sum(2, keepdim=True)
 
 
-def recolor(lab: Tensor, dice: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def recolor(lab: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Give one thing of each photo another colour, its lightness kept.
 
     A thing is what looks nearly like a random point, near it or anywhere, so that its edges are
@@ -73,13 +73,13 @@ def recolor(lab: Tensor, dice: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Args:
         lab: ``(N, 3, H, W)``.
-        dice: ``(N, RECOLOR_DICE)``.
+        uniforms: ``(N, RECOLOR_UNIFORMS)``.
 
     Returns:
         Lab with the thing recoloured; how far each pixel belongs to it, ``(N, 1, H, W)`` in 0..1;
         and the point, ``(N, 2)`` y and x in 0..1.
     """
-    point, (alike, tone, near, apart, way, turn, hue, chroma) = dice[:, :2], dice[:, 2:].T
+    point, (alike, tone, near, apart, way, turn, hue, chroma) = uniforms[:, :2], uniforms[:, 2:].T
     soft = F.avg_pool2d(lab, 3, 1, 1, count_include_pad=False)
     own = _at(soft, point)  # (N, 3, 1, 1)
     unlike = (soft - own).square()
@@ -106,51 +106,51 @@ def recolor(lab: Tensor, dice: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.cat([lab[:, :1], possible], 1), thing, point
 
 
-def choose_points(dice: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+def choose_hints(uniforms: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
     """Where hints go.
 
     Args:
-        dice: ``(N, HINT_DICE)``.
+        uniforms: ``(N, HINT_UNIFORMS)``.
         share: of the photos that have any.
 
     Returns:
         Points, ``(N, HINTS_MOST, 2)`` y and x in 0..1; whether there is a hint at each,
         ``(N, HINTS_MOST)``; and how many pixels it reaches to each side, ``(N,)``.
     """
-    hinted, many, reach = dice[:, :3].unbind(1)
+    hinted, many, reach = uniforms[:, :3].unbind(1)
     count = torch.where(hinted < share, ((HINTS_MOST + 1) ** many).floor(), 0)
-    given = torch.arange(HINTS_MOST, device=dice.device) < count[:, None]
-    points = dice[:, 3:].reshape(-1, HINTS_MOST, 2)
+    given = torch.arange(HINTS_MOST, device=uniforms.device) < count[:, None]
+    points = uniforms[:, 3:].reshape(-1, HINTS_MOST, 2)
     return points, given, (reach * (REACH + 1)).floor()
 
 
-def point_out(
-    points: Tensor, given: Tensor, thing: Tensor, point: Tensor, dice: Tensor
+def hint_recolored(
+    points: Tensor, given: Tensor, thing: Tensor, point: Tensor, uniforms: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Have one hint at least on the thing of another colour; half of the photos have no others.
 
     Args:
-        points: as of :func:`choose_points`; of photos without hints as well.
+        points: as of :func:`choose_hints`; of photos without hints as well.
         given: likewise.
         thing: as of :func:`recolor`.
         point: likewise.
-        dice: ``(N,)``.
+        uniforms: ``(N,)``.
 
     Returns:
         The new ``points`` and ``given``.
     """
     on_it = _at(thing, points)[:, 0] > 0.5  # (N, HINTS_MOST)
-    given = given & (on_it | (dice[:, None] < 0.5))
+    given = given & (on_it | (uniforms[:, None] < 0.5))
     points = torch.cat([point[:, None], points[:, 1:]], 1)
     return points, torch.cat([torch.ones_like(given[:, :1]), given[:, 1:]], 1)
 
 
-def reveal(ab: Tensor, points: Tensor, given: Tensor, reach: Tensor) -> Tensor:
+def render_hints(ab: Tensor, points: Tensor, given: Tensor, reach: Tensor) -> Tensor:
     """Hint planes ``(N, 3, H, W)``: a, b and a mask; each hint shows the mean ab of its patch.
 
     Args:
         ab: ``(N, 2, H, W)``.
-        points: as of :func:`choose_points`. Where patches overlap the last shows.
+        points: as of :func:`choose_hints`. Where patches overlap the last shows.
         given: likewise.
         reach: likewise.
     """

@@ -18,7 +18,7 @@ from photochrom.color import light_to_lightness, rgb_to_light
 
 KINDS = ("blur", "grain", "fade", "jpeg")
 """In the order in which they happen to a photo."""
-DICE = 2 * len(KINDS) + 4
+DEGRADE_UNIFORMS = 2 * len(KINDS) + 4
 """Random numbers a photo takes."""
 OFTEN = 0.5
 """How often each kind happens to a photo that is degraded at all."""
@@ -29,7 +29,7 @@ RESPONSES = (  # of film to linear red and green, lowest and highest share; blue
     ((0.2, 0.4), (0.3, 0.45)),  # panchromatic
     ((0.3, 0.45), (0.4, 0.5)),  # the same behind a yellow filter
 )
-FILM_DICE = 5
+FILM_UNIFORMS = 5
 """Random numbers that :func:`film` takes for a photo."""
 
 # The luminance table of the JPEG standard (ITU T.81, annex K.1).
@@ -48,21 +48,21 @@ QUANTISATION = torch.tensor(
 )
 
 
-def degrade(lightness: Tensor, share: float, dice: Tensor, noise: Tensor) -> Tensor:
+def degrade(lightness: Tensor, share: float, uniforms: Tensor, noise: Tensor) -> Tensor:
     """Lightness as an old print would give it.
 
     Args:
         lightness: ``(N, 1, H, W)``, 0..100; H and W divide by 8.
         share: of the photos that are degraded; each then suffers some of :data:`KINDS`.
-        dice: ``(N, DICE)`` uniform in 0..1, which decide everything.
+        uniforms: ``(N, DEGRADE_UNIFORMS)`` uniform in 0..1, which decide everything.
         noise: a field of normal numbers, ``(M, M)`` with M at least H and W, from which each photo
             takes its grain: one field for all steps, so that grain is the same on every device.
 
     Returns:
         ``(N, 1, H, W)``, 0..100.
     """
-    harmed, which, amounts = dice[:, 0] < share, dice[:, 1:5] < OFTEN, dice[:, 5:].unbind(1)
-    blur_, grain_, fade_, jpeg_, low, high, bend = amounts
+    harmed, which = uniforms[:, 0] < share, uniforms[:, 1:5] < OFTEN
+    blur_, grain_, fade_, jpeg_, low, high, bend = uniforms[:, 5:].unbind(1)
     steps = {
         "blur": lambda x: blur(x, 0.4 + 1.6 * blur_),
         "grain": lambda x: grain(x, 1 + 8 * grain_**2, low, high, noise),
@@ -75,18 +75,18 @@ def degrade(lightness: Tensor, share: float, dice: Tensor, noise: Tensor) -> Ten
     return lightness
 
 
-def film(rgb: Tensor, dice: Tensor) -> Tensor:
+def film(rgb: Tensor, uniforms: Tensor) -> Tensor:
     """Lightness as film saw it that was blind to some colours: lips dark, skies white.
 
     Args:
         rgb: ``(N, 3, H, W)`` sRGB, 0..1.
-        dice: ``(N, FILM_DICE)`` uniform in 0..1, which choose one of :data:`RESPONSES`, its shares,
-            and the film's curve: an exposure and a contrast.
+        uniforms: ``(N, FILM_UNIFORMS)`` in 0..1, which choose one of :data:`RESPONSES`, its
+            shares, and the film's curve: an exposure and a contrast.
 
     Returns:
         ``(N, 1, H, W)``, 0..100.
     """
-    which, red, green, exposure, contrast = dice.unbind(1)
+    which, red, green, exposure, contrast = uniforms.unbind(1)
     ends = _on(rgb.device)["film"][(which * len(RESPONSES)).long()]  # (N, 2, 2)
     low, high = ends.unbind(2)
     shares = low + (high - low) * torch.stack([red, green], 1)

@@ -23,10 +23,10 @@ from lightning_fabric import Fabric
 from photochrom.data.cache import PhotoSet
 from photochrom.errors import BadData, BadOption, PhotochromError
 from photochrom.names import say
-from photochrom.training.presets import Experiment, Session
+from photochrom.training.presets import Experiment, TrainOptions
 
 T = TypeVar("T")
-OWN = {
+MACHINE_OPTIONS = {
     *("data", "out", "index", "resume", "init", "resident", "compile", "cache", "readers"),
     *("peak", "profile", "quiet"),
 }
@@ -38,7 +38,44 @@ PATIENCE = timedelta(days=7)
 """Millions of photos take longer to decode than a collective may: half an hour, by default."""
 
 
-def arrange() -> tuple[int, int, int]:
+def launch(experiment: Experiment, options: TrainOptions) -> Fabric:
+    """Start this process's part of the training, on the device and in the arithmetic asked for.
+
+    Raises:
+        BadOption: there is no such device; see :func:`process_layout`.
+    """
+    accelerator = options.device
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        raise BadOption("--device cuda, but torch sees no CUDA device: use --device cpu.")
+    arithmetic = experiment.precision
+    if arithmetic == "auto":
+        arithmetic = "bf16-mixed" if accelerator == "cuda" else "32-true"
+    if accelerator == "cuda":
+        # cuDNN chooses by rule: to try all it has takes hintnet's three sizes 65 s instead of 12,
+        # which no run of minutes gets back.
+        torch.backends.cudnn.benchmark = False
+        torch.set_float32_matmul_precision("high")  # crops, to a tenth of an 8-bit level
+    world, local, machines = process_layout()
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=local,
+        num_nodes=machines,
+        strategy="ddp" if world > 1 else "auto",
+        precision=arithmetic,
+    )
+    fabric.launch()
+    return fabric
+
+
+def precision(fabric: Fabric) -> torch.dtype:
+    """What the networks compute in."""
+    bf16 = "bf16" in str(fabric.strategy.precision.precision)
+    return torch.bfloat16 if bf16 else torch.float32
+
+
+def process_layout() -> tuple[int, int, int]:
     """Processes of all machines, processes of this one, and machines, as torchrun says.
 
     Raises:
@@ -77,7 +114,7 @@ def together(fabric: Fabric, work: Callable[[], T]) -> T:
     """
     if fabric.world_size == 1:
         return work()
-    group = _patient_group()  # before the work, so that who dies at it is missed at once
+    group = _gloo_group(PATIENCE)  # before the work, so that who dies at it is missed at once
     failure: PhotochromError | None = None
     try:
         result = work()
@@ -96,10 +133,10 @@ def together(fabric: Fabric, work: Callable[[], T]) -> T:
 
 
 @cache
-def _patient_group() -> torch.distributed.ProcessGroup:
-    """Of gloo, which for GPUs too waits as long as it is told to."""
+def _gloo_group(timeout: timedelta | None) -> torch.distributed.ProcessGroup:
+    """All processes, over gloo: it waits as long as it is told to, and for no GPU."""
     group: torch.distributed.ProcessGroup
-    group = torch.distributed.new_group(backend="gloo", timeout=PATIENCE)
+    group = torch.distributed.new_group(backend="gloo", timeout=timeout)
     return group
 
 
@@ -121,13 +158,14 @@ def finish_together(fabric: Fabric) -> None:
         store.set(f"gone/{fabric.global_rank}", "")
 
 
-def check_settings(fabric: Fabric, experiment: Experiment, session: Session) -> None:
+def check_settings(fabric: Fabric, experiment: Experiment, options: TrainOptions) -> None:
     """Stop where the processes were given different settings: they would wait for each other.
 
     Raises:
         BadOption: in the first process, with their names.
     """
-    mine = asdict(experiment) | {k: v for k, v in asdict(session).items() if k not in OWN}
+    shared = {k: v for k, v in asdict(options).items() if k not in MACHINE_OPTIONS}
+    mine = asdict(experiment) | shared
     said = gather(fabric, mine)
     differing = sorted(k for k in mine if any(other.get(k) != mine[k] for other in said))
 
@@ -165,9 +203,9 @@ def check_photos(fabric: Fabric, photos: PhotoSet, *splits: npt.NDArray[np.int64
 
 
 def gather(fabric: Fabric, value: T) -> list[T]:
-    """What every process has, for every process."""
+    """Collect what every process has, in every process."""
     if fabric.world_size == 1:
         return [value]
     said = [value] * fabric.world_size
-    torch.distributed.all_gather_object(said, value)
+    torch.distributed.all_gather_object(said, value, group=_gloo_group(None))
     return said

@@ -29,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from photochrom import files
 from photochrom.errors import BadOption, ExportMismatch
 from photochrom.storage.folders import make_room
-from photochrom.training import checkpoint
+from photochrom.training import run_folder
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment
 
@@ -64,7 +64,7 @@ def export(
         CannotWrite: the folder does not take it.
         ExportMismatch: ONNX and torch do not agree.
     """
-    network, figures = checkpoint.load_network(run)
+    network, figures = run_folder.load_network(run)
     if target.suffix != ".onnx":
         raise BadOption(f"{target} is no name for a model: end it in .onnx.")
     if size is not None and (size < 1 or size % network.multiple):
@@ -72,7 +72,7 @@ def export(
     model = to_onnx(network)
     metadata = describe(run, network, name or target.stem, figures, size) | {"version": release}
     helper.set_model_props(model, metadata)
-    photos = checkpoint.load_probe(run)
+    photos = run_folder.load_probe(run)
     differences = []
 
     def save(file: BinaryIO) -> None:
@@ -102,12 +102,12 @@ class _Graph(nn.Module):
     def forward(self, lightness: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
         hints = rest[:1] if self.network.takes_hints else ()
         scalars = dict(zip(self.network.head.scalars, rest[len(hints) :], strict=True))
-        answer = self.network.answer(lightness, *hints, **scalars)
+        answer = self.network.predict(lightness, *hints, **scalars)
         self.names = list(answer)
         return tuple(answer.values())
 
 
-def inputs_of(network: Network) -> list[str]:
+def input_names(network: Network) -> list[str]:
     """Names of the graph's inputs, in order."""
     return ["L", *(["hints"] if network.takes_hints else []), *network.head.scalars]
 
@@ -124,7 +124,7 @@ def to_onnx(network: Network) -> onnx.ModelProto:
         program = torch.onnx.export(
             graph,
             examples,
-            input_names=inputs_of(network),
+            input_names=input_names(network),
             output_names=graph.names,
             dynamic_shapes=(first, tuple(rest)) if rest else (first,),
             dynamo=True,
@@ -210,7 +210,7 @@ def _difference(
     graph = _Graph(network)
     with torch.no_grad():
         ours = graph(*example)
-    feed = {name: value.numpy() for name, value in zip(inputs_of(network), example, strict=True)}
+    feed = {name: value.numpy() for name, value in zip(input_names(network), example, strict=True)}
     theirs = session.run(None, feed)
     ab = graph.names.index("ab")
     # An argmax between two all but equal bins may fall either way: leave out such coin tosses.
@@ -243,7 +243,7 @@ def describe(
     run: Path, network: Network, name: str, figures: dict[str, Any], size: int | None = None
 ) -> dict[str, str]:
     """What the file says of itself; every value a string, as ONNX wants it."""
-    experiment, data = checkpoint.load_config(run)
+    experiment, data = run_folder.load_config(run)
     size = size or _usual_size(experiment, network.multiple)
     facts = {
         "name": name,
@@ -261,7 +261,7 @@ def describe(
     centres = getattr(network.head, "centres", None)  # of heads that answer a distribution
     if centres is not None:
         facts["centres"] = json.dumps(centres.tolist())
-    epochs = checkpoint.epochs_at(run, figures.get("step", 0))
+    epochs = run_folder.epochs_at(run, figures.get("step", 0))
     if epochs is not None:
         facts["epochs"] = f"{epochs:g}"
     return facts | {f"default_{k}": str(v) for k, v in network.head.scalars.items()}

@@ -27,12 +27,12 @@ class Head(Protocol):
     channels: int
     """What the backbone has to end in."""
     scalars: dict[str, float]
-    """Extra inputs of the exported graph with their defaults, passed to :meth:`answer`."""
+    """Extra inputs of the exported graph with their defaults, passed to :meth:`decode`."""
 
     def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
         """The training loss, a scalar."""
 
-    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+    def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         """The graph's outputs: ``ab`` ``(N, 2, H, W)`` always, more by name."""
 
 
@@ -48,7 +48,7 @@ class RGBHead(nn.Module):
     def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
         return losses.mix(raw.sigmoid(), lab_to_rgb(lab), self.alpha)
 
-    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+    def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         """``rgb`` 0..1 is what the network paints, ``ab`` its colour alone."""
         rgb = raw.sigmoid()
         return {"ab": rgb_to_lab(rgb)[:, 1:], "rgb": rgb}
@@ -66,7 +66,7 @@ class ABHead(nn.Module):
     def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
         return losses.mix(raw.tanh(), lab[:, 1:] / AB_SCALE, self.alpha)
 
-    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+    def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         return {"ab": raw.tanh() * AB_SCALE}
 
 
@@ -97,7 +97,7 @@ class BinsHead(nn.Module):
         classes = self.grid.index(lab[:, 1], lab[:, 2]).long()
         return losses.cross_entropy(raw, classes, self.weights)
 
-    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+    def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         allowed = raw.masked_fill(~self.possible[:, None, None], -1e4)
         ab = self.centres[allowed.argmax(1)]  # (N, H, W, 2)
         return {"ab": ab.permute(0, 3, 1, 2), "logits": allowed}
@@ -154,7 +154,7 @@ class SoftBinsHead(nn.Module):
     def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
         return losses.soft_cross_entropy(*self._rows(raw, lab), self.weights**self.emphasis).mean()
 
-    def surprise(self, raw: Tensor, lab: Tensor) -> Tensor:
+    def cross_entropy(self, raw: Tensor, lab: Tensor) -> Tensor:
         """Cross-entropy of the true colours under the true p, no class weighing more, ``(N,)``."""
         rows = self._rows(raw - self.offset()[:, None, None], lab)
         return losses.soft_cross_entropy(*rows).view(len(raw), -1).mean(1)
@@ -174,7 +174,7 @@ class SoftBinsHead(nn.Module):
         a, b = (ab.round().clamp(-128, 127) + 128).long().unbind(1)
         return a * 256 + b
 
-    def answer(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+    def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         """``ab`` at the size of ``lightness``, ``coarse`` as it is before it is enlarged, and
         ``logits`` of the true p, before any dial.
         """

@@ -17,24 +17,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from photochrom.color import Grid, Pixels, rgb_to_lab
+from photochrom.color import Pixels, rgb_to_lab
 from photochrom.data.cache import Photos, PhotoSet
 from photochrom.data.streamed import Streamed
 from photochrom.errors import BadOption
 from photochrom.training.augmentation import (
-    CROP_DICE,
-    HINT_DICE,
-    RECOLOR_DICE,
-    choose_points,
+    CROP_UNIFORMS,
+    HINT_UNIFORMS,
+    RECOLOR_UNIFORMS,
+    choose_hints,
     crop,
-    point_out,
+    hint_recolored,
     recolor,
-    reveal,
+    render_hints,
 )
-from photochrom.training.degrade import DICE, FILM_DICE, degrade, film
+from photochrom.training.degrade import DEGRADE_UNIFORMS, FILM_UNIFORMS, degrade, film
+from photochrom.training.presets import Experiment
 
 Numbers = npt.NDArray[np.int64]
-_DICE = [CROP_DICE, RECOLOR_DICE, 1, FILM_DICE, DICE, HINT_DICE]
+_UNIFORMS = [CROP_UNIFORMS, RECOLOR_UNIFORMS, 1, FILM_UNIFORMS, DEGRADE_UNIFORMS, HINT_UNIFORMS]
 """Random numbers a photo takes, by what they are for."""
 AHEAD = 2
 """Steps whose photos are being read while one is computed."""
@@ -66,14 +67,8 @@ class Loader:
     Args:
         photos: the set.
         chosen: numbers of the photos to train on.
-        sizes: sides of the crops, pixels; each step takes one of them.
-        zoom: smallest crop as a share of the short side.
-        batch: photos a step over all ranks; not more than there are.
-        hints: share of photos with hints.
-        recolored: share of photos in which one thing has another colour, which hints tell.
-        film: share of photos whose lightness is that of film blind to some colours.
-        degraded: share of photos whose lightness is that of an old print.
-        seed: of everything random.
+        experiment: sizes, shares and the seed; its batch is no more than there are photos.
+        multiple: what the sides of the crops divide by; each step takes one of them.
         rank, world: which share of each batch to deliver.
         device: where batches are made; with ``resident`` decoded photos are held there whole.
 
@@ -85,28 +80,23 @@ class Loader:
         self,
         photos: PhotoSet,
         chosen: Numbers,
+        experiment: Experiment,
+        multiple: int,
         *,
-        sizes: Sequence[int],
-        zoom: float,
-        batch: int,
-        hints: float,
-        seed: int,
-        recolored: float = 0.0,
-        film: float = 0.0,
-        degraded: float = 0.0,
         rank: int = 0,
         world: int = 1,
         device: torch.device | str = "cpu",
         resident: bool = False,
     ) -> None:
-        self.sizes, self.zoom, self.hints, self.seed = tuple(sizes), zoom, hints, seed
-        self.recolored, self.film, self.degraded = recolored, film, degraded
+        self.chosen, self.experiment, self.seed = chosen, experiment, experiment.seed
         self.rank, self.world, self.device = rank, world, torch.device(device)
-        self.chosen = chosen
-        self.batch = min(batch, len(chosen)) // world * world
+        smallest = experiment.smallest or experiment.size
+        self.sizes = range(-(-smallest // multiple) * multiple, experiment.size + 1, multiple)
+        most = min(experiment.batch, len(chosen))
+        self.batch = most // world * world
         if not self.batch:
             raise BadOption(
-                f"{world} processes cannot share {min(batch, len(chosen))} photos a step: "
+                f"{world} processes cannot share {most} photos a step: "
                 "give more photos, a larger --batch or fewer processes."
             )
         if isinstance(photos, Streamed):
@@ -114,13 +104,21 @@ class Loader:
                 raise BadOption(
                     "--resident holds decoded photos: leave out --resident or --stream."
                 )
-            self.photos: _Decoded | _Read = _Read(photos, chosen, seed)
+            self.photos: _DecodedPhotos | _StreamedPhotos = _StreamedPhotos(
+                photos, chosen, self.seed
+            )
         else:
             assert isinstance(photos, Photos)
-            self.photos = _Decoded(photos, chosen, seed, self.device if resident else None)
-        draw = torch.Generator().manual_seed(_mix(seed, 5, 0))
+            place = self.device if resident else None
+            self.photos = _DecodedPhotos(photos, chosen, self.seed, place)
+        draw = torch.Generator().manual_seed(derive_seed(self.seed, 5, 0))
         wide = 2 * max(self.sizes)
         self.noise = torch.randn(wide, wide, generator=draw).to(self.device)
+
+    @property
+    def validation_size(self) -> int:
+        """The middle one of the sides that steps take."""
+        return self.sizes[len(self.sizes) // 2]
 
     @property
     def share(self) -> int:
@@ -133,36 +131,36 @@ class Loader:
 
     def __call__(self, step: int) -> Batch:
         """This rank's share of batch ``step``, counted from 0 over all epochs."""
-        draw = torch.Generator().manual_seed(_mix(self.seed, 1, step))
+        draw = torch.Generator().manual_seed(derive_seed(self.seed, 1, step))
         place = torch.rand(self.batch, 2, generator=draw)[self.rank :: self.world]
-        dice = torch.rand(self.batch, sum(_DICE), generator=draw)[self.rank :: self.world]
-        dice = send(dice.contiguous(), self.device)
-        cut, things, which, shades, age, points = torch.split(dice, _DICE, 1)
+        uniforms = torch.rand(self.batch, sum(_UNIFORMS), generator=draw)[self.rank :: self.world]
+        uniforms = to_device(uniforms.contiguous(), self.device)
+        cut, things, which, shades, age, points = torch.split(uniforms, _UNIFORMS, 1)
         windows = self.photos.take(self._numbers(step), place)
         for ahead in range(step + 1, step + 1 + AHEAD):
             self.photos.expect(self._numbers(ahead))
-        rgb = crop(send(windows, self.device), cut, self.zoom, self.size_at(step))
+        rgb = crop(to_device(windows, self.device), cut, self.experiment.zoom, self.size_at(step))
         lab = rgb_to_lab(rgb)
         lightness = self._film(rgb, lab[:, :1], shades)
-        if self.degraded:
-            lightness = degrade(lightness, self.degraded, age, self.noise)
-        points, given, reach = choose_points(points, self.hints)
-        if n := self._first(self.recolored):
+        if self.experiment.degraded:
+            lightness = degrade(lightness, self.experiment.degraded, age, self.noise)
+        points, given, reach = choose_hints(points, self.experiment.hints)
+        if n := self._first(self.experiment.recolored):
             changed, thing, point = recolor(lab[:n], things[:n])
-            told = point_out(points[:n], given[:n], thing, point, which[:n, 0])
+            moved = hint_recolored(points[:n], given[:n], thing, point, which[:n, 0])
             lab = torch.cat([changed, lab[n:]])
-            points, given = torch.cat([told[0], points[n:]]), torch.cat([told[1], given[n:]])
-        return Batch(lab, lightness, reveal(lab[:, 1:], points, given, reach))
+            points, given = torch.cat([moved[0], points[n:]]), torch.cat([moved[1], given[n:]])
+        return Batch(lab, lightness, render_hints(lab[:, 1:], points, given, reach))
 
     def size_at(self, step: int) -> int:
         """Side of the crops of a step, pixels."""
-        return self.sizes[_mix(self.seed, 4, step) % len(self.sizes)]
+        return self.sizes[derive_seed(self.seed, 4, step) % len(self.sizes)]
 
-    def _film(self, rgb: Tensor, lightness: Tensor, dice: Tensor) -> Tensor:
-        n = self.share - self._first(1 - self.film)
+    def _film(self, rgb: Tensor, lightness: Tensor, uniforms: Tensor) -> Tensor:
+        n = self.share - self._first(1 - self.experiment.film)
         if not n:
             return lightness
-        return torch.cat([lightness[:-n], film(rgb[-n:], dice[-n:])])
+        return torch.cat([lightness[:-n], film(rgb[-n:], uniforms[-n:])])
 
     def _first(self, share: float) -> int:
         """How many of this rank's photos are among the first of the whole batch."""
@@ -175,14 +173,14 @@ class Loader:
         return self.chosen[order[self.rank :: self.world]].tolist()  # type: ignore[no-any-return]
 
 
-def send(numbers: Tensor, device: torch.device) -> Tensor:
+def to_device(numbers: Tensor, device: torch.device) -> Tensor:
     """The same on the device; a GPU does not wait for it."""
     if device.type == "cuda" and not numbers.is_cuda:
         numbers = numbers.pin_memory()
     return numbers.to(device, non_blocking=True)
 
 
-class _Decoded:
+class _DecodedPhotos:
     """Photos of a decoded set, in an order that is random from photo to photo."""
 
     def __init__(
@@ -197,7 +195,7 @@ class _Decoded:
         self.order = lru_cache(2)(self._order)
 
     def _order(self, epoch: int) -> Numbers:
-        draw = torch.Generator().manual_seed(_mix(self.seed, 2, epoch))
+        draw = torch.Generator().manual_seed(derive_seed(self.seed, 2, epoch))
         return torch.randperm(len(self.chosen), generator=draw).numpy()
 
     def expect(self, numbers: Sequence[int]) -> None:
@@ -210,12 +208,12 @@ class _Decoded:
         start, h, w = torch.from_numpy(self.photos.table[numbers]).T
         top, left = (place * (torch.stack([h, w], 1) - self.side + 1)).long().unbind(1)
         first = start // 3 + top * w + left
-        first, w = send(torch.stack([first, w]), self.device)[..., None, None]
+        first, w = to_device(torch.stack([first, w]), self.device)[..., None, None]
         down, across = self.grid
         return self.pixels[first + down * w + across]
 
 
-class _Read:
+class _StreamedPhotos:
     """Photos that are read when they are needed, in an order that goes from shard to shard."""
 
     def __init__(self, photos: Streamed, chosen: Numbers, seed: int) -> None:
@@ -245,30 +243,7 @@ def to_lab(pixels: Tensor, size: int) -> Tensor:
     return rgb_to_lab(rgb)
 
 
-def validation_batches(photos: PhotoSet, chosen: Sequence[int], batch: int) -> list[Pixels]:
-    """Centre squares of the chosen photos, in stacks of at most ``batch``, uint8."""
-    squares = []
-    for photo in photos.each(chosen):
-        h, w = photo.shape[:2]
-        cut = min(h, w)
-        top, left = (h - cut) // 2, (w - cut) // 2
-        squares.append(photo[top : top + cut, left : left + cut])
-    return [np.stack(squares[i : i + batch]) for i in range(0, len(squares), batch)]
-
-
-def bin_frequency(
-    photos: PhotoSet, chosen: Numbers, grid: Grid, most: int = 2000
-) -> npt.NDArray[np.float64]:
-    """How often each cell of ``grid`` occurs, ``(side²,)``, counted on at most ``most`` photos."""
-    counts = np.zeros(grid.side**2)
-    for photo in photos.each(chosen[:: -(-len(chosen) // most)].tolist()):
-        rgb = photo[::2, ::2].transpose(2, 0, 1).astype(np.float32) / 255
-        _, a, b = rgb_to_lab(rgb)
-        counts += np.bincount(grid.index(a, b).astype(np.int64).ravel(), minlength=len(counts))
-    return counts
-
-
-def _mix(seed: int, use: int, number: int) -> int:
+def derive_seed(seed: int, use: int, number: int) -> int:
     """One well-spread 63-bit seed for each use and number."""
     state = np.random.SeedSequence([seed, use, number]).generate_state(1, np.uint64)[0]
     return int(state) >> 1

@@ -14,16 +14,16 @@ from torch.utils.flop_counter import FlopCounterMode
 T = TypeVar("T")
 
 
-class Meter:
+class FlopMeter:
     """Counts the operations of steps, and holds them against the fastest matrix product.
 
     Args:
         device: where the training computes; its peak is measured now, in about a second.
-        kind: what it computes in.
+        dtype: what it computes in.
     """
 
-    def __init__(self, device: torch.device, kind: torch.dtype) -> None:
-        self.peak = matrix_peak(device, kind)
+    def __init__(self, device: torch.device, dtype: torch.dtype) -> None:
+        self.peak = matrix_peak(device, dtype)
         self.known: dict[int, float] = {}
         self.done = 0.0
 
@@ -58,11 +58,11 @@ def profile(step: Callable[[], T], path: Path) -> T:
     return result
 
 
-def matrix_peak(device: torch.device, kind: torch.dtype) -> float:
+def matrix_peak(device: torch.device, dtype: torch.dtype) -> float:
     """The most operations a second that a product of square matrices reaches there."""
     found = 0.0
     for n in (4096, 8192) if device.type == "cuda" else (1024, 2048):
-        a, b = (torch.randn(n, n, device=device).to(kind) for _ in range(2))
+        a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
         for _ in range(10):
             synchronize()
             began = time.perf_counter()

@@ -36,7 +36,7 @@ AT_A_TIME = 8
 
 
 def lite2() -> PerceptualMetric:
-    """EfficientNet-Lite2 as a judge.
+    """Make the metric of EfficientNet-Lite2.
 
     ``lite2`` is :func:`~photochrom.training.models.efficientnet.feature_distance` at five strides.
     ``top-1 kept`` is 1 where the likeliest of the 1,000 ImageNet classes is that of the original.
@@ -50,10 +50,10 @@ def lite2() -> PerceptualMetric:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
-    def judge(rgb: Plane) -> PerceptualScores:
-        torch.set_num_threads(1)  # photos are judged side by side
-        features = _in_parts(network, scale(_cut(rgb)))
-        classes = _in_parts(lambda deep: [network.classify(deep)], features[-1])[0].argmax(1)
+    def score(rgb: Plane) -> PerceptualScores:
+        with _one_thread():
+            features = _in_parts(network, scale(_cut(rgb)))
+            classes = _in_parts(lambda deep: [network.classify(deep)], features[-1])[0].argmax(1)
         apart = feature_distance([f[1:] for f in features], [f[:1] for f in features])
         kept = (classes[1:] == classes[0]).float()
         figures = [
@@ -62,11 +62,11 @@ def lite2() -> PerceptualMetric:
         ]
         return PerceptualScores(figures, {"FD-lite2": features[-1].mean((2, 3)).numpy()})
 
-    return judge
+    return score
 
 
 def lpips() -> PerceptualMetric:
-    """LPIPS as a judge: 0 for equal photos.
+    """Make the metric LPIPS: 0 for equal photos.
 
     Raises:
         MissingExtra: torchmetrics or torchvision is not installed.
@@ -78,17 +78,17 @@ def lpips() -> PerceptualMetric:
         network = LearnedPerceptualImagePatchSimilarity("alex", normalize=True).eval()
 
     @torch.no_grad()
-    def judge(rgb: Plane) -> PerceptualScores:
+    def score(rgb: Plane) -> PerceptualScores:
         pictures = torch.from_numpy(rgb)
         return PerceptualScores(
             [{"LPIPS": float(network(p[None], pictures[:1]))} for p in pictures[1:]], {}
         )
 
-    return judge
+    return score
 
 
 def fid() -> PerceptualMetric:
-    """The Fréchet distance of Inception's 2,048 pooled features as a judge.
+    """Make the Fréchet distance of Inception's 2,048 pooled features.
 
     Raises:
         MissingExtra: torchmetrics or torch-fidelity is not installed.
@@ -100,28 +100,41 @@ def fid() -> PerceptualMetric:
         network = FrechetInceptionDistance(2048).inception.eval()
 
     @torch.no_grad()
-    def judge(rgb: Plane) -> PerceptualScores:
+    def score(rgb: Plane) -> PerceptualScores:
         pooled = network((torch.from_numpy(rgb) * 255).round().to(torch.uint8))
         return PerceptualScores(
             [{} for _ in rgb[1:]], {"FID": pooled.reshape(len(rgb), -1).numpy()}
         )
 
-    return judge
+    return score
 
 
-JUDGES: dict[str, Callable[[], PerceptualMetric]] = {"lite2": lite2, "lpips": lpips, "fid": fid}
+METRICS: dict[str, Callable[[], PerceptualMetric]] = {"lite2": lite2, "lpips": lpips, "fid": fid}
 
 
-def summon(names: Sequence[str]) -> list[PerceptualMetric]:
-    """The judges of these names, ready.
+def load_metrics(names: Sequence[str]) -> list[PerceptualMetric]:
+    """Make the metrics of these names.
 
     Raises:
-        BadOption: there is no such judge.
+        BadOption: there is no such metric.
     """
     for name in names:
-        if name not in JUDGES:
-            raise BadOption(f"There is no judge {name!r}: choose of {', '.join(JUDGES)}.")
-    return [JUDGES[name]() for name in dict.fromkeys(names)]
+        if name not in METRICS:
+            raise BadOption(
+                f"There is no perceptual metric {name!r}: choose of {', '.join(METRICS)}."
+            )
+    return [METRICS[name]() for name in dict.fromkeys(names)]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to this thread, as photos are scored side by side; afterwards all is as before."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @contextmanager
@@ -143,7 +156,7 @@ def _cut(rgb: Plane) -> Tensor:
     height, width = rgb.shape[2:]
     tall, wide = (side // STRIDE * STRIDE for side in (height, width))
     if not tall or not wide:
-        raise BadPhoto(f"A photo of {width} x {height} is too small to judge: {STRIDE} at least.")
+        raise BadPhoto(f"A photo of {width} x {height} is too small to compare: {STRIDE} at least.")
     top, left = (height - tall) // 2, (width - wide) // 2
     return torch.from_numpy(rgb[..., top : top + tall, left : left + wide])
 

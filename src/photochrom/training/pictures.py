@@ -16,11 +16,11 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from photochrom.color import lab_to_rgb
-from photochrom.training import checkpoint
 from photochrom.training.models.efficientnet import Encoder, feature_distance, load_imagenet, scale
+from photochrom.training.optimize import load_moments, moments
 from photochrom.training.presets import Experiment
+from photochrom.training.run_folder import Tensors, strip_prefix
 
-State = dict[str, Tensor]
 EVERY = 4
 """So many photos for one that is looked at: a mean of some is as true as one of all, and judging
 takes longer than colouring."""
@@ -42,17 +42,17 @@ class PictureLosses:
             optimizer = torch.optim.Adam(plain.parameters(), experiment.lr, betas=(0.5, 0.999))
             self.discriminator, self.optimizer = fabric.setup(plain, optimizer)
 
-    def due(self, progress: float) -> bool:
+    def are_due(self, progress: float) -> bool:
         """Whether any counts yet."""
-        return self._perceptual(progress) or self._adversarial(progress)
+        return self._perceptual_due(progress) or self._adversarial_due(progress)
 
-    def _perceptual(self, progress: float) -> bool:
+    def _perceptual_due(self, progress: float) -> bool:
         return self.experiment.perceptual > 0 and progress >= self.experiment.perceptual_from
 
-    def _adversarial(self, progress: float) -> bool:
+    def _adversarial_due(self, progress: float) -> bool:
         return self.experiment.adversarial > 0 and progress >= self.experiment.adversarial_from
 
-    def judge(self, output: Tensor, truth: Tensor, progress: float) -> Tensor:
+    def compute(self, output: Tensor, truth: Tensor, progress: float) -> Tensor:
         """What to add to the loss, a scalar.
 
         Args:
@@ -61,15 +61,15 @@ class PictureLosses:
             progress: of the training, 0 to 1.
         """
         added = output.new_zeros(())
-        if self.features is not None and self._perceptual(progress):
+        if self.features is not None and self._perceptual_due(progress):
             with self.fabric.autocast():
                 distance = self.features(_rgb(output), _rgb(truth))
             added = added + self.experiment.perceptual * distance
-        if self._adversarial(progress):
-            added = added + self.experiment.adversarial * self._fool(output, truth)
+        if self._adversarial_due(progress):
+            added = added + self.experiment.adversarial * self._adversarial_loss(output, truth)
         return added
 
-    def _fool(self, output: Tensor, truth: Tensor) -> Tensor:
+    def _adversarial_loss(self, output: Tensor, truth: Tensor) -> Tensor:
         """How true the output looks; before that, the discriminator learns from it."""
         both = torch.cat([truth, output.detach()])
         true, coloured = self.discriminator(both).float().chunk(2)
@@ -83,19 +83,20 @@ class PictureLosses:
         plain.requires_grad_(True)
         return looks
 
-    def state(self) -> State:
+    def state(self) -> Tensors:
         """What a checkpoint has to keep of the discriminator."""
         if self.discriminator is None:
             return {}
         weights = {f"weights.{k}": v for k, v in self.discriminator.state_dict().items()}
-        return weights | checkpoint.moments(self.optimizer)
+        optimizer = {f"optimizer.{k}": v for k, v in moments(self.optimizer).items()}
+        return weights | optimizer
 
-    def load(self, state: State) -> None:
+    def load(self, tensors: Tensors) -> None:
         """Go on from what :meth:`state` gave; from the beginning if it gave nothing."""
-        weights = checkpoint.below("weights.", state)
+        weights = strip_prefix("weights.", tensors)
         if self.discriminator is not None and weights:
             self.discriminator.load_state_dict(weights)
-            checkpoint.fill_moments(self.optimizer, state)
+            load_moments(self.optimizer, strip_prefix("optimizer.", tensors))
 
 
 class FeatureDistance(nn.Module):

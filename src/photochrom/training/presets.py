@@ -136,7 +136,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Session:
+class TrainOptions:
     """Where and how long a training runs: what may differ without changing what it computes."""
 
     data: Sequence[Path]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
-class SettledNorm(nn.BatchNorm2d):
+class FixedStatsNorm(nn.BatchNorm2d):
     """A batch norm whose statistics are set once, on real photos, and stay.
 
     Statistics that follow the batches are a mixture of all sizes in which photos were seen, and
     right for none. With these, training computes what the exported file will. They are set by
-    :func:`photochrom.training.restore.settle_norms` or ``settle_new_norms``.
+    :func:`photochrom.training.warm_start.calibrate_norms` or ``calibrate_new_norms``.
     """
 
     running_mean: Tensor
@@ -27,7 +28,7 @@ class SettledNorm(nn.BatchNorm2d):
         return torch.addcmul(shift[:, None, None], x, scale[:, None, None]).to(x.dtype)
 
 
-def share_norms(network: nn.Module, frozen: list[nn.Module], device: torch.device) -> None:
+def sync_batch_norms(network: nn.Module, frozen: Sequence[nn.Module], device: torch.device) -> None:
     """Let the batch norms that learn have the mean and variance of all processes' photos.
 
     Args:
@@ -35,16 +36,17 @@ def share_norms(network: nn.Module, frozen: list[nn.Module], device: torch.devic
         frozen: norms that keep their statistics, and so need nobody else's.
         device: on a GPU they become torch's own, which there are for GPUs alone.
     """
-    convert = SharedNorm.of if device.type == "cpu" else nn.SyncBatchNorm.convert_sync_batchnorm
+    on_cpu, on_gpu = CpuSyncBatchNorm.from_batch_norm, nn.SyncBatchNorm.convert_sync_batchnorm
+    convert = on_cpu if device.type == "cpu" else on_gpu
     for parent in list(network.modules()):
         for name, norm in parent.named_children():
-            if isinstance(norm, SettledNorm) or norm in frozen:
+            if isinstance(norm, FixedStatsNorm) or norm in frozen:
                 continue
             if isinstance(norm, nn.BatchNorm2d):
                 setattr(parent, name, convert(norm))
 
 
-class SharedNorm(nn.BatchNorm2d):
+class CpuSyncBatchNorm(nn.BatchNorm2d):
     """A batch norm of what all processes have, each as many photos; for CPUs."""
 
     running_mean: Tensor
@@ -53,7 +55,7 @@ class SharedNorm(nn.BatchNorm2d):
     momentum: float
 
     @classmethod
-    def of(cls, norm: nn.BatchNorm2d) -> SharedNorm:
+    def from_batch_norm(cls, norm: nn.BatchNorm2d) -> CpuSyncBatchNorm:
         """One with the parameters and the statistics of ``norm``."""
         shared = cls(norm.num_features, norm.eps, norm.momentum)
         shared.load_state_dict(norm.state_dict())

@@ -36,23 +36,23 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from photochrom.errors import Diverged
-from photochrom.training import checkpoint
+from photochrom.training import run_folder
 from photochrom.training.distributed import finish_together, gather
 from photochrom.training.loader import Batch
-from photochrom.training.optimize import set_rate, update_average
+from photochrom.training.optimize import set_learning_rate, update_average
 from photochrom.training.peak import profile
 from photochrom.training.pictures import EVERY
-from photochrom.training.presets import Experiment, Session
-from photochrom.training.setup import Run, set_up, told_unreadable
+from photochrom.training.presets import Experiment, TrainOptions
+from photochrom.training.setup import Setup, count_unreadable, set_up
 from photochrom.training.validate import Row, compare, measure, save_sheet, summarise
 
 SAVE = "save"
 PROFILED = 10
-"""The step of a session that is profiled: by then all has been set up."""
+"""The step, since the start or the resumption, that is profiled: by then all has been set up."""
 INTERRUPTED = "interrupted; --resume goes on from here"
 
 
-def train(experiment: Experiment, session: Session) -> dict[str, float]:
+def train(experiment: Experiment, options: TrainOptions) -> dict[str, float]:
     """Train until the epochs or the minutes are over; returns the last validation's figures.
 
     Several processes, of torchrun, remain a group: leave as :mod:`photochrom.__main__` does.
@@ -63,121 +63,117 @@ def train(experiment: Experiment, session: Session) -> dict[str, float]:
         not finite; the last checkpoint stays. KeyboardInterrupt: Ctrl-C or SIGTERM; what was
         trained is saved and can be resumed.
     """
-    run = set_up(experiment, session)
+    setup = set_up(experiment, options)
     with _interruptible() as interrupted:
-        reason = _fit(run, interrupted)
-    finish_together(run.fabric)
+        reason = _fit(setup, interrupted)
+    finish_together(setup.fabric)
     if reason == INTERRUPTED:
         raise KeyboardInterrupt
-    return run.figures
+    return setup.state.figures
 
 
 # --- fit -------------------------------------------------------------------------------------
 
 
-def _fit(run: Run, interrupted: list[bool]) -> str:
+def _fit(setup: Setup, interrupted: list[bool]) -> str:
     """Train; returns why it stopped."""
-    session, began, before = run.session, time.monotonic(), run.seconds
+    experiment, options, state = setup.experiment, setup.options, setup.state
+    began, before, first = time.monotonic(), state.seconds, state.step
     saved = reported = began
-    first = run.step
     losses: list[Tensor] = []
-    reason = _agreed(run, _why_stop(run, interrupted))
-    if session.init and not run.step:
-        _validate(run)  # what all that follows is held against
+    reason = _agree(setup, _why_stop(setup, interrupted))
+    if options.init and not state.step:
+        _validate(setup)  # what all that follows is held against
     while not reason:
-        set_rate(run.optimizer, run.experiment, run.step, run.progress)
-        losses.append(_watched_step(run, run.step - first))
-        run.step += 1
+        set_learning_rate(state.optimizer, experiment, state.step, setup.progress)
+        losses.append(_measured_step(setup, state.step - first))
+        state.step += 1
         now = time.monotonic()
-        run.seconds = before + now - began
-        if run.average:
-            update_average(run.average, run.network, run.experiment.ema, run.step)
-        due = SAVE if now - saved > 60 * session.save_every else ""
-        word = _agreed(run, _why_stop(run, interrupted) or due)
+        state.seconds = before + now - began
+        if state.average:
+            update_average(state.average, state.network, experiment.ema, state.step)
+        due = SAVE if now - saved > 60 * options.save_every else ""
+        word = _agree(setup, _why_stop(setup, interrupted) or due)
         reason = "" if word == SAVE else word
-        if word or run.step % session.report_every == 0:  # nothing is saved whose loss is unknown
-            _report(run, losses, now - reported)
+        if word or state.step % options.report_every == 0:  # nothing is saved of unknown loss
+            _report(setup, losses, now - reported)
             reported = now
-        if reason or run.step % session.validate_every == 0:
-            _validate(run)
+        if reason or state.step % options.validate_every == 0:
+            _validate(setup)
         if word:
-            _save(run)
+            _save(setup)
             saved = time.monotonic()
         reported += time.monotonic() - now  # neither of the two is training
-    if run.experiment.stream and run.photos.unreadable:  # those decoded first were told then
-        run.console.print(told_unreadable(run.photos, run.session))
-    run.console.print(f"Stopped after step {run.step}: {reason}.")
+    if experiment.stream and setup.data.photos.unreadable:  # of those decoded first it was said
+        setup.console.print(count_unreadable(setup.data, options))
+    setup.console.print(f"Stopped after step {state.step}: {reason}.")
     return reason
 
 
-def _watched_step(run: Run, before: int) -> Tensor:
-    """A step, counted or profiled if that is wanted; ``before`` are those of this session."""
-    step = partial(_step, run)
-    if run.session.profile and before == PROFILED and run.fabric.global_rank == 0:
-        return profile(step, run.session.out / "profile.txt")
-    return run.meter.count(run.loader.size_at(run.step), step) if run.meter else step()
+def _measured_step(setup: Setup, before: int) -> Tensor:
+    """A step, counted or profiled if that is wanted; ``before`` are those since the start."""
+    step = partial(_step, setup)
+    if setup.options.profile and before == PROFILED and setup.fabric.global_rank == 0:
+        return profile(step, setup.options.out / "profile.txt")
+    if setup.meter:
+        return setup.meter.count(setup.loader.size_at(setup.state.step), step)
+    return step()
 
 
-def _step(run: Run) -> Tensor:
-    run.network.train()
-    for norm in run.frozen:
-        norm.eval()
+def _step(setup: Setup) -> Tensor:
+    state = setup.state
+    state.network.train()
     with record_function("batch"):
-        batch = run.loader(run.step)
-    *parts, last = batch.parts(run.session.accumulate)
-    with run.fabric.no_backward_sync(run.wrapped, enabled=bool(parts)):
-        losses = [_backward(run, part) for part in parts]
-    losses.append(_backward(run, last))
+        batch = setup.loader(state.step)
+    *parts, last = batch.parts(setup.options.accumulate)
+    with setup.fabric.no_backward_sync(state.wrapped, enabled=bool(parts)):
+        losses = [_backward(setup, part) for part in parts]
+    losses.append(_backward(setup, last))
     with record_function("optimizer"):
-        run.optimizer.step()
-        run.optimizer.zero_grad(set_to_none=True)
+        state.optimizer.step()
+        state.optimizer.zero_grad(set_to_none=True)
     return torch.stack(losses).sum()
 
 
-def _backward(run: Run, part: Batch) -> Tensor:
+def _backward(setup: Setup, part: Batch) -> Tensor:
     """Add the gradient of one part of this process's share; returns what it adds to the loss."""
+    network, pictures = setup.state.network, setup.state.pictures
     lightness = part.lightness.contiguous(memory_format=torch.channels_last)
-    given = (lightness, part.hints) if run.network.takes_hints else (lightness,)
+    given = (lightness, part.hints) if network.takes_hints else (lightness,)
     with record_function("network"):
-        raw = run.wrapped(*given).float()
+        raw = setup.state.wrapped(*given).float()
     with record_function("loss"):
-        loss = _loss(run, raw, part) * (len(lightness) / run.loader.share)
+        loss = network.head.loss(raw, part.lab)
+        if pictures.are_due(setup.progress):
+            truth = part.lab[::EVERY]
+            ab = network.head.decode(raw[::EVERY], truth[:, :1])["ab"]
+            output = torch.cat([truth[:, :1], ab], 1)
+            loss = loss + pictures.compute(output, truth, setup.progress)
+        loss = loss * (len(lightness) / setup.loader.share)
     with record_function("backward"):
-        run.fabric.backward(loss)
+        setup.fabric.backward(loss)
     return loss.detach()
 
 
-def _loss(run: Run, raw: Tensor, part: Batch) -> Tensor:
-    loss = run.network.head.loss(raw, part.lab)
-    if run.pictures.due(run.progress):
-        truth = part.lab[::EVERY]
-        ab = run.network.head.answer(raw[::EVERY], truth[:, :1])["ab"]
-        output = torch.cat([truth[:, :1], ab], 1)
-        loss = loss + run.pictures.judge(output, truth, run.progress)
-    return loss
-
-
-def _why_stop(run: Run, interrupted: list[bool]) -> str:
+def _why_stop(setup: Setup, interrupted: list[bool]) -> str:
+    minutes = setup.options.minutes
     if interrupted:
         return INTERRUPTED
-    if run.step >= run.steps:
+    if setup.state.step >= setup.steps:
         return "all epochs are done"
-    if run.session.minutes and run.seconds >= 60 * run.session.minutes:
-        return f"{run.session.minutes:g} minutes are over"
+    if minutes and setup.state.seconds >= 60 * minutes:
+        return f"{minutes:g} minutes are over"
     return ""
 
 
-def _agreed(run: Run, word: str) -> str:
+def _agree(setup: Setup, word: str) -> str:
     """One word and one clock for all processes, so that they save, stop and anneal together.
 
     Stopping wins, and the first process has the clock.
     """
-    if run.fabric.world_size == 1:
-        return word
-    said = [(word, run.seconds)] * run.fabric.world_size
-    torch.distributed.all_gather_object(said, (word, run.seconds), group=run.group)
-    run.seconds = said[0][1]
-    return max((word for word, _ in said), key=lambda said: (said != "", said != SAVE))
+    said = gather(setup.fabric, (word, setup.state.seconds))
+    setup.state.seconds = said[0][1]
+    return max((word for word, _ in said), key=lambda word: (word != "", word != SAVE))
 
 
 @contextmanager
@@ -201,30 +197,30 @@ def _interruptible() -> Iterator[list[bool]]:
 # --- validate and report ---------------------------------------------------------------------
 
 
-def _validate(run: Run) -> None:
-    mine, pictures = measure(
-        run.network, run.average, run.validation, run.validation_size, run.fabric
-    )
-    rows = [row for part in gather(run.fabric, mine) for row in part]
-    run.figures = summarise(rows)
-    words = ""
-    if run.fabric.global_rank == 0:
-        words = _since(run, rows)
-        checkpoint.append_validation(run.session.out, run.step, rows)
-        _append(run, run.figures | peak_memory(run.fabric.device))
-        save_sheet(run.session.out / "samples" / f"step-{run.step:06d}.jpg", pictures[:12])
-    told = ", ".join(f"{name.removeprefix('val_')} {v:.3f}" for name, v in run.figures.items())
-    run.console.print(f"step {run.step}: validation {told}{words}")
+def _validate(setup: Setup) -> None:
+    state, fabric, out = setup.state, setup.fabric, setup.options.out
+    size = setup.loader.validation_size
+    mine, pictures = measure(state.network, state.average, setup.validation, size, fabric)
+    rows = [row for part in gather(fabric, mine) for row in part]
+    state.figures = summarise(rows)
+    changes = ""
+    if fabric.global_rank == 0:
+        changes = _describe_changes(setup, rows)
+        run_folder.append_validation(out, state.step, rows)
+        _append(setup, state.figures | peak_memory(fabric.device))
+        save_sheet(out / "samples" / f"step-{state.step:06d}.jpg", pictures[:12])
+    figures = ", ".join(f"{name.removeprefix('val_')} {v:.3f}" for name, v in state.figures.items())
+    setup.console.print(f"step {state.step}: validation {figures}{changes}")
 
 
-def _since(run: Run, rows: Sequence[Row]) -> str:
+def _describe_changes(setup: Setup, rows: Sequence[Row]) -> str:
     """What changed since the last validation, on the same photos."""
-    step, before = checkpoint.load_validation(run.session.out)
+    step, before = run_folder.load_validation(setup.options.out)
     if len(before) != len(rows):
         return ""
-    changes = compare(before, rows).items()
-    told = ", ".join(f"{name} {by:+.3f} ± {error:.3f}" for name, (by, error) in sorted(changes))
-    return f" (since step {step}: {told})"
+    changes = sorted(compare(before, rows).items())
+    words = ", ".join(f"{name} {by:+.3f} ± {error:.3f}" for name, (by, error) in changes)
+    return f" (since step {step}: {words})"
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
@@ -243,46 +239,43 @@ def peak_memory(device: torch.device) -> dict[str, int]:
     return {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
 
 
-def _report(run: Run, losses: list[Tensor], seconds: float) -> None:
-    speed = len(losses) * run.loader.batch / seconds
-    loss = run.fabric.all_reduce(torch.stack(losses).mean(), reduce_op="mean").item()  # type: ignore[union-attr]
+def _report(setup: Setup, losses: list[Tensor], seconds: float) -> None:
+    state, options, batch = setup.state, setup.options, setup.loader.batch
+    speed = len(losses) * batch / seconds
+    loss = setup.fabric.all_reduce(torch.stack(losses).mean(), reduce_op="mean").item()  # type: ignore[union-attr]
     losses.clear()
     if not math.isfinite(loss):
         raise Diverged(
-            f"The loss is {loss} at step {run.step}: lower --lr and --resume from the checkpoint."
+            f"The loss is {loss} at step {state.step}: lower --lr and --resume from the checkpoint."
         )
-    left = (run.steps - run.step) * run.loader.batch / speed
-    if run.session.minutes:
-        left = min(left, 60 * run.session.minutes - run.seconds)
-    rate = run.optimizer.param_groups[0]["lr"]
-    if run.fabric.global_rank == 0:
-        _append(run, {"loss": loss, "lr": rate, "photos_per_second": speed})
-    psnr = f", PSNR {run.figures['val_psnr']:.2f} dB" if run.figures else ""
-    if run.meter is not None:
-        psnr += f", {100 * run.meter.share(seconds):.1f} % of peak"
-    run.console.print(
-        f"step {run.step}/{run.steps}: loss {loss:.4f}{psnr}, {speed:.1f} photos/s, "
+    left = (setup.steps - state.step) * batch / speed
+    if options.minutes:
+        left = min(left, 60 * options.minutes - state.seconds)
+    if setup.fabric.global_rank == 0:
+        rate = state.optimizer.param_groups[0]["lr"]
+        _append(setup, {"loss": loss, "lr": rate, "photos_per_second": speed})
+    more = f", PSNR {state.figures['val_psnr']:.2f} dB" if state.figures else ""
+    if setup.meter is not None:
+        more += f", {100 * setup.meter.share(seconds):.1f} % of peak"
+    setup.console.print(
+        f"step {state.step}/{setup.steps}: loss {loss:.4f}{more}, {speed:.1f} photos/s, "
         f"{max(0, left) / 60:.0f} min left"
     )
 
 
-def _append(run: Run, values: dict[str, float]) -> None:
-    epoch = round(run.step / run.loader.steps_per_epoch, 4)
-    facts = {"step": run.step, "epoch": epoch, "seconds": round(run.seconds, 1), **values}
-    checkpoint.append_metrics(run.session.out, facts)
+def _append(setup: Setup, values: dict[str, float]) -> None:
+    state = setup.state
+    epoch = round(state.step / setup.loader.steps_per_epoch, 4)
+    facts = {"step": state.step, "epoch": epoch, "seconds": round(state.seconds, 1), **values}
+    run_folder.append_metrics(setup.options.out, facts)
 
 
-def _save(run: Run) -> None:
-    told = gather(run.fabric, run.photos.unreadable) if run.experiment.stream else []
-    if run.fabric.global_rank == 0:
-        facts = {"step": run.step, "seconds": run.seconds, **run.figures}
-        rival = run.pictures.state()
-        checkpoint.save_checkpoint(
-            run.session.out, run.network, run.average, run.optimizer, facts, rival
-        )
-        weights = run.average or run.network.state_dict()
-        checkpoint.save_weights(run.session.out, weights, facts)
-        for unreadable in told:  # of a set that is decoded first it has been said
-            run.photos.unreadable.update(unreadable)
-            checkpoint.save_unreadable(run.session.out, run.photos.unreadable)
-    run.fabric.barrier()
+def _save(setup: Setup) -> None:
+    fabric, photos, out = setup.fabric, setup.data.photos, setup.options.out
+    everywhere = gather(fabric, photos.unreadable) if setup.experiment.stream else []
+    if fabric.global_rank == 0:
+        setup.state.save(out)
+        for unreadable in everywhere:  # of a set that is decoded first it has been said
+            photos.unreadable.update(unreadable)
+            run_folder.save_unreadable(out, photos.unreadable)
+    fabric.barrier()

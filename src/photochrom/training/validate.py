@@ -14,11 +14,11 @@ from torch import Tensor
 from photochrom.color import Array, Pixels, lab_to_rgb, to_uint8
 from photochrom.evaluation import metrics
 from photochrom.evaluation.contact_sheet import sheet
-from photochrom.training.augmentation import reveal
+from photochrom.training.augmentation import render_hints
 from photochrom.training.heads import SoftBinsHead
 from photochrom.training.loader import to_lab
 from photochrom.training.models import Network
-from photochrom.training.optimize import copy_of
+from photochrom.training.optimize import copy_weights
 
 Pair = tuple[Pixels, Pixels]
 """A photo as the network colours it, and as it is."""
@@ -50,7 +50,7 @@ def measure(
         size: side at which the network sees them.
         fabric: for arithmetic and device.
     """
-    weights = copy_of(network)
+    weights = copy_weights(network)
     network.load_state_dict(average or weights)
     network.eval()
     rows: list[Row] = []
@@ -79,12 +79,12 @@ def _answers(
     def answer(hints: Tensor | None, **dial: Tensor) -> tuple[npt.NDArray[np.float32], Tensor]:
         with fabric.autocast():
             raw = network(lightness, hints).float()
-        return _rgb(torch.cat([lightness, head.answer(raw, lightness, **dial)["ab"]], 1)), raw
+        return _rgb(torch.cat([lightness, head.decode(raw, lightness, **dial)["ab"]], 1)), raw
 
     painted, raw = answer(None)
     figures: dict[str, Array] = {}
     if isinstance(head, SoftBinsHead):
-        figures["cross_entropy"] = head.surprise(raw, lab).cpu().numpy()
+        figures["cross_entropy"] = head.cross_entropy(raw, lab).cpu().numpy()
         accurate, truth = lab.new_zeros(()), _rgb(lab)
         for n in (0, *(HINTS if network.takes_hints else ())):
             out, _ = answer(_hints(lab, n, number) if n else None, vivid=accurate)
@@ -99,7 +99,9 @@ def _hints(lab: Tensor, n: int, number: int) -> Tensor:
     draw = torch.Generator().manual_seed(number)
     points = torch.rand(len(lab), max(HINTS), 2, generator=draw).to(lab.device)[:, :n]
     reach = lab.new_full((len(lab),), 2)
-    return reveal(lab[:, 1:], points, torch.ones_like(points[..., 0], dtype=torch.bool), reach)
+    return render_hints(
+        lab[:, 1:], points, torch.ones_like(points[..., 0], dtype=torch.bool), reach
+    )
 
 
 def summarise(rows: Sequence[Row]) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -20,11 +20,14 @@ SMALL = (32, 64, 128, 224, 264)
 
 
 class Network(nn.Module):
-    """A backbone and its head. ``forward`` trains, ``answer`` is the contract.
+    """A backbone and its head. ``forward`` trains, ``predict`` is the contract.
 
     L is ``(N, 1, H, W)`` 0..100 and hints ``(N, 3, H, W)``: a, b and mask. H and W divide by
     ``multiple``; who uses the network pads, which the runtime does in one place.
     """
+
+    frozen: Sequence[nn.BatchNorm2d] = ()
+    """Batch norms that keep their statistics in training too."""
 
     def __init__(self, backbone: Any, head: Head) -> None:
         super().__init__()
@@ -32,21 +35,29 @@ class Network(nn.Module):
         self.multiple: int = backbone.multiple
         self.takes_hints: bool = backbone.takes_hints
 
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for norm in self.frozen:
+            norm.eval()
+        return self
+
     def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Tensor:
         """The backbone's raw channels, for ``head.loss``."""
         if not self.takes_hints:
             return self.backbone(lightness)  # type: ignore[no-any-return]
         return self.backbone(lightness, _or_none(hints, lightness))  # type: ignore[no-any-return]
 
-    def answer(
+    def predict(
         self, lightness: Tensor, hints: Tensor | None = None, **scalars: Tensor
     ) -> dict[str, Tensor]:
         """``ab`` ``(N, 2, H, W)``, and what else the head can tell, by name."""
-        look = getattr(self.backbone, "look", None)  # of backbones that also tell what is where
-        if look is None:
-            return self.head.answer(self(lightness, hints).float(), lightness, **scalars)
-        raw, features = look(lightness, _or_none(hints, lightness))
-        answer = self.head.answer(raw.float(), lightness, **scalars)
+        forward = getattr(
+            self.backbone, "forward_with_features", None
+        )  # of backbones that also tell what is where
+        if forward is None:  # the backbone does not tell what is where
+            return self.head.decode(self(lightness, hints).float(), lightness, **scalars)
+        raw, features = forward(lightness, _or_none(hints, lightness))
+        answer = self.head.decode(raw.float(), lightness, **scalars)
         return answer | {"features": features.float()}
 
 

@@ -35,7 +35,7 @@ class Encoder(nn.Module):
     """RGB ``(N, 3, H, W)``, 0..255 as (x - 127) / 128, to five features; H and W divide by 32."""
 
     channels = CHANNELS[1:]
-    joint = (STEM, 2)
+    hint_entry = (STEM, 2)
     """Channels and stride of the place where hints are added: behind the stem."""
 
     def __init__(self) -> None:
@@ -62,8 +62,8 @@ class Encoder(nn.Module):
                 features.append(x)
         return features
 
-    def of_lightness(self, lightness: Tensor, added: Tensor) -> list[Tensor]:
-        """The features at strides 4, 8, 16, 32 of L 0..100, with ``added`` at the joint."""
+    def encode_lightness(self, lightness: Tensor, added: Tensor) -> list[Tensor]:
+        """The features at strides 4, 8, 16, 32 of L 0..100, with ``added`` at the hints' entry."""
         grey = (lightness * 2.55 - 127) / 128  # its own range, L being near enough to grey
         return self.after_stem(self.stem(grey.expand(-1, 3, -1, -1)) + added)[1:]
 
@@ -80,12 +80,8 @@ class Classifier(Encoder):
         self.head = conv(CHANNELS[-1], 1280, 1)
         self.fc = nn.Linear(1280, 1000)
 
-    def logits(self, x: Tensor) -> Tensor:
-        """``(N, 1000)`` class scores before the softmax."""
-        return self.classify(self(x)[-1])
-
     def classify(self, deepest: Tensor) -> Tensor:
-        """The same from the features at stride 32."""
+        """Compute ``(N, 1000)`` class scores from the features at stride 32."""
         return self.fc(self.head(deepest).mean((2, 3)))  # type: ignore[no-any-return]
 
 

@@ -10,7 +10,7 @@ from photochrom.errors import BadOption
 from photochrom.training.models.efficientnet import Encoder
 from photochrom.training.models.timm_encoder import TimmEncoder
 from photochrom.training.models.unet import double_conv
-from photochrom.training.sync_batchnorm import SettledNorm
+from photochrom.training.sync_batchnorm import FixedStatsNorm
 
 WIDTHS = (256, 128, 96)
 """Channels of the decoder at strides 16, 8 and 4."""
@@ -35,7 +35,7 @@ class HintNet(nn.Module):
 
     multiple = 32
     takes_hints = True
-    grown = ("attention.",)
+    optional = ("attention.",)
     """What older weights need not have: it begins by changing nothing."""
 
     def __init__(self, outputs: int, encoder: str = "lite2") -> None:
@@ -43,7 +43,7 @@ class HintNet(nn.Module):
         self.encoder = _encoder(encoder)
         *skips, deepest = self.encoder.channels  # strides 4, 8, 16 and 32
         inputs = (deepest, *WIDTHS[:-1])
-        width, stride = self.encoder.joint
+        width, stride = self.encoder.hint_entry
         self.hints = nn.Conv2d(3, width, 3, stride=stride, padding=1, bias=False)
         self.pooled_hints = nn.ModuleList(
             nn.Conv2d(3, width, 3, padding=1, bias=False) for width in (deepest, *inputs)
@@ -53,7 +53,7 @@ class HintNet(nn.Module):
             _silence(way_in)
         self.attention = nn.Sequential(*(Attention(deepest) for _ in range(BLOCKS)))
         self.ups = nn.ModuleList(
-            double_conv(before + skip, width, SettledNorm)
+            double_conv(before + skip, width, FixedStatsNorm)
             for before, skip, width in zip(inputs, reversed(skips), WIDTHS, strict=True)
         )
         self.last = nn.Conv2d(WIDTHS[-1], outputs, 1)
@@ -63,12 +63,12 @@ class HintNet(nn.Module):
         self.encoder.pretrain()
 
     def forward(self, lightness: Tensor, hints: Tensor) -> Tensor:
-        return self.look(lightness, hints)[0]
+        return self.forward_with_features(lightness, hints)[0]
 
-    def look(self, lightness: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_with_features(self, lightness: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
         """The answer, and the encoder's features at stride 16, which tell what is where."""
         scaled = torch.cat([hints[:, :2] / AB_REACH, hints[:, 2:]], 1)
-        features = self.encoder.of_lightness(lightness, self.hints(scaled))
+        features = self.encoder.encode_lightness(lightness, self.hints(scaled))
         seen = features[-2]
         x = features.pop()
         x = x + self.context(x.mean((2, 3)))[:, :, None, None]

@@ -24,7 +24,7 @@ class TimmEncoder(nn.Module):
         MissingExtra: timm is not installed.
     """
 
-    joint = (3, 1)
+    hint_entry = (3, 1)
     """Channels and stride of the place where hints are added: its input, as every stem differs."""
     mean: Tensor
     std: Tensor
@@ -39,8 +39,8 @@ class TimmEncoder(nn.Module):
             value = torch.tensor(self.body.pretrained_cfg[key]).view(1, 3, 1, 1)
             self.register_buffer(key, value, persistent=False)
 
-    def of_lightness(self, lightness: Tensor, added: Tensor) -> list[Tensor]:
-        """The features at strides 4, 8, 16, 32 of L 0..100, with ``added`` at the joint."""
+    def encode_lightness(self, lightness: Tensor, added: Tensor) -> list[Tensor]:
+        """The features at strides 4, 8, 16, 32 of L 0..100, with ``added`` at the hints' entry."""
         grey = (lightness / 100).expand(-1, 3, -1, -1)  # L is near enough to grey
         features = self.body((grey - self.mean) / self.std + added)
         return [features[i] for i in self.numbers]

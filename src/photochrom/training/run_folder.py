@@ -24,7 +24,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from photochrom import files
 from photochrom.color import Pixels, rgb_to_lab
@@ -34,7 +33,8 @@ from photochrom.report.run_folder import read_config, read_lines
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
 
-State = dict[str, Tensor]
+Tensors = dict[str, Tensor]
+"""By name."""
 
 
 def claim(run: Path, experiment: Experiment, resume: bool | None) -> bool:
@@ -172,11 +172,11 @@ def load_network(run: Path) -> tuple[Network, dict[str, Any]]:
     experiment, _ = load_config(run)
     state, facts = _read(run / "model.safetensors")
     network = build(experiment.model, experiment.alpha, experiment.encoder, experiment.emphasis)
-    _fill(network, state, run / "model.safetensors")
+    fill(network, state, run / "model.safetensors")
     return network.eval(), facts
 
 
-def load_weights(run: Path) -> State:
+def load_weights(run: Path) -> Tensors:
     """The weights for use of a run, by name.
 
     Raises:
@@ -185,59 +185,18 @@ def load_weights(run: Path) -> State:
     return _read(run / "model.safetensors")[0]
 
 
-def save_weights(run: Path, state: State, facts: Mapping[str, Any]) -> None:
+def save_weights(run: Path, state: Tensors, facts: Mapping[str, Any]) -> None:
     """Write ``model.safetensors``, the weights for use."""
     _write(run / "model.safetensors", state, facts)
 
 
-def save_checkpoint(
-    run: Path,
-    network: nn.Module,
-    average: State,
-    optimizer: Optimizer,
-    facts: Mapping[str, Any],
-    rival: State | None = None,
-) -> None:
-    """Write all that is needed to go on, in one file, atomically.
-
-    Args:
-        run: the run's folder.
-        network: the network, not wrapped.
-        average: running mean of the weights; empty for none.
-        optimizer: Adam or AdamW; its state is three tensors for each parameter.
-        facts: step, seconds and the like; must be JSON.
-        rival: what there is to keep of a discriminator.
-    """
-    model = {f"model.{name}": value for name, value in network.state_dict().items()}
-    mean = {f"average.{name}": value for name, value in average.items()}
-    other = {f"rival.{name}": value for name, value in (rival or {}).items()}
-    _write(run / "checkpoint.safetensors", model | mean | moments(optimizer) | other, facts)
+def save_checkpoint(run: Path, tensors: Tensors, facts: Mapping[str, Any]) -> None:
+    """Write ``checkpoint.safetensors``, all that is needed to go on; ``facts`` must be JSON."""
+    _write(run / "checkpoint.safetensors", tensors, facts)
 
 
-def moments(optimizer: Optimizer) -> State:
-    """The state of an optimizer, flat."""
-    return {
-        f"optimizer.{i}.{name}": value
-        for i, state in optimizer.state_dict()["state"].items()
-        for name, value in state.items()
-    }
-
-
-def fill_moments(optimizer: Optimizer, state: State) -> None:
-    """Give an optimizer the state that :func:`moments` told."""
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    filled: dict[int, State] = {}
-    for name, value in below("optimizer.", state).items():
-        number, _, key = name.partition(".")
-        like = parameters[int(number)]
-        if value.shape == like.shape:  # laid out alike, or fused optimizers take one for another
-            value = torch.empty_like(like).copy_(value)
-        filled.setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": filled})
-
-
-def read_checkpoint(run: Path) -> tuple[State, dict[str, Any]]:
-    """What :func:`save_checkpoint` wrote, for :func:`restore`, and its facts.
+def load_checkpoint(run: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what :func:`save_checkpoint` wrote.
 
     Raises:
         BadRun: there is no checkpoint, or it is damaged.
@@ -245,34 +204,24 @@ def read_checkpoint(run: Path) -> tuple[State, dict[str, Any]]:
     return _read(run / "checkpoint.safetensors")
 
 
-def restore(
-    run: Path, state: State, network: nn.Module, average: State, optimizer: Optimizer
-) -> None:
-    """Fill network, running mean and optimizer with what :func:`read_checkpoint` gave.
+def strip_prefix(prefix: str, tensors: Tensors) -> Tensors:
+    """Take those whose names begin so, without that."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def fill(network: nn.Module, tensors: Tensors, path: Path) -> None:
+    """Load weights that were read from ``path``.
 
     Raises:
-        BadRun: it is of another network.
+        BadRun: they are of another network.
     """
-    _fill(network, below("model.", state), run / "checkpoint.safetensors")
-    mean = below("average.", state) or below("model.", state)  # it may begin only now
-    for name, value in average.items():
-        value.copy_(mean[name])
-    fill_moments(optimizer, state)
-
-
-def below(prefix: str, state: State) -> State:
-    """The part of a flat state whose names begin so, without that."""
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-
-def _fill(network: nn.Module, state: State, path: Path) -> None:
     try:
-        network.load_state_dict(state)
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         raise BadRun(f"{path} does not fit its config.json: {error}") from error
 
 
-def _read(path: Path) -> tuple[State, dict[str, Any]]:
+def _read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
@@ -283,7 +232,7 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
         raise BadRun(f"{path} is damaged ({error}): train again or use a copy.") from error
 
 
-def _write(path: Path, state: State, facts: Mapping[str, Any]) -> None:
+def _write(path: Path, state: Tensors, facts: Mapping[str, Any]) -> None:
     # Plain copies: tensors that share memory or are laid out channels-last are refused.
     plain = {k: v.detach().cpu().contiguous().clone() for k, v in state.items()}
     files.write_bytes(path, save(plain, {"facts": json.dumps(facts)}))

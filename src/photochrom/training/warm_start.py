@@ -20,21 +20,20 @@ from torch import Tensor, nn
 
 from photochrom.errors import BadModel, BadRun, PhotochromError
 from photochrom.inference import onnx_file
-from photochrom.training import checkpoint
+from photochrom.training import run_folder
 from photochrom.training.heads import SoftBinsHead
 from photochrom.training.models import Network
-from photochrom.training.sync_batchnorm import SettledNorm
+from photochrom.training.run_folder import Tensors
+from photochrom.training.sync_batchnorm import FixedStatsNorm
 
-State = dict[str, Tensor]
 
-
-def from_run(network: Network, run: Path) -> list[str]:
-    """Fill ``network`` with the weights of a run; otherwise as :func:`from_onnx`.
+def load_run(network: Network, run: Path) -> list[str]:
+    """Fill ``network`` with the weights of a run; otherwise as :func:`load_onnx`.
 
     Raises:
         BadRun: no such run, or not of this model.
     """
-    other, state = checkpoint.load_config(run)[0], checkpoint.load_weights(run)
+    other, state = run_folder.load_config(run)[0], run_folder.load_weights(run)
     wanted = {name: state[name] for name in network.state_dict() if name in state}
     new = _adopt(network, wanted, f"{run} is no run of this model", BadRun)
     if isinstance(network.head, SoftBinsHead):
@@ -42,11 +41,11 @@ def from_run(network: Network, run: Path) -> list[str]:
     return new
 
 
-def from_onnx(network: Network, path: Path) -> list[str]:
+def load_onnx(network: Network, path: Path) -> list[str]:
     """Fill ``network`` with the weights of a file that photochrom exported.
 
     In evaluation mode it then answers the log p that the file answers as ``logits``; what class
-    weights add to that, :func:`weigh` adds.
+    weights add to that, :func:`apply_class_weights` adds.
 
     Returns:
         The parts that are new since those weights, and add nothing yet.
@@ -70,21 +69,21 @@ def from_onnx(network: Network, path: Path) -> list[str]:
     return new
 
 
-def weigh(network: Network) -> None:
+def apply_class_weights(network: Network) -> None:
     """Have a network that answers log p answer what its class weights make of it."""
     if isinstance(network.head, SoftBinsHead):
         _shift(network, network.head.offset())
 
 
 def _adopt(
-    network: Network, wanted: State, complaint: str, error: type[PhotochromError]
+    network: Network, wanted: Tensors, complaint: str, error: type[PhotochromError]
 ) -> list[str]:
     """Load what there is; names the parts of the network that may be missing and are."""
     state = network.state_dict()
-    grown = tuple(f"backbone.{part}" for part in getattr(network.backbone, "grown", ()))
+    optional = tuple(f"backbone.{part}" for part in getattr(network.backbone, "optional", ()))
     for name, value in state.items():
         counts = name.endswith("num_batches_tracked")  # which nothing depends on
-        own = counts or name.startswith((*grown, "head."))
+        own = counts or name.startswith((*optional, "head."))
         given = wanted.get(name, value if own else torch.zeros(0))
         if given.shape != value.shape:
             raise error(f"{complaint}: {name} does not fit.")
@@ -92,7 +91,7 @@ def _adopt(
     for name in wanted.keys() - state.keys():
         raise error(f"{complaint}: {name} does not fit.")
     network.load_state_dict(state)
-    missing = [name for name in state.keys() - wanted.keys() if name.startswith(grown)]
+    missing = [name for name in state.keys() - wanted.keys() if name.startswith(optional)]
     return sorted({name.removeprefix("backbone.").partition(".")[0] for name in missing})
 
 
@@ -102,7 +101,7 @@ def _shift(network: Network, logits: Tensor) -> None:
     network.backbone.last.bias.add_(logits)
 
 
-def _taken_away(graph: onnx.GraphProto, stored: State) -> Tensor | None:
+def _taken_away(graph: onnx.GraphProto, stored: Tensors) -> Tensor | None:
     """What the file takes off its last convolution to make it log p, ``(Q,)``."""
     for node in graph.node:
         if "logits" in node.output and node.op_type == "Sub":
@@ -116,10 +115,10 @@ def _plain(name: str) -> str:
     return name.removeprefix("network.").removesuffix(".half").replace(".mix.conv", ".conv")
 
 
-def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+def _unfolded(network: Network, stored: Tensors) -> Tensors:
     """Parameters of the backbone by name; norms as such that only add a bias."""
-    wanted: dict[str, Tensor] = {}
-    new = tuple(getattr(network.backbone, "grown", ()))
+    wanted: Tensors = {}
+    new = tuple(getattr(network.backbone, "optional", ()))
     conv = ""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -139,14 +138,14 @@ def _unfolded(network: Network, stored: dict[str, Tensor]) -> dict[str, Tensor]:
             # A way in that starts at zero may be missing: the file is older than it, or the
             # exporter left out what adds nothing. Anything else fits nowhere, and that is said.
             silent = not start.any() and ".encoder." not in name
-            grown = name.removeprefix("backbone.").startswith(new)
-            if name in stored or not grown:
+            optional = name.removeprefix("backbone.").startswith(new)
+            if name in stored or not optional:
                 wanted[name] = stored.get(name, start.detach() if silent else torch.zeros(0))
     return wanted
 
 
 @torch.no_grad()
-def settle_norms(network: nn.Module, lightness: Tensor) -> None:
+def calibrate_norms(network: nn.Module, lightness: Tensor) -> None:
     """Give every batch norm the statistics of its input, without changing what it answers.
 
     The weights of the convolution before it are scaled to those that torch would have begun with,
@@ -191,12 +190,12 @@ def _settle(norm: nn.BatchNorm2d, conv: nn.Conv2d | nn.ConvTranspose2d, x: Tenso
 
 
 @torch.no_grad()
-def settle_new_norms(network: nn.Module, lightness: Tensor) -> None:
-    """Give each :class:`SettledNorm` the statistics of its input, the first of them first.
+def calibrate_new_norms(network: nn.Module, lightness: Tensor) -> None:
+    """Give each :class:`FixedStatsNorm` the statistics of its input, the first of them first.
 
     What it answers changes: it is normalised, as a fresh network's is by its first batch.
     """
-    for norm in [module for module in network.modules() if isinstance(module, SettledNorm)]:
+    for norm in [module for module in network.modules() if isinstance(module, FixedStatsNorm)]:
         seen: list[Tensor] = []
         hook = norm.register_forward_pre_hook(lambda _, x, seen=seen: seen.append(x[0]))
         network.eval()

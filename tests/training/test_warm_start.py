@@ -16,12 +16,18 @@ from torch import nn
 import photochrom
 from photochrom.color import ZHANG_GRID
 from photochrom.errors import BadModel, BadRun
-from photochrom.training import checkpoint
+from photochrom.training import run_folder
 from photochrom.training.export import halve, to_onnx
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
-from photochrom.training.restore import from_onnx, from_run, settle_new_norms, settle_norms, weigh
-from photochrom.training.sync_batchnorm import SettledNorm
+from photochrom.training.sync_batchnorm import FixedStatsNorm
+from photochrom.training.warm_start import (
+    apply_class_weights,
+    calibrate_new_norms,
+    calibrate_norms,
+    load_onnx,
+    load_run,
+)
 
 TINY = "timm:tiny"
 BUNDLED = Path(photochrom.__file__).parent / "weights" / "hintnet.onnx"
@@ -86,7 +92,7 @@ def exported(network, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def bundled() -> Network:
     restored = build("hintnet")
-    from_onnx(restored, BUNDLED)
+    load_onnx(restored, BUNDLED)
     return restored
 
 
@@ -104,7 +110,7 @@ def test_a_file_without_attention_leaves_it_new_and_silent():
     if any("attention" in tensor.name for tensor in older.graph.initializer):
         pytest.skip("the bundled model has attention")
     fresh = build("hintnet")
-    assert from_onnx(fresh, BUNDLED) == ["attention"]
+    assert load_onnx(fresh, BUNDLED) == ["attention"]
     x = torch.randn(1, 352, 2, 3)
     assert torch.equal(fresh.backbone.attention(x), x)
 
@@ -112,10 +118,10 @@ def test_a_file_without_attention_leaves_it_new_and_silent():
 def test_a_file_of_the_grown_network_comes_back_whole(network, exported):
     """Parameters keep their names, but for norms and what they are folded into."""
     restored = build("hintnet", encoder=TINY)
-    assert from_onnx(restored, exported) == []
+    assert load_onnx(restored, exported) == []
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
     file, ours = logits(exported, L, hints), answer(restored, L, hints).numpy()
-    assert np.abs(file - network.answer(L, hints)["logits"].detach().numpy()).max() < 1e-3
+    assert np.abs(file - network.predict(L, hints)["logits"].detach().numpy()).max() < 1e-3
     assert np.abs(file - ours).max() < 1e-3
     for name, value in network.backbone.named_parameters():
         if not any(part in name for part in ("encoder.", "ups.", "last.bias")):
@@ -125,7 +131,7 @@ def test_a_file_of_the_grown_network_comes_back_whole(network, exported):
 def test_a_file_in_sixteen_bits_comes_back_nearly_whole(network, exported, tmp_path):
     onnx.save(halve(onnx.load(exported)), tmp_path / "half.onnx")
     restored = build("hintnet", encoder=TINY)
-    assert from_onnx(restored, tmp_path / "half.onnx") == []
+    assert load_onnx(restored, tmp_path / "half.onnx") == []
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
     file = logits(tmp_path / "half.onnx", L, hints)
     assert np.abs(file - answer(restored, L, hints).numpy()).max() < 1e-3
@@ -136,14 +142,14 @@ def test_whatever_the_emphasis_a_weighed_network_answers_the_same_distribution(
     network, exported, emphasis
 ):
     restored = build("hintnet", encoder=TINY, emphasis=emphasis)
-    from_onnx(restored, exported)
+    load_onnx(restored, exported)
     other = learned(build("hintnet", encoder=TINY), seed=3)
     restored.head.weights.copy_(other.head.weights)  # those of other photos
-    weigh(restored)
+    apply_class_weights(restored)
     L = lightness(1, 64, 64)
     with torch.no_grad():
-        ours, theirs = (n.eval().answer(L)["logits"] for n in (restored, network))
-        ab = [n.answer(L, vivid=torch.tensor(0.0))["ab"] for n in (restored, network)]
+        ours, theirs = (n.eval().predict(L)["logits"] for n in (restored, network))
+        ab = [n.predict(L, vivid=torch.tensor(0.0))["ab"] for n in (restored, network)]
     assert (ours - theirs).abs().max() < 1e-3
     assert (ab[0] - ab[1]).abs().max() < 0.01
 
@@ -151,7 +157,7 @@ def test_whatever_the_emphasis_a_weighed_network_answers_the_same_distribution(
 def test_weighing_a_network_that_has_no_class_weights_changes_nothing():
     plain = build("cnn-rgb")
     before = copy.deepcopy(plain.state_dict())
-    weigh(plain)
+    apply_class_weights(plain)
     assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
 
 
@@ -164,7 +170,7 @@ def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(tmp_path):
     older.graph.initializer.extend(kept)
     onnx.save(older, tmp_path / "older.onnx")
     restored = build("hintnet")
-    from_onnx(restored, tmp_path / "older.onnx")
+    load_onnx(restored, tmp_path / "older.onnx")
     assert not restored.backbone.context.bias.any()
     assert restored.backbone.context.weight.any()
 
@@ -181,8 +187,8 @@ def test_a_convolution_whose_bias_was_dropped_before_its_norm_was_folded_comes_b
         node.input[:] = [old.name if given == name else given for given in node.input]
     onnx.save(model, tmp_path / "renamed.onnx")
     usual, renamed = (build("hintnet", encoder=TINY) for _ in range(2))
-    from_onnx(usual, exported)
-    from_onnx(renamed, tmp_path / "renamed.onnx")
+    load_onnx(usual, exported)
+    load_onnx(renamed, tmp_path / "renamed.onnx")
     L = lightness(2, 64, 96)
     assert torch.equal(answer(renamed, L), answer(usual, L))
 
@@ -198,17 +204,17 @@ def test_a_file_that_lacks_a_weight_is_refused(exported, tmp_path):
         damaged.graph.initializer.extend(kept)
         onnx.save(damaged, tmp_path / "damaged.onnx")
         with pytest.raises(BadModel, match=rf"no export of this model: backbone\..*{gone}"):
-            from_onnx(build("hintnet", encoder=TINY), tmp_path / "damaged.onnx")
+            load_onnx(build("hintnet", encoder=TINY), tmp_path / "damaged.onnx")
 
 
 def test_other_files_are_refused(tmp_path: Path):
     with pytest.raises(BadModel, match="cannot be read"):
-        from_onnx(build("cnn-rgb"), tmp_path / "none.onnx")
+        load_onnx(build("cnn-rgb"), tmp_path / "none.onnx")
     (tmp_path / "text.onnx").write_bytes(b"this is text")
     with pytest.raises(BadModel):
-        from_onnx(build("cnn-rgb"), tmp_path / "text.onnx")
+        load_onnx(build("cnn-rgb"), tmp_path / "text.onnx")
     with pytest.raises(BadModel, match="no export of this model"):
-        from_onnx(build("cnn-rgb"), BUNDLED)
+        load_onnx(build("cnn-rgb"), BUNDLED)
 
 
 # --- from a run -------------------------------------------------------------------------------
@@ -227,8 +233,8 @@ def keep(tmp_path) -> Callable[..., Path]:
         out = tmp_path / name
         out.mkdir()
         usual = {"model": "hintnet", "encoder": TINY}
-        checkpoint.save_config(out, Experiment(**usual | settings), {})
-        checkpoint.save_weights(out, change(network.state_dict()), {"step": 7})
+        run_folder.save_config(out, Experiment(**usual | settings), {})
+        run_folder.save_weights(out, change(network.state_dict()), {"step": 7})
         return out
 
     return run
@@ -239,14 +245,14 @@ def test_a_run_comes_back_whole(network, keep):
     run = keep("whole", network, emphasis=0.5)
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
     with torch.no_grad():
-        theirs = network.answer(L, hints)["logits"]
+        theirs = network.predict(L, hints)["logits"]
     for emphasis in (0.0, 1.0):
         restored = build("hintnet", encoder=TINY, emphasis=emphasis)
-        assert from_run(restored, run) == []
+        assert load_run(restored, run) == []
         assert (answer(restored, L, hints) - theirs).abs().max() < 1e-3  # log p
-        weigh(restored)
+        apply_class_weights(restored)
         with torch.no_grad():
-            assert (restored.answer(L, hints)["logits"] - theirs).abs().max() < 1e-3
+            assert (restored.predict(L, hints)["logits"] - theirs).abs().max() < 1e-3
         assert torch.equal(restored.head.weights, network.head.weights)
 
 
@@ -256,31 +262,31 @@ def test_an_older_run_names_what_is_new_and_answers_as_before(keep):
     older.backbone.attention = nn.Sequential()  # as it was
     learned(older)
     restored = build("hintnet", encoder=TINY)
-    assert from_run(restored, keep("older", older, without_attention)) == ["attention"]
+    assert load_run(restored, keep("older", older, without_attention)) == ["attention"]
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
     with torch.no_grad():
-        theirs = older.answer(L, hints)["logits"]
+        theirs = older.predict(L, hints)["logits"]
     assert (answer(restored, L, hints) - theirs).abs().max() < 1e-3
 
 
 def test_a_run_of_another_model_is_refused(network, keep):
     with pytest.raises(BadRun, match=r"no run of this model: .* does not fit\."):
-        from_run(build("cnn-rgb"), keep("hints", network))
+        load_run(build("cnn-rgb"), keep("hints", network))
     with pytest.raises(BadRun, match=r"no run of this model: .* does not fit\."):
-        from_run(build("hintnet", encoder=TINY), keep("cnn", build("cnn-rgb"), model="cnn-rgb"))
+        load_run(build("hintnet", encoder=TINY), keep("cnn", build("cnn-rgb"), model="cnn-rgb"))
     other = copy.deepcopy(network)
     other.backbone.last = nn.Conv2d(96, 100, 1)  # of another grid
     with pytest.raises(BadRun, match=r"backbone\.last\.weight does not fit\."):
-        from_run(build("hintnet", encoder=TINY), keep("grid", other))
+        load_run(build("hintnet", encoder=TINY), keep("grid", other))
 
 
 def test_what_is_no_run_is_one_sentence(network, tmp_path, keep):
     with pytest.raises(BadRun, match="is no run"):
-        from_run(network, tmp_path / "none")
+        load_run(network, tmp_path / "none")
     run = keep("damaged", build("cnn-rgb"), model="cnn-rgb")
     (run / "model.safetensors").write_bytes(b"text")
     with pytest.raises(BadRun, match="is damaged"):
-        from_run(build("cnn-rgb"), run)
+        load_run(build("cnn-rgb"), run)
 
 
 # --- norms ------------------------------------------------------------------------------------
@@ -290,7 +296,7 @@ def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
     bundled = copy.deepcopy(bundled)  # the other tests are of the file's own
     L = lightness(4, 64, 64)
     before = answer(bundled, L).numpy()
-    settle_norms(bundled, L)
+    calibrate_norms(bundled, L)
     assert np.abs(answer(bundled, L).numpy() - before).max() < 1e-3
     norm = bundled.backbone.ups[0].norm0
     seen = []
@@ -310,7 +316,7 @@ def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
 def test_settling_gives_convolutions_weights_of_a_usual_size(bundled):
     """Folded, they may be smaller than a learning rate."""
     settled = copy.deepcopy(bundled)
-    settle_norms(settled, lightness(4, 64, 64))
+    calibrate_norms(settled, lightness(4, 64, 64))
     spreads = {}
     for name in ("ups.0.conv0", "ups.1.conv1", "encoder.stages.3.0.layers.project.conv"):
         weight = settled.backbone.get_submodule(name).weight
@@ -324,7 +330,7 @@ def test_settling_gives_convolutions_weights_of_a_usual_size(bundled):
 
 def test_settling_leaves_the_answer_with_hints_too(bundled):
     settled = copy.deepcopy(bundled)
-    settle_norms(settled, lightness(4, 64, 64))
+    calibrate_norms(settled, lightness(4, 64, 64))
     L, hints = lightness(2, 96, 64), some_hints(2, 96, 64)  # another size
     apart = (answer(settled, L, hints) - answer(bundled, L, hints)).abs().max()
     assert apart < 1e-3
@@ -337,9 +343,9 @@ def test_new_norms_take_the_statistics_of_what_they_get():
     fresh.backbone.pretrain()
     encoder = copy.deepcopy(fresh.backbone.encoder.state_dict())
     L = lightness(4, 64, 64)
-    settle_new_norms(fresh, L)
+    calibrate_new_norms(fresh, L)
     given = {}
-    norms = [m for m in fresh.modules() if isinstance(m, SettledNorm)]
+    norms = [m for m in fresh.modules() if isinstance(m, FixedStatsNorm)]
     for norm in norms:
         norm.register_forward_pre_hook(lambda m, x: given.update({m: x[0]}))
     answer(fresh, L)
@@ -364,7 +370,7 @@ def test_norms_behind_convolutions_that_double_are_settled_too():
         up.norm.running_var.fill_(1e-6)
     L = lightness(4, 32, 32)
     before = answer(plain, L)
-    settle_norms(plain, L)
+    calibrate_norms(plain, L)
     assert (answer(plain, L) - before).abs().max() < 1e-3
     for up in plain.backbone.decoder[:-1]:
         weight = up.conv.weight.transpose(0, 1)
