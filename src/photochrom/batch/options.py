@@ -83,14 +83,14 @@ class BatchOptions(ColorizeOptions):
         return replace(self, model=model, hints=hints, reference=reference)
 
 
-def path_of(given: object) -> Path | None:
+def path_of(source: object) -> Path | None:
     """A path, where that is what was given."""
-    return Path(given) if isinstance(given, str | os.PathLike) else None
+    return Path(source) if isinstance(source, str | os.PathLike) else None
 
 
-def _sha256(given: object) -> str | None:
+def _sha256(source: object) -> str | None:
     """Of what is in a file, if one was given."""
-    if (path := path_of(given)) is None:
+    if (path := path_of(source)) is None:
         return None
     with files.open_plain(path) as file:
         return files.sha256(file)

@@ -50,19 +50,19 @@ def jobs(
     """
     if not photos:
         raise BadOption("Name at least one photograph, or a folder of them.")
-    given = [(pattern, folders.expand(pattern)) for pattern in photos]
-    first = given[0][1]
+    named = [(pattern, folders.expand(pattern)) for pattern in photos]
+    first = named[0][1]
     into_file = (
         out is not None and out.suffix.lower() in PHOTO_SUFFIXES and not folders.is_folder(out)
     )
-    if into_file and (len(given) != 1 or len(first) > 1 or any(map(folders.is_folder, first))):
+    if into_file and (len(named) != 1 or len(first) > 1 or any(map(folders.is_folder, first))):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
     found: list[Job] = []
-    for pattern, named in given:
-        if not named:
+    for pattern, paths in named:
+        if not paths:
             reason = f"No photo is called {pattern}: check the pattern, and the folder."
             found.append(Job(pattern, pattern, trouble=reason))
-        for path in named:
+        for path in paths:
             if folders.is_folder(path):
                 found += _of_folder(path, out, exclude, others)
             elif out is None:

@@ -101,8 +101,8 @@ def run(
         return worker(job, journals[job.root], turn)
 
     try:
-        with contextlib.closing(each(jobs, do, at_once, seconds, clock)) as told:
-            for job, outcome in told:
+        with contextlib.closing(map_unordered(jobs, do, at_once, seconds, clock)) as outcomes:
+            for job, outcome in outcomes:
                 if outcome is None:
                     late = overrun(job.photo, seconds)
                     outcome = worker.fail(job, journals[job.root], late, seconds)
@@ -119,23 +119,7 @@ def overrun(photo: Path | str, seconds: float) -> TimeLimit:
     )
 
 
-class _Place(Generic[T]):
-    """A piece of work that waits or is under way."""
-
-    began: float | None = None
-    thread: threading.Thread
-
-    def __init__(self, job: T) -> None:
-        self.job, self.turn = job, Turn()
-
-    def overran(self, now: float, seconds: float) -> bool:
-        """Whether it has taken too long, and is given up for that."""
-        if not seconds or self.began is None or now - self.began <= seconds:
-            return False
-        return self.turn.give_up()
-
-
-def each(
+def map_unordered(
     jobs: Iterable[T],
     do: Callable[[T, Turn], R],
     at_once: int,
@@ -147,76 +131,102 @@ def each(
     The arguments are those of :func:`run`. What ``do`` raises is raised here, when the others that
     are under way have come to an end.
     """
-    inbox: SimpleQueue[_Place[T] | None] = SimpleQueue()
-    outbox: SimpleQueue[tuple[_Place[T], R | BaseException]] = SimpleQueue()
-
-    def work() -> None:
-        while (place := inbox.get()) is not None:
-            if place.turn.over:
-                continue
-            place.thread, place.began = threading.current_thread(), clock()
-            try:
-                outbox.put((place, do(place.job, place.turn)))
-            except BaseException as error:  # it is raised where somebody listens
-                outbox.put((place, error))
-            if place.turn.over:  # another thread has taken this one's place
-                return
-
-    def begin() -> threading.Thread:
-        thread = threading.Thread(target=work, name=NAME, daemon=True)
-        thread.start()
-        return thread
-
-    under_way: set[_Place[T]] = set()
-
-    def settle() -> Iterator[tuple[T, R | None]]:
-        """What has come within a moment, and what is given up."""
-        try:
-            place, result = outbox.get(timeout=_TICK)
-        except Empty:
-            pass
-        else:
-            if place in under_way:
-                under_way.remove(place)
-                if isinstance(result, BaseException):
-                    raise result
-                yield place.job, result
-        for place in [place for place in under_way if place.overran(clock(), seconds)]:
-            under_way.remove(place)
-            threads.remove(place.thread)
-            threads.append(begin())
-            yield place.job, None
-
-    threads = [begin() for _ in range(at_once)]
+    threads = _Threads(do, at_once, seconds, clock)
     most = at_once if at_once == 1 else at_once + 1  # one waits, so that no thread has to
-    patience: float | None = None
+    patience = seconds
     try:
         for job in jobs:
-            place = _Place(job)
-            under_way.add(place)
-            inbox.put(place)
-            while len(under_way) >= most:
-                yield from settle()
-        while under_way:
-            yield from settle()
+            threads.begin(job)
+            while len(threads.under_way) >= most:
+                yield from threads.settle()
+        while threads.under_way:
+            yield from threads.settle()
     except (KeyboardInterrupt, GeneratorExit):
         patience = _GRACE
         raise
     finally:
-        _dismiss(under_way, inbox, threads, patience or seconds or None)
+        threads.dismiss(patience)
 
 
-def _dismiss(
-    under_way: Iterable[_Place[T]],
-    inbox: SimpleQueue[_Place[T] | None],
-    threads: list[threading.Thread],
-    patience: float | None,
-) -> None:
-    """Let all threads go, and wait for them so many seconds."""
-    for place in under_way:
-        place.turn.give_up()
-    for _ in threads:
-        inbox.put(None)
-    limit = None if patience is None else time.monotonic() + patience
-    for thread in threads:
-        thread.join(None if limit is None else max(0.0, limit - time.monotonic()))
+class _Task(Generic[T]):
+    """A job that waits or is under way."""
+
+    began: float | None = None
+    thread: threading.Thread
+
+    def __init__(self, job: T) -> None:
+        self.job, self.turn = job, Turn()
+
+
+class _Threads(Generic[T, R]):
+    """Threads that do jobs; one whose job takes too long is left to itself, and replaced."""
+
+    def __init__(
+        self,
+        do: Callable[[T, Turn], R],
+        at_once: int,
+        seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._do, self._seconds, self._clock = do, seconds, clock
+        self._inbox: SimpleQueue[_Task[T] | None] = SimpleQueue()
+        self._outbox: SimpleQueue[tuple[_Task[T], R | BaseException]] = SimpleQueue()
+        self.under_way: set[_Task[T]] = set()
+        self._threads = [self._start() for _ in range(at_once)]
+
+    def _start(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name=NAME, daemon=True)
+        thread.start()
+        return thread
+
+    def _work(self) -> None:
+        while (task := self._inbox.get()) is not None:
+            if task.turn.over:
+                continue
+            task.thread, task.began = threading.current_thread(), self._clock()
+            try:
+                self._outbox.put((task, self._do(task.job, task.turn)))
+            except BaseException as error:  # it is raised where somebody listens
+                self._outbox.put((task, error))
+            if task.turn.over:  # another thread has taken this one's place
+                return
+
+    def begin(self, job: T) -> None:
+        """Have a job done."""
+        task = _Task(job)
+        self.under_way.add(task)
+        self._inbox.put(task)
+
+    def settle(self) -> Iterator[tuple[T, R | None]]:
+        """What has come within a moment, and what is given up."""
+        try:
+            task, result = self._outbox.get(timeout=_TICK)
+        except Empty:
+            pass
+        else:
+            if task in self.under_way:
+                self.under_way.remove(task)
+                if isinstance(result, BaseException):
+                    raise result
+                yield task.job, result
+        for task in list(filter(self._give_up, self.under_way)):
+            self.under_way.remove(task)
+            self._threads.remove(task.thread)
+            self._threads.append(self._start())
+            yield task.job, None
+
+    def _give_up(self, task: _Task[T]) -> bool:
+        """Whether it has taken too long, and is given up for that."""
+        if not self._seconds or task.began is None or self._clock() - task.began <= self._seconds:
+            return False
+        return task.turn.give_up()
+
+    def dismiss(self, patience: float) -> None:
+        """Let all threads go, and wait for them so many seconds; for 0, as long as they take."""
+        for task in self.under_way:
+            task.turn.give_up()
+        for _ in self._threads:
+            self._inbox.put(None)
+        limit = time.monotonic() + patience if patience else None
+        for thread in self._threads:
+            thread.join(None if limit is None else max(0.0, limit - time.monotonic()))

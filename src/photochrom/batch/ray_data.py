@@ -64,8 +64,8 @@ def listing(
     Raises:
         BadOption, BadData: as there; or a URL cannot be looked at.
     """
-    there = [given for given in photos if "://" in given]
-    here = [Path(given) for given in photos if "://" not in given]
+    there = [photo for photo in photos if "://" in photo]
+    here = [Path(photo) for photo in photos if "://" not in photo]
     if there and out is None:
         raise BadOption("Photos from a URL need a place for the results: name one with -o.")
     far = out is not None and "://" in out
@@ -161,7 +161,7 @@ class _ColorizeActor:
         task, refused = Task(**row), False
         seconds = self.options.timeout
         try:
-            ((_, outcome),) = pool.each([task], self._one, 1, seconds)
+            ((_, outcome),) = pool.map_unordered([task], self._one, 1, seconds)
         except BadOption as error:
             refused, outcome = True, failure(task.photo, error, 0.0)
         if outcome is None:
@@ -176,9 +176,9 @@ class _ColorizeActor:
         except (BadOption, GivenUp):
             raise
         except Exception as error:
-            told = failure(task.photo, error, time.perf_counter() - start)
+            failed = failure(task.photo, error, time.perf_counter() - start)
             theirs = task.remote and not isinstance(error, PhotochromError)
-            return told._replace(words=f"{task.photo}: {error}") if theirs else told
+            return failed._replace(words=f"{task.photo}: {error}") if theirs else failed
 
     def _local(self, task: Task, turn: Turn) -> Outcome:
         root = None if task.root is None else Path(task.root)
@@ -221,10 +221,10 @@ class _Done:
         self.path = f"{folder}/{name}.json"
         fs, place = connect(task.photo)
         try:
-            told = {"digest": digest, "photo": str(fs.ukey(place))}
+            content = {"digest": digest, "photo": str(fs.ukey(place))}
         except (OSError, NotImplementedError) as error:
             raise BadPhoto(f"{task.photo} cannot be looked at ({error}): check it.") from error
-        self.content = json.dumps(told)
+        self.content = json.dumps(content)
         self.begun = _read(self.path, len(self.content) + 1) == self.content
         self.whole = self.begun and _exists(task.target)
 

@@ -29,8 +29,7 @@ def palette(
 
     Example: photochrom palette grandmother.jpg 640 210
     """
-    given = () if hints is None else hints
-    swatches = load(model).palette(photo, x, y, hints=given, most=most, size=pixels(size))
+    swatches = load(model).palette(photo, x, y, hints=hints or (), most=most, size=pixels(size))
     terminal = Console()
     for swatch in swatches:
         if sys.stdout.isatty():
@@ -58,7 +57,7 @@ def uncertainty(
     from photochrom.storage.folders import make_room
 
     check_target(out, photo, force=force)
-    bits = load(model).uncertainty(photo, hints=() if hints is None else hints, size=pixels(size))
+    bits = load(model).uncertainty(photo, hints=hints or (), size=pixels(size))
     make_room(out)
     answer(write_photo(read_photo(render_entropy(bits)), out, force=force))
     answer(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")

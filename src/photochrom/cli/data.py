@@ -12,7 +12,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
-from photochrom.cli.options import answer, console, counted, later
+from photochrom.cli.options import answer, console, counted, deferred
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 from photochrom.names import say
 
@@ -178,9 +178,9 @@ def pack(
 
 
 _Action = (
-    Annotated[Any, subcommand("pexels", constructor=later(pexels))]
-    | Annotated[Any, subcommand("curate", constructor=later(curate))]
-    | Annotated[Any, subcommand("pack", constructor=later(pack))]
+    Annotated[Any, subcommand("pexels", constructor=deferred(pexels))]
+    | Annotated[Any, subcommand("curate", constructor=deferred(curate))]
+    | Annotated[Any, subcommand("pack", constructor=deferred(pack))]
 )
 
 

@@ -20,7 +20,7 @@ from photochrom.cli.color import palette, uncertainty
 from photochrom.cli.colorize import colorize
 from photochrom.cli.data import data
 from photochrom.cli.evaluate import evaluate
-from photochrom.cli.options import later
+from photochrom.cli.options import deferred
 from photochrom.cli.report import report
 from photochrom.cli.serve import serve
 from photochrom.cli.sheet import sheet
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # a name it cannot spell is no reason to stop
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _asked(arguments)()
+        code = _find_command(arguments)()
     except PhotochromError as error:
         say(str(error))
         code = error.exit_code
@@ -72,17 +72,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _asked(arguments: Sequence[str]) -> Callable[[], int]:
+def _find_command(arguments: Sequence[str]) -> Callable[[], int]:
     """The command that the arguments ask for, ready to run.
 
     Raises:
         BadOption: they ask for none.
     """
-    commands = {name: later(command) for name, command in COMMANDS.items()}
+    commands = {name: deferred(command) for name, command in COMMANDS.items()}
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            asked: Callable[[], int] = tyro.extras.subcommand_cli_from_dict(
+            command: Callable[[], int] = tyro.extras.subcommand_cli_from_dict(
                 commands,
                 prog="photochrom",
                 description=DESCRIPTION,
@@ -93,7 +93,7 @@ def _asked(arguments: Sequence[str]) -> Callable[[], int]:
         if ended.code != BadOption.exit_code:
             raise
         raise BadOption(usage.sentence(said.getvalue(), arguments, list(COMMANDS))) from None
-    return asked
+    return command
 
 
 def _interrupt(*_: object) -> NoReturn:
@@ -104,10 +104,10 @@ def _interrupt(*_: object) -> NoReturn:
 
 def _with_address(arguments: Sequence[str]) -> list[str]:
     """A bare ``--ray`` means a cluster on this machine: what follows it may be a photo."""
-    told = list(arguments)
-    if "--ray" in told:
-        after = told.index("--ray") + 1
-        address = told[after] if after < len(told) else ""
+    words = list(arguments)
+    if "--ray" in words:
+        after = words.index("--ray") + 1
+        address = words[after] if after < len(words) else ""
         if not (address in ("auto", "local") or re.match(r"ray://|[\w.-]+:\d+$", address)):
-            told.insert(after, "local")
-    return told
+            words.insert(after, "local")
+    return words

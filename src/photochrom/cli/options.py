@@ -96,14 +96,14 @@ def pixels(size: int | Literal["auto"]) -> int | None:
     return None if size == "auto" else size
 
 
-def later(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+def deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
     """The command with its arguments, so that what it says is not taken for the parser's words."""
 
     @functools.wraps(command)
-    def later(*given: Any, **options: Any) -> Callable[[], int]:
-        return functools.partial(command, *given, **options)
+    def deferred(*arguments: Any, **options: Any) -> Callable[[], int]:
+        return functools.partial(command, *arguments, **options)
 
-    return later
+    return deferred
 
 
 @contextmanager

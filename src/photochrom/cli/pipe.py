@@ -124,7 +124,7 @@ def _colorize(
             )
         return content, notes.sentence(name)
 
-    with closing(pool.each([source], do, 1, options.timeout)) as outcomes:
+    with closing(pool.map_unordered([source], do, 1, options.timeout)) as outcomes:
         ((_, result),) = outcomes
     if result is None:
         raise pool.overrun(name, options.timeout)

@@ -115,9 +115,17 @@ class Summary:
         if self.report is None or not self.outcomes:
             return
 
-        def row(told: Outcome) -> Sequence[object]:
-            results, seconds = "\n".join(told.results), round(told.seconds, 3)
-            return told.photo, told.state, results, seconds, told.words, told.error, told.trace
+        def row(outcome: Outcome) -> Sequence[object]:
+            results, seconds = "\n".join(outcome.results), round(outcome.seconds, 3)
+            return (
+                outcome.photo,
+                outcome.state,
+                results,
+                seconds,
+                outcome.words,
+                outcome.error,
+                outcome.trace,
+            )
 
         table = io.StringIO(newline="")
         write_table(table, _COLUMNS, map(row, self.outcomes))

@@ -39,8 +39,8 @@ def _objection(words: str, prog: str) -> str:
     """What is wrong, without a full stop."""
     words = words.partition(" For full")[0]
     if found := re.search(r"Error parsing .*?'([^']*)'.* Argument helptext: (.*)", words):
-        shown, metavar, told = _argument(found[2])
-        return f"{shown or told} takes {_expected(metavar)}, not {found[1]}"
+        shown, metavar, purpose = _argument(found[2])
+        return f"{shown or purpose} takes {_expected(metavar)}, not {found[1]}"
     if found := re.search(r"invalid choice '(.*?)' for argument '(.*?)'.*one of \((.*?)\)", words):
         choices = re.findall(r"'([^']*)'", found[3])
         return f"{_flag(found[2])} takes {_either(choices)}, not {found[1]}"
@@ -55,14 +55,14 @@ def _objection(words: str, prog: str) -> str:
         return f"{prog} needs a command ({found[1]})"
     if found := re.search(r"Missing from [^:]*: (.*)", words):
         needed = map(_argument, re.findall(r"(\S.*?) \(required\)", found[1]))
-        return f"{prog} needs {_listed([name or told for name, _, told in needed])}"
+        return f"{prog} needs {_listed([name or purpose for name, _, purpose in needed])}"
     return words.rstrip(".:")
 
 
-def _argument(told: str) -> tuple[str, str, str]:
+def _argument(line: str) -> tuple[str, str, str]:
     """From a line of the help: the name of an argument, if it has one; its kind; what it is for."""
-    flags = re.findall(r"(?:^|, )(--?[\w-]+)", told)
-    rest = re.sub(r"^(--?[\w-]+(?:/--?[\w-]+)*,? )+", "", told)
+    flags = re.findall(r"(?:^|, )(--?[\w-]+)", line)
+    rest = re.sub(r"^(--?[\w-]+(?:/--?[\w-]+)*,? )+", "", line)
     kind, _, words = rest.partition(" ")
     words = words.partition(" (")[0]
     if flags:

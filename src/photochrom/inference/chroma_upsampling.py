@@ -50,7 +50,7 @@ Lightness = Callable[[slice], Array]
 
 @dataclass(frozen=True, eq=False)
 class Chroma:
-    """ab of a photo of any height, kept as lines over L until rows of it are asked for."""
+    """ab of a photo of any height, kept as lines over L until rows of it are wanted for."""
 
     slope: Array
     """(2, h, W): full width already, network height."""
@@ -208,8 +208,8 @@ def _to_rgb(lab: Array, rgb: Array, light: Array) -> None:
     inside = cv2.inRange(rgb, (1.0,) * 3, (np.iinfo(rgb.dtype).max - 1.0,) * 3)
     clipped = np.flatnonzero(inside == 0)
     if clipped.size:
-        asked = np.ascontiguousarray(lab.reshape(-1, 3).take(clipped, axis=0).T)
-        fitted = cv2.merge(list(color.fit_gamut(asked[:, None], axis=0)))
+        wanted = np.ascontiguousarray(lab.reshape(-1, 3).take(clipped, axis=0).T)
+        fitted = cv2.merge(list(color.fit_gamut(wanted[:, None], axis=0)))
         again = np.empty(fitted.shape, rgb.dtype)
         _encode(fitted, again, np.empty_like(fitted))
         pixel = np.dtype((np.void, 3 * rgb.itemsize))  # numpy is slow with rows of three

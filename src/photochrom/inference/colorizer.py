@@ -81,8 +81,8 @@ class Colorizer:
     @property
     def name(self) -> str:
         """The model's name and version, such as "hintnet 2"."""
-        told = self.model.metadata
-        return f"{told.get('name', self.model.path.stem)} {told.get('version', '')}".strip()
+        facts = self.model.metadata
+        return f"{facts.get('name', self.model.path.stem)} {facts.get('version', '')}".strip()
 
     # --- from lightness to ab -----------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class Colorizer:
 
     def render(self, photo: Photo, options: ColorizeOptions = _PLAIN) -> Photo:
         """A page in colour, its lightness and metadata kept; of the options, those of the look."""
-        self.model.numbers(vivid=options.vivid)  # so that it is refused whatever the strength
+        self.model.fill_numbers(vivid=options.vivid)  # so that it is refused whatever the strength
         depth = photo.pixels.dtype.type
         if options.strength == 0 and photo.pixels.ndim == 2:
             return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))

@@ -93,7 +93,7 @@ class Model:
         self.has_distribution = "logits" in self.outputs and "centres" in self.metadata
 
     def run(
-        self, L: Array, hints: Array | None, outputs: Sequence[str], **asked: float | None
+        self, L: Array, hints: Array | None, outputs: Sequence[str], **numbers: float | None
     ) -> list[Array]:
         """Some of the model's outputs for lightness of any size.
 
@@ -101,7 +101,7 @@ class Model:
             L: ``(N, 1, H, W)`` in 0..100.
             hints: ``(N, 3, H, W)``, or none.
             outputs: their names.
-            **asked: numbers that the model has for inputs; None for its own default.
+            **numbers: inputs that are numbers; None for its own default.
 
         Returns:
             Each output cut to what belongs to H and W; ``coarse`` to what belongs to :meth:`pad`,
@@ -116,7 +116,7 @@ class Model:
         if absent := sorted(set(outputs) - self.outputs):
             raise BadOption(f"{self.path.stem} tells no {absent[0]}: use a model that does.")
         n, height, width = len(L), L.shape[2], L.shape[3]
-        inputs = {"L": self.pad(L)} | self.numbers(**asked)
+        inputs = {"L": self.pad(L)} | self.fill_numbers(**numbers)
         if hints is not None:
             if not self.takes_hints:
                 raise BadOption(f"{self.path.stem} takes no hints: leave them out.")
@@ -179,13 +179,13 @@ class Model:
             ) from error
         return centres
 
-    def numbers(self, **asked: float | None) -> dict[str, Array]:
+    def fill_numbers(self, **numbers: float | None) -> dict[str, Array]:
         """The inputs that are numbers: what was asked for over what the model says.
 
         Raises:
             BadOption: the model has no such input, or the number is out of range.
         """
-        wanted = {name: value for name, value in asked.items() if value is not None}
+        wanted = {name: value for name, value in numbers.items() if value is not None}
         for name, value in wanted.items():
             if name not in self.defaults:
                 raise BadOption(f"{self.path.stem} has no {name}: leave the option out.")
@@ -220,15 +220,15 @@ class Model:
         return int(number)
 
     def _number(self, key: str, default: float | None) -> float:
-        told = self.metadata.get(key, default)
+        value = self.metadata.get(key, default)
         try:
-            number = float(told)  # type: ignore[arg-type]
+            number = float(value)  # type: ignore[arg-type]
             if abs(number) <= _FLOAT32:  # and not nan
                 return number
         except (TypeError, ValueError):
             pass
         raise BadModel(
-            f"{self.path} needs a number as metadata {key}, not {str(told)[:40]}: "
+            f"{self.path} needs a number as metadata {key}, not {str(value)[:40]}: "
             "export it with one."
         )
 
@@ -310,7 +310,7 @@ def _pad(planes: Array, multiple: int, mode: Any) -> Array:
 def _crop(answer: Array, size: tuple[int, int], padded: tuple[int, ...]) -> Array:
     """What of an answer, at any stride, belongs to the picture before it was padded."""
     height, width = (
-        -(-side * told // grown)
-        for side, told, grown in zip(size, answer.shape[2:], padded[2:], strict=True)
+        -(-side * cells // grown)
+        for side, cells, grown in zip(size, answer.shape[2:], padded[2:], strict=True)
     )
     return answer[:, :, :height, :width]

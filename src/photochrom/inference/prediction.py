@@ -92,8 +92,8 @@ class Predictor:
     ) -> list[Array]:
         """The network's ab (2, h, w) for L (h, w), and other outputs of it."""
         plain = "coarse" not in self.model.outputs
-        asked = ["ab" if plain else "coarse", *more]
-        (ab,), *others = self.model.run(L[None, None], planes, asked, vivid=vivid)
+        outputs = ["ab" if plain else "coarse", *more]
+        (ab,), *others = self.model.run(L[None, None], planes, outputs, vivid=vivid)
         if not plain:
             ab = chroma_upsampling.refine(ab, self.model.pad(L[None, None])[0, 0])
             ab = ab[:, : L.shape[0], : L.shape[1]]
