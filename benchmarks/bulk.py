@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image
 
 from photochrom.batch import planning, pool
-from photochrom.batch.worker import Order, Worker
+from photochrom.batch.options import BatchOptions
+from photochrom.batch.worker import Worker
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -51,7 +52,7 @@ def floor(photos: list[Path], out: Path, jobs: int) -> float:
 
 def ours(folder: Path, out: Path, jobs: int) -> float:
     """Photos/s coloured, the model loaded."""
-    worker = Worker(Order(), max(1, pool.cores() // jobs))
+    worker = Worker(BatchOptions(), pool.share_cores(jobs))
     todo = planning.jobs([folder], out)
     begun = time.perf_counter()
     states = {outcome.state for outcome in pool.run(todo, worker, jobs)}

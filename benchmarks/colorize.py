@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def main() -> None:
             times = "| | "
             if megapixels < LARGE:
                 base, ours = seconds(
-                    [lambda d=data: floor(d), lambda d=data: colorizer.colorize(d)], options.repeat
+                    [partial(floor, data), partial(colorizer.colorize, data)], options.repeat
                 )
                 times = f"{base:.3f} | {ours:.3f} | {ours / base:.2f}"
             added, before = peak_bytes(data, options.model)

@@ -65,7 +65,7 @@ def read(data: list[Path], held_out: float | None, most: int) -> list[Photo]:
     photos = []
     for name, photo in common.read(data, held_out, most):
         rgb = np.ascontiguousarray(cut(photo, "crop256").transpose(2, 0, 1))
-        lab = color.rgb_to_lab(rgb.astype(np.float32) / 255)
+        lab = color.rgb_to_lab(rgb.astype(np.float32) / np.float32(255))
         photos.append(Photo(Path(name).parent.name, rgb, lab))
     return photos
 

@@ -82,7 +82,7 @@ def differences(
     photo: NDArray[np.uint8], colorizer: Colorizer
 ) -> dict[str, dict[str, list[float]]]:
     """Of each source, by each way: CIEDE2000 in the band (NaN if there is none), and overall."""
-    truth = color.rgb_to_lab(photo.transpose(2, 0, 1).astype(np.float32) / 255)
+    truth = color.rgb_to_lab(photo.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
     L, edges = np.ascontiguousarray(truth[0]), band(truth[0])
     found: dict[str, dict[str, list[float]]] = {}
     for source, small in sources(truth, colorizer).items():
@@ -113,16 +113,16 @@ def main() -> None:
         if isinstance(photo, np.ndarray):
             if given.halve:
                 size = photo.shape[1] // 2, photo.shape[0] // 2
-                photo = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+                photo = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)
             for source, ways in differences(photo, colorizer).items():
                 for name, figures in ways.items():
                     every[source][name].append(figures)
     print("| source | enlarged | at edges | gain | 95 % interval | all pixels | gain |")
     print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
-    for source, ways in every.items():
-        plain = np.array(ways["bilinear"])
-        for name, figures in ways.items():
-            mine = np.array(figures)
+    for source, measured in every.items():
+        plain = np.array(measured["bilinear"])
+        for name, rows in measured.items():
+            mine = np.array(rows)
             better = plain - mine
             edge = better[~np.isnan(better[:, 0]), 0]
             low, high = metrics.bootstrap_interval(edge)

@@ -238,26 +238,26 @@ class Attackers(Crowd):
     async def _drip(self, head: bytes, drop: bytes) -> None:
         """Many lines at once, on which something comes every second, until all is over."""
         lines = [await asyncio.open_connection(*self._place) for _ in range(8)]
-        for _, writer in lines:
+        for _reader, writer in lines:
             writer.write(head)
         try:
             while time.perf_counter() < self._until and lines:
                 await asyncio.sleep(1)
-                for _, writer in lines:
+                for _reader, writer in lines:
                     writer.write(drop)
                 lines = [line for line in lines if not line[1].is_closing()]
         finally:
-            for _, writer in lines:
+            for _reader, writer in lines:
                 writer.close()
 
     async def _deaf(self, _: httpx.AsyncClient) -> None:
         """Sixteen that ask for much, and read nothing."""
         lines = [await asyncio.open_connection(*self._place, limit=1) for _ in range(16)]
         ask = b"GET /static/samples/coffee.jpg HTTP/1.1\r\nhost: localhost\r\n\r\n"
-        for _, writer in lines:
+        for _reader, writer in lines:
             writer.write(ask * 500)
         await asyncio.sleep(20)
-        for _, writer in lines:
+        for _reader, writer in lines:
             writer.close()
 
     async def _sixty_files(self, client: httpx.AsyncClient) -> None:

@@ -33,6 +33,7 @@ def decoder(data: list[bytes]) -> int:
     """Decode what is in memory."""
     for photo in data:
         bgr = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
+        assert bgr is not None
         cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     return len(data)
 

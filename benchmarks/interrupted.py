@@ -20,13 +20,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from photochrom.data import shards
 
-KINDS = (
+KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("jpg", {"quality": 90}),
     ("jpg", {"quality": 75}),
     ("png", {}),
@@ -76,9 +77,9 @@ def digests(folder: Path) -> dict[str, str]:
 
 def start(folder: Path, out: Path, report: Path) -> subprocess.Popen[bytes]:
     """Colour a folder, in a process group of its own."""
-    command = [sys.executable, "-m", "photochrom", "colorize", folder, "-o", out]
+    command = [sys.executable, "-m", "photochrom", "colorize", str(folder), "-o", str(out)]
     report.unlink(missing_ok=True)
-    command += ["--report", report]
+    command += ["--report", str(report)]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True)
 

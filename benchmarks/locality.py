@@ -66,7 +66,7 @@ def hinted(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
     """ab (1, 2, H, W) for L (1, 1, H, W) by the network alone, to be evaluated."""
     small = seen(colorizer, L[0, 0])
     down = small.shape[0] / L.shape[2]
-    ab = answer(colorizer, small, spots * np.float32([down, down, 1, 1]))
+    ab = answer(colorizer, small, spots * np.array([down, down, 1, 1], np.float32))
     full = L[0, 0]
     chroma = chroma_upsampling.fit_chroma(ab, small, (full.shape[0], full.shape[1]))
     return chroma.rows(0, len(full), full)[None]
@@ -91,15 +91,15 @@ def reach(colorizer: Colorizer, photo: NDArray[np.uint8], seed: list[int]) -> li
     before = answer(colorizer, L, np.zeros((0, 4), np.float32))
     found = []
     for wish in WISHES:
-        _, a, b = color.fit_gamut(np.float32([L[y, x], *wish]), axis=0)
-        after = answer(colorizer, L, np.float32([[y + 0.5, x + 0.5, a, b]]))
+        _, a, b = color.fit_gamut(np.array([L[y, x], *wish], np.float32), axis=0)
+        after = answer(colorizer, L, np.array([[y + 0.5, x + 0.5, a, b]], np.float32))
         moved = np.hypot(*(after - before))[far]
         asked, missed = (float(np.hypot(*(ab[:, y, x] - [a, b]))) for ab in (before, after))
         found.append([asked, missed, float((moved > MOVED).mean()), float(moved.mean())])
     return [float(figure) for figure in np.mean(found, axis=0)]
 
 
-def unlikely(colorizer: Colorizer, photos: Photos) -> dict[str, object]:
+def unlikely(colorizer: Colorizer, photos: Photos) -> dict[str, str]:
     """The columns that one unlikely hint has."""
     figures = np.array([reach(colorizer, p, [0, n]) for n, (_, p) in enumerate(photos)])
     asked, missed, share, moved = figures.mean(0)
@@ -114,7 +114,7 @@ def unlikely(colorizer: Colorizer, photos: Photos) -> dict[str, object]:
     }
 
 
-def gains(models: dict[str, Colorizer], photos: Photos) -> dict[str, dict[str, object]]:
+def gains(models: dict[str, Colorizer], photos: Photos) -> dict[str, dict[str, str]]:
     """The columns that true hints have, for each model."""
     rows = {name: partial(hinted, colorizer) for name, colorizer in models.items()}
     results = evaluate(photos, {}, hinted=rows, hint_counts=(0, *COUNTS), progress=False)
@@ -129,11 +129,9 @@ def gains(models: dict[str, Colorizer], photos: Photos) -> dict[str, dict[str, o
     }
 
 
-def rows(
-    models: dict[str, Colorizer], coloured: Photos, old: Photos
-) -> dict[str, dict[str, object]]:
+def rows(models: dict[str, Colorizer], coloured: Photos, old: Photos) -> dict[str, dict[str, str]]:
     """The table: of each set, a row for each model."""
-    table: dict[str, dict[str, object]] = {}
+    table: dict[str, dict[str, str]] = {}
     if coloured:
         gained = gains(models, coloured)
         for name, colorizer in models.items():

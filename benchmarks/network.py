@@ -13,6 +13,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import onnx
@@ -93,7 +94,7 @@ def main() -> None:
     for size in given.sizes:
         total, single = operations(onnx.load(colorizer.model.path), size)
         L = np.random.default_rng(0).uniform(0, 100, (1, 1, size, size)).astype(np.float32)
-        took = best(lambda L=L: colorizer.predict(L), given.repeat)
+        took = best(partial(colorizer.predict, L), given.repeat)
         print(
             f"| {size} | {total / 1e9:.2f} | {single / 1e9:.2f} | {1000 * took:.1f} "
             f"| {total / took / 1e9:.0f} | {total / took / peak:.2f} |"
