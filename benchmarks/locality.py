@@ -99,7 +99,7 @@ def reach(colorizer: Colorizer, photo: NDArray[np.uint8], seed: list[int]) -> li
     return [float(figure) for figure in np.mean(found, axis=0)]
 
 
-def unlikely(colorizer: Colorizer, photos: Photos) -> dict[str, str]:
+def unlikely(colorizer: Colorizer, photos: Photos) -> dict[str, object]:
     """The columns that one unlikely hint has."""
     figures = np.array([reach(colorizer, p, [0, n]) for n, (_, p) in enumerate(photos)])
     asked, missed, share, moved = figures.mean(0)
@@ -114,24 +114,24 @@ def unlikely(colorizer: Colorizer, photos: Photos) -> dict[str, str]:
     }
 
 
-def gains(models: dict[str, Colorizer], photos: Photos) -> dict[str, dict[str, str]]:
+def gains(models: dict[str, Colorizer], photos: Photos) -> dict[str, dict[str, object]]:
     """The columns that true hints have, for each model."""
     rows = {name: partial(hinted, colorizer) for name, colorizer in models.items()}
     results = evaluate(photos, {}, hinted=rows, hint_counts=(0, *COUNTS), progress=False)
     mean = {row.name: row.psnr_mean for row in results.summary}
-    return {
-        name: {"PSNR, dB": f"{mean[hinted_name(name, 0)]:.2f}"}
-        | {
-            f"+{n}": f"{mean[hinted_name(name, n)] - mean[hinted_name(name, 0)]:.2f}"
-            for n in COUNTS
-        }
-        for name in models
-    }
+    table: dict[str, dict[str, object]] = {}
+    for name in models:
+        plain = mean[hinted_name(name, 0)]
+        gained = {f"+{n}": f"{mean[hinted_name(name, n)] - plain:.2f}" for n in COUNTS}
+        table[name] = {"PSNR, dB": f"{plain:.2f}", **gained}
+    return table
 
 
-def rows(models: dict[str, Colorizer], coloured: Photos, old: Photos) -> dict[str, dict[str, str]]:
+def rows(
+    models: dict[str, Colorizer], coloured: Photos, old: Photos
+) -> dict[str, dict[str, object]]:
     """The table: of each set, a row for each model."""
-    table: dict[str, dict[str, str]] = {}
+    table: dict[str, dict[str, object]] = {}
     if coloured:
         gained = gains(models, coloured)
         for name, colorizer in models.items():
