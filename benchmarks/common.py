@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from photochrom import Colorizer
 from photochrom.data import shards
+from photochrom.data.decode import digest
 
 
 def options(about: str | None, most: int, *, needs: bool = True) -> argparse.ArgumentParser:
@@ -41,10 +42,10 @@ def read(
         held_out: only what training with this share left out; None for all.
         most: how many.
     """
-    sources = shards.find(data)
+    sources = shards.find_sources(data)
     if held_out:
-        sources = [s for s in sources if shards.is_validation(shards.digest(s.read()), held_out)]
-    found = ((name, p) for name, p in shards.photos(sources) if isinstance(p, np.ndarray))
+        sources = [s for s in sources if shards.is_held_out(digest(s.read()), held_out)]
+    found = ((name, p) for name, p in shards.decode_sources(sources) if isinstance(p, np.ndarray))
     return islice(found, most)
 
 

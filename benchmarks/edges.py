@@ -109,7 +109,7 @@ def main() -> None:
     given = parser.parse_args()
     colorizer = Colorizer(given.model)
     every: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
-    for _, photo in islice(shards.photos(shards.find(given.data)), given.photos):
+    for _, photo in islice(shards.decode_sources(shards.find_sources(given.data)), given.photos):
         if isinstance(photo, np.ndarray):
             if given.halve:
                 size = photo.shape[1] // 2, photo.shape[0] // 2

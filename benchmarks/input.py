@@ -17,9 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from photochrom.data import shards
-from photochrom.data.shards import Source
-from photochrom.data.stream import Stream
+from photochrom.data.shards import PhotoSource, find_sources
+from photochrom.data.stream import StreamedPhotos, shuffle_by_shard
 
 
 def rate(work: Callable[[], int]) -> float:
@@ -38,9 +37,11 @@ def decoder(data: list[bytes]) -> int:
     return len(data)
 
 
-def stream(sources: list[Source]) -> int:
-    """Find, read and decode in random order."""
-    return sum(1 for _ in Stream(sources, seed=1))
+def stream(sources: list[PhotoSource], side: int) -> int:
+    """Find, read and decode in random order; photos of that side already are not scaled."""
+    photos = StreamedPhotos(sources, side, readers=1)
+    order = shuffle_by_shard(sources, seed=1, epoch=0)
+    return sum(1 for _ in photos.read_photos(order.tolist()))
 
 
 def main() -> None:
@@ -48,16 +49,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--photos", type=int, default=2000)
+    parser.add_argument("--side", type=int, default=256, help="short side of the photos")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     cv2.setNumThreads(1)
-    sources = shards.find(asked.data)[: asked.photos]
+    sources = find_sources(asked.data)[: asked.photos]
     data = [source.read() for source in sources]
     print(f"{len(data)} photos of {sum(map(len, data)) / len(data) / 1000:.1f} kB")
     print("decoder   stream   ratio    (photos/s of one core)")
     for _ in range(asked.rounds):
         alone = rate(lambda: decoder(data))
-        ours = rate(lambda: stream(sources))
+        ours = rate(lambda: stream(sources, asked.side))
         print(f"{alone:7.0f} {ours:8.0f} {ours / alone:7.2f}")
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from PIL import Image
 
 from photochrom.data import shards
+from photochrom.data.decode import decode
 
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("jpg", {"quality": 90}),
@@ -39,9 +40,9 @@ KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
 def album(folder: Path, data: list[Path], photos: int, bad: int) -> None:
     """Fill a folder: of every 25 photos one stays in colour, one is toned, one has 16 bits."""
     dice = random.Random(0)  # noqa: S311
-    sources = shards.find(data)
+    sources = shards.find_sources(data)
     for i in range(photos):
-        pixels = shards.decode(sources[i % len(sources)].read())
+        pixels = decode(sources[i % len(sources)].read())
         grey = np.asarray(Image.fromarray(pixels).convert("L"))
         place = folder / f"box {i % 7}" / f"year {1900 + i % 11}"
         place.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def make_album(folder: Path) -> Path:
 def measure(album: Path, colorizers: dict[str, Any], **options: Any) -> Results:
     """Figures of colorizers by name, on the album."""
     asked = {"protocol": "native", "progress": False, "sources": [str(album)]} | options
-    return evaluate(shards.photos(shards.find([album])), colorizers, **asked)
+    return evaluate(shards.decode_sources(shards.find_sources([album])), colorizers, **asked)
 
 
 def write_run(

@@ -67,26 +67,19 @@ def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
     return data
 
 
-def read_json_lines(path: Path, *, strict: bool = False) -> list[Any]:
+def read_json_lines(path: Path) -> list[Any]:
     """Read values, a line of JSON each; none where there is no file.
 
-    A last line without its end was being written when a process was killed, and is left out.
-
-    Args:
-        path: the file.
-        strict: raise at a damaged line; by default it is left out as well.
+    What a killed process or a crash has left of a line is left out.
 
     Raises:
-        OSError: the file cannot be read. ValueError: it is damaged, and in which line.
+        OSError: it cannot be read.
     """
     values = []
-    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    for number, line in enumerate(lines, 1):
-        try:
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    for line in lines:
+        with contextlib.suppress(ValueError, RecursionError):
             values.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
-            if strict:
-                raise ValueError(f"in line {number} ({error})") from error
     return values
 
 

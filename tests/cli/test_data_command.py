@@ -8,6 +8,7 @@ import pytest
 
 from photochrom.cli import main
 from photochrom.data import shards
+from photochrom.data.decode import decode
 
 
 def run(*arguments: object) -> int:
@@ -45,8 +46,8 @@ def test_from_photos_to_shards(album, tmp_path, capsys):
     said = capsys.readouterr()
     assert "5 photos in 1 shard," in said.err
     assert said.out.splitlines()[-1] == str(tmp_path / "out")
-    found = shards.find([tmp_path / "out"])
-    assert {min(shards.decode(s.read()).shape[:2]) for s in found} == {64}
+    found = shards.find_sources([tmp_path / "out"])
+    assert {min(decode(s.read()).shape[:2]) for s in found} == {64}
     assert json.loads((tmp_path / "out" / "index.json").read_text())["how"]["side"] == 64
 
 
@@ -75,4 +76,4 @@ def test_bad_requests_have_a_sentence(album, tmp_path, capsys):
 def test_no_photos_but_the_results(album, tmp_path, capsys):
     assert run("pack", album, "-o", album / "packed") == 0
     assert run("pack", album, "-o", album / "packed") == 0  # which are not packed again
-    assert len(shards.find([album / "packed"])) == 5
+    assert len(shards.find_sources([album / "packed"])) == 5

@@ -113,9 +113,9 @@ def test_a_bundled_model_paints_the_rows_of_its_figures(measured, paints, tmp_pa
 def test_the_likeliest_photo_is_the_one_whose_path_ends_alike(name, sources, expected):
     from pathlib import Path
 
-    from photochrom.data.shards import Source
+    from photochrom.data.shards import PhotoSource
 
-    found = command._likeliest(name, [Source(Path(source)) for source in sources])
+    found = command._likeliest(name, [PhotoSource(Path(source)) for source in sources])
     assert (found.name.startswith(expected)) if expected else found is None
 
 

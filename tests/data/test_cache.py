@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from photochrom.data import cache, shards
+from photochrom.data.decode import decode, digest, scale_short_side
 from photochrom.errors import BadData, BadPhoto, CannotWrite
 
 
@@ -28,7 +29,7 @@ def load(tmp_path):
 def decoded(monkeypatch):
     """How many photos have been decoded so far."""
     count = []
-    monkeypatch.setattr(cache, "decode", lambda data: count.append(1) or shards.decode(data))
+    monkeypatch.setattr(cache, "decode", lambda data: count.append(1) or decode(data))
     return count
 
 
@@ -42,16 +43,16 @@ def test_short_side_and_aspect_ratio_are_right(folder, load):
 @pytest.mark.parametrize("side", [32, 40, 70])  # smaller, as it is, and enlarged
 def test_the_pixels_are_those_of_decoding_anew(folder, load, side):
     photos = load(folder, side=side)
-    for i, source in enumerate(shards.find([folder])):
-        assert np.array_equal(photos[i], cache.fit(shards.decode(source.read()), side))
-        assert photos.digests[i] == shards.digest(source.read())
+    for i, source in enumerate(shards.find_sources([folder])):
+        assert np.array_equal(photos[i], scale_short_side(decode(source.read()), side))
+        assert photos.digests[i] == digest(source.read())
 
 
 def test_a_long_photo_keeps_a_whole_short_side_and_a_strip_is_refused():
-    assert cache.fit(np.zeros((3, 20, 3), np.uint8), 2).shape == (2, 13, 3)
+    assert scale_short_side(np.zeros((3, 20, 3), np.uint8), 2).shape == (2, 13, 3)
     with pytest.raises(BadPhoto, match="times as long"):
-        cache.fit(np.zeros((3, 1000, 3), np.uint8), 2)
-    assert cache.fit(np.zeros((101, 100, 3), np.uint8), 32).shape == (32, 32, 3)
+        scale_short_side(np.zeros((3, 1000, 3), np.uint8), 2)
+    assert scale_short_side(np.zeros((101, 100, 3), np.uint8), 32).shape == (32, 32, 3)
 
 
 def test_the_second_load_decodes_nothing(folder, load, decoded):
@@ -86,7 +87,7 @@ def test_a_changed_file_is_decoded_anew(folder, load, encoded, decoded, change):
         first.rename(folder / "x.jpg")
     photos = load(folder)
     assert len(decoded) == 5 + len(photos)
-    assert photos.names == [source.name for source in shards.find([folder])]
+    assert photos.names == [source.name for source in shards.find_sources([folder])]
 
 
 def test_names_are_those_of_the_paths_given(folder, load, monkeypatch):
@@ -109,7 +110,7 @@ def test_an_interrupted_build_leaves_nothing(folder, load, tmp_path, monkeypatch
         calls.append(1)
         if len(calls) > 2:
             raise KeyboardInterrupt
-        return shards.decode(data)
+        return decode(data)
 
     monkeypatch.setattr(cache, "decode", stopped)
     with pytest.raises(KeyboardInterrupt):
@@ -144,13 +145,13 @@ def test_bad_photos_are_reported_by_name_and_the_rest_is_kept(folder, load, bad)
 
 
 def test_a_photo_that_cannot_be_opened_is_bad_too(folder, load, monkeypatch):
-    find = cache.find
+    find = cache.find_sources
 
     def find_and_lose(paths):
         sources = find(paths)
-        return [*sources[:-1], shards.Source(folder / "4.jpg", offset=-1, size=5)]
+        return [*sources[:-1], shards.PhotoSource(folder / "4.jpg", offset=-1, size=5)]
 
-    monkeypatch.setattr(cache, "find", find_and_lose)
+    monkeypatch.setattr(cache, "find_sources", find_and_lose)
     photos = load(folder)
     assert len(photos) == 4
     assert list(photos.unreadable) == [f"{folder}/4.jpg"]

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from photochrom.cli import main
 from photochrom.data import cache, curate, look, shards
-from photochrom.data.curate import Limits, Looks, alike, judge
+from photochrom.data.curate import CurationLimits, Looks, decide, find_near_duplicates
 from photochrom.data.look import Look
 from photochrom.errors import BadOption
 
@@ -116,14 +116,14 @@ def test_the_list_is_taken_for_the_photos(folder, tmp_path, pack):
     out = tmp_path / "out"
     tar = pack(tmp_path / "more.tar", {"a/x.jpg": saved(scene(90)), "bad.jpg": b"text"})
     assert run(folder, tar, "-o", out) == 0
-    found = shards.find([out / "kept.txt"])
+    found = shards.find_sources([out / "kept.txt"])
     assert [source.name for source in found] == kept(out)
     assert kept(out)[-1] == f"{tar}/a/x.jpg"
     assert found[-1].read() == saved(scene(90))
     assert len(cache.load([out / "kept.txt"], 32, tmp_path / "kept", quiet=True)) == 6
     (folder / "good3.jpg").unlink()
     with pytest.raises(shards.BadData, match=r"lists .*good3\.jpg, which is not there"):
-        shards.find([out / "kept.txt"])
+        shards.find_sources([out / "kept.txt"])
 
 
 def test_no_photo_near_to_a_test_photo_is_kept(folder, tmp_path, pack):
@@ -152,7 +152,7 @@ def test_what_is_kept_can_be_gathered(folder, tmp_path, pack, how, capsys):
         files = sorted((out / "kept").iterdir())
         assert len(files) == 6
         assert sorted(f.read_bytes() for f in files) == sorted(
-            s.read() for s in shards.find([out / "kept.txt"])
+            s.read() for s in shards.find_sources([out / "kept.txt"])
         )
         assert sum(f.is_symlink() for f in files) == (5 if how == "--link" else 0)
     assert run(folder, "-o", out, how) == 1
@@ -180,7 +180,7 @@ def test_photos_are_looked_at_once(folder, tmp_path, monkeypatch):
 
 
 def test_a_stop_loses_little(folder, tmp_path, monkeypatch):
-    sources, seen = shards.find([folder]), []
+    sources, seen = shards.find_sources([folder]), []
     taken = curate._look
 
     def stopping(source):
@@ -273,14 +273,14 @@ def test_a_frame_is_measured(colour, width):
     framed = np.asarray(ImageOps.expand(scene(1), width, colour))
     share = 1 - 360 * 240 / (framed.shape[0] * framed.shape[1])
     small = cv2.resize(framed, (256, 176), interpolation=cv2.INTER_AREA)
-    assert look.frame(small) == pytest.approx(share, abs=0.03)
+    assert look.measure_frame(small) == pytest.approx(share, abs=0.03)
 
 
 def test_a_sky_is_no_frame_and_no_graphic():
     sky = np.asarray(scene(1)).copy()
     sky[:120] = np.linspace(150, 250, 120)[:, None, None] * np.array([0.5, 0.7, 1])
-    assert look.frame(sky) == look.gutter(sky) == 0
-    assert look.graphic(sky) < 0.3
+    assert look.measure_frame(sky) == look.measure_gutter(sky) == 0
+    assert look.measure_graphic(sky) < 0.3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (3, 3), (40, 2), (5, 200)])
@@ -311,7 +311,7 @@ def test_the_search_finds_what_comparing_all_finds(seeds, changes, most):
             near = min(bits(hashes[i], hashes[j]), bits(hashes[i], hashes[j] ^ look.MIRROR))
             if near <= most:
                 expected.append((i, j, near))
-    assert alike(np.array(hashes, np.uint64), most) == sorted(expected)
+    assert find_near_duplicates(np.array(hashes, np.uint64), most) == sorted(expected)
 
 
 def test_many_equal_hashes_are_taken_in_parts():
@@ -319,7 +319,7 @@ def test_many_equal_hashes_are_taken_in_parts():
     pairs = list(curate._equal(numbers, numbers, np.arange(60), most=500))
     assert len(pairs) > 3
     assert len({(i, j) for a, b in pairs for i, j in zip(a, b, strict=True)}) == 3600
-    assert alike(np.zeros(0, np.uint64), 6) == []
+    assert find_near_duplicates(np.zeros(0, np.uint64), 6) == []
 
 
 def test_copies_are_near_and_others_far():
@@ -336,28 +336,28 @@ def test_copies_are_near_and_others_far():
 
 def test_of_duplicates_the_largest_is_kept_and_nothing_is_dropped_for_what_is_dropped():
     chain = [0, 0b111111, 0b111111111111]  # each near to the next, the ends far apart
-    photos = [shards.Source(f"{i}.jpg") for i in range(3)]
+    photos = [shards.PhotoSource(f"{i}.jpg") for i in range(3)]
     looks = [
         Look(width=300 + 10 * (i == 1), height=300, saturation=90, tone="colour", hash=h)
         for i, h in enumerate(chain)
     ]
-    middle = judge(photos, looks, Limits())
+    middle = decide(photos, looks, CurationLimits())
     assert [v.reason for v in middle] == ["duplicate", "", "duplicate"]
     looks[1] = Look(width=300, height=300, saturation=90, tone="colour", hash=chain[1])
-    first = judge(photos, looks, Limits())
+    first = decide(photos, looks, CurationLimits())
     assert [(v.reason, v.duplicate_of) for v in first] == [
         ("", ""),
         ("duplicate", "0.jpg"),
         ("", ""),
     ]
     assert first[1].detail == "6 of 64 bits"
-    assert not any(v.reason for v in judge(photos, looks, Limits(alike=-1)))
+    assert not any(v.reason for v in decide(photos, looks, CurationLimits(alike=-1)))
     with pytest.raises(BadOption):
-        Limits(alike=8)
+        CurationLimits(alike=8)
 
 
 def test_looks_survive_json(tmp_path, folder):
-    sources = shards.find([folder])
+    sources = shards.find_sources([folder])
     seen = list(Looks(tmp_path / "o").take(sources, 2))
     assert list(Looks(tmp_path / "o").known.values()) == seen
     for line in (tmp_path / "o" / "looks.jsonl").read_text().splitlines():

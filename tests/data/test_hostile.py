@@ -13,13 +13,13 @@ import fsspec
 import pytest
 
 from photochrom.cli import main
-from photochrom.data import cache, curate, shards, tars
+from photochrom.data import cache, curate, shards
 from photochrom.data.pack import Packing
 from photochrom.data.pack import pack as make
-from photochrom.data.shards import Source
-from photochrom.data.stream import Stream
+from photochrom.data.shards import PhotoSource
+from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadData, BadPhoto, CannotWrite
-from photochrom.storage.urls import KINDS, Remote, below, connect, refusal
+from photochrom.storage.remote import KINDS, Remote, connect, places_below, why_refused
 
 
 def run(*arguments) -> int:
@@ -57,7 +57,7 @@ def test_a_member_does_not_become_a_line_of_its_own(tmp_path, encoded, pack, cap
     assert run("data", "pack", tar, "-o", tmp_path / "shards") == 1
     told = capsys.readouterr().err
     assert f"p.tar/a.jpg\\n{secret}: its name holds control characters" in told
-    assert len(shards.find([tmp_path / "shards"])) == 1
+    assert len(shards.find_sources([tmp_path / "shards"])) == 1
 
 
 @pytest.mark.parametrize("sign", ["\n", "\r", "\t", "\x1b", "\x7f", "\x9b", "\u2028", "\u202e"])
@@ -66,9 +66,9 @@ def test_names_with_control_characters_are_left_out_alone(tmp_path, encoded, sig
     album.mkdir()
     (album / f"a{sign}b.jpg").write_bytes(encoded(1))
     (album / "c.jpg").write_bytes(encoded(2))
-    sources = shards.find([album])
+    sources = shards.find_sources([album])
     assert list(troubles(sources)) == [f"{album}/a{sign}b.jpg"]
-    bad, good = (photo for _, photo in shards.photos(sources))
+    bad, good = (photo for _, photo in shards.decode_sources(sources))
     assert isinstance(bad, BadPhoto)
     assert good.shape == (40, 60, 3)
     photos = cache.load([album], 32, tmp_path / "cache", quiet=True)
@@ -77,7 +77,7 @@ def test_names_with_control_characters_are_left_out_alone(tmp_path, encoded, sig
 
 
 def test_what_was_seen_before_does_not_let_a_name_in(tmp_path, encoded, pack):
-    (source,) = shards.find([pack(tmp_path / "p.tar", {"a\n/b.jpg": encoded(1)})])
+    (source,) = shards.find_sources([pack(tmp_path / "p.tar", {"a\n/b.jpg": encoded(1)})])
     looks = curate.Looks(tmp_path)
     looks.known = {looks._key(source): curate.Look()}
     (seen,) = looks.take([source], 1)
@@ -117,12 +117,12 @@ def test_what_a_list_may_not_name_is_left_out_alone(tmp_path, encoded, line, mon
     monkeypatch.setattr(fsspec, "url_to_fs", lambda url: asked.append(url) or url_to_fs(url))
     if line.startswith("simplecache"):  # no URL, and no file of that name
         with pytest.raises(BadData, match="which is not there"):
-            shards.find([kept])
+            shards.find_sources([kept])
         return
-    sources = shards.find([kept])
+    sources = shards.find_sources([kept])
     assert [bool(source.trouble) for source in sources] == [False, True, False]
-    assert not isinstance(next(iter(shards.photos(sources[:1])))[1], BadPhoto)
-    assert isinstance(next(iter(shards.photos(sources[1:2])))[1], BadPhoto)
+    assert not isinstance(next(iter(shards.decode_sources(sources[:1])))[1], BadPhoto)
+    assert isinstance(next(iter(shards.decode_sources(sources[1:2])))[1], BadPhoto)
     *_, index = make(sources, tmp_path / "out", Packing(side=20), 1)
     assert (index.count, list(index.unreadable)) == (2, [sources[1].name])
     assert len(cache.load([kept], 32, tmp_path / "cache", quiet=True)) == 2
@@ -137,7 +137,7 @@ def test_a_list_may_name_paths_and_stores(tmp_path, encoded, pack):
     fs.pipe("/album/e.jpg", encoded(3))
     names = [f"{tar}/a::b.jpg", f"{tmp_path}/c::d.jpg", "memory://album/e.jpg"]
     try:
-        found = shards.find([listed(tmp_path / "kept.txt", *names)])
+        found = shards.find_sources([listed(tmp_path / "kept.txt", *names)])
         assert [source.read() for source in found] == [encoded(1), encoded(2), encoded(3)]
     finally:
         fs.rm("/album", recursive=True)
@@ -147,7 +147,7 @@ def test_a_list_may_have_the_line_ends_of_windows(tmp_path, encoded):
     (tmp_path / "0.jpg").write_bytes(encoded(0))
     kept = tmp_path / "kept.txt"
     kept.write_bytes(f"{tmp_path}/0.jpg\r\n\r\n".encode())
-    assert [source.read() for source in shards.find([kept])] == [encoded(0)]
+    assert [source.read() for source in shards.find_sources([kept])] == [encoded(0)]
 
 
 # --- URLs -------------------------------------------------------------------------------------
@@ -169,17 +169,17 @@ def test_a_list_may_have_the_line_ends_of_windows(tmp_path, encoded):
 )
 def test_urls_that_are_never_asked(url, monkeypatch):
     monkeypatch.setattr(fsspec, "url_to_fs", lambda url: pytest.fail(f"{url} was asked"))
-    assert refusal(url, KINDS)
+    assert why_refused(url, KINDS)
     with pytest.raises(BadData, match="cannot be looked at"):
         connect(url) if "://" in url.partition("::")[0] else Remote(url).is_dir()
     if "://" in url.partition("::")[0]:
         with pytest.raises(BadData, match="cannot be looked at"):
-            shards.find([url])
+            shards.find_sources([url])
 
 
 def test_what_the_user_names_may_be_asked():
     for url in ("s3://b/x", "gs://b/x", "https://h/x", "file:///x", "S3://b", "hf://datasets/a/b"):
-        assert not refusal(url, KINDS)
+        assert not why_refused(url, KINDS)
 
 
 def test_a_path_is_no_url_whatever_is_in_it(tmp_path):
@@ -191,30 +191,30 @@ def test_a_path_is_no_url_whatever_is_in_it(tmp_path):
 
 def test_what_a_store_tells_does_not_lead_out_of_it():
     names = ["/a/b/c.jpg", "/a/b/../../d.jpg", "/a/b/in/../e.jpg", "/f.jpg", "/a/b/in/g.jpg"]
-    assert below(names, "/a/b") == {
+    assert places_below(names, "/a/b") == {
         "c.jpg": "/a/b/c.jpg",
         "e.jpg": "/a/b/in/../e.jpg",
         "in/g.jpg": "/a/b/in/g.jpg",
     }
     web = ["https://h/dir/a.jpg", "https://h/dir/../../b.jpg", "https://h/c.jpg"]
-    assert list(below(web, "https://h/dir")) == ["a.jpg"]
+    assert list(places_below(web, "https://h/dir")) == ["a.jpg"]
 
 
 def test_an_index_is_believed_within_its_shard_only(tmp_path, encoded):
     album, out = tmp_path / "album", tmp_path / "out"
     album.mkdir()
     (album / "0.jpg").write_bytes(encoded(0))
-    list(make(shards.find([album]), out, Packing(side=20), 1))
-    right = [source.read() for source in shards.find([out])]
+    list(make(shards.find_sources([album]), out, Packing(side=20), 1))
+    right = [source.read() for source in shards.find_sources([out])]
     index = json.loads((out / "index.json").read_text())
     shard = index["shards"][0]
     name, at, size = shard["photos"][0]
     for bad in ([name, at, 10**15], [name, -5, size], [name, at, -1], [name, 1e999, 1], 5, [[]]):
         shard["photos"] = [bad]
         (out / "index.json").write_text(json.dumps(index))
-        assert [source.read() for source in shards.find([f"file://{out}"])] == right
+        assert [source.read() for source in shards.find_sources([f"file://{out}"])] == right
     (out / "index.json").write_text("[" * 100_000)
-    assert [source.read() for source in shards.find([f"file://{out}"])] == right
+    assert [source.read() for source in shards.find_sources([f"file://{out}"])] == right
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_an_index_is_believed_within_its_shard_only(tmp_path, encoded):
 )
 def test_an_index_to_go_on_with_is_our_own(tmp_path, encoded, change):
     (tmp_path / "0.jpg").write_bytes(encoded(0))
-    sources, out = shards.find([tmp_path]), tmp_path / "out"
+    sources, out = shards.find_sources([tmp_path]), tmp_path / "out"
     list(make(sources, out, Packing(side=20), 1))
     index = json.loads((out / "index.json").read_text())
     (out / "index.json").write_text(json.dumps(index | change))
@@ -277,26 +277,26 @@ def test_members_of_a_size_that_is_only_told_are_named_and_left_out(tmp_path, en
         member("a.jpg", encoded(1)) + sparse("holes.jpg", 10**12) + member("b.jpg", encoded(2))
         + sparse("small.jpg", 1000) + bytes(1024)
     )  # fmt: skip
-    sources = shards.find([tar])
+    sources = shards.find_sources([tar])
     assert list(troubles(sources)) == [f"{tar}/holes.jpg", f"{tar}/small.jpg"]
-    read = [photo for _, photo in shards.photos(sources)]
+    read = [photo for _, photo in shards.decode_sources(sources)]
     assert [isinstance(photo, BadPhoto) for photo in read] == [False, True, False, True]
     assert "1,000,000,000,000 bytes" in str(read[1])
     assert "holes" in str(read[3])
-    assert len(list(Stream(sources))) == 2
+    assert len(list(StreamedPhotos(sources, 16).read_photos(range(4)))) == 2
 
 
 def test_a_photo_that_is_too_large_is_not_read(tmp_path):
     huge = tmp_path / "huge.jpg"
     with huge.open("wb") as file:
         file.truncate(shards.MOST_BYTES + 1)
-    (source,) = shards.find([tmp_path])
+    (source,) = shards.find_sources([tmp_path])
     with pytest.raises(BadPhoto, match=r"said to have 1,000,000,001 bytes"):
         source.read()
 
 
 def test_whatever_reading_runs_into_costs_one_photo(tmp_path):
-    source = Source(Remote("nonsense://x/a.jpg"), size=5)
+    source = PhotoSource(Remote("nonsense://x/a.jpg"), size=5)
     with pytest.raises(BadPhoto, match="cannot be looked at"):
         source.read()
     assert "cannot be looked at" in curate._look(source).trouble
@@ -320,7 +320,7 @@ def test_headers_that_lie_are_one_sentence(tmp_path, encoded, data):
     tar = tmp_path / "p.tar"
     tar.write_bytes(member("a.jpg", encoded(1)) + data)
     with pytest.raises(BadData, match=r"p\.tar is not a readable tar .*: pack it anew\.$"):
-        shards.find([tar])
+        shards.find_sources([tar])
 
 
 def test_headers_of_honest_tars_are_read(tmp_path, encoded):
@@ -334,5 +334,5 @@ def test_headers_of_honest_tars_are_read(tmp_path, encoded):
                 told.pax_headers = {"SCHILY.xattr.user.note": "n" * 5000}
                 file.addfile(told, io.BytesIO(encoded(1)))
         with tar.open("rb") as read:
-            assert [found.name for found in tars.members(read)] == names
-        assert [source.read() for source in shards.find([tar])] == [encoded(1)] * 2
+            assert [found.name for found in shards.list_members(read)] == names
+        assert [source.read() for source in shards.find_sources([tar])] == [encoded(1)] * 2

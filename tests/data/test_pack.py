@@ -14,6 +14,7 @@ from PIL import Image
 from photochrom import files
 from photochrom.data import cache, shards
 from photochrom.data import pack as packing
+from photochrom.data.decode import decode, digest, scale_short_side
 from photochrom.data.pack import Packing
 from photochrom.data.pack import pack as make
 from photochrom.errors import BadData, BadOption, CannotWrite, DiskFull
@@ -35,7 +36,9 @@ def small(monkeypatch):
 
 
 def packed(folder, out, **how):
-    *_, index = make(shards.find([folder]), out, Packing(**{"side": 40, "megabytes": 1} | how), 2)
+    *_, index = make(
+        shards.find_sources([folder]), out, Packing(**{"side": 40, "megabytes": 1} | how), 2
+    )
     return index
 
 
@@ -58,16 +61,16 @@ def test_shards_hold_every_photo_small_and_tell_where_it_came_from(album, tmp_pa
             places = [[m.name, m.offset_data, m.size] for m in tar.getmembers()][::2]
         assert [list(photo) for photo in shard["photos"]] == places
         data = (tmp_path / "out" / shard["name"]).read_bytes()
-        assert shard["sha256"] == shards.digest(data)
+        assert shard["sha256"] == digest(data)
         assert (shard["bytes"], shard["count"]) == (len(data), len(members) // 2)
     assert names[::2] == [f"{i:08d}.webp" for i in range(12)]
     assert {t["source"] for t in told} == {str(p) for p in album.iterdir()}
     assert {(t["width"], t["height"]) for t in told} == {(120, 90), (120, 30)}
-    for source, about in zip(shards.find([tmp_path / "out"]), told, strict=True):
-        photo = shards.decode((album / about["source"]).read_bytes())
-        assert about["sha256"] == shards.digest((album / about["source"]).read_bytes())
-        expected = cache.fit(photo, min(40, about["height"]))  # none is enlarged
-        got = shards.decode(source.read())
+    for source, about in zip(shards.find_sources([tmp_path / "out"]), told, strict=True):
+        photo = decode((album / about["source"]).read_bytes())
+        assert about["sha256"] == digest((album / about["source"]).read_bytes())
+        expected = scale_short_side(photo, min(40, about["height"]))  # none is enlarged
+        got = decode(source.read())
         assert got.shape == expected.shape
         assert np.abs(got.astype(int) - expected).mean() < 5
 
@@ -88,20 +91,20 @@ def test_training_reads_shards_as_it_reads_folders(album, tmp_path, small):
 
 def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
     packed(album, tmp_path / "whole")
-    out, prepare, count = tmp_path / "out", packing._prepare, []
+    out, encode, count = tmp_path / "out", packing._encode, []
 
     def stopping(source, how):
         count.append(source)
         if len(count) > 6:
             raise KeyboardInterrupt
-        return prepare(source, how)
+        return encode(source, how)
 
-    monkeypatch.setattr(packing, "_prepare", stopping)
+    monkeypatch.setattr(packing, "_encode", stopping)
     with pytest.raises(KeyboardInterrupt):
-        list(make(shards.find([album]), out, Packing(side=40, megabytes=1), 1))
+        list(make(shards.find_sources([album]), out, Packing(side=40, megabytes=1), 1))
     assert not [name for name in contents(out) if name.endswith(".part")]
     assert 0 < len(contents(out)) < len(contents(tmp_path / "whole"))
-    monkeypatch.setattr(packing, "_prepare", prepare)
+    monkeypatch.setattr(packing, "_encode", encode)
     packed(album, out)
     assert contents(out) == contents(tmp_path / "whole")
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
@@ -112,13 +115,13 @@ def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
 def test_a_killed_process_is_gone_on_with(album, tmp_path):
     code = (
         "import os, signal\nfrom pathlib import Path\nfrom photochrom.data import shards, pack\n"
-        "pack._MEGABYTE = 8000\nprepare = pack._prepare\n"
-        f"found = shards.find([Path({str(album)!r})])\n"
+        "pack._MEGABYTE = 8000\nencode = pack._encode\n"
+        f"found = shards.find_sources([Path({str(album)!r})])\n"
         f"out = Path({str(tmp_path / 'out')!r})\n"
         "def killed(*given):\n"
         "    if list(out.glob('photos-*')): os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return prepare(*given)\n"
-        "pack._prepare = killed\n"
+        "    return encode(*given)\n"
+        "pack._encode = killed\n"
         "list(pack.pack(found, out, pack.Packing(side=40, megabytes=1), 1))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
@@ -173,7 +176,7 @@ def test_a_shard_that_was_changed_is_noticed(album, tmp_path, small):
 
 
 def test_a_full_disk_has_its_sentence_and_leaves_nothing_half(album, tmp_path, small, monkeypatch):
-    monkeypatch.setattr(packing, "_fill", lambda file, *_: file.write(b"x") and _full())
+    monkeypatch.setattr(packing, "_add_photo", lambda tar, *_: tar.fileobj.write(b"x") and _full())
     with pytest.raises(DiskFull, match="make room, then go on"):
         packed(album, tmp_path / "out")
     assert list(contents(tmp_path / "out")) == ["index.json"]

@@ -18,9 +18,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from photochrom.cli import main
-from photochrom.data import pexels, search, web
+from photochrom.data import https, pexels
+from photochrom.data import pexels_search as search
 from photochrom.data.pexels import Album
-from photochrom.data.search import Search
+from photochrom.data.pexels_search import PexelsSearch
 from photochrom.errors import BadOption, CannotWrite, PhotochromError
 
 KEY = "the-secret-key"
@@ -107,7 +108,7 @@ def server(encoded, monkeypatch):
     made = Pexels(encoded)
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    monkeypatch.setattr(web, "BACKOFF", 0.001)
+    monkeypatch.setattr(https, "BACKOFF", 0.001)
     monkeypatch.setenv("PEXELS_API_KEY", KEY)
     yield made
     made.shutdown()
@@ -120,7 +121,7 @@ def slept(monkeypatch):
     """What was waited for, without waiting; time stands still."""
     naps: list[float] = []
     moment = time.time()
-    monkeypatch.setattr(web, "now", lambda: moment)
+    monkeypatch.setattr(https, "now", lambda: moment)
     monkeypatch.setattr(search.time, "sleep", naps.append)
     return naps
 
@@ -231,16 +232,16 @@ def test_redirects_are_followed_where_it_is_safe_and_the_key_stays(server, tmp_p
     assert [entry["id"] for entry in manifest(tmp_path)] == [1]
     said = capsys.readouterr().err
     assert "http://photos.example/2.jpeg is not a https address" in said
-    assert "file:///etc/passwd is not a https address" in said
+    assert "/etc/passwd is not a https address" in said
     assert "redirects without end" in said
 
 
 def test_the_key_goes_to_the_api_alone_and_is_never_shown(server, tmp_path, capsys, monkeypatch):
-    sent: list[dict] = []
-    ask = web._ask
-    monkeypatch.setattr(
-        web, "_ask", lambda url, most, h: sent.append({url: h}) or ask(url, most, h)
-    )
+    sent = []
+    client = https._client()
+    send = client.send
+    noted = lambda request, **how: sent.append(dict(request.headers)) or send(request, **how)  # noqa: E731
+    monkeypatch.setattr(client, "send", noted)
     away = server.api.replace("127.0.0.1", "localhost")
     server.ids = {"cats": [1]}
     server.answers = {"cats 1": [says(307, headers={"Location": f"{away}/search?query=x&page=1"})]}
@@ -262,24 +263,24 @@ def test_the_key_goes_to_the_api_alone_and_is_never_shown(server, tmp_path, caps
 def finder(server, tmp_path):
     server.ids = {"cats": list(range(1, 13))}
     said: list[str] = []
-    made = Search(server.api, KEY, tmp_path, said.append)
+    made = PexelsSearch(server.api, KEY, tmp_path, said.append)
     made.said = said
     return made
 
 
 def test_too_many_requests_are_waited_for_as_told(server, finder, slept):
-    soon = str(int(web.now()) + 300)  # in whole seconds, as all that is told
+    soon = str(int(https.now()) + 300)  # in whole seconds, as all that is told
     server.answers = {
         "cats 1": [
             says(429, headers={"Retry-After": "7"}),
-            says(429, headers={"Retry-After": formatdate(web.now() + 100, usegmt=True)}),
+            says(429, headers={"Retry-After": formatdate(https.now() + 100, usegmt=True)}),
             says(429, headers={"X-Ratelimit-Reset": soon}),
             says(429, headers={"X-Ratelimit-Reset": "20"}),
             says(429),
             says(429),
         ]
     }
-    assert next(finder.photos("cats"))["id"] == 1
+    assert next(finder.find_photos("cats"))["id"] == 1
     assert slept == pytest.approx([7, 100, 300, 20, 60 * 16, 60 * 32], abs=2)
     assert len(finder.said) == 6
     assert "Pexels said: too many: waiting 7 s, until " in finder.said[0]
@@ -287,9 +288,9 @@ def test_too_many_requests_are_waited_for_as_told(server, finder, slept):
 
 
 def test_no_request_is_made_when_none_remains(server, finder, slept):
-    soon = str(int(web.now()) + 90)
+    soon = str(int(https.now()) + 90)
     server.headers = {"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": soon}
-    photos = finder.photos("cats")
+    photos = finder.find_photos("cats")
     for _ in range(3):
         next(photos)
     assert not slept
@@ -299,36 +300,36 @@ def test_no_request_is_made_when_none_remains(server, finder, slept):
 
 
 def test_a_wait_for_the_next_month_is_left_to_the_user(server, finder, slept):
-    month = str(int(web.now()) + 20 * 86400)
+    month = str(int(https.now()) + 20 * 86400)
     server.headers = {"X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": month}
     with pytest.raises(PhotochromError, match=r"until .*: start the same command again then"):
-        list(finder.photos("cats"))
+        list(finder.find_photos("cats"))
     assert not slept
 
 
 def test_the_hour_is_kept_even_over_several_starts(server, finder, slept, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "HOUR", 2)
-    assert len(list(finder.photos("cats"))) == 12
+    assert len(list(finder.find_photos("cats"))) == 12
     assert slept == pytest.approx([3600, 3600])
     server.ids["dogs"] = [50]
-    again = Search(server.api, KEY, tmp_path, finder.said.append)
-    list(again.photos("dogs"))
+    again = PexelsSearch(server.api, KEY, tmp_path, finder.said.append)
+    list(again.find_photos("dogs"))
     assert slept[2:] == pytest.approx([3600], abs=600)  # since the files of the first start
 
 
 def test_a_search_that_fails_is_tried_again(server, finder, slept):
     server.answers = {"cats 1": [says(500), cut, says(200, b"<html>")]}
-    assert len(list(finder.photos("cats"))) == 12
+    assert len(list(finder.find_photos("cats"))) == 12
     server.answers = {"dogs 1": [says(502)] * 9}
     with pytest.raises(PhotochromError, match=r"does not answer the search \(error 502\): start"):
-        list(finder.photos("dogs"))
+        list(finder.find_photos("dogs"))
     assert server.asked["dogs 1"] == 4
 
 
 def test_a_server_that_always_gives_the_same_page_comes_to_an_end(server, finder, monkeypatch):
     same = json.dumps({"photos": [server.photo(1)], "next_page": "more"}).encode()
     server.answers = {f"cats {i}": [says(200, same)] for i in range(1, 9)}
-    assert [photo["id"] for photo in finder.photos("cats")] == [1]
+    assert [photo["id"] for photo in finder.find_photos("cats")] == [1]
     assert server.asked.total() == 2
 
 
@@ -336,10 +337,10 @@ def test_a_server_that_always_gives_the_same_page_comes_to_an_end(server, finder
 def test_an_answer_that_makes_no_sense_is_no_photo(server, finder, body, slept):
     server.answers = {"cats 1": [says(200, body)] * 9}
     if b"null" in body:
-        assert list(finder.photos("cats")) == []
+        assert list(finder.find_photos("cats")) == []
         return
     with pytest.raises(PhotochromError, match=r"does not answer the search \(the answer tells no"):
-        list(finder.photos("cats"))
+        list(finder.find_photos("cats"))
 
 
 # --- stops ------------------------------------------------------------------------------------
@@ -409,6 +410,14 @@ def test_a_server_that_is_not_there(tmp_path, server, capsys):
     assert "127.0.0.1 does not answer the search (no whole answer" in capsys.readouterr().err
 
 
+def test_a_missing_package_has_its_sentence(tmp_path, server, capsys, monkeypatch):
+    for name in ("https", "pexels", "pexels_search"):
+        monkeypatch.delitem(sys.modules, f"photochrom.data.{name}")
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    assert run(server, tmp_path, "--count", 1) == 1
+    assert "pip install 'photochrom[pexels]'" in capsys.readouterr().err
+
+
 def test_a_full_disk_stops_it(server, tmp_path, capsys, monkeypatch):
     server.ids = {"cats": [1, 2, 3]}
     album = Album(tmp_path, "large")
@@ -418,19 +427,23 @@ def test_a_full_disk_stops_it(server, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(pexels.files, "write_atomically", full)
     with pytest.raises(CannotWrite, match="make room, then go on"):
-        list(pexels.fetch(album, Search(server.api, KEY, tmp_path, print), ["cats"], 3, 2))
+        list(
+            pexels.fetch_photos(
+                album, PexelsSearch(server.api, KEY, tmp_path, print), ["cats"], 3, 2
+            )
+        )
 
 
 def test_what_is_too_large_is_not_read(server, monkeypatch):
     server.answers = {"/v1/x": [says(200, b"x" * 5000), says(200, b"x" * 50, length=10**12)]}
     for _ in range(2):
-        with pytest.raises(web.Unreachable, match="more than 1,000 bytes"):
-            web.get(f"{server.api}/x", 1000)
+        with pytest.raises(https.Unreachable, match="more than 1,000 bytes"):
+            https.fetch_url(f"{server.api}/x", 1000)
 
 
 def test_http_is_for_this_machine_only():
-    web.check("https://images.pexels.com/a", local=False)
-    web.check("http://localhost:80/a", local=True)
+    https.check_url("https://images.pexels.com/a", local=False)
+    https.check_url("http://localhost:80/a", local=True)
     for url, local in [
         ("http://localhost/a", False),
         ("http://example.org/a", True),
@@ -438,4 +451,4 @@ def test_http_is_for_this_machine_only():
         ("https:///a", True),
     ]:
         with pytest.raises(BadOption, match="is not a https address"):
-            web.check(url, local)
+            https.check_url(url, local)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from photochrom.data import shards
+from photochrom.data.decode import decode
 from photochrom.errors import BadOption, CannotWrite
 from photochrom.evaluation.results import Results
 from photochrom.report import document
@@ -107,7 +108,7 @@ def written(workshop, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     album = workshop.album(folder / "album")
     study = gather(the_four(partial(workshop.run, album), folder, workshop.paints), PRESETS)
-    find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
+    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
     gallery = Gallery(study.results, the_painters(workshop.paints), find)
     document.write(study, folder / "r.html", gallery)
     html = (folder / "r.html").read_text("utf-8")
@@ -306,7 +307,7 @@ def test_names_are_text_and_nothing_else(measured, make_run, paints, presets, tm
     results = measured({NASTY: paints.flat(1, 6), f"{NASTY}, vivid 1": paints.flat(1, 9)})
     results.write(path)
     study = gather([path, make_run("unet-lab")], presets)
-    find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
+    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
     gallery = Gallery(study.results, {NASTY: paints.flat(1, 6)}, find)
     html = document.render(study, document.pictures(study, gallery), [f"No {NASTY}."])
     page = Page(html)
@@ -331,7 +332,7 @@ def test_without_photographs_the_rest_still_comes(four, presets, tmp_path):
 
 def test_a_model_that_has_gone_is_left_out_of_the_pictures_alone(four, presets, paints, album):
     study = gather(four, presets)
-    find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
+    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
     shown = document.pictures(study, Gallery(study.results, {"unet-lab": paints.flat(3, 9)}, find))
     assert list(shown.extremes) == ["unet-lab"]
     assert [shot.label for shot in shown.plates[0].shots] == ["grey", "unet-lab", "truth"]

@@ -7,13 +7,14 @@ from PIL import Image
 
 from photochrom.color import rgb_to_lab
 from photochrom.data import shards
+from photochrom.data.decode import decode
 from photochrom.report import examples
 from photochrom.report.examples import Gallery
 
 
 @pytest.fixture
 def find(album):
-    return {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
+    return {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from photochrom.data import shards
+from photochrom.data.decode import decode
 from photochrom.report import document
 from photochrom.report.examples import Gallery
 from photochrom.report.runs import gather
@@ -61,7 +62,7 @@ def page(workshop, tmp_path_factory):
         workshop.run(album, folder / "unet-bins", paints.stepped),
     ]  # fmt: skip
     study = gather(runs, workshop.presets)
-    find = {s.name: shards.decode(s.read()) for s in shards.find([album])}.get
+    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
     painters = {run.name: paints.flat(5, 10) for run in runs[1:]} | {"unet-bins": paints.stepped}
     path = folder / "report.html"
     document.write(study, path, Gallery(study.results, painters, find))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from photochrom.errors import CannotWrite
-from photochrom.storage import folders
-from photochrom.storage.folders import find_photos, photos_among
+from photochrom.storage import search
+from photochrom.storage.search import find_photos, photos_among
 
 
 @pytest.fixture
@@ -156,25 +156,25 @@ def test_files_that_are_no_photos_are_counted_and_what_goes_with_photos_is_not(a
 
 def test_a_pattern_that_no_shell_has_seen_to_is_expanded(album, monkeypatch):
     make(album, "d.jpg", "d.color.jpg", "d.jpg.color.png", ".e.jpg", "shard.tar")
-    assert names(folders.expand(album / "*.PNG"), album) == ["a.PNG"]
-    assert names(folders.expand(album / "*.png"), album) == []
-    expanded = folders.expand(album / "*")
+    assert names(search.expand_pattern(album / "*.PNG"), album) == ["a.PNG"]
+    assert names(search.expand_pattern(album / "*.png"), album) == []
+    expanded = search.expand_pattern(album / "*")
     assert names(expanded, album) == ["a.PNG", "b.jpg", "d.jpg", "shard.tar", "sub"]
-    assert names(folders.expand(album / "[bd].jpg"), album) == ["b.jpg", "d.jpg"]
-    assert names(folders.expand(album / "?.jpg"), album) == ["b.jpg", "d.jpg"]
-    assert names(folders.expand(album / "*.color.jpg"), album) == ["d.color.jpg"]
-    assert names(folders.expand(album / "**" / "*.tif"), album) == ["sub/c.tif"]
-    assert folders.expand(album / "*.gif") == []
+    assert names(search.expand_pattern(album / "[bd].jpg"), album) == ["b.jpg", "d.jpg"]
+    assert names(search.expand_pattern(album / "?.jpg"), album) == ["b.jpg", "d.jpg"]
+    assert names(search.expand_pattern(album / "*.color.jpg"), album) == ["d.color.jpg"]
+    assert names(search.expand_pattern(album / "**" / "*.tif"), album) == ["sub/c.tif"]
+    assert search.expand_pattern(album / "*.gif") == []
     monkeypatch.chdir(album)
-    assert folders.expand(Path("*.jpg")) == [Path("b.jpg"), Path("d.jpg")]
+    assert search.expand_pattern(Path("*.jpg")) == [Path("b.jpg"), Path("d.jpg")]
 
 
 def test_a_file_that_is_called_like_a_pattern_is_that_file(album):
     make(album, "[b].jpg")
-    assert folders.expand(album / "[b].jpg") == [album / "[b].jpg"]
-    assert folders.expand(album / "missing.jpg") == [album / "missing.jpg"]
+    assert search.expand_pattern(album / "[b].jpg") == [album / "[b].jpg"]
+    assert search.expand_pattern(album / "missing.jpg") == [album / "missing.jpg"]
 
 
 def test_a_folder_that_cannot_be_made(album):
     with pytest.raises(CannotWrite, match="choose another folder"):
-        folders.make_room(album / "b.jpg" / "x.jpg")
+        search.make_room(album / "b.jpg" / "x.jpg")

@@ -57,7 +57,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def photos(folder: Path, kept: Path) -> cache.Photos:
+def photos(folder: Path, kept: Path) -> cache.DecodedPhotos:
     """The photos of ``folder``, decoded."""
     return cache.load([folder], TINY.side, kept, quiet=True)
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from photochrom.color import STUDY_GRID, rgb_to_lab
-from photochrom.data.cache import Photos
-from photochrom.data.shards import find
-from photochrom.data.streamed import Streamed
+from photochrom.data.cache import DecodedPhotos
+from photochrom.data.shards import find_sources
+from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadOption
 from photochrom.training.loader import Loader, to_lab
 from photochrom.training.presets import Experiment
@@ -32,7 +32,9 @@ def make(photos):
 def both(request, make, photos, folder):
     """``make`` of decoded photos, and of such as are read when they are needed."""
     decoded = request.param == "decoded"
-    return partial(make, of=photos if decoded else Streamed(find([folder]), 40, readers=2))
+    return partial(
+        make, of=photos if decoded else StreamedPhotos(find_sources([folder]), 40, readers=2)
+    )
 
 
 def same(one, other) -> bool:
@@ -82,7 +84,7 @@ def test_an_epoch_sees_every_photo_at_most_once_and_each_epoch_another_order(bot
 
 def test_streamed_photos_are_not_resident(make, folder):
     with pytest.raises(BadOption, match="leave out --resident or --stream"):
-        make(of=Streamed(find([folder]), 40), resident=True)
+        make(of=StreamedPhotos(find_sources([folder]), 40), resident=True)
 
 
 def test_fewer_photos_than_a_batch(make):
@@ -243,7 +245,7 @@ def test_bins_are_counted_over_every_other_pixel(photos):
 def test_bins_are_counted_on_no_more_photos_than_asked(photos, most):
     seen = []
 
-    class Noted(Photos):
+    class Noted(DecodedPhotos):
         def __getitem__(self, i):
             seen.append(i)
             return super().__getitem__(i)

@@ -15,7 +15,7 @@ from photochrom.batch import journal
 from photochrom.errors import BadData, BadOption
 from photochrom.image.reader import PHOTO_SUFFIXES
 from photochrom.image.writer import default_output, writable_target
-from photochrom.storage import folders
+from photochrom.storage import search
 
 
 class Job(NamedTuple):
@@ -50,12 +50,12 @@ def jobs(
     """
     if not photos:
         raise BadOption("Name at least one photograph, or a folder of them.")
-    named = [(pattern, folders.expand(pattern)) for pattern in photos]
+    named = [(pattern, search.expand_pattern(pattern)) for pattern in photos]
     first = named[0][1]
     into_file = (
-        out is not None and out.suffix.lower() in PHOTO_SUFFIXES and not folders.is_folder(out)
+        out is not None and out.suffix.lower() in PHOTO_SUFFIXES and not search.is_folder(out)
     )
-    if into_file and (len(named) != 1 or len(first) > 1 or any(map(folders.is_folder, first))):
+    if into_file and (len(named) != 1 or len(first) > 1 or any(map(search.is_folder, first))):
         raise BadOption(f"-o {out} is one file, but there may be many photos: name a folder.")
     found: list[Job] = []
     for pattern, paths in named:
@@ -63,7 +63,7 @@ def jobs(
             reason = f"No photo is called {pattern}: check the pattern, and the folder."
             found.append(Job(pattern, pattern, trouble=reason))
         for path in paths:
-            if folders.is_folder(path):
+            if search.is_folder(path):
                 found += _of_folder(path, out, exclude, others)
             elif out is None:
                 found.append(Job(path, default_output(path)))
@@ -83,7 +83,7 @@ def _of_folder(
     if out is None and (trouble := journal.obstacle(album)):
         yield Job(album, album, trouble=trouble)
         return
-    found = folders.find_photos(album, out=out, exclude=exclude)
+    found = search.find_photos(album, out=out, exclude=exclude)
     if others is not None:
         others.update(found.others)
     if not found.photos and not found.unsearched:

@@ -32,8 +32,8 @@ from photochrom.batch.pool import Journals
 from photochrom.batch.worker import GivenUp, Outcome, Turn, Worker, failure
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.image.writer import writable_target
-from photochrom.storage.folders import photos_among
-from photochrom.storage.urls import below, connect
+from photochrom.storage.remote import connect, places_below
+from photochrom.storage.search import photos_among
 
 BLOCKS = 4096
 """Parts at most that the photos are handed out in: what a dying machine loses is one of them."""
@@ -251,7 +251,7 @@ def _at(url: str, out: str, exclude: Sequence[str]) -> list[tuple[str, str]]:
         raise BadData(f"{url} cannot be looked at ({error}): check the address.") from error
     if elsewhere == fs and results != top:
         found = [path for path in found if not path.startswith(f"{results.rstrip('/')}/")]
-    photos = [(_below(url, name), name) for name in photos_among(below(found, top), exclude)]
+    photos = [(_below(url, name), name) for name in photos_among(places_below(found, top), exclude)]
     if not photos:
         raise planning.no_photos(url, Counter())
     return photos

@@ -43,7 +43,7 @@ from photochrom.inference.flow import (
     png_instead,
 )
 from photochrom.inference.options import ColorizeOptions
-from photochrom.storage.folders import make_room
+from photochrom.storage.search import make_room
 
 Seal = Callable[[BinaryIO], None]
 Status = Literal["done", "skipped", "passed", "failed"]

@@ -54,7 +54,7 @@ def uncertainty(
     from photochrom.image.reader import read_photo
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.color_distribution import render_entropy
-    from photochrom.storage.folders import make_room
+    from photochrom.storage.search import make_room
 
     check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=hints or (), size=pixels(size))

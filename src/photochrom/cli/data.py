@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,9 +18,8 @@ from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 from photochrom.names import say
 
 if TYPE_CHECKING:
-    from photochrom.data.curate import Verdict
-    from photochrom.data.look import Look
-    from photochrom.data.shards import Source
+    from photochrom.data.curate import Decision
+    from photochrom.data.shards import PhotoSource
 
 Sets = Annotated[
     Positional[tuple[str, ...]],
@@ -54,21 +54,21 @@ def pexels(
     Start it again after whatever has stopped it.
     Example: photochrom data pexels --count 6800 -o photos/
     """
-    from photochrom.data import pexels as source
-    from photochrom.data import search
-
     if count < 1 or not 1 <= jobs <= 32:
         raise BadOption(f"--count is {count} and --jobs {jobs}: give 1 or more, and 1 to 32.")
     if not query or not all(word.strip() for word in query):
         raise BadOption("There is nothing to search for: name it with --query.")
-    key = search.key()
-    album = source.Album(out, size)
-    found = search.Search(api, key, out / source.CACHE, say)
+    from photochrom.data.pexels import CACHE, Album, fetch_photos
+    from photochrom.data.pexels_search import PexelsSearch, read_key
+
+    key = read_key()
+    album = Album(out, size)
+    search = PexelsSearch(api, key, out / CACHE, say)
     before, failed = len(album.entries), []
     columns = TextColumn("fetching"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console()) as progress:
         task = progress.add_task("", total=count, completed=before)
-        for fetched in source.fetch(album, found, list(dict.fromkeys(query)), count, jobs):
+        for fetched in fetch_photos(album, search, list(dict.fromkeys(query)), count, jobs):
             if fetched.entry is None:
                 failed.append(f"Photo {fetched.id} could not be fetched: {fetched.trouble}")
             progress.update(task, completed=len(album.entries))
@@ -111,32 +111,36 @@ def curate(
     was dropped for each reason: look at them. No photo is touched.
     Example: photochrom data curate photos/ -o clean/ --against test/
     """
-    from photochrom.data import choice
-    from photochrom.data.curate import LOOKS, Limits, Looks, judge
+    from photochrom.data import curate as data
 
     if link and copy:
         raise BadOption("--link and --copy are two ways to do one thing: choose one.")
-    limits = Limits(saturation, short, toned, frame, gutter, graphic, alike)
-    _claim(out, LOOKS)
+    limits = data.CurationLimits(saturation, short, toned, frame, gutter, graphic, alike)
+    _claim(out, data.LOOKS)
     sources, others = _find(photos, out), _find(against, out) if against else []
-    looks = Looks(out)
-    workers, everything = _jobs(jobs), [*others, *sources]
-    seen: list[Look] = list(
-        track(looks.take(everything, workers), "looking", len(everything), console=console())
-    )
+    looks = data.Looks(out)
+    everything = [*others, *sources]
+    taken = looks.take(everything, _jobs(jobs))
+    seen = list(track(taken, "looking", len(everything), console=console()))
     known = [(source.name, look) for source, look in zip(others, seen, strict=False)]
-    verdicts = judge(sources, seen[len(others) :], limits, known)
-    choice.write(verdicts, out)
-    _sheets(verdicts, {source.name: source for source in everything}, out)
-    kept = [verdict.source for verdict in verdicts if not verdict.reason]
+    decisions = data.decide(sources, seen[len(others) :], limits, known)
+    data.write_decisions(decisions, out)
+    _draw_dropped(decisions, {source.name: source for source in everything}, out)
+    kept = [decision.source for decision in decisions if not decision.reason]
     lost: list[str] = []
     if link or copy:
-        folder = choice.gather(kept, out / choice.FOLDER, link=link)
-        gathered = track(folder, "gathering", len(kept), console=console())
-        lost = [reason for reason in gathered if reason]
+        folder = data.gather_photos(kept, out / data.FOLDER, link=link)
+        lost = list(filter(None, track(folder, "gathering", len(kept), console=console())))
     for reason in lost:
         say(reason)
-    _tell(verdicts, out / choice.KEPT)
+    counts = Counter(decision.reason for decision in decisions)
+    for reason, words in data.REASONS.items():
+        if counts[reason]:
+            say(f"{counts[reason]} dropped as {reason}: {words}.")
+    say(f"{counts['']:,} of {counted(len(decisions), 'photo')} kept.")
+    answer(out / data.KEPT)
+    if not kept:
+        raise BadData("No photo is left: look at the pictures of what was dropped.")
     return 1 if lost else 0
 
 
@@ -157,16 +161,15 @@ def pack(
     The layout is WebDataset's; index.json tells what is in them. Start it again after whatever has
     stopped it. Example: photochrom data pack clean/kept.txt -o shards/ --side 256
     """
-    from photochrom.data.pack import Packing
-    from photochrom.data.pack import pack as make
+    from photochrom.data import pack as data
 
-    how = Packing(side, kind, quality, seed, shard_megabytes)
+    how = data.Packing(side, kind, quality, seed, shard_megabytes)
     sources = _find(photos, out)
     with Progress(
         TextColumn("packing"), BarColumn(), MofNCompleteColumn(), console=console()
     ) as progress:
         task = progress.add_task("", total=len(sources))
-        for index in make(sources, out, how, _jobs(jobs), lambda: progress.advance(task)):
+        for index in data.pack(sources, out, how, _jobs(jobs), lambda: progress.advance(task)):
             progress.update(task, completed=index.taken)
     for name, reason in index.unreadable.items():
         say(f"{name}: {reason}")
@@ -192,19 +195,17 @@ def data(action: OmitArgPrefixes[OmitSubcommandPrefixes[_Action]]) -> int:
     return int(action())
 
 
-def _find(given: Sequence[str], out: Path) -> list[Source]:
+def _find(given: Sequence[str], out: Path) -> list[PhotoSource]:
     """The photos, by names that hold wherever they are read; not those below ``out``."""
     from photochrom.data import shards
-    from photochrom.storage.urls import Remote, place
+    from photochrom.storage.remote import Remote, parse_place
 
-    if isinstance(place(out), Remote):
-        raise BadOption(
-            f"--out is {place(out)}: choose a folder on this machine, and send it then."
-        )
-    places = [place(name) for name in given]
+    if isinstance(far := parse_place(out), Remote):
+        raise BadOption(f"--out is {far}: choose a folder on this machine, and send it then.")
+    places = [parse_place(name) for name in given]
     if not places:
         raise BadOption("There are no photos: name folders or .tar shards of them.")
-    found = shards.find([p if isinstance(p, Remote) else p.absolute() for p in places])
+    found = shards.find_sources([p if isinstance(p, Remote) else p.absolute() for p in places])
     results = out.absolute()
     found = [s for s in found if isinstance(s.path, Remote) or results not in s.path.parents]
     if not found:
@@ -230,44 +231,28 @@ def _claim(out: Path, own: str) -> None:
         raise CannotWrite(f"{out} holds something else: choose a new folder for --out.")
 
 
-def _sheets(verdicts: Sequence[Verdict], named: dict[str, Source], out: Path) -> None:
+def _draw_dropped(decisions: Sequence[Decision], named: dict[str, PhotoSource], out: Path) -> None:
     """A picture of what was dropped for each reason."""
     from photochrom import files
     from photochrom.data.curate import REASONS
+    from photochrom.data.decode import decode
     from photochrom.evaluation.contact_sheet import sheet
+
+    def read(source: PhotoSource | None) -> Any:
+        with suppress(BadPhoto):
+            return None if source is None else decode(source.read())
 
     for reason in REASONS:
         target = out / f"dropped-{reason}.jpg"
-        dropped = [verdict for verdict in verdicts if verdict.reason == reason]
-        shown = dropped[:: -(-len(dropped) // _SHOWN) or 1] if reason != "unreadable" else []
+        target.unlink(missing_ok=True)
+        dropped = [decision for decision in decisions if decision.reason == reason]
+        if reason == "unreadable" or not dropped:
+            continue
         paired = reason in ("leak", "duplicate")
         rows = [
-            [_pixels(v.source), _pixels(named.get(v.duplicate_of))][: 1 + paired] for v in shown
+            [read(d.source), read(named.get(d.duplicate_of))][: 1 + paired]
+            for d in dropped[:: -(-len(dropped) // _SHOWN)]
         ]
-        target.unlink(missing_ok=True)
-        if rows:
-            columns = [reason, "near to"][: 1 + paired]
-            page = sheet(rows, columns, height=140, across=4 if paired else 8)
-            files.write_atomically(target, partial(page.save, format="JPEG", quality=85))
-
-
-def _pixels(source: Source | None) -> Any:
-    from photochrom.data import shards
-
-    try:
-        return None if source is None else shards.decode(source.read())
-    except BadPhoto:
-        return None
-
-
-def _tell(verdicts: Sequence[Verdict], kept: Path) -> None:
-    from photochrom.data.curate import REASONS
-
-    counts = Counter(verdict.reason for verdict in verdicts)
-    for reason, words in REASONS.items():
-        if counts[reason]:
-            say(f"{counts[reason]} dropped as {reason}: {words}.")
-    say(f"{counts['']:,} of {counted(len(verdicts), 'photo')} kept.")
-    answer(kept)
-    if not counts[""]:
-        raise BadData("No photo is left: look at the pictures of what was dropped.")
+        columns = [reason, "near to"][: 1 + paired]
+        page = sheet(rows, columns, height=140, across=4 if paired else 8)
+        files.write_atomically(target, partial(page.save, format="JPEG", quality=85))

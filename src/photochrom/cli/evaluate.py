@@ -75,7 +75,7 @@ def evaluate(
             from photochrom.training.perceptual import load_metrics
     # Whatever folder it is called from, the same photos have the same names.
     data = tuple(path.resolve() for path in data)
-    sources = shards.find(data)
+    sources = shards.find_sources(data)
     if held_out is not None:
         sources = [source for source in sources if _held_out(source, held_out)]
     if protocol == PUBLISHED:
@@ -196,7 +196,7 @@ def repainted(colorizer: Colorizer, L: Any) -> Any:
 
 def _draw(results: Results, folder: Path, hints: bool) -> None:
     from photochrom.report import curves
-    from photochrom.storage.folders import make_room
+    from photochrom.storage.search import make_room
 
     make_room(folder / "any")
     curves.tradeoff(results, folder / "tradeoff.svg")
@@ -207,7 +207,7 @@ def _draw(results: Results, folder: Path, hints: bool) -> None:
 def _decoded(sources: Sequence[Any], unreadable: list[str]) -> Iterator[tuple[str, Any]]:
     from photochrom.data import shards
 
-    for name, pixels in shards.photos(sources):
+    for name, pixels in shards.decode_sources(sources):
         if isinstance(pixels, PhotochromError):
             unreadable.append(f"{name}: {pixels}")
         else:
@@ -216,10 +216,11 @@ def _decoded(sources: Sequence[Any], unreadable: list[str]) -> Iterator[tuple[st
 
 def _held_out(source: Any, share: float) -> bool:
     """Whether training would have held a photo out; one that has gone is named when it is read."""
-    from photochrom.data import shards
+    from photochrom.data.decode import digest
+    from photochrom.data.shards import is_held_out
 
     try:
-        return shards.is_validation(shards.digest(source.read()), share)
+        return is_held_out(digest(source.read()), share)
     except BadPhoto:
         return True
 

@@ -17,7 +17,7 @@ from photochrom.errors import BadOption, MissingExtra
 from photochrom.names import shown
 
 if TYPE_CHECKING:
-    from photochrom.data.shards import Source
+    from photochrom.data.shards import PhotoSource
     from photochrom.inference.colorizer import Colorizer
 
 Photos = Annotated[
@@ -125,23 +125,23 @@ def check_most(most: int | None) -> None:
         raise BadOption(f"--most is {most}: give 1 or more.")
 
 
-def listed(photos: Iterable[Path], most: int | None) -> tuple[list[Path | Source], list[str]]:
+def listed(photos: Iterable[Path], most: int | None) -> tuple[list[Path | PhotoSource], list[str]]:
     """Photo files, and photos inside tar shards; and sentences on what cannot be searched."""
     from photochrom.data import shards
-    from photochrom.storage import folders
+    from photochrom.storage import search
 
     check_most(most)
-    found: list[Path | Source] = []
+    found: list[Path | PhotoSource] = []
     troubles: list[str] = []
     for pattern in photos:
-        paths = folders.expand(pattern)
+        paths = search.expand_pattern(pattern)
         if not paths:
             troubles.append(f"No photo is called {pattern}: check the pattern, and the folder.")
         for path in paths:
             if path.suffix == ".tar" and path.is_file():
-                found += shards.find([path])[:most]
-            elif folders.is_folder(path):
-                inside = folders.find_photos(path)
+                found += shards.find_sources([path])[:most]
+            elif search.is_folder(path):
+                inside = search.find_photos(path)
                 found += inside.photos
                 troubles += inside.unsearched.values()
             else:

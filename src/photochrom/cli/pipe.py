@@ -98,7 +98,7 @@ def _colorize(
     from photochrom.batch.worker import Worker
     from photochrom.image.writer import check_target, encode_photo, write_photo
     from photochrom.inference.flow import colorize_pages
-    from photochrom.storage.folders import make_room
+    from photochrom.storage.search import make_room
 
     kind = None
     if target is not None:

@@ -17,7 +17,7 @@ from photochrom.names import say
 from photochrom.training.presets import PRESETS
 
 if TYPE_CHECKING:
-    from photochrom.data.shards import Source
+    from photochrom.data.shards import PhotoSource
     from photochrom.report.runs import Run, Study
 
 Painter = Callable[[Any], Any]
@@ -97,22 +97,23 @@ def _rows_of(run: Run, colorizer: Any) -> Mapping[str, Painter]:
 def _finder(study: Study, data: Sequence[Path]) -> tuple[Callable[[str], Any], list[str]]:
     """What finds a photo by the name it was measured under, and what to say if it finds none."""
     from photochrom.data import shards
+    from photochrom.data.decode import decode
 
     try:
         for name in () if data else study.results.sources:  # as whoever measured says
             if reason := shards.not_to_name(name):
                 raise BadData(f"{name}: {reason}")
-        sources = shards.find(data or tuple(map(Path, study.results.sources)))
+        sources = shards.find_sources(data or tuple(map(Path, study.results.sources)))
     except BadData as error:
         return dict[str, Any]().get, [f"No photographs: {error} Say where they are with --data."]
-    at: dict[str, list[Source]] = {}
+    at: dict[str, list[PhotoSource]] = {}
     for source in sources:
         at.setdefault(_parts(source.name)[-1], []).append(source)
 
     def find(name: str) -> Any:
         source = _likeliest(name, at.get(_parts(name)[-1], []))
         try:
-            return None if source is None else shards.decode(source.read())
+            return None if source is None else decode(source.read())
         except BadPhoto:
             return None
 
@@ -123,7 +124,7 @@ def _finder(study: Study, data: Sequence[Path]) -> tuple[Callable[[str], Any], l
     return find, []
 
 
-def _likeliest(name: str, sources: Sequence[Source]) -> Source | None:
+def _likeliest(name: str, sources: Sequence[PhotoSource]) -> PhotoSource | None:
     """The photo whose path ends most like the name; none where two are as like."""
     alike = sorted(((_shared(name, s.name), i) for i, s in enumerate(sources)), reverse=True)
     if not alike or (len(alike) > 1 and alike[0][0] == alike[1][0]):

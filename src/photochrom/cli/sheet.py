@@ -51,7 +51,7 @@ def sheet(
     from photochrom.image.reader import read_photo
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.options import ColorizeOptions
-    from photochrom.storage.folders import make_room
+    from photochrom.storage.search import make_room
 
     sources, failed = listed(photos, most)
     for source in sources:

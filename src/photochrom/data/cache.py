@@ -6,29 +6,27 @@ temporary folder and renamed when whole, so a killed run leaves nothing that loo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from rich.progress import track
 
 from photochrom.color import Pixels
-from photochrom.data.shards import Source, decode, digest, find, is_validation, one_of_many
+from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
+from photochrom.data.shards import PhotoSource, find_sources, is_held_out
 from photochrom.errors import BadData, BadPhoto, CannotWrite
-from photochrom.storage.urls import Remote
+from photochrom.parallel import map_ahead
 
 VERSION = 2
-LONGEST = 8
-"""Sides apart: a longer strip would be enlarged beyond all bounds."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class PhotoSet:
         """Photo i, ``(h, w, 3)`` uint8."""
         raise NotImplementedError
 
-    def each(self, numbers: Iterable[int]) -> Iterator[Pixels]:
+    def read_photos(self, numbers: Iterable[int]) -> Iterator[Pixels]:
         """The photos of these numbers that can be read, one after another."""
         return (self[i] for i in numbers)
 
@@ -63,18 +61,19 @@ class PhotoSet:
                 where given it decides, and photos it does not name are left out.
         """
         if index is None:
-            held = np.array([is_validation(d, share) for d in self.digests], bool)
+            held = np.array([is_held_out(d, share) for d in self.digests], bool)
             return np.flatnonzero(~held), np.flatnonzero(held)
-        splits = [_lookup(index, name) for name in self.names]
-        train, val = (
-            np.array([i for i, s in enumerate(splits) if s == wanted], np.int64)
-            for wanted in ("train", "val")
-        )
-        return train, val
+        splits = np.array([_find_split(index, name) for name in self.names], object)
+        return np.flatnonzero(splits == "train"), np.flatnonzero(splits == "val")
+
+
+def _find_split(index: dict[str, str], name: str) -> str | None:
+    inside = name.partition(".tar/")[2]
+    return index.get(name) or index.get(inside) or index.get(Path(name).name)
 
 
 @dataclass(frozen=True)
-class Photos(PhotoSet):
+class DecodedPhotos(PhotoSet):
     """Decoded photos, all of the same short side."""
 
     pixels: Pixels
@@ -88,11 +87,6 @@ class Photos(PhotoSet):
         return self.pixels[start : start + h * w * 3].reshape(h, w, 3)
 
 
-def _lookup(index: dict[str, str], name: str) -> str | None:
-    inside = name.partition(".tar/")[2]
-    return index.get(name) or index.get(inside) or index.get(Path(name).name)
-
-
 def default_folder() -> Path:
     """Where decoded sets are kept: ``$PHOTOCHROM_CACHE``, else ``~/.cache/photochrom``."""
     return Path(os.environ.get("PHOTOCHROM_CACHE") or Path.home() / ".cache" / "photochrom")
@@ -100,13 +94,14 @@ def default_folder() -> Path:
 
 def load(
     paths: Sequence[Path], side: int, folder: Path | None = None, quiet: bool = False
-) -> Photos:
+) -> DecodedPhotos:
     """The photos at ``paths`` with a short side of ``side`` pixels, from the cache or into it.
 
     Raises:
         BadData: nothing at ``paths``, or nothing of it can be decoded.
+        CannotWrite: the cache does not hold them.
     """
-    sources = find(paths)
+    sources = find_sources(paths)
     folder = (folder or default_folder()) / _key(sources, side)
     if not (folder / "index.json").exists():
         try:
@@ -117,7 +112,7 @@ def load(
                 "make room, or choose another --cache."
             ) from error
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-    return Photos(
+    return DecodedPhotos(
         index["names"],
         index["digests"],
         index["unreadable"],
@@ -127,22 +122,19 @@ def load(
     )
 
 
-def _key(sources: Sequence[Source], side: int) -> str:
-    looked_at = dict.fromkeys(source.path for source in sources if not source.trouble)
-    state = [_state(path) for path in looked_at]
+def _key(sources: Sequence[PhotoSource], side: int) -> str:
+    state: list[tuple[str, str, int, int]] = []
+    for path in dict.fromkeys(source.path for source in sources if not source.trouble):
+        try:
+            known = path.stat()
+            state.append((str(path), str(path.resolve()), known.st_size, known.st_mtime_ns))
+        except (OSError, BadData):  # gone, or a link to nothing: to decode it will say so
+            state.append((str(path), str(path), 0, 0))
     state += [(source.name, source.trouble, 0, 0) for source in sources if source.trouble]
     return hashlib.sha256(repr((VERSION, side, state)).encode()).hexdigest()[:16]
 
 
-def _state(path: Path | Remote) -> tuple[str, str, int, int]:
-    try:
-        known = path.stat()
-    except (OSError, BadData):  # gone, or a link to nothing: to decode it will say so
-        return str(path), str(path), 0, 0
-    return str(path), str(path.resolve()), known.st_size, known.st_mtime_ns
-
-
-def _build(sources: Sequence[Source], side: int, folder: Path, quiet: bool) -> None:
+def _build(sources: Sequence[PhotoSource], side: int, folder: Path, quiet: bool) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
@@ -158,54 +150,38 @@ def _build(sources: Sequence[Source], side: int, folder: Path, quiet: bool) -> N
 
 
 def _decode_all(
-    sources: Sequence[Source], side: int, target: Path, quiet: bool
+    sources: Sequence[PhotoSource], side: int, target: Path, quiet: bool
 ) -> dict[str, object]:
+    """Decode photos into one file; returns its index."""
     table: list[tuple[int, int, int]] = []
     names: list[str] = []
     digests: list[str] = []
     unreadable: dict[str, str] = {}
     start = 0
-    workers = os.cpu_count() or 1
 
-    def prepare(source: Source) -> tuple[Pixels | str, str]:
+    def prepare(source: PhotoSource) -> tuple[Pixels, str] | BadPhoto:
         try:
-            with one_of_many():
+            with as_bad_photo():
                 data = source.read()
-                return fit(decode(data), side), digest(data)
+                return scale_short_side(decode(data), side), digest(data)
         except BadPhoto as error:
-            return str(error), ""
+            return error
 
-    with target.open("wb") as file, ThreadPoolExecutor(workers) as pool:
-        block = 64 * workers  # bounds what waits in memory
-        for first in track(
-            range(0, len(sources), block), f"decoding {len(sources)} photos", disable=quiet
-        ):
-            batch = sources[first : first + block]
-            for source, (pixels, key) in zip(batch, pool.map(prepare, batch), strict=True):
-                if isinstance(pixels, str):
-                    unreadable[source.name] = pixels
-                    continue
-                file.write(pixels.tobytes())
-                table.append((start, *pixels.shape[:2]))
-                start += pixels.size
-                names.append(source.name)
-                digests.append(key)
+    cores = os.cpu_count() or 1
+    prepared = map_ahead(prepare, sources, cores, ahead=16 * cores)
+    bar = track(prepared, f"decoding {len(sources)} photos", len(sources), disable=quiet)
+    with target.open("wb") as file, contextlib.closing(prepared):
+        for source, photo in zip(sources, bar, strict=True):
+            if isinstance(photo, BadPhoto):
+                unreadable[source.name] = str(photo)
+                continue
+            pixels, key = photo
+            file.write(pixels.tobytes())
+            table.append((start, *pixels.shape[:2]))
+            start += pixels.size
+            names.append(source.name)
+            digests.append(key)
     if not names:
         name, reason = next(iter(unreadable.items()))
         raise BadData(f"None of the photos can be read; the first, {name}: {reason}")
     return {"table": table, "names": names, "digests": digests, "unreadable": unreadable}
-
-
-def fit(pixels: Pixels, side: int) -> Pixels:
-    """Scaled so that the short side has ``side`` pixels, aspect ratio kept.
-
-    Raises:
-        BadPhoto: it is a strip.
-    """
-    h, w = pixels.shape[:2]
-    if max(h, w) > LONGEST * min(h, w):
-        raise BadPhoto(f"it is {w} x {h}, more than {LONGEST} times as long as wide.")
-    scale = side / min(h, w)
-    size = max(side, round(w * scale)), max(side, round(h * scale))
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return pixels if size == (w, h) else np.asarray(cv2.resize(pixels, size, interpolation=way))

@@ -2,13 +2,14 @@
 
 Every photo is looked at once (:mod:`photochrom.data.look`); what was seen is kept in
 ``looks.jsonl``, so that to choose anew, with other limits or more photos, looks at new photos only.
+What is left behind is a list of what is kept, a table of what is not, and perhaps a folder.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
+import io
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom import files
-from photochrom.data import look
+from photochrom.data import look as looking
 from photochrom.data.look import MIRROR, Look
-from photochrom.data.shards import Source
-from photochrom.errors import BadData, BadOption, BadPhoto
+from photochrom.data.shards import PhotoSource
+from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
+from photochrom.names import write_table
+from photochrom.parallel import map_ahead
+from photochrom.storage.remote import Remote
 
 Hashes = npt.NDArray[np.uint64]
 
-LOOKS = "looks.jsonl"
+LOOKS, KEPT, DROPPED, FOLDER = "looks.jsonl", "kept.txt", "dropped.csv", "kept"
 REASONS = {
     "unreadable": "not an image, or cut short",
     "small": "too few pixels",
@@ -43,7 +47,7 @@ _BAND = 16  # bits
 
 
 @dataclass(frozen=True)
-class Limits:
+class CurationLimits:
     """What a photo has to be to be kept. Chosen by looking; docs/data.md tells how often they err.
 
     The first is the study's own rule.
@@ -72,10 +76,10 @@ class Limits:
                 raise BadOption(f"--{name} is {getattr(self, name)}: give 0 or more.")
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """What becomes of a photo."""
 
-    source: Source
+    source: PhotoSource
     reason: str = ""
     """One of :data:`REASONS`; empty where it is kept."""
     detail: str = ""
@@ -83,12 +87,12 @@ class Verdict(NamedTuple):
     """The photo it is near to."""
 
 
-def judge(
-    sources: Sequence[Source],
+def decide(
+    sources: Sequence[PhotoSource],
     looks: Sequence[Look],
-    limits: Limits,
+    limits: CurationLimits,
     against: Sequence[tuple[str, Look]] = (),
-) -> list[Verdict]:
+) -> list[Decision]:
     """Keep or drop each photo; of near-duplicates the one with most pixels is kept.
 
     Args:
@@ -97,29 +101,30 @@ def judge(
         limits: what is kept.
         against: names and looks of photos of which none may be kept, nor one near to them.
     """
-    verdicts = [
-        Verdict(source, *_alone(seen, limits)) for source, seen in zip(sources, looks, strict=True)
+    decisions = [
+        Decision(source, *_reason_to_drop(seen, limits))
+        for source, seen in zip(sources, looks, strict=True)
     ]
     if limits.alike < 0:
-        return verdicts
+        return decisions
     # the best first, so that a worse one is dropped for it; those to be kept apart before all
-    left = [i for i, verdict in enumerate(verdicts) if not verdict.reason]
+    left = [i for i, decision in enumerate(decisions) if not decision.reason]
     left.sort(key=lambda i: -looks[i].width * looks[i].height)
     foreign = [(name, seen) for name, seen in against if not seen.trouble]
     names = [name for name, _ in foreign] + [sources[i].name for i in left]
     seen = [seen.hash for _, seen in foreign] + [looks[i].hash for i in left]
     first = len(foreign)
     kept = np.ones(len(seen), bool)
-    for one, other, distance in alike(np.array(seen, np.uint64), limits.alike):
+    for one, other, distance in find_near_duplicates(np.array(seen, np.uint64), limits.alike):
         if other >= first and kept[one] and kept[other]:
             kept[other] = False
             i = left[other - first]
             reason = "leak" if one < first else "duplicate"
-            verdicts[i] = Verdict(sources[i], reason, f"{distance} of 64 bits", names[one])
-    return verdicts
+            decisions[i] = Decision(sources[i], reason, f"{distance} of 64 bits", names[one])
+    return decisions
 
 
-def _alone(seen: Look, limits: Limits) -> tuple[str, str]:
+def _reason_to_drop(seen: Look, limits: CurationLimits) -> tuple[str, str]:
     """Why a photo is dropped whatever the others are, and in figures; or neither."""
     short = min(seen.width, seen.height)
     if seen.trouble:
@@ -142,7 +147,7 @@ def _alone(seen: Look, limits: Limits) -> tuple[str, str]:
 # --- near-duplicates --------------------------------------------------------------------------
 
 
-def alike(hashes: Hashes, most: int) -> list[tuple[int, int, int]]:
+def find_near_duplicates(hashes: Hashes, most: int) -> list[tuple[int, int, int]]:
     """Pairs ``(i, j, distance)``, i < j, whose hashes differ by at most ``most`` bits, in order.
 
     A mirror image counts as alike. Hashes are looked up by bands (Norouzi et al. 2012): of four
@@ -200,44 +205,37 @@ class Looks:
         self._states: dict[str, tuple[int, int]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if self.path.exists():
-                for line in self.path.read_text(encoding="ascii", errors="replace").splitlines():
-                    self._learn(line)
+            lines = files.read_json_lines(self.path)
         except OSError as error:
             raise files.cannot_write(self.path, error) from error
+        for line in lines:
+            try:
+                photo, version = line.pop("photo"), line.pop("version")
+                if version == looking.VERSION:
+                    self.known[photo] = Look(**line)
+            except (KeyError, TypeError, AttributeError):
+                continue  # nothing of ours
 
-    def take(self, sources: Sequence[Source], jobs: int) -> Iterator[Look]:
+    def take(self, sources: Sequence[PhotoSource], jobs: int) -> Iterator[Look]:
         """The look of each photo, those that are not known yet taken on so many threads."""
-        block = 32 * jobs  # bounds what waits in memory, and what is lost when this is stopped
-        try:
-            with ThreadPoolExecutor(jobs) as pool, self.path.open("ab") as file:
-                if file.tell():
-                    file.write(b"\n")  # a line that was cut off ends here
-                for first in range(0, len(sources), block):
-                    some = sources[first : first + block]
-                    keys = ["" if source.trouble else self._key(source) for source in some]
-                    fine = [i for i, source in enumerate(some) if not source.trouble]
-                    new = [i for i in fine if keys[i] not in self.known]
-                    for i, seen in zip(new, pool.map(_look, [some[i] for i in new]), strict=True):
-                        self.known[keys[i]] = seen
-                        told = {"photo": keys[i], "version": look.VERSION} | asdict(seen)
-                        file.write(json.dumps(told).encode() + b"\n")
-                    file.flush()
-                    for source, key in zip(some, keys, strict=True):
-                        yield Look(source.trouble) if source.trouble else self.known[key]
-        except OSError as error:
-            raise files.cannot_write(self.path, error) from error
+        block = 32 * jobs  # bounds what is lost when this is killed
+        for first in range(0, len(sources), block):
+            some = sources[first : first + block]
+            keys = ["" if source.trouble else self._key(source) for source in some]
+            pairs = zip(keys, some, strict=True)
+            new = {key: source for key, source in pairs if key and key not in self.known}
+            looks: dict[str, Look] = {}
+            try:
+                looks.update(zip(new, map_ahead(_look, new.values(), jobs), strict=True))
+            finally:
+                told = {"version": looking.VERSION}
+                lines = [{"photo": key} | told | asdict(seen) for key, seen in looks.items()]
+                files.append_json_lines(self.path, lines)
+            self.known |= looks
+            for source, key in zip(some, keys, strict=True):
+                yield self.known[key] if key else Look(source.trouble)
 
-    def _learn(self, line: str) -> None:
-        try:
-            told = json.loads(line)
-            photo, version = told.pop("photo"), told.pop("version")
-            if version == look.VERSION:
-                self.known[photo] = Look(**told)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return  # an empty line, or what a crash has left of one
-
-    def _key(self, source: Source) -> str:
+    def _key(self, source: PhotoSource) -> str:
         """A photo as it is: where, how large, and when it was changed."""
         where = str(source.path)
         if where not in self._states:
@@ -249,8 +247,68 @@ class Looks:
         return "\t".join(map(str, (source.name, source.offset, *self._states[where])))
 
 
-def _look(source: Source) -> Look:
+def _look(source: PhotoSource) -> Look:
     try:
-        return look.look(source.read())
+        return looking.look(source.read())
     except BadPhoto as error:
         return Look(str(error))
+
+
+# --- results ----------------------------------------------------------------------------------
+
+
+def write_decisions(decisions: Sequence[Decision], out: Path) -> None:
+    """Write ``kept.txt``, a name a line, and ``dropped.csv``.
+
+    Raises:
+        CannotWrite: the folder does not take them.
+    """
+    table = io.StringIO(newline="")
+    dropped = ((d.source.name, *d[1:]) for d in decisions if d.reason)
+    write_table(table, ("photo", "reason", "detail", "duplicate_of"), dropped)
+    kept = "".join(f"{d.source.name}\n" for d in decisions if not d.reason)
+    for name, text in ((KEPT, kept), (DROPPED, table.getvalue())):
+        files.write_bytes(out / name, text.encode("utf-8", "surrogateescape"))
+
+
+def gather_photos(sources: Sequence[PhotoSource], folder: Path, *, link: bool) -> Iterator[str]:
+    """Put photos into a folder, those that are there already left as they are.
+
+    Args:
+        sources: the photos; what is in a tar or at a URL is written out.
+        folder: where to.
+        link: of files, make links instead of copies.
+
+    Yields:
+        For each photo, why it could not be put there, or "".
+
+    Raises:
+        CannotWrite: the folder holds others, or does not take these.
+    """
+    names: dict[str, PhotoSource] = {}
+    for source in sources:  # a name that no other photo has, and that stays when photos are added
+        inner = Path(source.member or source.path.name)
+        apart = hashlib.sha256(source.name.encode(errors="surrogateescape")).hexdigest()[:8]
+        names[f"{inner.stem}-{apart}{inner.suffix}"] = source
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    except OSError as error:
+        raise files.cannot_write(folder, error) from error
+    if there - set(names):
+        raise CannotWrite(f"{folder} holds photos that are not kept now: remove it, and go on.")
+    for name, source in names.items():
+        reason = ""
+        if name not in there:
+            try:
+                _put_photo(source, folder / name, link=link)
+            except BadPhoto as error:  # it has gone since it was looked at
+                reason = f"{source.name}: {error}"
+        yield reason
+
+
+def _put_photo(source: PhotoSource, target: Path, *, link: bool) -> None:
+    if link and not source.member and not isinstance(source.path, Remote):
+        files.make_symlink(target, source.path.absolute())
+    else:
+        files.write_bytes(target, source.read())

@@ -8,12 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from photochrom.color import Pixels
-from photochrom.data import shards
+from photochrom.color import Array, Pixels
+from photochrom.data.decode import as_bad_photo, decode_small
 from photochrom.errors import BadPhoto
-from photochrom.image.decoding import turn_upright
 from photochrom.image.photo import Photo
-from photochrom.image.photo_file import open_file
 from photochrom.image.tone import measure_tone
 
 SIDE = 256
@@ -55,71 +53,29 @@ class Look:
 def look(data: bytes) -> Look:
     """Look at an encoded photo; never raises."""
     try:
-        with shards.one_of_many():
-            return _look(data)
+        with as_bad_photo():
+            pixels, width, height = decode_small(data, SIDE)
+            hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
+            lab = cv2.cvtColor(pixels[::2, ::2].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+            return Look(
+                width=width,
+                height=height,
+                saturation=round(float(hsv[..., 1].mean()), 2),
+                tone=measure_tone(Photo(pixels)),
+                chroma=round(float(np.hypot(lab[..., 1], lab[..., 2]).mean()), 2),
+                frame=round(measure_frame(pixels), 4),
+                gutter=round(measure_gutter(pixels), 3),
+                graphic=round(measure_graphic(pixels), 3),
+                hash=hash_frequencies(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)),
+            )
     except BadPhoto as error:
         return Look(str(error))
-
-
-def _look(data: bytes) -> Look:
-    pixels, width, height = _small(data)
-    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
-    lab = cv2.cvtColor(pixels[::2, ::2].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return Look(
-        width=width,
-        height=height,
-        saturation=round(float(hsv[..., 1].mean()), 2),
-        tone=measure_tone(Photo(pixels)),
-        chroma=round(float(np.hypot(lab[..., 1], lab[..., 2]).mean()), 2),
-        frame=round(frame(pixels), 4),
-        gutter=round(gutter(pixels), 3),
-        graphic=round(graphic(pixels), 3),
-        hash=hashed(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)),
-    )
-
-
-def _small(data: bytes) -> tuple[Pixels, int, int]:
-    """An upright copy (h, w, 3), at most SIDE long, and the photo's own width and height."""
-    drafted = _drafted(data)
-    if drafted is None:
-        pixels = shards.decode(data)
-        height, width = pixels.shape[:2]
-    else:
-        pixels, width, height = drafted
-    h, w = pixels.shape[:2]
-    scale = SIDE / max(h, w)
-    if scale < 1:
-        size = max(1, round(w * scale)), max(1, round(h * scale))
-        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
-    return pixels, width, height
-
-
-def _drafted(data: bytes) -> tuple[Pixels, int, int] | None:
-    """As above, of a JPEG, which can be decoded small but is read to its end all the same."""
-    if data[:2] != b"\xff\xd8":
-        return None
-    with open_file(data) as file:
-        image = file.image
-        width, height = image.size
-        if image.mode not in ("L", "RGB"):
-            return None
-        try:
-            least = SIDE / max(width, height)
-            image.draft("RGB", (max(1, int(width * least)), max(1, int(height * least))))
-            pixels, orientation = np.asarray(image.convert("RGB")), image.getexif().get(0x0112, 1)
-        except MemoryError:
-            raise
-        except Exception:  # decoders raise whatever the bytes provoke; decoded whole it is named
-            return None
-    if orientation >= 5:
-        width, height = height, width
-    return np.ascontiguousarray(turn_upright(pixels, orientation)), width, height
 
 
 # --- what is seen -----------------------------------------------------------------------------
 
 
-def frame(pixels: Pixels) -> float:
+def measure_frame(pixels: Pixels) -> float:
     """Share of a small photo that is a border: plain lines that end in a straight edge."""
     h, w = pixels.shape[:2]
     turned = pixels.astype(np.int16)
@@ -144,13 +100,13 @@ def _edge(line: npt.NDArray[np.int16], other: npt.NDArray[np.int16]) -> float:
     return float((np.abs(line - other).max(-1) > _STEP).mean())
 
 
-def gutter(pixels: Pixels) -> float:
+def measure_gutter(pixels: Pixels) -> float:
     """How sharply a plain line across a small photo parts it, 0..1; for collages and captions."""
     turned = pixels.astype(np.int16)
-    return max(_gutter(turned), _gutter(turned.swapaxes(0, 1)))
+    return max(_find_gutter(turned), _find_gutter(turned.swapaxes(0, 1)))
 
 
-def _gutter(lines: npt.NDArray[np.int16]) -> float:
+def _find_gutter(lines: npt.NDArray[np.int16]) -> float:
     n, best = len(lines), 0.0
     few = lines[:, :: max(1, lines.shape[1] // 64)]  # most lines are seen not to be plain by these
     spread = np.abs(few - few.mean(1, keepdims=True)).mean((1, 2))
@@ -164,7 +120,7 @@ def _gutter(lines: npt.NDArray[np.int16]) -> float:
     return best
 
 
-def graphic(pixels: Pixels) -> float:
+def measure_graphic(pixels: Pixels) -> float:
     """Share of a small photo in flat colours that are far apart; 0 where they are fewer than three.
 
     Sky and walls are flat as well, but of shades that lie close together.
@@ -184,7 +140,7 @@ def graphic(pixels: Pixels) -> float:
     return float(share) if len(apart) >= 3 else 0.0
 
 
-def hashed(grey: Pixels) -> int:
+def hash_frequencies(grey: Array) -> int:
     """Signs of the lowest frequencies (a DCT hash), in 64 bits.
 
     Zauner 2010, section 3.2, but for signs in place of the side of the median: so a mirror image

@@ -7,12 +7,12 @@ all, and the index after each one, so that packing goes on where it was stopped.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from photochrom import files
-from photochrom.data.cache import fit
-from photochrom.data.shards import INDEX, Source, decode, digest, one_of_many
+from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
+from photochrom.data.shards import INDEX, PhotoSource
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
+from photochrom.parallel import map_ahead
 
 VERSION = 1
 _SIDES = 16, 4096
@@ -90,17 +91,17 @@ class Index:
         files.write_bytes(out / INDEX, text.encode("ascii"))
 
 
-class _Ready(NamedTuple):
+class _Packed(NamedTuple):
     """A photo encoded anew, or why it is not."""
 
     name: str
     data: bytes
     about: dict[str, Any]
-    trouble: str
+    trouble: str = ""
 
 
 def pack(
-    sources: Sequence[Source],
+    sources: Sequence[PhotoSource],
     out: Path,
     how: Packing,
     jobs: int,
@@ -119,14 +120,14 @@ def pack(
         CannotWrite: the folder holds something else, or does not take files.
         BadData: none of the photos can be read.
     """
-    index = begin(sources, out, how)
+    index = open_index(sources, out, how)
     yield index
     order = np.random.default_rng(how.seed).permutation(len(sources))
-    todo = [sources[i] for i in order[index.taken :]]
-    with ThreadPoolExecutor(jobs) as pool:
-        ready = _ahead(pool, todo, how, 4 * jobs)
+    todo = (sources[i] for i in order[index.taken :])
+    encoded = map_ahead(lambda source: _encode(source, how), todo, jobs, ahead=4 * jobs)
+    with contextlib.closing(encoded):
         while index.taken < index.photos:
-            _add_shard(index, ready, out, how, tick)
+            _add_shard(index, encoded, out, how, tick)
             index.write(out)
             yield index
     if not index.shards:
@@ -134,7 +135,7 @@ def pack(
         raise BadData(f"None of the photos can be read; the first, {name}: {reason}")
 
 
-def begin(sources: Sequence[Source], out: Path, how: Packing) -> Index:
+def open_index(sources: Sequence[PhotoSource], out: Path, how: Packing) -> Index:
     """The index of a folder of shards: one that is there, or a new one, written.
 
     Raises:
@@ -170,7 +171,7 @@ def begin(sources: Sequence[Source], out: Path, how: Packing) -> Index:
 def _read(out: Path) -> Index:
     try:
         index = Index(**json.loads((out / INDEX).read_text(encoding="utf-8")))
-        own = [_name(number) for number in range(len(index.shards))]
+        own = [_shard_name(number) for number in range(len(index.shards))]
         if [shard["name"] for shard in index.shards] != own or not isinstance(index.taken, int):
             raise ValueError("not as this writes it")
         return index
@@ -180,85 +181,75 @@ def _read(out: Path) -> Index:
         ) from error
 
 
-def _ahead(
-    pool: ThreadPoolExecutor, todo: Sequence[Source], how: Packing, most: int
-) -> Iterator[_Ready]:
-    """In order, at most so many waiting."""
-    for first in range(0, len(todo), most):
-        yield from pool.map(lambda source: _prepare(source, how), todo[first : first + most])
-
-
-def _prepare(source: Source, how: Packing) -> _Ready:
+def _encode(source: PhotoSource, how: Packing) -> _Packed:
     file = io.BytesIO()
     try:
-        with one_of_many():
+        with as_bad_photo():
             data = source.read()
             pixels = decode(data)
             height, width = pixels.shape[:2]
-            small = Image.fromarray(fit(pixels, min(how.side, height, width)))
+            small = Image.fromarray(scale_short_side(pixels, min(how.side, height, width)))
             if how.kind == "webp":
                 small.save(file, "WEBP", quality=how.quality, method=4)
             else:  # without subsampling, as what is learned is colour
                 small.save(file, "JPEG", quality=how.quality, subsampling=0)
     except BadPhoto as error:
-        return _Ready(source.name, b"", {}, str(error))
+        return _Packed(source.name, b"", {}, str(error))
     about = {"source": source.name, "sha256": digest(data), "width": width, "height": height}
-    return _Ready(source.name, file.getvalue(), about, "")
+    return _Packed(source.name, file.getvalue(), about)
 
 
 def _add_shard(
-    index: Index, ready: Iterator[_Ready], out: Path, how: Packing, tick: Callable[[], object]
+    index: Index, photos: Iterator[_Packed], out: Path, how: Packing, tick: Callable[[], object]
 ) -> None:
     """Write the next shard, and tell the index; no shard where no photo is left that can be read.
 
     The index is told what it was only when the shard has its name.
     """
-    taken: list[_Ready] = []
+    taken: list[_Packed] = []
 
-    def readable() -> Iterator[_Ready]:
-        for photo in ready:
+    def take_readable() -> Iterator[_Packed]:
+        for photo in photos:
             taken.append(photo)
             tick()
             if not photo.trouble:
                 yield photo
 
-    photos = readable()
-    first = next(photos, None)
+    readable = take_readable()
+    first = next(readable, None)
     if first is not None:
-        name = _name(len(index.shards))
-        told: dict[str, Any] = {}
+        name = _shard_name(len(index.shards))
+        shard: dict[str, Any] = {"name": name}
 
         def make(file: BinaryIO) -> None:
-            members = _fill(file, itertools.chain([first], photos), index.count, how)
-            told.update(count=len(members), bytes=file.tell())
-            told.update(sha256=files.sha256(file), photos=members)
+            members: list[tuple[str, int, int]] = []
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+                for photo in itertools.chain([first], readable):
+                    members.append(_add_photo(tar, photo, index.count + len(members), how.kind))
+                    if tar.offset >= how.megabytes * _MEGABYTE:
+                        break
+            shard.update(count=len(members), bytes=file.tell())
+            shard.update(sha256=files.sha256(file), photos=members)
 
         files.write_atomically(out / name, make)
-        index.shards.append({"name": name} | told)
+        index.shards.append(shard)
     index.taken += len(taken)
     index.unreadable |= {photo.name: photo.trouble for photo in taken if photo.trouble}
 
 
-def _name(number: int) -> str:
-    """Of a shard."""
+def _shard_name(number: int) -> str:
     return f"photos-{number:05d}.tar"
 
 
-def _fill(
-    file: BinaryIO, photos: Iterable[_Ready], number: int, how: Packing
-) -> list[tuple[str, int, int]]:
-    """Write photos to a tar until it is full, counting from ``number``; answers where each is."""
-    places: list[tuple[str, int, int]] = []
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for photo in photos:
-            key = f"{number + len(places):08d}"
-            about = json.dumps(photo.about, sort_keys=True).encode()
-            for name, data in ((f"{key}.{how.kind}", photo.data), (f"{key}.json", about)):
-                told = tarfile.TarInfo(name)  # without owner and time: the same bytes each time
-                told.size = len(data)
-                if data is photo.data:
-                    places.append((name, tar.offset + tarfile.BLOCKSIZE, told.size))
-                tar.addfile(told, io.BytesIO(data))
-            if tar.offset >= how.megabytes * _MEGABYTE:
-                break
-    return places
+def _add_photo(
+    tar: tarfile.TarFile, photo: _Packed, number: int, kind: str
+) -> tuple[str, int, int]:
+    """Write a photo and what is known of it; returns its name, and where and how long it is."""
+    key = f"{number:08d}"
+    place = f"{key}.{kind}", tar.offset + tarfile.BLOCKSIZE, len(photo.data)
+    about = json.dumps(photo.about, sort_keys=True).encode()
+    for name, data in ((place[0], photo.data), (f"{key}.json", about)):
+        member = tarfile.TarInfo(name)  # without owner and time: the same bytes each time
+        member.size = len(data)
+        tar.addfile(member, io.BytesIO(data))
+    return place

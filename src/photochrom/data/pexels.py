@@ -8,8 +8,6 @@ searches are kept for a day in ``.pexels/``, as Pexels asks for.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,8 +16,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from photochrom import files
-from photochrom.data import shards, web
-from photochrom.data.search import Search
+from photochrom.data import https
+from photochrom.data.decode import decode, digest
+from photochrom.data.pexels_search import PexelsSearch
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
 
 LICENCE = "Pexels License, https://www.pexels.com/license/"
@@ -75,10 +74,13 @@ class Album:
         self.entries: dict[int, Entry] = {}
         try:
             (folder / CACHE).mkdir(parents=True, exist_ok=True)
-            if (folder / MANIFEST).exists():
-                lines = (folder / MANIFEST).read_text(encoding="ascii", errors="replace")
-                for line in lines.splitlines():
-                    self._learn(line)
+            for line in files.read_json_lines(folder / MANIFEST):
+                with contextlib.suppress(TypeError):  # nothing of ours
+                    entry = Entry(**line)
+                    photo = folder / _file_name(entry.id)
+                    there = photo.is_file() and photo.stat().st_size == entry.bytes
+                    if there and entry.file == photo.name:
+                        self.entries[entry.id] = entry
         except OSError as error:
             raise files.cannot_write(folder, error) from error
         others = {entry.size for entry in self.entries.values()} - {size}
@@ -90,44 +92,15 @@ class Album:
 
     def add(self, entry: Entry) -> None:
         """Note that a photo is there."""
-        path = self.folder / MANIFEST
-        line = json.dumps(asdict(entry)).encode() + b"\n"
-        try:
-            with path.open("a+b") as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    if file.read(1) != b"\n":  # the line was cut off when a process was killed
-                        file.write(b"\n")
-                file.write(line)
-        except OSError as error:
-            raise files.cannot_write(path, error) from error
+        files.append_json_lines(self.folder / MANIFEST, [asdict(entry)])
         self.entries[entry.id] = entry
-
-    def _learn(self, line: str) -> None:
-        with contextlib.suppress(ValueError, TypeError):  # what a crash has left of a line
-            entry = Entry(**json.loads(line))
-            photo = self.folder / _file(entry.id)
-            if entry.file == photo.name and photo.is_file() and photo.stat().st_size == entry.bytes:
-                self.entries[entry.id] = entry
 
 
 # --- fetching ---------------------------------------------------------------------------------
 
 
-def _in_turn(search: Search, queries: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the searches find, one of each in turn, so that every theme gets its share."""
-    going = {query: search.photos(query) for query in queries}
-    while going:
-        for query in list(going):
-            photo = next(going[query], None)
-            if photo is None:
-                del going[query]
-            else:
-                yield query, photo
-
-
-def fetch(
-    album: Album, search: Search, queries: Sequence[str], count: int, jobs: int
+def fetch_photos(
+    album: Album, search: PexelsSearch, queries: Sequence[str], count: int, jobs: int
 ) -> Iterator[Fetched]:
     """Fetch photos until the album holds ``count``, or nothing more is found.
 
@@ -145,10 +118,22 @@ def fetch(
         CannotWrite: the album takes no more.
         PhotochromError: the API does not answer, or wants us to wait for long.
     """
-    local = web.is_local(search.api)
+
+    def take_turns() -> Iterator[tuple[str, dict[str, Any]]]:
+        """One photo of each query after another, so that every theme gets its share."""
+        searches = {query: search.find_photos(query) for query in queries}
+        while searches:
+            for query in list(searches):
+                photo = next(searches[query], None)
+                if photo is None:
+                    del searches[query]
+                else:
+                    yield query, photo
+
+    local = https.is_local(search.api)
     tried, stop = set(album.entries), threading.Event()
     under_way: set[Future[Fetched]] = set()
-    candidates = _in_turn(search, queries)
+    candidates = take_turns()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             while True:
@@ -162,17 +147,17 @@ def fetch(
                 if not under_way:
                     return
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from _noted(album, done)
+                yield from _note(album, done)
         finally:
             stop.set()
             for future in under_way:
                 future.cancel()
             over = {future for future in wait(under_way).done if not future.cancelled()}
-            for _ in _noted(album, {future for future in over if not future.exception()}):
+            for _ in _note(album, {future for future in over if not future.exception()}):
                 pass
 
 
-def _noted(album: Album, done: set[Future[Fetched]]) -> list[Fetched]:
+def _note(album: Album, done: set[Future[Fetched]]) -> list[Fetched]:
     """Into the manifest at once, whatever becomes of the others."""
     results = []
     for future in done:
@@ -187,42 +172,42 @@ def _fetch(
     album: Album, query: str, photo: dict[str, Any], local: bool, stop: threading.Event
 ) -> Fetched:
     url = photo["src"].get(album.size)
-    target = album.folder / _file(photo["id"])
+    target = album.folder / _file_name(photo["id"])
     if not isinstance(url, str):
         return Fetched(photo["id"], None, f"Pexels does not offer the size {album.size} of it.")
     trouble, pause = "", 0.0
     with contextlib.suppress(OSError, BadPhoto):  # of a process that was killed just then
         data = target.read_bytes()
-        return Fetched(photo["id"], _entry(album, query, photo, data))
-    for again in range(web.TRIES):
+        return Fetched(photo["id"], _describe(album, query, photo, data))
+    for again in range(https.TRIES):
         if again and stop.wait(pause):
             break
-        pause = web.BACKOFF * 2**again
+        pause = https.BACKOFF * 2**again
         try:
-            web.check(url, local)
-            answer = web.get(url, _MOST_PHOTO)
-            if answer.status == 200:
-                entry = _entry(album, query, photo, answer.body)
-                files.write_bytes(target, answer.body)
+            https.check_url(url, local)
+            reply = https.fetch_url(url, _MOST_PHOTO)
+            if reply.status == 200:
+                entry = _describe(album, query, photo, reply.body)
+                files.write_bytes(target, reply.body)
                 return Fetched(photo["id"], entry)
-            trouble = f"error {answer.status}"
-            if 400 <= answer.status < 500 and answer.status not in _PASSING:
+            trouble = f"error {reply.status}"
+            if 400 <= reply.status < 500 and reply.status not in _PASSING:
                 break
-            pause = max(pause, min(60.0, web.wait_told(answer.headers, web.now()) or 0.0))
-        except (web.Unreachable, BadPhoto) as error:
+            pause = max(pause, min(60.0, https.requested_wait(reply.headers) or 0.0))
+        except (https.Unreachable, BadPhoto) as error:
             trouble = str(error)
         except BadOption as error:
             return Fetched(photo["id"], None, str(error))
     return Fetched(photo["id"], None, trouble)
 
 
-def _entry(album: Album, query: str, photo: dict[str, Any], data: bytes) -> Entry:
+def _describe(album: Album, query: str, photo: dict[str, Any], data: bytes) -> Entry:
     """What is to be known of a photo, which is decoded whole for that.
 
     Raises:
         BadPhoto: it cannot be.
     """
-    height, width = shards.decode(data).shape[:2]
+    height, width = decode(data).shape[:2]
     return Entry(
         id=photo["id"],
         photographer=str(photo.get("photographer", "")),
@@ -234,11 +219,11 @@ def _entry(album: Album, query: str, photo: dict[str, Any], data: bytes) -> Entr
         width=width,
         height=height,
         bytes=len(data),
-        sha256=shards.digest(data),
-        file=_file(photo["id"]),
+        sha256=digest(data),
+        file=_file_name(photo["id"]),
     )
 
 
-def _file(number: int) -> str:
+def _file_name(number: int) -> str:
     """What a photo is called in the folder."""
     return f"{number}.jpg"

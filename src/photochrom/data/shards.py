@@ -8,51 +8,32 @@ through one that is too large for that.
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-
-import numpy as np
+from typing import BinaryIO
 
 from photochrom.color import Pixels
-from photochrom.data import tars
-from photochrom.errors import BadData, BadPhoto, PhotochromError, kind_and_place
-from photochrom.image.photo import to_image
-from photochrom.image.reader import PHOTO_SUFFIXES, read_photo
+from photochrom.data.decode import as_bad_photo, decode
+from photochrom.errors import BadData, BadPhoto, PhotochromError
+from photochrom.image.reader import PHOTO_SUFFIXES
 from photochrom.names import is_plain
-from photochrom.storage import folders
-from photochrom.storage.urls import STORES, Remote, place, refusal
+from photochrom.storage.remote import STORES, Remote, parse_place, why_refused
+from photochrom.storage.search import expand_pattern, find_photos, photos_among
 
 INDEX = "index.json"
 """Beside packed shards: what is in them, so that they need not be gone through to be found out."""
 MOST_BYTES = 1_000_000_000
 """Of an encoded photo, which is read whole, and of an index."""
-
-
-@contextmanager
-def one_of_many() -> Iterator[None]:
-    """Turn whatever goes wrong with one photo into BadPhoto, so that it costs that photo alone.
-
-    Also a decorator.
-    """
-    try:
-        yield
-    except BadPhoto:
-        raise
-    except PhotochromError as error:
-        raise BadPhoto(str(error)) from error
-    except MemoryError as error:
-        raise BadPhoto("it needs more memory than there is: make it smaller first.") from error
-    except Exception as error:  # decoders raise whatever the bytes provoke
-        raise BadPhoto(f"it cannot be used ({kind_and_place(error)}): please report it.") from error
+MOST_HEADER = 1 << 16
+"""Bytes of a tar's header, with long names and whatever else is told of a member."""
 
 
 @dataclass(frozen=True)
-class Source:
+class PhotoSource:
     """One encoded photo: a file, or a stretch of a tar file."""
 
     path: Path | Remote
@@ -79,7 +60,7 @@ class Source:
             return f"it is said to have {self.size:,} bytes, and at most {MOST_BYTES:,} are read."
         return self.refused
 
-    @one_of_many()
+    @as_bad_photo()
     def read(self) -> bytes:
         """The encoded bytes.
 
@@ -98,10 +79,10 @@ class Source:
             raise BadPhoto(f"it cannot be opened ({error.strerror or error}).") from error
 
 
-def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
+def find_sources(paths: Iterable[str | Path | Remote]) -> list[PhotoSource]:
     """Every photo under ``paths`` in a fixed order: a folder is searched whole, tars included.
 
-    What :mod:`photochrom.storage.folders` leaves out is left out here too, in tars and at URLs as
+    What :mod:`photochrom.storage.search` leaves out is left out here too, in tars and at URLs as
     well: hidden files, those of network drives, and our own results beside their photos.
 
     Args:
@@ -112,118 +93,136 @@ def find(paths: Iterable[str | Path | Remote]) -> list[Source]:
         BadData: a path does not exist, is none of those, cannot be searched, or nothing was found.
         MissingExtra: a URL needs one.
     """
-    places = [found for path in paths for found in _places(place(path))]
-    found: list[Source] = []
-    for path in places:
-        if isinstance(path, Remote):
-            found += _there(path)
-        elif path.is_dir():
-            found += _of_folder(path)
-        elif path.suffix == ".tar" and path.is_file():
-            found += _members(path)
-        elif path.suffix == ".txt" and path.is_file():
-            found += _listed(path)
-        elif path.exists():
-            raise BadData(
-                f"{path} is neither a folder nor a .tar of photos, nor a .txt that lists some: "
-                "name one of those."
-            )
-        else:
-            raise BadData(f"{path} does not exist: name a folder or a .tar of photos.")
+    places: list[Path | Remote] = []
+    for place in map(parse_place, paths):
+        places += [place] if isinstance(place, Remote) else expand_pattern(place) or [place]
+    found = [source for place in places for source in _find_at(place)]
     if not found:
         where = ", ".join(map(str, places))
         raise BadData(
-            f"No photos in {where}: photochrom looks for {', '.join(sorted(PHOTO_SUFFIXES))} "
-            "and .tar."
+            f"No photos in {where}: photochrom looks for {', '.join(sorted(PHOTO_SUFFIXES))} and .tar."
         )
     return found
 
 
-def _places(path: Path | Remote) -> list[Path] | list[Remote]:
-    if isinstance(path, Remote):
-        return [path]
-    return folders.expand(path) or [path]
+def _find_at(place: Path | Remote) -> list[PhotoSource]:
+    if place.is_dir():
+        return _search_folder(place)
+    there = isinstance(place, Remote) or place.is_file()
+    if place.suffix == ".tar" and there:
+        return _list_tar(place)
+    if isinstance(place, Remote):
+        if place.stat() and place.suffix.lower() in PHOTO_SUFFIXES:
+            return [PhotoSource(place, size=place.stat().st_size)]
+        raise BadData(f"{place} is neither a folder nor a .tar of photos: name one of those.")
+    if place.suffix == ".txt" and there:
+        return _read_list(place)
+    if place.exists():
+        raise BadData(
+            f"{place} is neither a folder nor a .tar of photos, nor a .txt that lists some: "
+            "name one of those."
+        )
+    raise BadData(f"{place} does not exist: name a folder or a .tar of photos.")
 
 
-def _of_folder(folder: Path) -> list[Source]:
-    listed = folders.find_photos(folder, suffixes=PHOTO_SUFFIXES | {".tar"})
+def _search_folder(folder: Path | Remote) -> list[PhotoSource]:
+    """At a URL, what an index tells of a shard is not fetched: that would be the whole shard."""
+    found: list[PhotoSource] = []
+    if isinstance(folder, Remote):
+        suffixes = PHOTO_SUFFIXES | {".tar", Path(INDEX).suffix}
+        files = find_photos(folder, suffixes=suffixes).photos
+        packed: dict[str, tuple[int, list[PhotoSource]]] = {}
+        for file in files:
+            if file.name == INDEX and file.size <= MOST_BYTES:
+                packed |= _read_shard_index(file)
+        for file in files:
+            size, photos = packed.get(str(file), (-1, []))
+            found += photos if size == file.size else _open_file(file, file.size)
+        return found
+    listed = find_photos(folder, suffixes=PHOTO_SUFFIXES | {".tar"})
     for reason in listed.unsearched.values():  # or the set would not be what is meant
         raise BadData(reason)
-    found: list[Source] = []
-    for file in listed.photos:
-        if file.is_file():
-            found += _of_file(file, file.stat().st_size)
-        elif not file.exists():  # a link to nothing: who reads it says so
-            found.append(Source(file))
+    for path in listed.photos:
+        if path.is_file():
+            found += _open_file(path, path.stat().st_size)
+        elif not path.exists():  # a link to nothing: who reads it says so
+            found.append(PhotoSource(path))
     return found
 
 
-def _of_file(file: Path | Remote, size: int) -> list[Source]:
+def _open_file(file: Path | Remote, size: int) -> list[PhotoSource]:
     if file.suffix.lower() in PHOTO_SUFFIXES:
-        return [Source(file, size=size)]
-    return _members(file) if file.suffix == ".tar" else []
+        return [PhotoSource(file, size=size)]
+    return _list_tar(file) if file.suffix == ".tar" else []
 
 
-_HOLED = "it is stored with holes, not as it is: pack it anew."
-
-
-def _members(path: Path | Remote) -> list[Source]:
+def _list_tar(path: Path | Remote) -> list[PhotoSource]:
     try:
-        opened = path.open() if isinstance(path, Remote) else path.open("rb")
-        with opened as file:
-            members = list(tars.members(file))
+        with path.open() if isinstance(path, Remote) else path.open("rb") as file:
+            members = list(list_members(file))
     except PhotochromError:
         raise
     except Exception as error:  # headers may provoke anything, too
         raise BadData(f"{path} is not a readable tar ({error}): pack it anew.") from error
-    photos = set(folders.photos_among(member.name for member in members))
+    photos = set(photos_among(member.name for member in members))
+    holed = "it is stored with holes, not as it is: pack it anew."
     return [
-        Source(path, member.name, member.offset_data, member.size, _HOLED * member.issparse())
+        PhotoSource(path, member.name, member.offset_data, member.size, holed * member.issparse())
         for member in members
         if member.isfile() and member.name in photos
     ]
 
 
-def _there(url: Remote) -> list[Source]:
-    """At a URL. What an index tells is not fetched, as that would mean to fetch whole shards."""
-    if not url.is_dir():
-        if url.suffix == ".tar":
-            return _members(url)
-        if url.stat() and url.suffix.lower() in PHOTO_SUFFIXES:
-            return [Source(url, size=url.stat().st_size)]
-        raise BadData(f"{url} is neither a folder nor a .tar of photos: name one of those.")
-    files = url.files(PHOTO_SUFFIXES | {".tar", Path(INDEX).suffix})
-    told: dict[str, tuple[int, list[Source]]] = {}
-    for file in files:
-        if file.name == INDEX and files[file] <= MOST_BYTES:
-            told |= _told(file)
-    found: list[Source] = []
-    for file, size in files.items():
-        packed, photos = told.get(str(file), (-1, []))
-        found += photos if packed == size else _of_file(file, size)
-    return found
+def list_members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
+    """Every member of a tar, in order, from a file that can be read at any place.
+
+    With care: it may have been made to harm whoever lists it.
+
+    Raises:
+        TarError, or whatever else tarfile raises at what is none.
+    """
+    with tarfile.open(fileobj=_Headers(file), mode="r:") as tar:  # type: ignore[call-overload]
+        while (member := tar.next()) is not None:
+            if tar.offset <= member.offset:  # a negative size leads back, and round in a circle
+                raise tarfile.ReadError("a member of a negative size")
+            yield member
+        file.seek(tar.offset)
+        if file.read(tarfile.BLOCKSIZE).strip(b"\0"):  # tarfile takes a bad header for the end
+            raise tarfile.ReadError("damaged after the first members")
 
 
-def _told(index: Remote) -> dict[str, tuple[int, list[Source]]]:
+class _Headers:
+    """What tarfile reads headers from: a header tells its own size, of which none is too large."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek, self.tell, self._read = file.seek, file.tell, file.read
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= MOST_HEADER:
+            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        return self._read(size)
+
+
+def _read_shard_index(index: Remote) -> dict[str, tuple[int, list[PhotoSource]]]:
     """Bytes and photos of each shard, by an index."""
     folder = str(index).removesuffix(INDEX)
-    told = {}
+    shards = {}
     try:
         for shard in json.loads(index.read())["shards"]:
             url = Remote(folder + shard["name"])
             photos = [
-                Source(url, str(member), int(at), int(n)) for member, at, n in shard["photos"]
+                PhotoSource(url, str(member), int(at), int(n)) for member, at, n in shard["photos"]
             ]
             size = int(shard["bytes"])
             if not all(0 <= photo.offset <= size - photo.size <= size for photo in photos):
                 raise ValueError("a photo that is not in it")
-            told[str(url)] = size, photos
+            shards[str(url)] = size, photos
     except Exception:  # somebody else's file of that name, which may hold anything
         return {}
-    return told
+    return shards
 
 
-def _listed(path: Path) -> list[Source]:
+def _read_list(path: Path) -> list[PhotoSource]:
     """Photos by their names; of a tar that is named it is found out once what is in it.
 
     A list may have come from elsewhere: what it may not name, is left to whoever reads it to tell.
@@ -233,20 +232,20 @@ def _listed(path: Path) -> list[Source]:
         names = [line.removesuffix("\r") for line in text.split("\n") if line.strip("\r")]
     except (OSError, ValueError) as error:
         raise BadData(f"{path} is no list of photos ({error}): give one name a line.") from error
-    tars: dict[str, dict[str, Source]] = {}
-    found: list[Source] = []
+    tars: dict[str, dict[str, PhotoSource]] = {}
+    found: list[PhotoSource] = []
     for name in names:
         if refused := not_to_name(name):
-            found.append(Source(place(name), refused=refused))
+            found.append(PhotoSource(parse_place(name), refused=refused))
             continue
         tar, inside, _ = name.partition(".tar/")
         if inside:
             tar += ".tar"
             if tar not in tars:
-                tars[tar] = {source.name: source for source in find([tar])}
+                tars[tar] = {source.name: source for source in find_sources([tar])}
             source = tars[tar].get(name)
         else:
-            source = _one(place(name))
+            source = _one(parse_place(name))
         if source is None:
             raise BadData(f"{path} lists {name}, which is not there: make the list anew.")
         found.append(source)
@@ -255,46 +254,31 @@ def _listed(path: Path) -> list[Source]:
 
 def not_to_name(name: str) -> str:
     """Why a list, or another file that may have come from elsewhere, may not name this; or ""."""
-    found = place(name)
-    if trouble := Source(found).trouble:
+    found = parse_place(name)
+    if trouble := PhotoSource(found).trouble:
         return trouble
-    if isinstance(found, Remote) and (reason := refusal(found.url, STORES)):
+    if isinstance(found, Remote) and (reason := why_refused(found.url, STORES)):
         return f"a list may not name it ({reason}): name it yourself, or copy it to this machine."
     if os.name == "nt" and PureWindowsPath(name).drive[:1] in ("\\", "/"):
         return "a list may not name other machines: give the drive a letter."
     return ""
 
 
-def _one(path: Path | Remote) -> Source | None:
+def _one(path: Path | Remote) -> PhotoSource | None:
     try:
         if isinstance(path, Path) and path.exists() and not path.is_file():
-            return Source(path, refused="it is no file.")  # to open a pipe may wait for ever
-        return Source(path, size=path.stat().st_size)
+            return PhotoSource(path, refused="it is no file.")  # to open a pipe may wait for ever
+        return PhotoSource(path, size=path.stat().st_size)
     except (OSError, BadData):
         return None
 
 
-@one_of_many()
-def decode(data: bytes) -> Pixels:
-    """Encoded bytes to ``(H, W, 3)`` uint8 sRGB, upright.
-
-    Raises:
-        BadPhoto: not an image, cut short, or whatever else is wrong with it.
-    """
-    return np.asarray(to_image(read_photo(data)).convert("RGB"))
-
-
-def digest(data: bytes) -> str:
-    """What a photo is recognised by wherever it lies: SHA-256 of its encoded bytes."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def is_validation(digest: str, share: float) -> bool:
+def is_held_out(digest: str, share: float) -> bool:
     """Whether the photo belongs to the ``share`` that is held out; the same on every machine."""
     return int(digest[:8], 16) < share * 2**32
 
 
-def read_index(path: Path) -> dict[str, str]:
+def read_split_index(path: Path) -> dict[str, str]:
     """Photo name to split from a CSV with the columns ``name`` and ``split``.
 
     Raises:
@@ -307,7 +291,7 @@ def read_index(path: Path) -> dict[str, str]:
         raise BadData(f"{path} is no index: it needs the columns name and split.") from error
 
 
-def photos(sources: Sequence[Source]) -> Iterator[tuple[str, Pixels | BadPhoto]]:
+def decode_sources(sources: Sequence[PhotoSource]) -> Iterator[tuple[str, Pixels | BadPhoto]]:
     """Name and pixels of each photo, one at a time; a bad one comes as its error."""
     for source in sources:
         try:

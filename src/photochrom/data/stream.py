@@ -1,192 +1,122 @@
-"""Photos one after another, decoded as they are needed: for a set that no cache holds.
-
-The order of an epoch is a function of the seed and the epoch alone. Files (shards, or photos of
-their own) come in a random order; the sequence is cut into one piece for each worker of each rank,
-wherever that falls, within a shard too; and in its piece each photo moves at random by less than
-``buffer`` places. So reading goes forward through a few files, no photo is had twice or left out,
-and to go on in the middle of an epoch nothing has to be read again.
-"""
+"""A set of photos that no cache could hold: each is decoded when it is needed, a little ahead."""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeGuard
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from photochrom.color import Pixels
-from photochrom.data import shards
-from photochrom.data.cache import fit
-from photochrom.data.shards import Source, digest
+from photochrom.data.cache import PhotoSet
+from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
+from photochrom.data.shards import PhotoSource
 from photochrom.errors import BadData, BadOption, BadPhoto
-from photochrom.image.headers import read_size
-
-State = dict[str, int | str]
-
-_SCAN = b"\xff\xda"
-_PLAIN_PIXELS, _PLAIN_SCANS = 50_000_000, 20
-"""What the quick way of decoding takes at most."""
+from photochrom.parallel import map_ahead
 
 
-class Stream:
-    """The photos of one worker of one rank, epoch after epoch.
+def shuffle_by_shard(
+    sources: Sequence[PhotoSource], seed: int, epoch: int, buffer: int = 4096
+) -> npt.NDArray[np.int64]:
+    """Numbers of the photos in the order of an epoch, which depends on seed and epoch alone.
 
-    ``for name, pixels in stream`` gives what is left of the epoch; the next such loop gives the
-    next epoch. ``pixels`` are (h, w, 3) uint8 sRGB, upright. A photo that cannot be decoded is left
-    out and noted in ``unreadable``. Pieces differ by one photo at most, so of ranks that have to
-    take as many steps, each takes ``len(stream.sources) // (world * workers)`` photos.
+    Files (shards, or photos of their own) come in a random order, and in the sequence of all photos
+    each moves at random by less than ``buffer`` places, so that reading goes forward through a
+    few files. Many processes share an epoch by parts of its order.
+    """
+    changes = [a.path != b.path for a, b in itertools.pairwise(sources)]
+    file = np.concatenate([[0], np.cumsum(changes)]).astype(np.int64)[: len(sources)]
+    turn = np.random.default_rng([seed, epoch]).permutation(file[-1] + 1 if len(file) else 0)
+    sequence = np.argsort(turn[file], kind="stable")
+    moves = np.random.default_rng([seed, epoch, 0]).uniform(0, buffer, len(sequence))
+    return sequence[np.argsort(np.arange(len(sequence)) + moves, kind="stable")]
+
+
+class StreamedPhotos(PhotoSet):
+    """Photos where they lie, scaled as they are read.
+
+    What is known of a photo before it is read is its name and its size, so its ``digests`` are of
+    these: of a file its name, of a shard's photo the shard's name and its own.
 
     Args:
-        sources: the photos, as :func:`photochrom.data.shards.find` gives them; the same for all.
-        side: scale the short side to so many pixels; by default photos come as they are.
-        seed: of the order.
-        buffer: how far a photo may move in its piece, photos.
-        rank, world: which process of how many this is.
-        worker, workers: which reader of how many in the process this is.
-        threads: decode ahead on so many threads; 0 decodes where the photos are asked for.
+        sources: the photos, as :func:`photochrom.data.shards.find_sources` gives them.
+        side: short side they are scaled to, pixels.
+        readers: threads that read and decode ahead.
 
     Raises:
-        BadOption: a rank or a worker beyond their number, or no buffer.
+        BadOption: no readers.
     """
 
-    def __init__(
-        self,
-        sources: Sequence[Source],
-        *,
-        side: int | None = None,
-        seed: int = 0,
-        buffer: int = 4096,
-        rank: int = 0,
-        world: int = 1,
-        worker: int = 0,
-        workers: int = 1,
-        threads: int = 0,
-    ) -> None:
-        if not (0 <= rank < world and 0 <= worker < workers):
-            raise BadOption(
-                f"Rank {rank} of {world}, worker {worker} of {workers}: they count from 0."
-            )
-        if buffer < 1 or threads < 0:
-            raise BadOption(f"buffer is {buffer} and threads {threads}: give at least 1 and 0.")
-        self.sources, self.side, self.seed, self.buffer = sources, side, seed, buffer
-        self.piece, self.pieces = rank * workers + worker, world * workers
-        self.threads = threads
-        self.epoch, self.taken = 0, 0
-        self.unreadable: dict[str, str] = {}
-        changes = [a.path != b.path for a, b in itertools.pairwise(sources)]
-        self._file = np.concatenate([[0], np.cumsum(changes)]).astype(np.int64)[: len(sources)]
+    def __init__(self, sources: Sequence[PhotoSource], side: int, readers: int = 4) -> None:
+        if readers < 1:
+            raise BadOption(f"--readers is {readers}: give at least 1.")
+        keys = [f"{s.path.name}/{s.member}\t{s.size}" for s in sources]
+        digests = [digest(key.encode(errors="surrogateescape")) for key in keys]
+        super().__init__([source.name for source in sources], digests, {})
+        self.sources, self.side, self.readers = sources, side, readers
+        self._pool = ThreadPoolExecutor(readers, "photochrom-reader")
+        self._coming: dict[int, Future[Pixels | BadPhoto]] = {}
 
-    def __len__(self) -> int:
-        """Photos in an epoch of this piece."""
-        first, end = self._span()
-        return end - first
-
-    def __iter__(self) -> Iterator[tuple[str, Pixels]]:
-        numbers = self.order(self.epoch)[self.taken :]
-        with contextlib.closing(self._photos(numbers)) as photos:
-            for number, photo in zip(numbers, photos, strict=True):
-                self.taken += 1  # before it is handed out, as the caller may not come back
-                name = self.sources[number].name
-                if isinstance(photo, BadPhoto):
-                    self.unreadable[name] = str(photo)
-                else:
-                    yield name, photo
-        self.epoch, self.taken = self.epoch + 1, 0
-
-    def order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Numbers of this piece's photos in ``sources``, in the order of the epoch."""
-        draw = np.random.default_rng([self.seed, epoch])
-        turn = draw.permutation(self._file[-1] + 1 if len(self._file) else 0)
-        sequence = np.argsort(turn[self._file], kind="stable")
-        mine = sequence[slice(*self._span())]
-        draw = np.random.default_rng([self.seed, epoch, self.piece])
-        moved = np.arange(len(mine)) + draw.uniform(0, self.buffer, len(mine))
-        return mine[np.argsort(moved, kind="stable")]
-
-    def state(self) -> State:
-        """Where this is, for :meth:`restore`; JSON can hold it."""
-        return {"epoch": self.epoch, "taken": self.taken, "order": self._key()}
-
-    def restore(self, state: State) -> None:
-        """Go on where another stream was, in the same order as if it had gone on itself.
+    def __getitem__(self, i: int) -> Pixels:
+        """Photo i, ``(h, w, 3)`` uint8.
 
         Raises:
-            BadData: that one had other photos, another seed or buffer, or another piece of them.
+            BadPhoto: it cannot be read.
         """
-        if state.get("order") != self._key():
+        photo = self._try(i)
+        if isinstance(photo, BadPhoto):
+            raise photo
+        return photo
+
+    def read_photos(self, numbers: Iterable[int]) -> Iterator[Pixels]:
+        """The photos of these numbers that can be read, one after another."""
+        numbers = list(numbers)
+        for i, photo in zip(numbers, map_ahead(self._try, numbers, self.readers), strict=True):
+            if self._is_good(photo, i):
+                yield photo
+
+    def prefetch(self, numbers: Iterable[int]) -> None:
+        """Begin to read photos that :meth:`read_step` will be asked for."""
+        for i in numbers:
+            if i not in self._coming:
+                self._coming[i] = self._pool.submit(self._try, i)
+
+    def read_step(self, numbers: Sequence[int]) -> list[Pixels]:
+        """As many photos as there are numbers; where one cannot be read another stands in for it.
+
+        Raises:
+            BadData: none of them can be read.
+        """
+        self.prefetch(numbers)
+        read = {i: self._coming.pop(i).result() for i in dict.fromkeys(numbers)}
+        photos = [read[i] for i in numbers]
+        good = [photo for i, photo in zip(numbers, photos, strict=True) if self._is_good(photo, i)]
+        if not good:
+            name = self.names[numbers[0]]
             raise BadData(
-                "The photos, the seed, or the number of processes are not what they were: "
-                "begin the epoch anew."
+                f"None of the photos of a step can be read; {name}: "
+                f"{self.unreadable[name]} Look where they lie, then --resume."
             )
-        self.epoch, self.taken = int(state["epoch"]), int(state["taken"])
+        return [good[k % len(good)] if isinstance(p, BadPhoto) else p for k, p in enumerate(photos)]
 
-    def _span(self) -> tuple[int, int]:
-        n = len(self.sources)
-        return self.piece * n // self.pieces, (self.piece + 1) * n // self.pieces
+    def shuffle(
+        self, chosen: npt.NDArray[np.int64], seed: int, epoch: int
+    ) -> npt.NDArray[np.int64]:
+        """Places in ``chosen`` in the order of an epoch, see :func:`shuffle_by_shard`."""
+        return shuffle_by_shard([self.sources[i] for i in chosen], seed, epoch)
 
-    def _key(self) -> str:
-        photos = "\n".join(f"{source.name}\t{source.size}" for source in self.sources)
-        return digest(
-            f"{self.seed} {self.buffer} {self.piece} {self.pieces}\n{photos}".encode(
-                errors="surrogateescape"
-            )
-        )
-
-    def _photos(self, numbers: npt.NDArray[np.int64]) -> Generator[Pixels | BadPhoto, None, None]:
-        if not self.threads:
-            yield from map(self._photo, numbers)
-            return
-        waiting: deque[Future[Pixels | BadPhoto]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
-            try:
-                for number in numbers:
-                    waiting.append(pool.submit(self._photo, number))
-                    if len(waiting) > 2 * self.threads:  # bounds what waits in memory
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                for future in waiting:
-                    future.cancel()
-
-    def _photo(self, number: int) -> Pixels | BadPhoto:
+    def _try(self, i: int) -> Pixels | BadPhoto:
         try:
-            with shards.one_of_many():
-                pixels = decode(self.sources[number].read())
-                return pixels if self.side is None else fit(pixels, self.side)
+            with as_bad_photo():
+                return scale_short_side(decode(self.sources[i].read()), self.side)
         except BadPhoto as error:
             return error
 
-
-def decode(data: bytes) -> Pixels:
-    """As :func:`photochrom.data.shards.decode`, faster where a file holds nothing but pixels.
-
-    Raises:
-        BadPhoto: not an image, or cut short.
-    """
-    if _plain(data):
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if bgr is not None:
-            return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
-    return shards.decode(data)
-
-
-def _plain(data: bytes) -> bool:
-    """Whether it has no orientation, profile or alpha that would have to be heeded, nor asks much.
-
-    What does is decoded by the other way, which looks at all that a file asks for.
-    """
-    size = read_size(data)
-    if not size or size.width * size.height > _PLAIN_PIXELS or data.count(_SCAN) > _PLAIN_SCANS:
-        return False
-    if data[:4] == b"RIFF":  # WebP's simple format has one chunk and no room for others
-        return data[8:16] == b"WEBPVP8 " and int.from_bytes(data[4:8], "little") + 8 == len(data)
-    if data[:4] != b"\xff\xd8\xff\xe0" or data[-2:] != b"\xff\xd9":
-        return False
-    after = 4 + int.from_bytes(data[4:6], "big")  # of JFIF's own segment
-    return data[after : after + 2] == b"\xff\xdb"  # the tables: no EXIF, profile or Adobe's colours
+    def _is_good(self, photo: Pixels | BadPhoto, i: int) -> TypeGuard[Pixels]:
+        if isinstance(photo, BadPhoto):
+            self.unreadable[self.names[i]] = str(photo)
+            return False
+        return True

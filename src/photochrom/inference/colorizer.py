@@ -39,7 +39,7 @@ from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_views
 from photochrom.inference.sampling import cell_of, draw_versions
 from photochrom.names import shown
-from photochrom.storage.folders import make_room
+from photochrom.storage.search import make_room
 
 SAMPLES = 64
 """Versions at a time at most: they are held in memory together."""

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom import files
 from photochrom.errors import BadOption, ExportMismatch
-from photochrom.storage.folders import make_room
+from photochrom.storage.search import make_room
 from photochrom.training import run_folder
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from photochrom.color import Pixels, rgb_to_lab
-from photochrom.data.cache import Photos, PhotoSet
-from photochrom.data.streamed import Streamed
+from photochrom.data.cache import DecodedPhotos, PhotoSet
+from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadOption
 from photochrom.training.augmentation import (
     CROP_UNIFORMS,
@@ -99,7 +99,7 @@ class Loader:
                 f"{world} processes cannot share {most} photos a step: "
                 "give more photos, a larger --batch or fewer processes."
             )
-        if isinstance(photos, Streamed):
+        if isinstance(photos, StreamedPhotos):
             if resident:
                 raise BadOption(
                     "--resident holds decoded photos: leave out --resident or --stream."
@@ -108,7 +108,7 @@ class Loader:
                 photos, chosen, self.seed
             )
         else:
-            assert isinstance(photos, Photos)
+            assert isinstance(photos, DecodedPhotos)
             place = self.device if resident else None
             self.photos = _DecodedPhotos(photos, chosen, self.seed, place)
         draw = torch.Generator().manual_seed(derive_seed(self.seed, 5, 0))
@@ -138,7 +138,7 @@ class Loader:
         cut, things, which, shades, age, points = torch.split(uniforms, _UNIFORMS, 1)
         windows = self.photos.take(self._numbers(step), place)
         for ahead in range(step + 1, step + 1 + AHEAD):
-            self.photos.expect(self._numbers(ahead))
+            self.photos.prefetch(self._numbers(ahead))
         rgb = crop(to_device(windows, self.device), cut, self.experiment.zoom, self.size_at(step))
         lab = rgb_to_lab(rgb)
         lightness = self._film(rgb, lab[:, :1], shades)
@@ -184,7 +184,7 @@ class _DecodedPhotos:
     """Photos of a decoded set, in an order that is random from photo to photo."""
 
     def __init__(
-        self, photos: Photos, chosen: Numbers, seed: int, device: torch.device | None
+        self, photos: DecodedPhotos, chosen: Numbers, seed: int, device: torch.device | None
     ) -> None:
         self.photos, self.seed, self.chosen, self.device = photos, seed, chosen, device
         self.side = int(photos.table[:, 1:].min())
@@ -198,7 +198,7 @@ class _DecodedPhotos:
         draw = torch.Generator().manual_seed(derive_seed(self.seed, 2, epoch))
         return torch.randperm(len(self.chosen), generator=draw).numpy()
 
-    def expect(self, numbers: Sequence[int]) -> None:
+    def prefetch(self, numbers: Sequence[int]) -> None:
         """They are there."""
 
     def take(self, numbers: Sequence[int], place: Tensor) -> Tensor:
@@ -216,14 +216,14 @@ class _DecodedPhotos:
 class _StreamedPhotos:
     """Photos that are read when they are needed, in an order that goes from shard to shard."""
 
-    def __init__(self, photos: Streamed, chosen: Numbers, seed: int) -> None:
+    def __init__(self, photos: StreamedPhotos, chosen: Numbers, seed: int) -> None:
         self.photos, self.side = photos, photos.side
-        self.expect = photos.expect
-        self.order = lru_cache(2)(photos.order(chosen, seed).order)
+        self.prefetch = photos.prefetch
+        self.order = lru_cache(2)(partial(photos.shuffle, chosen, seed))
 
     def take(self, numbers: Sequence[int], place: Tensor) -> Tensor:
         """A square window of each photo, as large as its short side, ``(N, S, S, 3)``."""
-        photos = self.photos.take(numbers)
+        photos = self.photos.read_step(numbers)
         return _windows(photos, place, self.side)
 
 

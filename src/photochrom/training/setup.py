@@ -174,7 +174,7 @@ def _describe(data: TrainingData, experiment: Experiment, options: TrainOptions)
     }
     run_folder.save_config(options.out, experiment, facts)
     run_folder.save_unreadable(options.out, data.photos.unreadable)
-    run_folder.save_probe(options.out, data.photos.each(data.validation[:4].tolist()))
+    run_folder.save_probe(options.out, data.photos.read_photos(data.validation[:4].tolist()))
 
 
 def _weigh_classes(

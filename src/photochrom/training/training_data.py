@@ -12,8 +12,8 @@ from lightning_fabric import Fabric
 from photochrom.color import Grid, Pixels, rgb_to_lab
 from photochrom.data import cache
 from photochrom.data.cache import PhotoSet
-from photochrom.data.shards import find, read_index
-from photochrom.data.streamed import Streamed
+from photochrom.data.shards import find_sources, read_split_index
+from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadOption
 from photochrom.training.distributed import check_photos, together
 from photochrom.training.presets import Experiment, TrainOptions
@@ -39,11 +39,11 @@ def load_data(experiment: Experiment, options: TrainOptions, fabric: Fabric) -> 
 
     def load(quiet: bool) -> PhotoSet:
         if experiment.stream:
-            return Streamed(find(options.data), experiment.side, options.readers)
+            return StreamedPhotos(find_sources(options.data), experiment.side, options.readers)
         return cache.load(options.data, experiment.side, options.cache, quiet)
 
     def split() -> tuple[Numbers, Numbers]:
-        index = read_index(options.index) if options.index else None
+        index = read_split_index(options.index) if options.index else None
         training, validation = photos.split(experiment.validation, index)
         if not len(training) or not len(validation):
             raise BadOption(
@@ -65,7 +65,7 @@ def load_data(experiment: Experiment, options: TrainOptions, fabric: Fabric) -> 
 def center_squares(photos: PhotoSet, numbers: Sequence[int], batch: int) -> list[Pixels]:
     """Cut the centre squares of photos; stacks of at most ``batch``, ``(N, s, s, 3)`` uint8."""
     squares = []
-    for photo in photos.each(numbers):
+    for photo in photos.read_photos(numbers):
         h, w = photo.shape[:2]
         side = min(h, w)
         top, left = (h - side) // 2, (w - side) // 2
@@ -78,7 +78,7 @@ def bin_frequency(
 ) -> npt.NDArray[np.float64]:
     """Count how often each cell of ``grid`` occurs, ``(side²,)``, on at most ``most`` photos."""
     counts = np.zeros(grid.side**2)
-    for photo in photos.each(numbers[:: -(-len(numbers) // most)].tolist()):
+    for photo in photos.read_photos(numbers[:: -(-len(numbers) // most)].tolist()):
         rgb = photo[::2, ::2].transpose(2, 0, 1).astype(np.float32) / 255
         _, a, b = rgb_to_lab(rgb)
         counts += np.bincount(grid.index(a, b).astype(np.int64).ravel(), minlength=len(counts))

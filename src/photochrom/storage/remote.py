@@ -1,7 +1,8 @@
 """Files and folders at a URL that fsspec knows, such as ``file://`` and ``s3://``.
 
 fsspec knows kinds of URL that run what they are given, or that lead from one to the next by ``::``.
-So only some are asked, and fewer of those that a list names and not the user: see :func:`refusal`.
+So only some are asked, and fewer of those that a list names and not the user: see
+:func:`why_refused`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import hashlib
 import os
 import posixpath
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from photochrom.errors import BadData, MissingExtra
-from photochrom.storage import folders
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/+(.*)", re.IGNORECASE | re.DOTALL)
 
@@ -29,7 +30,7 @@ KINDS = STORES | {"http", "https", "sftp", "hdfs"}
 """Kinds of URL that the user may name, who knows which server that is."""
 
 
-class State(NamedTuple):
+class FileStamp(NamedTuple):
     """What tells whether a file has changed, named as :meth:`pathlib.Path.stat` names it."""
 
     st_size: int
@@ -39,9 +40,14 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Remote:
-    """A file or a folder at a URL, with the little of :class:`pathlib.Path` that is used here."""
+    """A file or a folder at a URL, with the little of :class:`pathlib.Path` that is used here.
+
+    All that looks at it raises BadData where that is not possible.
+    """
 
     url: str
+    size: int = field(default=0, compare=False)
+    """Bytes, where it was listed."""
 
     def __str__(self) -> str:
         return self.url
@@ -61,53 +67,28 @@ class Remote:
         return self
 
     def is_dir(self) -> bool:
-        """Whether it is a folder.
-
-        Raises:
-            BadData: the address cannot be looked at.
-        """
-        fs, place = self._at()
-        try:
+        """Whether it is a folder."""
+        with self._looked_at() as (fs, place):
             return bool(fs.isdir(place))
-        except Exception as error:  # each kind of store has its own
-            raise self._unseen(error) from error
 
-    def stat(self) -> State:
-        """Size and state.
-
-        Raises:
-            BadData: it is not there, or cannot be looked at.
-        """
-        fs, place = self._at()
-        try:
+    def stat(self) -> FileStamp:
+        """Size, and what changes with the content."""
+        with self._looked_at() as (fs, place):
             size, key = int(fs.size(place)), str(fs.ukey(place))
-        except Exception as error:  # as above
-            raise self._unseen(error) from error
-        return State(size, int(hashlib.sha256(key.encode()).hexdigest()[:15], 16))
+        return FileStamp(size, int(hashlib.sha256(key.encode()).hexdigest()[:15], 16))
 
-    def files(self, suffixes: frozenset[str]) -> dict[Remote, int]:
-        """Files below it, but for what is left out of folders, too, each with its size.
-
-        Args:
-            suffixes: of those that are wanted, in lower case.
-
-        Raises:
-            BadData: it cannot be looked at.
-        """
-        fs, place = self._at()
-        try:
+    def list_files(self) -> dict[str, Remote]:
+        """Every file below it, by its place there."""
+        with self._looked_at() as (fs, place):
             found = fs.find(place, detail=True)
-            names = below(found, place)
             return {
-                Remote(fs.unstrip_protocol(names[name])): int(found[names[name]]["size"] or 0)
-                for name in folders.photos_among(names, suffixes=suffixes)
+                name: Remote(fs.unstrip_protocol(path), int(found[path]["size"] or 0))
+                for name, path in places_below(found, place).items()
             }
-        except Exception as error:  # as above
-            raise self._unseen(error) from error
 
     def open(self) -> BinaryIO:
         """For reading from its beginning to its end; raises what its store raises."""
-        fs, place = self._at()
+        fs, place = connect(self.url)
         return cast("BinaryIO", fs.open(place, "rb"))
 
     def read(self, offset: int = 0, size: int | None = None) -> bytes:
@@ -116,18 +97,20 @@ class Remote:
         Raises:
             OSError: it cannot be read, whatever its store calls that.
         """
-        fs, place = self._at()
+        fs, place = connect(self.url)
         try:
             end = None if size is None else offset + size
             return bytes(fs.cat_file(place, start=offset, end=end))
-        except Exception as error:  # as above
+        except Exception as error:  # each kind of store has its own
             raise OSError(str(error) or type(error).__name__) from error
 
-    def _at(self) -> tuple[Any, str]:
-        return connect(self.url)
-
-    def _unseen(self, error: Exception) -> BadData:
-        return _unseen(self.url, error)
+    @contextmanager
+    def _looked_at(self) -> Iterator[tuple[Any, str]]:
+        found = connect(self.url)
+        try:
+            yield found
+        except Exception as error:  # as above
+            raise _cannot_look_at(self.url, error) from error
 
 
 def connect(place: str) -> tuple[Any, str]:
@@ -144,16 +127,16 @@ def connect(place: str) -> tuple[Any, str]:
     if "://" not in place:
         fs = fsspec.filesystem("file")
         return fs, str(fs._strip_protocol(place))  # which may hold any sign
-    if reason := refusal(place, KINDS):
+    if reason := why_refused(place, KINDS):
         raise BadData(f"{place} cannot be looked at ({reason}): check the address.")
     try:
         fs, inside = fsspec.url_to_fs(place)
     except Exception as error:  # each has its own; ImportError says which package the store needs
-        raise _unseen(place, error) from error
+        raise _cannot_look_at(place, error) from error
     return fs, str(inside)
 
 
-def refusal(url: str, kinds: frozenset[str]) -> str:
+def why_refused(url: str, kinds: frozenset[str]) -> str:
     """Why a URL is not asked; "" if it is.
 
     Args:
@@ -166,7 +149,7 @@ def refusal(url: str, kinds: frozenset[str]) -> str:
     return "" if kind in kinds else f"{kind}:// is not of {', '.join(sorted(kinds))}"
 
 
-def below(found: Iterable[str], folder: str) -> dict[str, str]:
+def places_below(found: Iterable[str], folder: str) -> dict[str, str]:
     """What a store says that it has in a folder, by the place below it; not what leads out of it.
 
     Args:
@@ -174,21 +157,22 @@ def below(found: Iterable[str], folder: str) -> dict[str, str]:
         folder: likewise.
     """
     places = {posixpath.relpath(name, folder): name for name in sorted(found)}
-    return {place: name for place, name in places.items() if _stays(place)}
+
+    def stays(place: str) -> bool:
+        if os.name == "nt":
+            place = place.replace("\\", "/")
+        path = Path(place)
+        return ".." not in place.split("/") and not path.is_absolute() and not path.drive
+
+    return {place: name for place, name in places.items() if stays(place)}
 
 
-def _stays(place: str) -> bool:
-    if os.name == "nt":
-        place = place.replace("\\", "/")
-    return ".." not in place.split("/") and not Path(place).is_absolute() and not Path(place).drive
-
-
-def _unseen(url: str, error: Exception) -> BadData:
+def _cannot_look_at(url: str, error: Exception) -> BadData:
     reason = " ".join(str(error).split()) or type(error).__name__
     return BadData(f"{url} cannot be looked at ({reason}): check the address.")
 
 
-def place(given: str | Path | Remote) -> Path | Remote:
+def parse_place(given: str | Path | Remote) -> Path | Remote:
     """A path, or where a URL was meant, that.
 
     A URL that was taken for a path has lost one of its slashes, and gets it back.

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from photochrom import files
-from photochrom.data import web
+from photochrom.data import https
 from photochrom.errors import BadOption, PhotochromError
 
 KEY = "PEXELS_API_KEY"
@@ -26,12 +26,11 @@ PAGE = 80  # photos, the most that the API gives
 HOUR = 200  # requests
 PATIENCE = 3 * 3600.0  # seconds; a longer wait, as for the next month, is left to the user
 _DAY = 86_400
+_NO_HEADERS: Mapping[str, str] = {}
 _MOST = 8_000_000  # bytes
 
-Say = Callable[[str], None]
 
-
-def key() -> str:
+def read_key() -> str:
     """The user's key.
 
     Raises:
@@ -48,7 +47,7 @@ def key() -> str:
     return found
 
 
-class Search:
+class PexelsSearch:
     """The API's search, within its limits.
 
     Args:
@@ -58,114 +57,110 @@ class Search:
         say: tells the user of waiting.
     """
 
-    def __init__(self, api: str, key: str, cache: Path, say: Say) -> None:
-        web.check(api, web.is_local(api))
+    def __init__(self, api: str, key: str, cache: Path, say: Callable[[str], None]) -> None:
+        https.check_url(api, https.is_local(api))
         self.api, self._key, self.cache, self.say = api.rstrip("/"), key, cache, say
-        self._remaining: Mapping[str, str] = {}
+        self._limits: Mapping[str, str] = {}
         fresh = [path.stat().st_mtime for path in cache.glob("*.json")]
-        self._asked = sorted(moment for moment in fresh if moment > web.now() - 3600)
+        self._asked = sorted(moment for moment in fresh if moment > https.now() - 3600)
 
-    def photos(self, query: str) -> Iterator[dict[str, Any]]:
+    def find_photos(self, query: str) -> Iterator[dict[str, Any]]:
         """What is found, one page after another."""
         seen: set[int] = set()
         number = 1
         while True:
-            page = self._page(query, number)
-            photos = [p for p in page["photos"] if _known(p) and p["id"] not in seen]
+            page = self._get_page(query, number)
+            photos = [p for p in page["photos"] if _is_usable(p) and p["id"] not in seen]
             yield from photos
             seen.update(photo["id"] for photo in photos)
             if not photos or not page.get("next_page"):
                 return
             number += 1
 
-    def _page(self, query: str, number: int) -> dict[str, Any]:
+    def _get_page(self, query: str, number: int) -> dict[str, Any]:
         asked = urlencode({"query": query, "per_page": PAGE, "page": number})
         name = hashlib.sha256(f"{self.api}?{asked}".encode()).hexdigest()[:32]
         kept = self.cache / f"{name}.json"
-        with contextlib.suppress(OSError, ValueError, web.Unreachable):
-            if kept.stat().st_mtime > web.now() - _DAY:
-                return _page(kept.read_bytes())
-        answer = self._ask(f"{self.api}/search?{asked}")
-        files.write_bytes(kept, answer.body)
-        return _page(answer.body)
+        with contextlib.suppress(OSError, https.Unreachable):
+            if kept.stat().st_mtime > https.now() - _DAY:
+                return _parse_page(kept.read_bytes())
+        body = self._ask(f"{self.api}/search?{asked}")
+        files.write_bytes(kept, body)
+        return _parse_page(body)
 
-    def _ask(self, url: str) -> web.Answer:
+    def _ask(self, url: str) -> bytes:
         tries, refused = 0, 0
         while True:
             self._heed_limits()
-            self._asked.append(web.now())
+            self._asked.append(https.now())
+            status, headers = 0, _NO_HEADERS
             try:
-                answer = web.get(url, _MOST, {"Authorization": self._key})
-                if answer.status == 200:
-                    _page(answer.body)
-                    self._remaining = answer.headers
-                    return answer
-                trouble = f"error {answer.status}"
-            except web.Unreachable as error:
-                answer, trouble = None, str(error)
-            status = answer.status if answer else 0
+                status, headers, body = https.fetch_url(url, _MOST, {"Authorization": self._key})
+                if status == 200:
+                    _parse_page(body)
+                    self._limits = headers
+                    return body
+                trouble = f"error {status}"
+            except https.Unreachable as error:
+                trouble = str(error)
             if status in (401, 403):
                 raise BadOption(
                     f"Pexels does not accept the key in {KEY} ({status}): "
                     "look it up at https://www.pexels.com/api/."
                 )
-            if answer and status == 429:
-                told = web.wait_told(answer.headers, web.now())
-                self._pause(min(3600, 60 * 2**refused) if told is None else told, "said: too many")
+            if status == 429:
+                wait = https.requested_wait(headers)
+                self._pause(min(3600, 60 * 2**refused) if wait is None else wait, "said: too many")
                 refused += 1
                 continue
             tries += 1
-            if tries >= web.TRIES or 400 <= status < 500:
+            if tries >= https.TRIES or 400 <= status < 500:
                 raise PhotochromError(
                     f"{urlsplit(url).hostname} does not answer the search ({trouble}): start the "
                     "same command again later, and it goes on from here."
                 )
-            time.sleep(web.BACKOFF * 2 ** (tries - 1))
+            time.sleep(https.BACKOFF * 2 ** (tries - 1))
 
     def _heed_limits(self) -> None:
         """Wait where the next request would be one too many."""
-        now = web.now()
-        if self._remaining.get("x-ratelimit-remaining", "").strip() == "0":
-            told, self._remaining = web.wait_told(self._remaining, now), {}
-            self._pause(3600.0 if told is None else told, "has no requests left for this key")
-        self._asked = [moment for moment in self._asked if moment > web.now() - 3600]
+        if self._limits.get("x-ratelimit-remaining", "").strip() == "0":
+            wait, self._limits = https.requested_wait(self._limits), {}
+            self._pause(3600.0 if wait is None else wait, "has no requests left for this key")
+        self._asked = [moment for moment in self._asked if moment > https.now() - 3600]
         if len(self._asked) >= HOUR:
             self._pause(
-                self._asked[-HOUR] + 3600 - web.now(),
+                self._asked[-HOUR] + 3600 - https.now(),
                 f"takes {HOUR} requests an hour, which were made",
             )
 
     def _pause(self, seconds: float, why: str) -> None:
-        until = time.strftime("%H:%M on %d %B", time.localtime(web.now() + seconds))
+        until = time.strftime("%H:%M on %d %B", time.localtime(https.now() + seconds))
         if seconds > PATIENCE:
             raise PhotochromError(
                 f"Pexels {why}, until {until}: start the same command again then, "
                 "and it goes on from here."
             )
-        self.say(f"Pexels {why}: waiting {_duration(seconds)}, until {until}.")
+        duration = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+        self.say(f"Pexels {why}: waiting {duration}, until {until}.")
         time.sleep(seconds)
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
-def _page(body: bytes) -> dict[str, Any]:
+def _parse_page(body: bytes) -> dict[str, Any]:
     """A page of photos.
 
     Raises:
         Unreachable: it is none.
     """
     try:
-        told = json.loads(body)
+        page = json.loads(body)
     except ValueError as error:
-        raise web.Unreachable("the answer is no JSON") from error
-    if not isinstance(told, dict) or not isinstance(told.get("photos"), list):
-        raise web.Unreachable("the answer tells no photos")
-    return told
+        raise https.Unreachable("the answer is no JSON") from error
+    if not isinstance(page, dict) or not isinstance(page.get("photos"), list):
+        raise https.Unreachable("the answer tells no photos")
+    return page
 
 
-def _known(photo: Any) -> bool:
+def _is_usable(photo: Any) -> bool:
     """Whether the API tells all that is needed."""
     return (
         isinstance(photo, dict)

@@ -1,4 +1,4 @@
-"""Where photos lie: the one search of folders, and which names in them are no photos of anybody's.
+"""The one search for photos, in folders and at URLs, and which names are no photos of anybody's.
 
 Left out wherever a folder is searched: what is hidden, what network drives and other programs keep
 for themselves (:data:`FOREIGN`), and our own results beside their photos.
@@ -6,6 +6,7 @@ for themselves (:data:`FOREIGN`), and our own results beside their photos.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import glob
 import os
@@ -16,9 +17,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Generic, TypeVar, overload
 
 from photochrom.errors import CannotWrite
 from photochrom.image.reader import PHOTO_SUFFIXES
+from photochrom.storage.remote import Remote
+
+P = TypeVar("P", Path, Remote)
 
 FOREIGN = (
     ".*",  # hidden: .thumbnails, macOS's ._photo.jpg, our own .photochrom
@@ -40,24 +45,38 @@ _SIDECARS = frozenset(
 
 
 @dataclass
-class Found:
+class Found(Generic[P]):
     """What a folder holds."""
 
-    photos: list[Path] = field(default_factory=list)
+    photos: list[P] = field(default_factory=list)
     """In a fixed order."""
-    unsearched: dict[Path, str] = field(default_factory=dict)
+    unsearched: dict[P, str] = field(default_factory=dict)
     """Folders below it that do not open, each with a sentence that says why."""
     others: Counter[str] = field(default_factory=Counter)
     """How many files are no photos, by suffix in lower case, "" for none."""
 
 
+@overload
 def find_photos(
     folder: Path,
     *,
     out: Path | None = None,
     exclude: Sequence[str] = (),
     suffixes: frozenset[str] = PHOTO_SUFFIXES,
-) -> Found:
+) -> Found[Path]: ...
+
+
+@overload
+def find_photos(folder: Remote, *, suffixes: frozenset[str] = PHOTO_SUFFIXES) -> Found[Remote]: ...
+
+
+def find_photos(
+    folder: Path | Remote,
+    *,
+    out: Path | None = None,
+    exclude: Sequence[str] = (),
+    suffixes: frozenset[str] = PHOTO_SUFFIXES,
+) -> Found[Path] | Found[Remote]:
     """Search a folder and its sub-folders for photos.
 
     Args:
@@ -65,15 +84,21 @@ def find_photos(
         out: where results go, which is not searched.
         exclude: patterns of names, or of paths below the folder, to be left out as well.
         suffixes: of what is looked for, in lower case.
+
+    Raises:
+        BadData: a URL cannot be looked at.
     """
-    found = Found()
+    if isinstance(folder, Remote):
+        files = folder.list_files()
+        return Found([files[name] for name in photos_among(files, exclude, suffixes)])
+    found: Found[Path] = Found()
     seen = {_identity(out)} if out is not None and is_folder(out) else set()
     waiting = [folder]
     while waiting:
         here = waiting.pop()
         try:
             identity = _identity(here)
-            kinds = _look(here)
+            kinds = _list_kinds(here)
         except OSError as error:  # or it is gone since it was found
             reason = f"{here} cannot be searched ({error.strerror}): check its permissions."
             found.unsearched[here] = reason
@@ -83,11 +108,10 @@ def find_photos(
         seen.add(identity)
         below = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
         names = sorted((n for n in kinds if not is_left_out(below + n, exclude)), reverse=True)
-        folders = {name for name in names if kinds[name]}
-        waiting += [here / name for name in names if name in folders]
-        files = [name for name in names if name not in folders]
-        found.photos += [here / name for name in photos_among(files, suffixes=suffixes)]
-        ends = map(_suffix, files)
+        waiting += [here / name for name in names if kinds[name]]
+        files_here = [name for name in names if not kinds[name]]
+        found.photos += [here / name for name in photos_among(files_here, suffixes=suffixes)]
+        ends = map(_suffix, files_here)
         found.others.update(end for end in ends if end not in suffixes | _SIDECARS)
     found.photos.sort()
     return found
@@ -114,7 +138,7 @@ def photos_among(
         name
         for name, path in whole.items()
         if _suffix(path) in suffixes
-        and not any(is_left_out(part, exclude) for part in _ways(path))
+        and not any(is_left_out(part, exclude) for part in _prefixes(path))
         and not _is_result(posixpath.basename(path), present[posixpath.dirname(path)])
     ]
 
@@ -128,7 +152,7 @@ def is_left_out(path: str, exclude: Sequence[str] = ()) -> bool:
     return bool(asked.match(name) or asked.match(path.casefold()))
 
 
-def expand(path: Path) -> list[Path]:
+def expand_pattern(path: Path) -> list[Path]:
     """What a pattern such as ``*.jpg`` stands for, where no shell has seen to it, as on Windows.
 
     Returns:
@@ -139,22 +163,20 @@ def expand(path: Path) -> list[Path]:
         return [path]
     matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207 - with its root
     wants_results = ".color" in path.name
-    present = {folder: _names_in(folder) for folder in {match.parent for match in matches}}
+    present: dict[Path, set[str]] = {folder: set() for folder in {m.parent for m in matches}}
+    for folder, names in present.items():
+        with contextlib.suppress(OSError):  # which whoever opens what is in it is told
+            names.update(os.listdir(folder))  # noqa: PTH208 - names are enough
 
     def is_wanted(match: Path) -> bool:
-        if is_left_out(match.name):
-            return False
-        if is_folder(match):
-            return True
-        kind = _suffix(match.name)
-        if kind not in PHOTO_SUFFIXES | {".tar"}:
-            return False
-        return wants_results or not _is_result(match.name, present[match.parent])
+        kept = wants_results or not _is_result(match.name, present[match.parent])
+        photo = kept and _suffix(match.name) in PHOTO_SUFFIXES | {".tar"}
+        return not is_left_out(match.name) and (photo or is_folder(match))
 
     return [match for match in matches if is_wanted(match)]
 
 
-def _look(folder: Path) -> dict[str, bool]:
+def _list_kinds(folder: Path) -> dict[str, bool]:
     """What is in a folder, and whether that is one, even where its path is too long to open it."""
     known = {}
     with os.scandir(folder) as entries:
@@ -164,13 +186,6 @@ def _look(folder: Path) -> dict[str, bool]:
             except OSError:  # a link in a circle
                 known[entry.name] = False
     return known
-
-
-def _names_in(folder: Path) -> set[str]:
-    try:
-        return set(os.listdir(folder))  # noqa: PTH208 - names are enough
-    except OSError:  # which whoever opens what is in it is told
-        return set()
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
@@ -201,7 +216,7 @@ def _suffix(name: str) -> str:
     return posixpath.splitext(name)[1].lower()
 
 
-def _ways(path: str) -> Iterator[str]:
+def _prefixes(path: str) -> Iterator[str]:
     """The folders that a file lies in, and the file."""
     for at, sign in enumerate(path):
         if sign == "/" and at:
