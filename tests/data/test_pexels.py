@@ -412,6 +412,7 @@ def test_a_server_that_is_not_there(tmp_path, server, capsys):
 
 def test_a_missing_package_has_its_sentence(tmp_path, server, capsys, monkeypatch):
     for name in ("https", "pexels", "pexels_search"):
+        monkeypatch.delattr(f"photochrom.data.{name}")
         monkeypatch.delitem(sys.modules, f"photochrom.data.{name}")
     monkeypatch.setitem(sys.modules, "httpx", None)
     assert run(server, tmp_path, "--count", 1) == 1

@@ -100,7 +100,8 @@ def find_sources(paths: Iterable[str | Path | Remote]) -> list[PhotoSource]:
     if not found:
         where = ", ".join(map(str, places))
         raise BadData(
-            f"No photos in {where}: photochrom looks for {', '.join(sorted(PHOTO_SUFFIXES))} and .tar."
+            f"No photos in {where}: photochrom looks for {', '.join(sorted(PHOTO_SUFFIXES))} "
+            "and .tar."
         )
     return found
 
