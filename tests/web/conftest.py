@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from album import WEAK
+from pictures import TOY_AB
 
 
 @pytest.fixture
 def toy(make_model: Callable[..., Path]) -> Path:
     """A model that colours all alike, and obeys hints."""
     return make_model(
-        offset=WEAK, hints=0.5, vivid=[], tells=("logits",), metadata={"default_vivid": "0.3"}
+        offset=TOY_AB, hints=0.5, vivid=[], tells=("logits",), metadata={"default_vivid": "0.3"}
     )
 
 
 @pytest.fixture
-def house(toy: Path) -> Iterator[Callable[..., Any]]:
+def make_client(toy: Path) -> Iterator[Callable[..., Any]]:
     """Opens servers: with limits, and with options of ``create_app``."""
     from fastapi.testclient import TestClient
 
@@ -31,23 +31,22 @@ def house(toy: Path) -> Iterator[Callable[..., Any]]:
 
         def make(limits: dict[str, Any] | None = None, **options: Any) -> TestClient:
             app = create_app(**{"model": toy, "limits": ServerLimits(**(limits or {}))} | options)
-            client = TestClient(app, "http://localhost")
-            return stack.enter_context(client)
+            return stack.enter_context(TestClient(app, "http://localhost"))
 
         yield make
 
 
 @pytest.fixture
-def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def client(make_client: Callable[..., Any]) -> Any:
+    """A server as it is by default."""
+    return make_client()
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Photos are worked on in this process, where it can be seen and disturbed."""
     from photochrom.web.process_pool import WorkerTask
 
     monkeypatch.setattr(
-        WorkerTask, "run", lambda _, function, *given, **options: function(*given, **options)
+        WorkerTask, "run", lambda _, function, *args, **kwargs: function(*args, **kwargs)
     )
-
-
-@pytest.fixture
-def client(house: Callable[..., Any]) -> Any:
-    """A server as it is by default."""
-    return house()

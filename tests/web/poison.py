@@ -1,4 +1,4 @@
-"""What photos may do to a process, in words that children understand."""
+"""What photos may do to a process, in words that worker processes understand."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ import numpy as np
 
 
 def length(data: bytes, *_: Any) -> int:
-    """No harm."""
-    return len(data)
+    return len(data)  # no harm
 
 
 def echo(data: bytes, array: np.ndarray) -> tuple[bytes, np.ndarray]:
-    """Both as they came."""
     return data, array
 
 
@@ -29,18 +27,15 @@ def crash(*_: Any) -> None:
 
 
 def abort(*_: Any) -> None:
-    """As C++ where it finds no memory."""
-    os.abort()
+    os.abort()  # as C++ where it finds no memory
 
 
 def be_killed(*_: Any) -> None:
-    """As the system does where it finds none."""
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)  # as the system does where it finds none
 
 
 def leave(*_: Any) -> None:
-    """As old libraries where they are at a loss."""
-    os._exit(1)
+    os._exit(1)  # as old libraries where they are at a loss
 
 
 def hoard(*_: Any) -> None:
@@ -61,13 +56,11 @@ def hoard_in_opencv(*_: Any) -> None:
 
 
 def blunder(*_: Any) -> None:
-    """What nobody has foreseen."""
-    raise IndexError("grandmother in Kiel, 1931")
+    raise IndexError("grandmother in Kiel, 1931")  # what nobody has foreseen
 
 
 def unspeakable(*_: Any) -> Any:
-    """A result that cannot be sent."""
-    return lambda: None
+    return lambda: None  # a result that cannot be sent
 
 
 def hang(fifo: str, *_: Any) -> None:

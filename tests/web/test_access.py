@@ -1,10 +1,17 @@
-"""Who is who."""
+"""Who asks, and whether they may."""
 
 from __future__ import annotations
 
 import pytest
+from fastapi.testclient import TestClient
+from pictures import refused, send
 
 from photochrom.web.access import client_address
+
+PUBLIC = "photos.example.org"
+NGINX = {"host": PUBLIC, "x-forwarded-host": PUBLIC, "x-forwarded-proto": "https"}
+OWN = {"origin": f"https://{PUBLIC}", "sec-fetch-site": "same-origin"}
+FORGED = NGINX | OWN | {"host": "localhost"}
 
 
 @pytest.mark.parametrize(
@@ -25,7 +32,128 @@ from photochrom.web.access import client_address
         ("", [], ""),
     ],
 )
-def test_clients_are_told_apart_by_where_they_are(address, forwarded, told):
+def test_client_address_is_where_they_are(address, forwarded, told):
     headers = [(b"x-forwarded-for", some.encode()) for some in forwarded]
     scope = {"type": "http", "client": (address, 50000) if address else None, "headers": headers}
     assert client_address(scope) == told
+
+
+@pytest.fixture
+def ask(make_client):
+    """The statuses of a page and of a deed, for requests of a machine."""
+
+    def ask(headers: dict[str, str], peer: str = "127.0.0.1", **options: object) -> tuple[int, int]:
+        app = make_client(**{"hosts": ["localhost", "127.0.0.1", "::1", PUBLIC]} | options).app
+        client = TestClient(app, "http://localhost", client=(peer, 50_000))
+        page = client.get("/", headers=headers)
+        return page.status_code, client.delete("/api/photos/none", headers=headers).status_code
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *[{"host": host} for host in ("localhost", "localhost:8000", "127.0.0.1:8000")],
+        *[{"host": host} for host in ("[::1]:8000", "LOCALHOST")],
+        {"origin": "http://localhost", "sec-fetch-site": "same-origin"},
+        {"host": "localhost:8000", "origin": "http://localhost:8000"},
+        NGINX,
+        NGINX | OWN,
+        {"host": PUBLIC} | OWN,  # as much as is needed at the usual port
+        FORGED | {"host": "127.0.0.1:8000"},
+        NGINX | OWN | {"x-forwarded-host": f"{PUBLIC}:443"},
+        NGINX | OWN | {"x-forwarded-host": f"{PUBLIC}, inner.example.org"},
+        NGINX | OWN | {"host": PUBLIC.upper()},
+        NGINX | {"x-forwarded-host": f"{PUBLIC}:8443", "origin": f"https://{PUBLIC}:8443"},
+        {"host": f"{PUBLIC}:8443", "origin": f"https://{PUBLIC}:8443"},
+    ],
+)
+def test_own_page_is_let_in(ask, headers):
+    assert ask(headers) == (200, 204)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *[{"origin": f"http://{h}"} for h in ("evil.example", "localhost:9999")],
+        {"origin": "http://localhost.evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        NGINX | {"origin": "https://evil.example"},
+        NGINX | {"origin": f"http://{PUBLIC}"},  # whoever listens in could be that
+        NGINX | {"origin": f"https://{PUBLIC}:8443"},
+        NGINX | {"origin": "https://localhost"},
+        NGINX | {"origin": "null"},
+        NGINX | OWN | {"sec-fetch-site": "cross-site"},
+        {"host": "localhost", "origin": f"https://{PUBLIC}"},
+    ],
+)
+def test_foreign_page_can_look_and_do_nothing(ask, headers):
+    assert ask(headers) == (200, 403)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *[{"host": h} for h in ("evil.example", "127.0.0.1.evil.example", "", "[", "::")],
+        *[{"host": h} for h in ("localhost.evil.example:8000", f"{PUBLIC}.evil.example")],
+        {"host": "evil.example", "x-forwarded-host": "localhost"},  # a name with our address
+        {"host": "evil.example", "x-forwarded-host": PUBLIC, "origin": "http://evil.example"},
+        {"host": "localhost", "x-forwarded-host": "evil.example"},
+        {"host": PUBLIC, "x-forwarded-host": f"evil.example, {PUBLIC}"},
+    ],
+)
+def test_foreign_name_of_this_machine_is_refused(ask, headers):
+    assert ask(headers) == (421, 421)
+
+
+def test_public_name_is_known_only_if_told(ask):
+    for headers in (NGINX | OWN, FORGED):
+        assert ask(headers, hosts=["localhost"]) == (421, 421)
+
+
+def test_any_address_stands_for_addresses_and_no_names(make_client):
+    client = make_client(hosts=["localhost", "darkroom", "0.0.0.0"])
+    for host, status in [("darkroom:80", 200), ("192.168.1.7", 200), ("evil.example", 421)]:
+        assert client.get("/api/health", headers={"host": host}).status_code == status
+
+
+def test_proxy_is_believed_on_this_machine_alone(ask):
+    assert ask(FORGED) == (200, 204)
+    for peer in ("192.168.1.7", "testclient"):
+        assert ask(FORGED, peer) == (200, 403)
+    assert ask({"host": PUBLIC} | OWN, "172.17.0.1") == (200, 204)  # a proxy in a container
+
+
+def test_every_deed_is_closed_to_foreign_pages(client):
+    key = send(client)["id"]
+    for method, path in (
+        ("POST", "/api/colorize"), ("POST", "/api/photos"), ("OPTIONS", "/api/photos"),
+        ("POST", f"/api/photos/{key}/colorize"), ("DELETE", f"/api/photos/{key}"),
+    ):  # fmt: skip
+        answer = client.request(method, path, headers={"origin": "http://evil.example"})
+        assert refused(answer) == (403, "forbidden")
+    assert client.get(f"/api/photos/{key}").status_code == 200
+
+
+def test_refusals_say_how_a_proxy_or_name_becomes_known(make_client):
+    client = make_client(hosts=["localhost", PUBLIC])
+    for origin, told in ((f"https://{PUBLIC}", True), ("https://evil.example", False)):
+        said = client.delete("/api/photos/none", headers={"origin": origin}).json()["detail"]
+        assert ("has to pass Host" in said) == told
+    said = client.get("/api/health", headers={"host": "new.example.org:443"}).json()["detail"]
+    assert "--allowed-host new.example.org" in said
+    assert "<" not in client.get("/api/health", headers={"host": "<b>"}).json()["detail"]
+
+
+def test_token_closes_the_api_and_not_the_page(make_client):
+    client = make_client(token="s3cret")
+    for shown in (None, "Bearer no", "s3cret", "Basic s3cret", b"Bearer \xff"):
+        for path in ("/api/health", "/api/openapi.json", "/api/photos/x"):
+            answer = client.get(path, headers={"authorization": shown} if shown else {})
+            assert refused(answer) == (401, "unauthorized")
+    assert client.get("/").status_code == 200
+    right = {"authorization": "Bearer s3cret"}
+    assert client.get("/api/health", headers=right).status_code == 200

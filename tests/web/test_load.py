@@ -1,6 +1,6 @@
-"""A crowd at the page, on real sockets: ``benchmarks/web.py`` with the toy.
+"""Crowds at the page, on real sockets: the benchmarks with the toy.
 
-PHOTOCHROM_LOAD_SECONDS=60 makes it last.
+PHOTOCHROM_LOAD_SECONDS=60 makes them last.
 """
 
 from __future__ import annotations
@@ -10,25 +10,30 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "web.py"
-HOSTILE = BENCHMARK.with_name("hostile.py")
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not BENCHMARKS.exists(), reason="the benchmarks are in the repository"),
+]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not BENCHMARK.exists(), reason="the benchmarks are in the repository")
-def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_path):
-    seconds = os.environ.get("PHOTOCHROM_LOAD_SECONDS", "8")
-    out = tmp_path / "figures.json"
-    options = ["--model", str(toy), "--seconds", seconds, "--json", str(out)]
+def run_benchmark(name: str, model: Path, folder: Path, *options: str) -> tuple[int, Any]:
+    seconds, out = os.environ.get("PHOTOCHROM_LOAD_SECONDS", "8"), folder / "figures.json"
+    command = [sys.executable, str(BENCHMARKS / name), "--model", str(model), "--json", str(out)]
     done = subprocess.run(
-        [sys.executable, str(BENCHMARK), *options], capture_output=True, text=True
+        [*command, "--seconds", seconds, *options], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    sys.stdout.write(done.stdout)  # the figures, for who runs it with -s
-    told = json.loads(out.read_text())
+    sys.stdout.write(done.stdout + done.stderr)  # the figures, for who runs it with -s
+    return done.returncode, json.loads(out.read_text())
+
+
+def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_path):
+    status, told = run_benchmark("web.py", toy, tmp_path)
+    assert status == 0
     assert set(told["statuses"]) <= {"200", "201", "204", "409", "503"}
     assert told["statuses"]["200"] > 0
     # On a machine of any speed: that it is well is not told after all the work, but before.
@@ -37,15 +42,8 @@ def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_p
     assert told["memory, most"] < 1000
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not HOSTILE.exists(), reason="the benchmarks are in the repository")
 def test_users_get_their_results_among_attackers(toy, tmp_path):
-    seconds = os.environ.get("PHOTOCHROM_LOAD_SECONDS", "12")
-    out = tmp_path / "figures.json"
-    options = ["--model", str(toy), "--clients", "16", "--seconds", seconds, "--json", str(out)]
-    done = subprocess.run([sys.executable, str(HOSTILE), *options], capture_output=True, text=True)
-    sys.stdout.write(done.stdout)
-    assert out.exists(), done.stderr  # its exit status also tells of times, which are the machine's
-    told = json.loads(out.read_text())
+    # Its status also tells of times, which are the machine's.
+    _, told = run_benchmark("hostile.py", toy, tmp_path, "--clients", "16")
     for figure in ("answers of 500", "users' requests without a result", "work left 10 s later"):
-        assert told[figure]["measured"] == "0", done.stdout
+        assert told[figure]["measured"] == "0"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import schemathesis
-from album import halves, picture, send
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pictures import encode, halves, send
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error, status_code_conformance
 from schemathesis.python import asgi
@@ -27,12 +27,12 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.slow)])
-def test_it_keeps_to_its_description(house, examples):
-    client = house(hosts=["localhost", asgi.HOST])
+def test_api_keeps_to_its_description(make_client, examples):
+    client = make_client(hosts=["localhost", asgi.HOST])
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", client.app)
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) >= 13
-    photo, answers = picture(halves(40, 30)), Counter()
+    photo, answers = encode(halves(40, 30)), Counter()
 
     def hold(operation: Any, mode: GenerationMode) -> None:
         @settings(

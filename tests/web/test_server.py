@@ -18,18 +18,24 @@ from photochrom.web.server import ConnectionLimits, LimitedConnection
 
 LONG = 20_000_000
 """Bytes of an answer, which no socket takes at once."""
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+LAST = b"Connection: close\r\n\r\n"
+CHUNKED = b"POST /read HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
 
 
-class House:
-    """An application that answers at once, and at length under /long."""
+class Application:
+    """It answers at once, and at length under /long."""
 
     def __init__(self) -> None:
         self.begun, self.done, self.go_on = threading.Event(), threading.Event(), threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        def body(content: bytes, more: bool = True) -> Any:
+            return send({"type": "http.response.body", "body": content, "more_body": more})
+
         await send({"type": "http.response.start", "status": 200, "headers": []})
         if scope["path"] == "/slow":
-            await send({"type": "http.response.body", "body": b"a", "more_body": True})
+            await body(b"a")
             self.begun.set()
             await asyncio.to_thread(self.go_on.wait, 300)
         elif scope["path"] == "/read":
@@ -37,39 +43,39 @@ class House:
                 pass
         elif scope["path"] == "/long":
             for _ in range(LONG // 100_000):
-                await send(
-                    {"type": "http.response.body", "body": bytes(100_000), "more_body": True}
-                )
-        await send({"type": "http.response.body", "body": b"here"})
+                await body(bytes(100_000))
+        await body(b"here", False)
         self.done.set()
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def app() -> Application:
+    return Application()
 
 
 @pytest.fixture
-def call(house: House) -> Iterator[Callable[..., socket.socket]]:
-    """Connects to a server with such bounds, which is one for all calls."""
+def call(app: Application) -> Iterator[Callable[..., socket.socket]]:
+    """Connects to a server with such limits, which is one for all calls, and says something."""
     with ExitStack() as stack:
         places: list[Any] = []
 
-        def call(**bounds: float) -> socket.socket:
+        def call(said: bytes = b"", **limits: float) -> socket.socket:
             if not places:
-                kind = type("Hasty", (LimitedConnection,), {"limits": ConnectionLimits(**bounds)})
+                kind = type("Hasty", (LimitedConnection,), {"limits": ConnectionLimits(**limits)})
                 listener = socket.create_server(("127.0.0.1", 0))
                 config = uvicorn.Config(
-                    house, http=kind, ws="none", lifespan="off", timeout_graceful_shutdown=1
+                    app, http=kind, ws="none", lifespan="off", timeout_graceful_shutdown=1
                 )
-                server = uvicorn.Server(config)
-                thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+                running = uvicorn.Server(config)
+                thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
                 thread.start()
                 stack.callback(thread.join)
-                stack.callback(setattr, server, "should_exit", True)
-                stack.callback(house.go_on.set)
+                stack.callback(setattr, running, "should_exit", True)
+                stack.callback(app.go_on.set)
                 places.append(listener.getsockname())
-            return stack.enter_context(socket.create_connection(places[0], timeout=300))
+            client = stack.enter_context(socket.create_connection(places[0], timeout=300))
+            client.sendall(said)
+            return client
 
         yield call
 
@@ -105,33 +111,29 @@ def test_who_says_nothing_is_left(call):
     assert heard(call(request=0.1)) == b""
 
 
-def test_a_header_that_drips_is_cut_off(call):
-    client = call(request=0.3)
-    client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
-    assert dripped(client) == b""
+def test_header_that_drips_is_cut_off(call):
+    assert dripped(call(GET + b"X: ", request=0.3)) == b""
 
 
 def test_what_still_drips_in_after_the_answer_is_cut_off(call):
-    client = call(request=0.3)
-    client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
-    assert b"here" in dripped(client)
+    said = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+    assert b"here" in dripped(call(said, request=0.3))
 
 
-def test_a_second_request_has_its_time_too(call, house):
+def test_second_request_has_its_time_too(call):
     client = call(request=300)
     for _ in range(3):
-        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.sendall(GET + b"\r\n")
         said = b""
         while b"here" not in said:
             said += client.recv(1 << 16)
-    client.sendall(b"GET /long HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    client.sendall(GET.replace(b"/ ", b"/long ", 1) + LAST)
     assert len(heard(client)) > LONG
 
 
-def test_an_answer_that_nobody_takes_is_broken_off(call, house):
-    client = call(answer=0.1)
-    client.sendall(b"GET /long HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    assert house.done.wait(300)  # the rest of it went nowhere
+def test_answer_that_nobody_takes_is_broken_off(call, app):
+    client = call(GET.replace(b"/ ", b"/long ", 1) + LAST, answer=0.1)
+    assert app.done.wait(300)  # the rest of it went nowhere
     assert 0 < len(heard(client)) < LONG
 
 
@@ -139,56 +141,45 @@ def test_one_connection_too_many_is_told_so(call):
     first, second = call(connections=2), call()
     assert heard(call()).startswith(b"HTTP/1.1 503 ")
     for client in (first, second):
-        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        client.sendall(GET + LAST)
         assert b"here" in heard(client)
 
 
 def test_one_address_does_not_take_all_connections(call, monkeypatch):
-    first = call(each=1)
-    second = call()
-    for client in (first, second):  # of this machine, on which a proxy may be
-        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    for client in (call(GET + b"\r\n", each=1), call(GET + b"\r\n")):  # a proxy may be here
         assert client.recv(10) == b"HTTP/1.1 2"
     monkeypatch.setattr(server, "is_loopback", lambda _: False)
     assert heard(call()).startswith(b"HTTP/1.1 503 ")
 
 
-REQUEST = b"POST /read HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
-
-
 @pytest.mark.parametrize(
     "said",
     [
-        REQUEST + b"\r\n" + b"1\r\na\r\n" * 5000,
-        REQUEST + b"Content-Length: 5\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 20_000,
+        CHUNKED + b"\r\n" + b"1\r\na\r\n" * 5000,
+        CHUNKED + b"Content-Length: 5\r\n\r\n0\r\n\r\n" + GET + b"\r\n",
+        GET + b"a: b\r\n" * 20_000,
         b"GET /" + b"a" * 100_000,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
     ids=["powder", "two lengths", "many headers", "long address", "TLS"],
 )
 def test_what_is_no_honest_http_ends_the_connection(call, said, caplog):
-    client = call()
-    client.sendall(said)
-    said = heard(client)
-    assert said.count(b"HTTP/1.1 ") <= 1
-    assert b"here" not in said
+    answer = heard(call(said))
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert b"here" not in answer
     assert all(record.levelname != "ERROR" for record in caplog.records)
 
 
-def test_a_body_in_parts_of_a_sensible_size_is_read(call):
-    client = call()
+def test_body_in_parts_of_a_sensible_size_is_read(call):
     part = b"3e8\r\n" + bytes(1000) + b"\r\n"
-    client.sendall(REQUEST + b"Connection: close\r\n\r\n" + part * 5000 + b"0\r\n\r\n")
-    assert b"here" in heard(client)
+    assert b"here" in heard(call(CHUNKED + LAST + part * 5000 + b"0\r\n\r\n"))
 
 
-def test_nonsense_in_the_midst_of_an_answer_ends_the_connection(call, house, caplog):
-    client = call()
-    client.sendall(b"POST /slow HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
-    assert house.begun.wait(300)
+def test_nonsense_in_the_midst_of_an_answer_ends_the_connection(call, app, caplog):
+    client = call(CHUNKED.replace(b"/read", b"/slow") + b"\r\n")
+    assert app.begun.wait(300)
     client.sendall(b"nonsense\r\n")
     assert b"here" not in heard(client)
-    house.go_on.set()
-    assert house.done.wait(300)
+    app.go_on.set()
+    assert app.done.wait(300)
     assert all(record.levelname != "ERROR" for record in caplog.records)

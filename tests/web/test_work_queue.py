@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from album import halves, picture, send
+from pictures import refused, send
 
 from photochrom.web.engine import Engine
 from photochrom.web.problems import RequestProblem
@@ -29,9 +29,6 @@ class Client:
         await self.gone.wait()
         return {"type": "http.disconnect"}
 
-    def hang_up(self) -> None:
-        self.gone.set()
-
 
 class Work:
     """It begins, and is done when it is let go."""
@@ -46,13 +43,10 @@ class Work:
 
 
 def with_queue(
-    act: Callable[[WorkQueue], Awaitable[None]],
-    at_once: int = 1,
-    most: int = 2,
-    seconds: float = 600,
+    act: Callable[[WorkQueue], Awaitable[None]], most: int = 2, seconds: float = 600
 ) -> None:
     async def main() -> None:
-        queue = WorkQueue(at_once, most, seconds)
+        queue = WorkQueue(1, most, seconds)
         try:
             await act(queue)
             assert (queue.working, queue.waiting) == (0, 0)
@@ -76,16 +70,16 @@ def code(task: asyncio.Task) -> str:
     return error.code
 
 
-def test_so_many_work_so_many_wait_in_their_order_and_no_more_come_in():
+def test_queue_keeps_the_order_and_takes_no_more_than_may_wait():
     async def act(queue: WorkQueue) -> None:
         order, first = [], Work()
         working = await begin(queue, first)
         waiting = [await begin(queue, lambda n=n: order.append(n)) for n in range(2)]
         assert (queue.working, queue.waiting) == (1, 2)
-        with pytest.raises(RequestProblem) as refused:
+        with pytest.raises(RequestProblem) as problem:
             await queue.run(Client(), Work())
-        assert (refused.value.status, refused.value.code) == (503, "busy")
-        assert refused.value.wait > 0
+        assert (problem.value.status, problem.value.code) == (503, "busy")
+        assert problem.value.wait > 0
         first.free.set()
         assert await working == "done"
         await asyncio.gather(*waiting)
@@ -94,7 +88,7 @@ def test_so_many_work_so_many_wait_in_their_order_and_no_more_come_in():
     with_queue(act)
 
 
-def test_clients_take_turns():
+def test_queue_gives_clients_turns():
     async def act(queue: WorkQueue) -> None:
         order, first = [], Work()
         working = await begin(queue, first)
@@ -113,7 +107,7 @@ def test_clients_take_turns():
     with_queue(act, most=9)
 
 
-def test_where_the_line_is_full_who_has_most_in_it_gives_way():
+def test_full_queue_sends_away_who_has_most_in_it():
     async def act(queue: WorkQueue) -> None:
         first = Work()
         working = await begin(queue, first)
@@ -123,9 +117,9 @@ def test_where_the_line_is_full_who_has_most_in_it_gives_way():
         assert [task.done() for task in crowd] == [False, False, True, True]
         assert [code(task) for task in crowd[2:]] == ["busy", "busy"]
         for name in "ab":  # each has a fair share
-            with pytest.raises(RequestProblem) as refused:
+            with pytest.raises(RequestProblem) as problem:
                 await queue.run(Client(name), Work())
-            assert refused.value.code == "busy"
+            assert problem.value.code == "busy"
         first.free.set()
         done = await asyncio.gather(working, *crowd[:2], *others)
         assert done == ["done", "crowd", "crowd", "other", "other"]
@@ -133,7 +127,7 @@ def test_where_the_line_is_full_who_has_most_in_it_gives_way():
     with_queue(act, most=4)
 
 
-def test_a_newer_one_of_the_lane_takes_the_place_of_one_that_waits_not_of_one_that_works():
+def test_newer_of_a_lane_supersedes_one_that_waits_and_not_one_that_works():
     async def act(queue: WorkQueue) -> None:
         lane, other, first = Lane(), Lane(), Work()
         working = await begin(queue, first, lane)
@@ -148,15 +142,14 @@ def test_a_newer_one_of_the_lane_takes_the_place_of_one_that_waits_not_of_one_th
     with_queue(act)
 
 
-def test_nothing_is_computed_for_one_who_hung_up():
+def test_nothing_is_begun_for_one_who_hung_up():
     async def act(queue: WorkQueue) -> None:
         first, never, client = Work(), Work(), Client()
         working = await begin(queue, first)
         waiting = await begin(queue, never, client=client)
-        client.hang_up()
+        client.gone.set()
         for _ in range(5):
             await asyncio.sleep(0)
-        assert waiting.done()
         assert queue.waiting == 0
         assert code(waiting) == "superseded"
         first.free.set()
@@ -166,7 +159,7 @@ def test_nothing_is_computed_for_one_who_hung_up():
     with_queue(act)
 
 
-def test_one_that_takes_too_long_is_told_so_and_keeps_its_place_until_it_is_done():
+def test_late_work_is_told_so_and_keeps_its_place_until_it_is_done():
     async def act(queue: WorkQueue) -> None:
         slow = Work()
         for _ in range(2):  # one that works, one that waits
@@ -182,7 +175,7 @@ def test_one_that_takes_too_long_is_told_so_and_keeps_its_place_until_it_is_done
     with_queue(act, seconds=0.05)
 
 
-def test_a_request_that_is_cancelled_leaves_no_place_taken():
+def test_cancelled_request_leaves_no_place_taken():
     async def act(queue: WorkQueue) -> None:
         first = Work()
         working = await begin(queue, first)
@@ -198,7 +191,7 @@ def test_a_request_that_is_cancelled_leaves_no_place_taken():
     with_queue(act)
 
 
-def test_an_error_of_the_work_is_that_of_the_request():
+def test_error_of_the_work_is_that_of_the_request():
     async def act(queue: WorkQueue) -> None:
         with pytest.raises(ZeroDivisionError):
             await queue.run(Client(), lambda: 1 / 0)
@@ -206,21 +199,21 @@ def test_an_error_of_the_work_is_that_of_the_request():
     with_queue(act)
 
 
-def test_the_api_answers_409_to_the_superseded_and_503_to_the_many(house, monkeypatch):
-    client, works = house(limits={"at_once": 1, "waiting": 2}), []
-    key = send(client, picture(halves(40, 30)))["id"]
+def test_api_answers_409_to_the_superseded_and_503_to_the_many(make_client, monkeypatch):
+    client, works = make_client(limits={"at_once": 1, "waiting": 2}), []
+    key = send(client)["id"]
     plain = Engine.preview
 
-    def slowly(*given: Any) -> bytes:
+    def slowly(*args: Any) -> bytes:
         works.append(Work())
         works[-1]()
-        return plain(*given)
+        return plain(*args)
 
     monkeypatch.setattr(Engine, "preview", slowly)
 
-    def ask(**wish: Any) -> Future[Any]:
+    def ask(**wanted: Any) -> Future[Any]:
         before = client.get("/api/health").json()
-        answer = threads.submit(client.post, f"/api/photos/{key}/colorize", json=wish)
+        answer = threads.submit(client.post, f"/api/photos/{key}/colorize", json=wanted)
         while not answer.done() and client.get("/api/health").json() == before:
             pass
         return answer
@@ -230,11 +223,10 @@ def test_the_api_answers_409_to_the_superseded_and_503_to_the_many(house, monkey
         health = client.get("/api/health").json()
         assert (health["working"], health["waiting"]) == (1, 2)
         full = ask(side=30).result()
-        assert (full.status_code, full.json()["code"]) == (503, "busy")
+        assert refused(full) == (503, "busy")
         assert int(full.headers["retry-after"]) > 0
         new = threads.submit(client.post, f"/api/photos/{key}/colorize", json={"vivid": 0.2})
-        superseded = old.result(300)
-        assert (superseded.status_code, superseded.json()["code"]) == (409, "superseded")
+        assert refused(old.result(300)) == (409, "superseded")
         for n in range(3):
             limit = time.monotonic() + 300
             while len(works) <= n:
@@ -245,10 +237,10 @@ def test_the_api_answers_409_to_the_superseded_and_503_to_the_many(house, monkey
     assert len(works) == 3
 
 
-def test_the_api_answers_504_to_what_takes_too_long(house, monkeypatch):
-    client, slow = house(limits={"seconds": 0.1}), Work()
+def test_api_answers_504_to_what_takes_too_long(make_client, monkeypatch):
+    client, slow = make_client(limits={"seconds": 0.1}), Work()
     monkeypatch.setattr(WorkerTask, "run", lambda *_, **__: slow())
-    answer = client.post("/api/colorize", files={"photo": ("a.png", picture(halves(40, 30)))})
-    assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
+    answer = client.post("/api/colorize", files={"photo": b"photo"})
+    assert refused(answer) == (504, "timeout")
     assert client.get("/api/health").json()["working"] == 1
     slow.free.set()

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-WEAK = (6.0, 10.0)
+TOY_AB = (6.0, 10.0)
 """ab that the toy gives to everything."""
 
 
-def picture(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
+def encode(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
     """Pixels as a file."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
@@ -27,14 +27,23 @@ def halves(width: int = 400, height: int = 300) -> np.ndarray:
     return np.rint(grey).astype(np.uint8)
 
 
-def pixels(answer: Any) -> np.ndarray:
-    """Of an answer that is a picture."""
+def decode(answer: Any) -> np.ndarray:
+    """The pixels of an answer that is a picture."""
     assert answer.status_code == 200, answer.text
     return np.asarray(Image.open(io.BytesIO(answer.content)))
 
 
-def send(client: Any, data: bytes, name: str = "garden.png") -> dict[str, Any]:
-    """What is told of a photo that was sent."""
-    answer = client.post("/api/photos", files={"photo": (name, data)})
+def send(client: Any, data: bytes | None = None, name: str = "garden.png") -> dict[str, Any]:
+    """The facts of a photo that was sent; by default of one of 40 x 30 pixels."""
+    files = {"photo": (name, encode(halves(40, 30)) if data is None else data)}
+    answer = client.post("/api/photos", files=files)
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+def refused(answer: Any) -> tuple[int, str]:
+    """Status and code of an answer that is a problem, as it is described."""
+    told = answer.json()
+    assert set(told) == {"detail", "code"}
+    assert told["detail"].endswith((".", ")"))
+    return answer.status_code, told["code"]
