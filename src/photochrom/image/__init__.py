@@ -1,1 +1,17 @@
-"""image: to be told."""
+"""A photo and its file: read with all that must survive, and written whole or not at all.
+
+In come paths, bytes of files, PIL images and arrays; out goes a :class:`photo.Photo` (sRGB pixels of
+8 or 16 bits, upright, with EXIF, XMP, IPTC, remarks and resolution), and from photos come files.
+Open ``reader`` or ``writer`` first. Nothing that a file holds may cost more than a sentence.
+
+==================  =============================================================================
+reading             ``reader`` → ``photo_file`` opens and checks (``limits``, ``headers``) →
+                    ``decoding`` gives levels (``icc`` brings them to sRGB; ``rescue`` what is cut)
+writing             ``writer`` decides where and in which format → ``encoding`` makes the bytes
+metadata            ``metadata`` finds and fits it: ``exif`` (in ``ifd`` directories) and ``xmp``
+formats             ``jpeg``, ``png``, ``jp2``; ``sixteen_bit`` PNG and PPM; ``pillow`` for the rest
+TIFF                ``tiff_pages`` finds them, ``tiff_page`` is one, ``tiff_pixels`` decodes it,
+                    ``tiff_writer`` writes them
+beside              ``tone`` (grey, toned or colour), ``provenance`` (our note), ``sidecar`` files
+==================  =============================================================================
+"""

@@ -44,24 +44,17 @@ def build_block(tree: Tree, order: Order = "little") -> bytes:
     layout = Layout(order)
     details = tree.get(EXIF)
     note = details.get(_MAKER_NOTE) if isinstance(details, dict) else None
+    tree = ifd.reorder(tree, order, order)
     if not (isinstance(note, Entry) and note.at and 8 <= note.at <= _PINNED and note.count > 4):
-        data, at = ifd.serialize(_unplaced(tree), 8, layout)
+        data, at = ifd.serialize(tree, 8, layout)
         return layout.head + layout.pack(at) + data
-    tree = _unplaced(tree)
-    tree[EXIF][_MAKER_NOTE] = note  # type: ignore[index]
+    tree[EXIF][_MAKER_NOTE] = note  # type: ignore[index]  # it is where the note was found
     data, at = ifd.serialize(tree, 8, layout)
     if 8 + len(data) <= note.at:
         return layout.head + layout.pack(at) + data.ljust(note.at - 8, b"\0") + note.data
     before = bytes(note.at - 8) + note.data
     data, at = ifd.serialize(tree, 8 + len(before) + len(before) % 2, layout)
     return layout.head + layout.pack(at) + before + bytes(len(before) % 2) + data
-
-
-def _unplaced(tree: Tree) -> Tree:
-    return {
-        tag: _unplaced(value) if isinstance(value, dict) else replace(value, at=None)
-        for tag, value in tree.items()
-    }
 
 
 # --- editing ----------------------------------------------------------------------------------
@@ -80,19 +73,13 @@ def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
     _, tree, first, _ = parsed
     data, entries = bytearray(block), dict(first.entries)
     for tag, entry in changes.items():
-        old = entries.get(tag)
-        if (
-            old
-            and entry
-            and (old.type, old.count) == (entry.type, entry.count)
-            and old.at is not None
-        ):
-            data[old.at : old.at + len(entry.data)] = entry.data
-            entries[tag] = replace(entry, at=old.at)
-        elif entry:
-            entries[tag] = entry
-        elif old:
-            del entries[tag]
+        old, at = entries.pop(tag, None), None
+        if entry and old and (old.type, old.count) == (entry.type, entry.count):
+            at = old.at
+        if entry and at is not None:
+            data[at : at + len(entry.data)] = entry.data
+        if entry:
+            entries[tag] = replace(entry, at=at)
     entries = {tag: entry for tag, entry in entries.items() if tag in tree or tag in changes}
     if entries.keys() == first.entries.keys() and all(e.at is not None for e in entries.values()):
         return bytes(data)
@@ -158,7 +145,7 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
     gone |= {tag for tag in first.entries if tag not in tree}  # leading nowhere
     if read_number(tree.get(ORIENTATION), layout) is None:
         gone |= {ORIENTATION} & first.entries.keys()  # which could not be patched
-    if first.next:
+    if first.next > 0:
         _drop_thumbnail(data, parsed)
     if gone or not first.whole:
         entries: Tree = {tag: e for tag, e in first.entries.items() if tag not in gone}
@@ -177,12 +164,10 @@ def _patch(data: bytearray, tree: Tree, size: tuple[int, int], layout: Layout) -
     for directory in (tree, details if isinstance(details, dict) else {}):
         for tag, value in values.items():
             entry = directory.get(tag)
-            if read_number(entry, layout) is None:
+            if not isinstance(entry, Entry) or read_number(entry, layout) is None:
                 continue
-            assert isinstance(entry, Entry)
-            assert entry.at is not None
             length = len(entry.data)
-            if value < 1 << 8 * length:
+            if entry.at is not None and value < 1 << 8 * length:
                 data[entry.at : entry.at + length] = layout.pack(value, length)
 
 
@@ -197,10 +182,8 @@ def _drop_thumbnail(data: bytearray, parsed: Parsed) -> None:
     start, length = (read_number(second.get(tag), layout) or 0 for tag in _THUMBNAIL)
     alive = [(0, 8), *_spans(tree), *((found.at, found.end + 4) for found in directories)]
     if start and length and not any(a < start + length and start < b for a, b in alive):
-        if start + length >= len(data):
-            del data[start:]
-        else:
-            data[start : start + length] = bytes(length)
+        more = data[start + length :]
+        data[start:] = bytes(length) + more if more else b""
 
 
 def _spans(tree: Tree) -> list[tuple[int, int]]:

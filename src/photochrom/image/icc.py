@@ -26,12 +26,18 @@ _TOLERANCE = 1 / 255
 """sRGB profiles by different makers differ by less, other spaces by more."""
 _MOST = 1 << 26
 """Bytes of a profile, beyond which it is none."""
+_DAMAGED = "its colour profile is damaged and was ignored"
+_HDR_NOTE = "its brightness is coded for HDR screens, and is shown as if it were not"
 
 
 @cache
+def _builtin_profile(name: Literal["LAB", "sRGB"]) -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
+
+
 def srgb_profile() -> bytes:
     """An sRGB profile to embed."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return _builtin_profile("sRGB")
 
 
 def to_srgb(pixels: Levels, space: Space, profile: bytes | None) -> tuple[Levels, str | None]:
@@ -48,7 +54,7 @@ def to_srgb(pixels: Levels, space: Space, profile: bytes | None) -> tuple[Levels
         (H, W) or (H, W, 3) of the same dtype, and a note where the profile was ignored.
     """
     if space == "Lab":
-        return _transform(pixels, space, _lab()), None
+        return _transform(pixels, space, _builtin_profile("LAB")), None
     note = None
     if profile:
         try:
@@ -58,14 +64,14 @@ def to_srgb(pixels: Levels, space: Space, profile: bytes | None) -> tuple[Levels
         except MemoryError:
             raise
         except Exception:  # the library tells broken profiles by more than one type
-            note = "its colour profile is damaged and was ignored"
+            note = _DAMAGED
     return (_without_profile(pixels) if space == "CMYK" else pixels), note
 
 
 def _misfit(profile: bytes, space: Space) -> str | None:
     """Why a profile is not for such pixels; None if it may be."""
     if len(profile) < 132 or profile[36:40] != b"acsp" or len(profile) > _MOST:
-        return "its colour profile is damaged and was ignored"
+        return _DAMAGED
     if profile[12:16] not in _CLASSES:
         return "its colour profile leads from one device to another and was ignored"
     told = _space_of(profile)
@@ -141,11 +147,6 @@ def _without_profile(ink: Levels) -> Levels:
     return result
 
 
-@cache
-def _lab() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-
-
 # --- colour spaces that are told in other ways ------------------------------------------------
 
 _SRGB_GAMMA = 0.45455
@@ -170,30 +171,24 @@ def find_profile(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str 
         space: what the pixels are.
     """
     try:
-        return _find_profile(info, space)
+        if "cicp" in info:
+            primaries, curve = info["cicp"][:2]
+            points = _CICP_PRIMARIES.get(primaries, _SRGB_CHROMATICITY)
+            profile = _make_profile(_CICP_GAMMAS.get(curve), points, space)
+            return profile, _HDR_NOTE if curve in _CICP_HDR else None
+        if info.get("icc_profile"):
+            return info["icc_profile"], None
+        gamma = info.get("gamma")
+        if "srgb" in info or not gamma or not 0.01 < gamma < 100:
+            return None, None
+        plain = abs(gamma / _SRGB_GAMMA - 1) <= 0.05
+        points = info.get("chromaticity") or _SRGB_CHROMATICITY
+        return _make_profile(None if plain else gamma, points, space), None
     except Exception:  # what a program has put there may be anything
-        return None, "its colour profile is damaged and was ignored"
+        return None, _DAMAGED
 
 
-def _find_profile(info: dict[Any, Any], space: Space) -> tuple[bytes | None, str | None]:
-    if "cicp" in info:
-        primaries, curve = info["cicp"][:2]
-        note = None
-        if curve in _CICP_HDR:
-            note = "its brightness is coded for HDR screens, and is shown as if it were not"
-        points = _CICP_PRIMARIES.get(primaries, _SRGB_CHROMATICITY)
-        return _made(_CICP_GAMMAS.get(curve), points, space), note
-    if info.get("icc_profile"):
-        return info["icc_profile"], None
-    gamma = info.get("gamma")
-    if "srgb" in info or not gamma or not 0.01 < gamma < 100:
-        return None, None
-    plain = abs(gamma / _SRGB_GAMMA - 1) <= 0.05
-    points = info.get("chromaticity") or _SRGB_CHROMATICITY
-    return _made(None if plain else gamma, points, space), None
-
-
-def _made(gamma: float | None, points: Any, space: Space) -> bytes | None:
+def _make_profile(gamma: float | None, points: Any, space: Space) -> bytes | None:
     """A profile of a power curve (None: sRGB's own) and of white, red, green and blue in x, y."""
     usual = np.allclose(points, _SRGB_CHROMATICITY, atol=0.005)
     if gamma is None and (usual or space != "RGB"):

@@ -22,6 +22,11 @@ BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, LONG8 = 1, 2, 3, 4, 5, 7, 16
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}  # BigTIFF's, and EXIF 3.0's UTF-8
 _SWAPPED = {5: 4, 10: 4}  # fractions are two numbers
+_HEADS: dict[bytes, tuple[Order, bool]] = {
+    **{b"II*\0": ("little", False), b"MM\0*": ("big", False)},
+    **{b"II+\0": ("little", True), b"MM\0+": ("big", True)},
+}
+"""Byte order, and whether it is a BigTIFF."""
 _MOST = 1 << 26
 """Bytes of one value, beyond which it is no metadata."""
 MAX_ENTRIES = 2_000
@@ -64,11 +69,9 @@ class Layout:
     @classmethod
     def parse(cls, head: bytes) -> Layout:
         """Read the first 4 bytes of a file. Raises Broken."""
-        layouts = {b"II*\0": cls(), b"MM\0*": cls("big")}
-        layouts |= {b"II+\0": cls("little", True), b"MM\0+": cls("big", True)}
-        if head[:4] not in layouts:
+        if head[:4] not in _HEADS:
             raise Broken("it has no head")
-        return layouts[head[:4]]
+        return cls(*_HEADS[head[:4]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class Directory(NamedTuple):
     end: int
     """Where the place of the next directory is told."""
     next: int
+    """Its place; 0 where there is none, -1 where it is not told."""
     whole: bool
     """Whether every entry could be read."""
 
@@ -132,7 +136,7 @@ def read_directory(
             entries[tag] = entry
     end = start + count * size
     after = read(end, layout.word)
-    following = layout.number(after) if len(after) == layout.word else 0
+    following = layout.number(after) if len(after) == layout.word else -1
     return Directory(entries, at, end, following, len(entries) == count)
 
 
@@ -147,6 +151,11 @@ def _entry(read: Read, at: int, raw: bytes, kind: int, layout: Layout) -> Entry 
     place = layout.number(raw[4 + layout.word :])
     data = read(place, length)
     return Entry(kind, count, data, place) if len(data) == length else None
+
+
+def is_tiff(head: bytes) -> bool:
+    """Whether a file with these first bytes is a TIFF."""
+    return head[:4] in _HEADS
 
 
 def exactly(read: Read, at: int, length: int) -> bytes:

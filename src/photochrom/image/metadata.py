@@ -15,7 +15,6 @@ from typing import Any
 from PIL import Image
 
 from photochrom.image import exif, ifd, jpeg, png, xmp
-from photochrom.image.photo import Text
 from photochrom.image.tiff_page import Page
 
 _IPTC_TAG, _PHOTOSHOP_TAG, _XMP_TAG = 33723, 34377, 700  # TIFF: "IPTC-NAA", "Photoshop", "XMP"
@@ -25,7 +24,7 @@ _APP1, _APP13, _COMMENT = 0xE1, 0xED, 0xFE
 _SEGMENTS = {"COM": _COMMENT, "APP1": _APP1, "APP13": _APP13}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Metadata:
     """What a picture says of itself, and what of it was left behind."""
 
@@ -34,21 +33,9 @@ class Metadata:
     """1..8: how the stored pixels are to be turned."""
     xmp: bytes = b""
     iptc: bytes = b""
-    text: Text = ()
-    dpi: tuple[float, float] | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass
-class _Found:
-    """Metadata as they come out of a file, before they are made to fit."""
-
-    exif: bytes = b""
-    xmp: bytes = b""
-    extension: bytes = b""
-    """The second part of the XMP packet."""
-    iptc: bytes = b""
     text: list[tuple[str, str]] = field(default_factory=list)
+    """Remarks by keyword, as :attr:`photochrom.image.photo.Photo.text`."""
+    dpi: tuple[float, float] | None = None
     notes: list[str] = field(default_factory=list)
 
     def take(self, name: str, read: Callable[[], Any]) -> Any:
@@ -62,6 +49,7 @@ class _Found:
             return None
 
     def take_iptc(self, read: Callable[[], bytes]) -> None:
+        """Set the IPTC records to what ``read`` gives, if that goes well."""
         self.iptc = self.take("IPTC data", read) or b""
 
 
@@ -76,7 +64,7 @@ def read_metadata(
         data: the bytes of its file, of which a PNG's and a JPEG's matter; without, Pillow is asked.
         page: where it is a page of a TIFF.
     """
-    found = _Found()
+    found = Metadata()
     turned = False
     if page is not None:
         found.take("metadata", lambda: _find_in_page(page, found))
@@ -87,32 +75,20 @@ def read_metadata(
         found.take("metadata", lambda: _find_elsewhere(image, data, found))
     none = exif.Tidied(b"", 1, True)
     tidied = found.take("EXIF", lambda: exif.tidy(found.exif, size, turned=turned)) or none
+    found.exif, found.orientation = tidied.block, tidied.orientation
     if not tidied.whole:
         lost = "part of its EXIF data" if tidied.block else "its EXIF data"
         found.notes.append(f"{lost} could not be read and was left out")
-    packet, appended = found.take("XMP", lambda: _join_packet(found)) or (b"", False)
+    found.xmp, appended = found.take("XMP", lambda: _tidy_packet(found.xmp)) or (b"", False)
     if appended:
         found.notes.append("the video or gain map that came with it was left out")
-    return Metadata(
-        exif=tidied.block,
-        orientation=tidied.orientation,
-        xmp=packet,
-        iptc=found.iptc,
-        text=tuple(found.text),
-        dpi=found.take("resolution", lambda: _find_dpi(image, tidied.block)),
-        notes=tuple(dict.fromkeys(found.notes)),
-    )
+    found.dpi = found.take("resolution", lambda: _find_dpi(image, tidied.block))
+    return found
 
 
-def _join_packet(found: _Found) -> tuple[bytes, bool]:
-    packet = found.xmp
-    if len(packet) + len(found.extension) > xmp.MAX_BYTES:
+def _tidy_packet(packet: bytes) -> tuple[bytes, bool]:
+    if len(packet) > xmp.MAX_BYTES:
         raise xmp.Broken("it is too long")
-    if found.extension:
-        try:
-            packet = xmp.merge(packet, found.extension)
-        except xmp.Broken:
-            found.notes.append("the second part of its XMP could not be read and was left out")
     return xmp.tidy(packet)
 
 
@@ -133,7 +109,7 @@ def _find_dpi(image: Image.Image, block: bytes) -> tuple[float, float] | None:
 # --- where it lies ----------------------------------------------------------------------------
 
 
-def _find_in_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
+def _find_in_jpeg(image: Image.Image, data: bytes, found: Metadata) -> None:
     if data:
         segments = list(jpeg.segments(data))
         found.exif = jpeg_exif(data)
@@ -153,8 +129,12 @@ def _find_in_jpeg(image: Image.Image, data: bytes, found: _Found) -> None:
         found.take_iptc(lambda: find_resource(resources))
     parts = [part for kind, part in segments if kind == _APP1]
     parts = [part for part in parts if part.startswith(jpeg.XMP_EXTENSION)]
-    if parts:
-        found.extension = found.take("extended XMP", lambda: _join_parts(parts, found.xmp)) or b""
+    extension = parts and found.take("extended XMP", lambda: _join_parts(parts, found.xmp))
+    if extension:
+        try:
+            found.xmp = xmp.merge(found.xmp, extension)
+        except xmp.Broken:
+            found.notes.append("the second part of its XMP could not be read and was left out")
 
 
 def jpeg_exif(data: bytes) -> bytes:
@@ -179,7 +159,7 @@ def _join_parts(parts: list[bytes], packet: bytes) -> bytes:
     return whole
 
 
-def _find_in_page(page: Page, found: _Found) -> None:
+def _find_in_page(page: Page, found: Metadata) -> None:
     place, layout = page.place.at, page.tiff.layout
     told = ifd.read_directory(page.read, place, layout).entries
     found.exif, whole = exif.read_from_tiff(page.read, place, layout)
@@ -200,7 +180,7 @@ def restore_tiff_iptc(data: bytes) -> bytes:
     return data.rstrip(b"\0")
 
 
-def _find_elsewhere(image: Image.Image, data: bytes, found: _Found) -> None:
+def _find_elsewhere(image: Image.Image, data: bytes, found: Metadata) -> None:
     """Formats that Pillow reads, some of whose metadata it passes over."""
     told: dict[Any, Any] = dict(image.info)
     if not told.get("exif") and len(image.getexif()):  # a TIFF that Python gave, say

@@ -16,6 +16,7 @@ from photochrom import files
 from photochrom.errors import BadPhoto, MissingExtra, PhotochromError
 from photochrom.image import (
     headers,
+    ifd,
     jp2,
     jpeg,
     limits,
@@ -109,7 +110,7 @@ def open_file(source: Path | bytes, *, damaged: bool = False) -> Iterator[PhotoF
             raise BadPhoto(f"{name} is a device or a pipe: give the path of a file.")
         with files.open_plain(source) as file:
             size = _check_open_file(name, file)
-            is_tiff = tiff_pages.is_tiff(file.read(4))
+            is_tiff = ifd.is_tiff(file.read(4))
             file.seek(0)
             if is_tiff:  # of which only a page is read at a time
                 yield _open_stream(file, name, size, damaged)
@@ -143,7 +144,7 @@ def _check_open_file(name: str, file: BinaryIO) -> int:
     """The bytes of an open file, if they may be read: whole, but for a TIFF."""
     size = os.fstat(file.fileno()).st_size
     if size > MAX_FILE_BYTES:
-        is_tiff = tiff_pages.is_tiff(file.read(4))
+        is_tiff = ifd.is_tiff(file.read(4))
         file.seek(0)
         if size > (MAX_TIFF_BYTES if is_tiff else MAX_FILE_BYTES):
             raise BadPhoto(f"{name} has {size:,} bytes, more than any photo: check what it is.")
@@ -178,7 +179,7 @@ def _open_stream(stream: BinaryIO, name: str, size: int, damaged: bool) -> Photo
         raise BadPhoto(f"{name} is empty (0 bytes): fetch or export it again.")
     head = stream.read(_HEAD)
     stream.seek(0)
-    is_tiff = tiff_pages.is_tiff(head)
+    is_tiff = ifd.is_tiff(head)
     with named_failures(name, damaged=damaged or is_tiff):
         if is_tiff:
             return _open_tiff(stream, name, size, damaged)

@@ -139,10 +139,10 @@ def _build_photo(image: Image.Image, planes: Planes, file: PhotoFile | None = No
         exif=found.exif,
         xmp=found.xmp,
         iptc=found.iptc,
-        text=found.text,
+        text=tuple(found.text),
         dpi=found.dpi,
         profiled=bool(image.info.get("icc_profile")),
         format="JPEG" if image.format == "MPO" else image.format,  # MPO: a JPEG and its previews
         quality=jpeg.estimate_quality(getattr(image, "quantization", {})),
-        notes=(*planes.notes, *found.notes),
+        notes=(*planes.notes, *dict.fromkeys(found.notes)),
     )

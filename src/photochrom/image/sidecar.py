@@ -10,15 +10,10 @@ from typing import BinaryIO
 from photochrom import files
 from photochrom.errors import CannotWrite, DiskFull
 from photochrom.image.reader import PHOTO_SUFFIXES
+from photochrom.image.unreadable import RAW_SUFFIXES
 
-_RAW = frozenset(
-    f".{kind}"
-    for kind in (
-        *("3fr", "arw", "cr2", "cr3", "dng", "erf", "fff", "iiq", "jxl", "nef", "nrw", "orf"),
-        *("pef", "psd", "raf", "raw", "rw2", "srw", "x3f"),
-    )
-)
-"""Of photos, too, to which a sidecar of their stem may belong."""
+_SUFFIXES = PHOTO_SUFFIXES | RAW_SUFFIXES | {".jxl", ".raw"}
+"""Of photos to which a sidecar of their stem may belong."""
 _MOST = 2**26
 """Bytes of a sidecar that is copied."""
 
@@ -40,7 +35,7 @@ def copy_sidecars(photo: Path, target: Path, *, force: bool) -> list[str]:
         DiskFull: there is no room.
     """
     pairs = [(Path(f"{photo}.xmp"), Path(f"{target}.xmp"))]
-    if _is_file(lone := photo.with_suffix(".xmp")) and not _shared(photo):
+    if _is_file(lone := photo.with_suffix(".xmp")) and not _is_shared(photo):
         pairs.append((lone, target.with_suffix(".xmp")))
     said = []
     for source, goal in pairs:
@@ -48,7 +43,8 @@ def copy_sidecars(photo: Path, target: Path, *, force: bool) -> list[str]:
             continue
         try:
             content = files.read_plain(source, _MOST)
-            if not _is_xmp(content):  # perhaps a link to what is nobody else's business
+            if b":RDF" not in content.replace(b"\0", b""):  # which may be UTF-16
+                # It may be a link to what is nobody else's business.
                 said.append("its sidecar was not copied (it is no XMP)")
             elif not _holds(goal, content):
                 files.write_atomically(goal, partial(_put, content), force=force)
@@ -63,10 +59,6 @@ def _is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - as the other raises for a name that is too long
 
 
-def _is_xmp(content: bytes) -> bool:
-    return b":RDF" in content.replace(b"\0", b"")  # which may be UTF-16
-
-
 def _holds(goal: Path, content: bytes) -> bool:
     """Whether a file is there and has this content."""
     try:
@@ -75,15 +67,13 @@ def _holds(goal: Path, content: bytes) -> bool:
         return False
 
 
-def _put(content: bytes, file: BinaryIO) -> None:
-    file.write(content)
-
-
-def _shared(photo: Path) -> bool:
+def _is_shared(photo: Path) -> bool:
     """Whether another photo in the folder has the same stem."""
     return any(
-        other.stem == photo.stem
-        and other.name != photo.name
-        and other.suffix.lower() in PHOTO_SUFFIXES | _RAW
+        other.stem == photo.stem and other.name != photo.name and other.suffix.lower() in _SUFFIXES
         for other in map(Path, os.listdir(photo.parent))  # noqa: PTH208 - names are enough
     )
+
+
+def _put(content: bytes, file: BinaryIO) -> None:
+    file.write(content)

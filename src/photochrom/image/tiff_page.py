@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
 from PIL import Image, TiffImagePlugin
@@ -79,9 +78,6 @@ class _Pieces(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def tell(self) -> int:
-        return self._at
-
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
         self._at = max(0, base + offset)
@@ -128,33 +124,32 @@ class DescribedImage(Image.Image):
             self.getexif()[_ORIENTATION] = orientation
 
 
-@dataclass(eq=False)
 class Page:
     """A page whose directory was read.
+
+    Args:
+        tiff: the file.
+        place: one of its pages.
 
     Raises:
         ValueError: it cannot be read.
         Excess: it asks for more than any page does.
     """
 
-    tiff: Tiff
-    place: Place
-    entries: dict[int, Entry] = field(init=False)
-    """Those that pixels are read by."""
-    read: ifd.Read = field(init=False)
-    """From the file, as far as one page may ask for what it tells of the photo."""
-
-    def __post_init__(self) -> None:
-        size = 4 * self.tiff.size + (1 << 20)
-        read = ifd.file_reader(self.tiff.stream, min(size, _ENTRIES))
-        found = ifd.read_directory(read, self.place.at, self.tiff.layout, _PIXELS)
+    def __init__(self, tiff: Tiff, place: Place) -> None:
+        self.tiff, self.place = tiff, place
+        most = 4 * tiff.size + (1 << 20)
+        read = ifd.file_reader(tiff.stream, min(most, _ENTRIES))
+        found = ifd.read_directory(read, place.at, tiff.layout, _PIXELS)
         self.entries = {
             tag: entry
             for tag, entry in found.entries.items()
             if (entry.count <= MAX_SEGMENTS or tag in (_TABLES, _PROFILE))
             and (entry.type in _WHOLE or tag not in _COUNTS)
         }
-        self.read = ifd.file_reader(self.tiff.stream, min(size, _METADATA))
+        """Those that pixels are read by."""
+        self.read = ifd.file_reader(tiff.stream, min(most, _METADATA))
+        """From the file, as far as one page may ask for what it tells of the photo."""
         self._check()
 
     def numbers(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:

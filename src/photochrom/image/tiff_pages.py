@@ -19,6 +19,7 @@ MAX_PAGES = 2_000
 
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC = 254, 256, 257, 262
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
+_LOOKED_AT = (_SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION)
 _REDUCED, _MASK = 1, 4  # NewSubfileType: a smaller copy of a page; where it is opaque
 _SENSOR = 32803, 34892  # TIFF/EP and DNG: numbers as the sensor gave them
 _MOST_WITHIN = 64
@@ -26,22 +27,16 @@ _MOST = 1 << 24
 """Bytes of all directories: those of ten thousand pages have a tenth of it."""
 
 
-def is_tiff(head: bytes) -> bool:
-    """Whether a file with these first bytes is a TIFF."""
-    return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
 class Place(NamedTuple):
     """Where a page's directory lies, and what it holds at a glance."""
 
     at: int
-    link: int
-    """Where the place of the next directory is told."""
     next: int
-    kind: int
-    """``NewSubfileType``."""
-    photometric: int
-    dng: bool
+    """The place of the next; 0 where there is none, -1 where it is not told."""
+    full: bool
+    """Whether it is no smaller copy and no mask."""
+    raw: bool
+    """Whether it holds what a sensor gave."""
     within: tuple[int, ...]
     """Places of the directories that it points to."""
 
@@ -73,68 +68,47 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
     layout = Layout.parse(head)
     place = layout.number(head[8:16] if layout.big else head[4:8])
     found: list[Place] = []
-    seen, broken = set(), False
-    while place and place not in seen:
+    seen = set()
+    while place > 0 and place not in seen:
         seen.add(place)
         try:
             found.append(_glance(read, place, layout))
-        except ValueError:
-            broken = True
+        except ifd.Broken:
+            place = -1
             break
         place = found[-1].next
         if len(found) > MAX_PAGES:
             raise Excess(f"it has more than {MAX_PAGES:,} pages")
     if not found:
         raise ValueError("its first directory is missing, or has too many entries")
-    if place < 0:
-        broken = True
-    inner = list(_within(read, found, layout))
-    raw = head[8:10] == b"CR" or any(
-        page.dng or page.photometric in _SENSOR for page in [*found, *inner]
-    )
-    pages = [page for page in found if not page.kind & (_REDUCED | _MASK)]
-    pages = pages or [page for page in inner if not page.kind & (_REDUCED | _MASK)]
-    return Tiff(stream, size, layout, pages or found[:1], raw, broken)
+    inner = list(_glance_within(read, found, layout))
+    raw = head[8:10] == b"CR" or any(page.raw for page in found + inner)
+    pages = [page for page in found if page.full] or [page for page in inner if page.full]
+    return Tiff(stream, size, layout, pages or found[:1], raw, broken=place < 0)
 
 
 def _glance(read: ifd.Read, at: int, layout: Layout) -> Place:
-    """Look at a directory. Raises ValueError: there is none."""
-    counter, entry, word = (8, 20, 8) if layout.big else (2, 12, 4)
-    count = layout.number(read(at, counter))
-    if not 0 < count <= ifd.MAX_ENTRIES:
-        raise ValueError("there is no directory")
-    table = read(at + counter, count * entry)
-    if len(table) < count * entry:
-        raise ValueError("a directory is cut short")
-    starts = range(0, len(table), entry)
-    rows = {layout.number(table[i : i + 2]): table[i : i + entry] for i in starts}
-    if _WIDTH not in rows or _HEIGHT not in rows:
-        raise ValueError("there is no directory")
-
-    def number(tag: int) -> int:
-        row = rows.get(tag, bytes(entry))
-        size = {3: 2, 4: 4}.get(layout.number(row[2:4]), word)
-        return layout.number(row[entry - word :][:size])
-
+    """Look at a directory. Raises Broken: there is none."""
+    entries, _, end, following, _ = ifd.read_directory(read, at, layout, _LOOKED_AT)
+    if _WIDTH not in entries or _HEIGHT not in entries or not read(end - 1, 1):
+        raise ifd.Broken("it is no page")
+    kind, photometric = (
+        ifd.read_number(entries.get(tag), layout) or 0 for tag in (_SUBFILE_TYPE, _PHOTOMETRIC)
+    )
+    inner = entries.get(_SUB_DIRECTORIES)
     within: tuple[int, ...] = ()
-    if _SUB_DIRECTORIES in rows:
-        row = rows[_SUB_DIRECTORIES]
-        places = min(layout.number(row[4 : 4 + word]), _MOST_WITHIN)
-        size = 8 if layout.number(row[2:4]) in (16, 18) else 4
-        value = row[entry - word :]
-        data = value if places * size <= word else read(layout.number(value), places * size)
-        within = tuple(layout.number(data[i : i + size]) for i in range(0, places * size, size))
-    link = at + counter + count * entry
-    following = read(link, word)
-    after = layout.number(following) if len(following) == word else -1
-    kind, photometric = number(_SUBFILE_TYPE), number(_PHOTOMETRIC)
-    return Place(at, link, after, kind, photometric, _DNG_VERSION in rows, within)
+    if inner:
+        size = 8 if inner.type in (16, 18) else 4
+        starts = range(0, len(inner.data), size)[:_MOST_WITHIN]
+        within = tuple(layout.number(inner.data[i : i + size]) for i in starts)
+    raw = photometric in _SENSOR or _DNG_VERSION in entries
+    return Place(at, following, not kind & (_REDUCED | _MASK), raw, within)
 
 
-def _within(read: ifd.Read, pages: list[Place], layout: Layout) -> Iterator[Place]:
+def _glance_within(read: ifd.Read, pages: list[Place], layout: Layout) -> Iterator[Place]:
     for page in pages[:_MOST_WITHIN]:
         for at in page.within:
             try:
                 yield _glance(read, at, layout)
-            except ValueError:
+            except ifd.Broken:
                 continue
