@@ -69,7 +69,7 @@ def pexels(
     with Progress(*columns, console=console()) as progress:
         task = progress.add_task("", total=count, completed=before)
         for fetched in fetch_photos(album, search, list(dict.fromkeys(query)), count, jobs):
-            if fetched.entry is None:
+            if fetched.trouble:
                 failed.append(f"Photo {fetched.id} could not be fetched: {fetched.trouble}")
             progress.update(task, completed=len(album.entries))
     for sentence in failed:

@@ -62,12 +62,15 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in _LOCAL
 
 
-def fetch_url(url: str, most: int, headers: Mapping[str, str] | None = None) -> Reply:
+def fetch_url(
+    url: str, most: int, *, local: bool = False, headers: Mapping[str, str] | None = None
+) -> Reply:
     """Ask for a URL, following redirects.
 
     Args:
         url: the URL.
         most: bytes beyond which an answer is not read.
+        local: whether it may be of this machine, see :func:`check_url`.
         headers: to send; Authorization goes to the URL's own server alone, and not to where that
             redirects.
 
@@ -75,7 +78,6 @@ def fetch_url(url: str, most: int, headers: Mapping[str, str] | None = None) -> 
         BadOption: the URL, or one it redirects to, may not be asked.
         Unreachable: no answer, one cut short, one too long, or redirects without end.
     """
-    local = is_local(url)
     try:
         request = _client().build_request("GET", url, headers=headers)
         for _ in range(_HOPS + 1):
@@ -103,14 +105,12 @@ def _client() -> httpx.Client:
 
 def _read(response: httpx.Response, most: int) -> bytes:
     """The body as it was sent, as what is compressed may become any size."""
-    body = bytearray()
-    told = response.headers.get("content-length", "")
-    too_long = told.isdigit() and int(told) > most
-    if not too_long:
-        for part in response.iter_raw():
-            body += part
-            if too_long := len(body) > most:
-                break
+    size, body = response.headers.get("content-length", ""), bytearray()
+    parts = response.iter_raw()
+    too_long = size.isdigit() and int(size) > most
+    while not too_long and (part := next(parts, None)) is not None:
+        body += part
+        too_long = len(body) > most
     if too_long:
         raise Unreachable(f"the answer has more than {most:,} bytes")
     return bytes(body)

@@ -54,12 +54,12 @@ class Fetched(NamedTuple):
     """What came of a photo."""
 
     id: int
-    entry: Entry | None
     trouble: str = ""
+    """Why it is not in the album; "" if it is."""
 
 
 class Album:
-    """A folder of fetched photos.
+    """A folder of fetched photos; threads may share it.
 
     Args:
         folder: made if it is not there.
@@ -72,6 +72,7 @@ class Album:
     def __init__(self, folder: Path, size: Size) -> None:
         self.folder, self.size = folder, size
         self.entries: dict[int, Entry] = {}
+        self._lock = threading.Lock()
         try:
             (folder / CACHE).mkdir(parents=True, exist_ok=True)
             for line in files.read_json_lines(folder / MANIFEST):
@@ -92,11 +93,9 @@ class Album:
 
     def add(self, entry: Entry) -> None:
         """Note that a photo is there."""
-        files.append_json_lines(self.folder / MANIFEST, [asdict(entry)])
-        self.entries[entry.id] = entry
-
-
-# --- fetching ---------------------------------------------------------------------------------
+        with self._lock:
+            files.append_json_lines(self.folder / MANIFEST, [asdict(entry)])
+            self.entries[entry.id] = entry
 
 
 def fetch_photos(
@@ -134,62 +133,48 @@ def fetch_photos(
     tried, stop = set(album.entries), threading.Event()
     under_way: set[Future[Fetched]] = set()
     candidates = take_turns()
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            while True:
-                while len(under_way) < jobs and len(album.entries) + len(under_way) < count:
-                    query, photo = next(candidates, ("", None))
-                    if photo is None:
-                        break
-                    if photo["id"] not in tried:
-                        tried.add(photo["id"])
-                        under_way.add(pool.submit(_fetch, album, query, photo, local, stop))
-                if not under_way:
-                    return
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from _note(album, done)
-        finally:
-            stop.set()
-            for future in under_way:
-                future.cancel()
-            over = {future for future in wait(under_way).done if not future.cancelled()}
-            for _ in _note(album, {future for future in over if not future.exception()}):
-                pass
-
-
-def _note(album: Album, done: set[Future[Fetched]]) -> list[Fetched]:
-    """Into the manifest at once, whatever becomes of the others."""
-    results = []
-    for future in done:
-        fetched = future.result()
-        if fetched.entry:
-            album.add(fetched.entry)
-        results.append(fetched)
-    return results
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        while True:
+            while len(under_way) < min(jobs, count - len(album.entries)):
+                query, photo = next(candidates, ("", None))
+                if photo is None:
+                    break
+                if photo["id"] not in tried:
+                    tried.add(photo["id"])
+                    under_way.add(pool.submit(_fetch, album, query, photo, local, stop))
+            if not under_way:
+                return
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
 
 
 def _fetch(
     album: Album, query: str, photo: dict[str, Any], local: bool, stop: threading.Event
 ) -> Fetched:
-    url = photo["src"].get(album.size)
-    target = album.folder / _file_name(photo["id"])
+    """Fetch a photo into the album, whatever becomes of the others."""
+    number, url = photo["id"], photo["src"].get(album.size)
+    target = album.folder / _file_name(number)
     if not isinstance(url, str):
-        return Fetched(photo["id"], None, f"Pexels does not offer the size {album.size} of it.")
-    trouble, pause = "", 0.0
+        return Fetched(number, f"Pexels does not offer the size {album.size} of it.")
     with contextlib.suppress(OSError, BadPhoto):  # of a process that was killed just then
-        data = target.read_bytes()
-        return Fetched(photo["id"], _describe(album, query, photo, data))
+        album.add(_describe(album, query, photo, target.read_bytes()))
+        return Fetched(number)
+    trouble, pause = "", 0.0
     for again in range(https.TRIES):
         if again and stop.wait(pause):
             break
         pause = https.BACKOFF * 2**again
         try:
-            https.check_url(url, local)
-            reply = https.fetch_url(url, _MOST_PHOTO)
+            reply = https.fetch_url(url, _MOST_PHOTO, local=local)
             if reply.status == 200:
                 entry = _describe(album, query, photo, reply.body)
                 files.write_bytes(target, reply.body)
-                return Fetched(photo["id"], entry)
+                album.add(entry)
+                return Fetched(number)
             trouble = f"error {reply.status}"
             if 400 <= reply.status < 500 and reply.status not in _PASSING:
                 break
@@ -197,8 +182,8 @@ def _fetch(
         except (https.Unreachable, BadPhoto) as error:
             trouble = str(error)
         except BadOption as error:
-            return Fetched(photo["id"], None, str(error))
-    return Fetched(photo["id"], None, trouble)
+            return Fetched(number, str(error))
+    return Fetched(number, trouble)
 
 
 def _describe(album: Album, query: str, photo: dict[str, Any], data: bytes) -> Entry:

@@ -95,7 +95,9 @@ class PexelsSearch:
             self._asked.append(https.now())
             status, headers = 0, _NO_HEADERS
             try:
-                status, headers, body = https.fetch_url(url, _MOST, {"Authorization": self._key})
+                status, headers, body = https.fetch_url(
+                    url, _MOST, local=https.is_local(url), headers={"Authorization": self._key}
+                )
                 if status == 200:
                     _parse_page(body)
                     self._limits = headers
