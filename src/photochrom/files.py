@@ -68,16 +68,13 @@ def read_plain(path: str | os.PathLike[str], most: int) -> bytes:
 
 
 def read_json_lines(path: Path) -> list[Any]:
-    """Read values, a line of JSON each; none where there is no file.
-
-    What a killed process or a crash has left of a line is left out.
+    """Read values, a line of JSON each, but for what a crash has left of one; none without a file.
 
     Raises:
         OSError: it cannot be read.
     """
     values = []
-    lines = path.read_bytes().split(b"\n") if path.exists() else []
-    for line in lines:
+    for line in path.read_bytes().split(b"\n") if path.exists() else []:
         with contextlib.suppress(ValueError, RecursionError):
             values.append(json.loads(line))
     return values
@@ -97,6 +94,10 @@ class Place(NamedTuple):
 
     folder: Folder
     name: str
+
+    def move(self, goal: Place) -> None:
+        """Give the file there another place; what has that is replaced."""
+        self.folder.move(self.name, goal.folder, goal.name)
 
 
 _unfinished: set[Place] = set()
@@ -251,13 +252,11 @@ def discard_abandoned(folder: Folder) -> None:
     """
     for name in filter(_UNFINISHED_NAME.fullmatch, folder.names()):
         with contextlib.suppress(OSError), folder.read(name) as file:
-            if fcntl is None:  # pragma: no cover - Windows
-                abandoned = time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED
-            else:
+            if fcntl is not None:
                 _lock(file)  # which another may hold, or this disk not have
-                abandoned = True
-            if abandoned:
-                folder.remove(name)
+            elif time.time() - os.fstat(file.fileno()).st_mtime < _ABANDONED:  # pragma: no cover
+                continue
+            folder.remove(name)
 
 
 def _unforeseen_name() -> str:
@@ -316,7 +315,7 @@ def _settle(file: BinaryIO) -> None:
 
 def _name(part: Place, goal: Place, *, force: bool) -> None:
     """Give a file its name; where that lies on another disk, as a copy beside it."""
-    place = _replace if force else _place
+    place = Place.move if force else _place
     try:
         place(part, goal)
     except OSError as error:
@@ -333,10 +332,6 @@ def _name(part: Place, goal: Place, *, force: bool) -> None:
             place(near, goal)
 
 
-def _replace(part: Place, goal: Place) -> None:
-    part.folder.move(part.name, goal.folder, goal.name)
-
-
 def _place(part: Place, goal: Place) -> None:
     """Give a file its name, unless that is taken: a link, as renaming would not say so."""
     try:
@@ -348,4 +343,4 @@ def _place(part: Place, goal: Place) -> None:
             raise
         if goal.folder.has(goal.name):  # a disk without links, such as a memory stick's
             raise already_exists(goal.folder.path / goal.name) from None
-        _replace(part, goal)
+        part.move(goal)
