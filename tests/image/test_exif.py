@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import struct
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photochrom.image import exif, ifd, metadata, pillow
+from photochrom.image import exif, ifd, pillow
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.ifd import Entry, Layout
 from photochrom.image.photo import Photo
@@ -272,9 +271,3 @@ def test_directories_that_lead_to_each_other():
             data[i + 8 : i + 12] = data[4:8]  # Exif and GPS are the first directory itself
     survives(bytes(data))
     assert struct.unpack("<I", data[4:8])[0] == first
-
-
-def test_the_description_is_read_by_pillow(tmp_path):
-    image = Image.open(io.BytesIO(encode_photo(Photo(GREY, exif=block()), "JPEG")))
-    assert image.getexif()[0x010E].encode("latin-1") == "Großmutter".encode()
-    assert metadata.readable_remark("plain") == "plain"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
 import resource
-import struct
 import subprocess
 import sys
 import time
@@ -18,10 +16,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from image_files import chunk, png_head, saved
 from PIL import Image
 
 from photochrom.errors import BadPhoto, PhotochromError
-from photochrom.image import icc, limits, pillow, tiff_writer
+from photochrom.image import limits, pillow, tiff_writer
 from photochrom.image.photo import Photo
 from photochrom.image.reader import read_pages, read_photo
 from photochrom.image.writer import default_output, encode_photo, write_photo
@@ -32,12 +31,6 @@ RGB = np.dstack([GREY, 255 - GREY, GREY // 2])
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 64), dtype=np.uint8)
 EXIF = dump({315: "Ansel", 34665: {36867: "1931:05:04 12:00:00"}})
 WHOLE = Photo(RGB, exif=EXIF, xmp=b"<x/>", iptc=b"\x1c\x02x\0\1a", dpi=(300, 300), profiled=True)
-
-
-def saved(image: Image.Image, format: str, **options) -> bytes:  # noqa: A002
-    file = io.BytesIO()
-    image.save(file, format, **options)
-    return file.getvalue()
 
 
 def corpus() -> dict[str, bytes]:
@@ -139,36 +132,8 @@ def test_fuzz(data):
 # --- sizes ------------------------------------------------------------------------------------
 
 
-def png_of(width: int, height: int, packed: bytes = b"", kind: int = 0) -> bytes:
-    def chunk(name: bytes, content: bytes) -> bytes:
-        check = zlib.crc32(name + content)
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
-
-    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
-    body = chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
-
-
-def with_jpeg_size(width: int, height: int) -> bytes:
-    data = CORPUS["JPEG"]
-    place = data.index(b"\xff\xc0") + 5
-    return data[:place] + struct.pack(">HH", height, width) + data[place + 4 :]
-
-
-def test_huge_dimensions_in_a_small_file():
-    for data in (
-        png_of(30_000, 30_000),
-        png_of(2**31 - 1, 2**31 - 1),
-        png_of(60_000, 1_000),
-        with_jpeg_size(30_000, 30_000),
-        with_jpeg_size(65_535, 65_535),
-        b"P5 40000 20000 255\n" + bytes(1000),
-        b"BM"
-        + struct.pack("<IIIIiiHHII", 1000, 0, 54, 40, 30_000, 30_000, 1, 24, 0, 0)
-        + bytes(99),
-    ):
-        with pytest.raises(BadPhoto, match=r"pixels|damaged"):
-            read_photo(data)
+def png_of(width: int, height: int, packed: bytes) -> bytes:
+    return png_head(width, height) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
 def test_a_bomb_that_unpacks_is_refused_by_its_size(monkeypatch):
@@ -211,59 +176,7 @@ def test_memory_stays_bounded(tmp_path):
     assert resource is not None
 
 
-def test_directories_without_end():
-    loop = bytearray(CORPUS["pages"])
-    with Image.open(io.BytesIO(loop)) as image:
-        image.seek(2)
-        last, entries = image.tag_v2.offset, None
-    entries = int.from_bytes(loop[last : last + 2], "little")
-    link = last + 2 + 12 * entries
-    loop[link : link + 4] = loop[4:8]  # the last page is followed by the first
-    assert len(attempt(bytes(loop))) == 3
-    size = b"".join(struct.pack("<HHII", tag, 4, 1, 9) for tag in (256, 257))
-    long = b"II*\0\x08\0\0\0" + b"".join(
-        b"\2\0" + size + (8 + 30 * (i + 1)).to_bytes(4, "little") for i in range(20_000)
-    )
-    with pytest.raises(BadPhoto, match="more than 2,000 pages"):
-        read_photo(long)
-
-
 # --- contents ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -1, 7])
-def test_floats_that_are_no_levels(bad):
-    pixels = np.full((8, 8), 0.5, np.float32)
-    pixels[3, 3] = bad
-    with pytest.raises(BadPhoto, match=r"holds numbers from .* scale them to 0\.\.1 first"):
-        read_photo(saved(Image.fromarray(pixels), "TIFF"))
-    with pytest.raises(BadPhoto, match="holds numbers"):
-        read_photo(pixels)
-
-
-def profiles() -> dict[str, bytes]:
-    good = icc.srgb_profile()
-    random = np.random.default_rng(3)
-    return {
-        "empty": b"\0",
-        "cut": good[:200],
-        "head only": good[:128],
-        "noise": random.bytes(3000),
-        "noisy": good[:128] + random.bytes(len(good) - 128),
-        "endless count": good[:128] + b"\xff\xff\xff\xff" + good[132:],
-        "wrong class": good[:12] + b"link" + good[16:],
-        "wrong space": good[:16] + b"CMYK" + good[20:],
-    }
-
-
-@pytest.mark.parametrize("name", profiles())
-@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_broken_profiles(name, mode):
-    image = Image.fromarray(RGB).convert(mode)
-    for format in ("JPEG", "TIFF"):  # noqa: A001
-        (read,) = attempt(saved(image, format, icc_profile=profiles()[name]))
-        plain = read_photo(saved(image, format))
-        assert np.abs(read.lightness() - plain.lightness()).max() < 0.01
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])

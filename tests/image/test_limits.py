@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+from image_files import chunk, png_head
+from image_files import png as png_file
 from PIL import Image, TiffImagePlugin
-from test_png_read import chunk
 
 from photochrom.errors import BadPhoto
 from photochrom.image import (
@@ -35,17 +36,6 @@ from photochrom.image.reader import read_photo
 from photochrom.image.writer import encode_photo
 
 GREY = np.add.outer(np.arange(16), np.arange(16)).astype(np.uint8) * 8
-
-
-def png_head(width: int, height: int, bits: int = 8, kind: int = 0) -> bytes:
-    told = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
-    return png.SIGNATURE + chunk(b"IHDR", told)
-
-
-def whole_png(*extra: bytes) -> bytes:
-    rows = b"".join(b"\0" + row.tobytes() for row in GREY)
-    pixels = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return png_head(16, 16) + b"".join(extra) + pixels
 
 
 def tiff(values: dict[int, tuple[int, ...]], data: bytes = b"", pad: int = 0) -> bytes:
@@ -108,7 +98,7 @@ REFUSED = {
     "a chunk longer than the file": png_head(10, 10, 16) + b"\x7f\xff\xff\xefIDAT" + bytes(40),
     "a line of 49 megapixels": png_head(49_000_000, 1) + chunk(b"IDAT", bytes(48_000)),
     "16-bit RGBA in 0.8 MB": png_head(10_000, 10_000, 16, 6) + chunk(b"IDAT", bytes(800_000)),
-    "chunks": whole_png(chunk(b"abCd", b"") * 3000),
+    "chunks": png_file(GREY, chunk(b"abCd", b"") * 3000),
     "a tile for a small page": tiff(
         PAGE | {322: (26_000,), 323: (26_000,), 324: (8,), 325: (99,)}, bytes(99)
     ),
@@ -143,6 +133,11 @@ REFUSED = {
     "a PCX": b"\x0a\5\1\x08" + struct.pack("<HHHH", 0, 0, 65_534, 65_534).ljust(124, b"\1"),
     "a PSD": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 300_000, 300_000, 8, 3) + bytes(99),
     "a PPM": b"P6 30000 30000 255\n" + bytes(99),
+    "a PGM": b"P5 40000 20000 255\n" + bytes(1000),
+    "a large PNG": png_head(30_000, 30_000) + chunk(b"IDAT", b""),
+    "a PNG as large as can be": png_head(2**31 - 1, 2**31 - 1) + chunk(b"IDAT", b""),
+    "a large JPEG": jpeg_of((30_000, 30_000)),
+    "a JPEG as large as can be": jpeg_of((65_535, 65_535)),
 }
 
 
@@ -356,7 +351,9 @@ def test_padding_is_taken_off_however_long():
 
 def test_a_packet_that_is_too_long_is_left_out_and_told(monkeypatch):
     monkeypatch.setattr(xmp, "MAX_BYTES", 1000)
-    data = whole_png(chunk(b"iTXt", png.XMP.encode() + bytes(5) + b"<a>" + b" " * 1000 + b"</a>"))
+    data = png_file(
+        GREY, chunk(b"iTXt", png.XMP.encode() + bytes(5) + b"<a>" + b" " * 1000 + b"</a>")
+    )
     read = read_photo(data)
     assert read.xmp == b""
     assert any("XMP" in note for note in read.notes)
@@ -365,13 +362,13 @@ def test_a_packet_that_is_too_long_is_left_out_and_told(monkeypatch):
 def test_texts_unpack_to_so_much_in_all(monkeypatch):
     monkeypatch.setattr(png, "_MAX_TEXT", 10_000)
     packed = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(4000)))
-    assert len(png.read_texts(whole_png(packed * 9))) == 2
+    assert len(png.read_texts(png_file(GREY, packed * 9))) == 2
 
 
 def test_one_profile_is_unpacked(monkeypatch):
     unpacked = []
     monkeypatch.setattr(png, "inflate", lambda *_: unpacked.append(1) or b"")
-    read_photo(whole_png(chunk(b"iCCP", b"a\0\0x") * 9))
+    read_photo(png_file(GREY, chunk(b"iCCP", b"a\0\0x") * 9))
     assert unpacked == [1]
 
 
@@ -393,7 +390,7 @@ def test_what_lies_amid_segments_is_left_out():
 
 @pytest.mark.parametrize("kind", [b"gAMA", b"pHYs", b"cHRM", b"sRGB", b"tRNS", b"acTL", b"fcTL"])
 def test_a_short_chunk_of_a_png_costs_itself_alone(kind):
-    read = read_photo(whole_png(chunk(kind, b"")))
+    read = read_photo(png_file(GREY, chunk(kind, b"")))
     assert np.array_equal(read.pixels, GREY)
 
 

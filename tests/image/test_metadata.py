@@ -69,8 +69,9 @@ def resource(number: int, data: bytes) -> bytes:
 
 # --- IPTC -------------------------------------------------------------------------------------
 
-BLOCK = resource(0x03ED, bytes(16)) + resource(0x0404, IPTC) + resource(0x040A, b"\1")
-CUTS = [len(resource(0x03ED, bytes(16))) + k for k in range(4, len(resource(0x0404, IPTC)))]
+NAMED = b"8BIM\x03\xed\x03abc\0\0\0\x03xyz\0"  # and of odd length
+BLOCK = NAMED + resource(0x0404, IPTC) + resource(0x040A, b"\1")
+CUTS = [len(NAMED) + k for k in range(4, len(resource(0x0404, IPTC)))]
 
 
 @pytest.mark.parametrize("cut", CUTS)

@@ -10,9 +10,9 @@ import zlib
 
 import numpy as np
 import pytest
+from image_files import chunk
 from PIL import Image
 from test_exif import block
-from test_png_read import chunk
 
 from photochrom.errors import PhotochromError
 from photochrom.image import encoding, jpeg, metadata

@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from PIL import Image
 from test_exif import block
-from test_faults import CORPUS, NOISE, WHOLE
+from test_faults import CORPUS, NOISE
 from test_metadata import BLOCK, jpeg_with, packet
 
 from photochrom.image import jpeg
@@ -67,11 +65,3 @@ def test_a_thousand_odd_files(make_model, tmp_path: Path):
     again = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "were done before" in again.stderr
-
-
-def test_the_odd_files_are_odd(tmp_path: Path):
-    whole = write_odd_files(tmp_path, 60)
-    assert len(list(tmp_path.iterdir())) == 60
-    assert len(whole) > 10
-    assert tifffile.TiffFile(next(tmp_path.glob("whole*.tif"))).pages
-    assert Image.fromarray(WHOLE.pixels).size == (48, 32)

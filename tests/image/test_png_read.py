@@ -10,6 +10,7 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
+from image_files import chunk, png
 from PIL import Image
 
 from photochrom import color
@@ -23,27 +24,6 @@ G16 = np.rint(RAMP * 65535).astype(np.uint16)
 G8 = np.arange(256, dtype=np.uint8).reshape(16, 16)
 RGB16 = np.dstack([G16, 65535 - G16, G16 // 2])
 HEAD = 33  # signature and IHDR
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(name + content)
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", check)
-
-
-def png(pixels: np.ndarray, *chunks: bytes, bits: int | None = None) -> bytes:
-    """A PNG as plain as can be; ``bits`` below 8 are packed."""
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    bits = bits or pixels.itemsize * 8
-    if bits < 8:
-        wide = np.unpackbits(pixels[..., None], axis=-1)[..., 8 - bits :]
-        rows = np.packbits(wide.reshape(height, -1), axis=1)
-    else:
-        rows = pixels.astype(pixels.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
-    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)))
-    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + body + chunk(b"IEND", b"")
 
 
 def gamma(value: float) -> bytes:

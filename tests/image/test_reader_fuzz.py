@@ -15,8 +15,7 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_photo import gamma_profile
-from test_png_read import chunk, png
+from image_files import chunk, gamma_profile, png, tiff
 
 from photochrom.errors import PhotochromError
 from photochrom.image import icc
@@ -37,12 +36,6 @@ def attempt(data: bytes, *, damaged: bool = False) -> None:
                 assert page.pixels.dtype in (np.uint8, np.uint16)
                 assert page.lightness().shape == page.pixels.shape[:2]
     assert time.process_time() - start < 10
-
-
-def tiff(pixels: np.ndarray, **options) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, pixels, **({"metadata": None} | options))
-    return file.getvalue()
 
 
 # --- TIFF -----------------------------------------------------------------------------------------
