@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
 from photochrom import Colorizer
 from photochrom.data import shards
@@ -46,7 +48,7 @@ def read(
     if held_out:
         sources = [s for s in sources if shards.is_held_out(digest(s.read()), held_out)]
     found = ((name, p) for name, p in shards.decode_sources(sources) if isinstance(p, np.ndarray))
-    return islice(found, most)
+    return iter(track(islice(found, most), "photos", most, console=Console(stderr=True)))
 
 
 def load_models(models: list[str]) -> dict[str, Colorizer]:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from photochrom import Colorizer, color
 from photochrom.evaluation import metrics
-from photochrom.evaluation.protocol import cut
+from photochrom.evaluation.protocol import crop
 
 Array = NDArray[np.float32]
 Answers = list[NDArray[np.float16]]
@@ -64,7 +64,7 @@ def read(data: list[Path], held_out: float | None, most: int) -> list[Photo]:
     """The photos, as they are measured."""
     photos = []
     for name, photo in common.read(data, held_out, most):
-        rgb = np.ascontiguousarray(cut(photo, "crop256").transpose(2, 0, 1))
+        rgb = np.ascontiguousarray(crop(photo, "crop256").transpose(2, 0, 1))
         lab = color.rgb_to_lab(rgb.astype(np.float32) / np.float32(255))
         photos.append(Photo(Path(name).parent.name, rgb, lab))
     return photos
@@ -86,8 +86,8 @@ def colour_share(photos: list[Photo], answers: Answers, strength: float) -> floa
     """Colourfulness as a share of the truth's, by a few of the pixels."""
     shown = truth = 0.0
     for photo, ab in zip(photos, answers, strict=True):
-        shown += metrics.colourfulness(show(photo.lab[0][THIN], ab[THIN], strength))
-        truth += metrics.colourfulness(photo.rgb[THIN].astype(np.float32) / 255)
+        shown += metrics.colorfulness(show(photo.lab[0][THIN], ab[THIN], strength))
+        truth += metrics.colorfulness(photo.rgb[THIN].astype(np.float32) / 255)
     return shown / truth
 
 
@@ -131,14 +131,14 @@ def measure(photos: list[Photo], answers: Answers, strength: float) -> Figures:
         rgb = show(photo.lab[0], ab, strength)
         psnr = metrics.psnr(photo.rgb.astype(np.float32) / 255, rgb)
         error = metrics.ab_error(photo.lab, color.rgb_to_lab(rgb))
-        rows.append((psnr, error**2, metrics.colourfulness(rgb)))
+        rows.append((psnr, error**2, metrics.colorfulness(rgb)))
     return Figures(*np.array(rows, np.float64).T)
 
 
 def told(figures: Figures, dial: Figures, photos: list[Photo]) -> dict[str, str]:
     """The figures of a row beside the dial's."""
     grey = np.array([np.square(photo.lab[1:]).sum(0).mean(dtype=np.float64) for photo in photos])
-    truth = np.array([metrics.colourfulness(p.rgb.astype(np.float32) / 255) for p in photos])
+    truth = np.array([metrics.colorfulness(p.rgb.astype(np.float32) / 255) for p in photos])
     gain = figures.psnr - dial.psnr
     low, high = metrics.bootstrap_interval(gain)
     drawn = np.random.default_rng(0).integers(len(grey), size=(RESAMPLES, len(grey)))

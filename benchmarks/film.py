@@ -24,7 +24,7 @@ from common import load_models, show
 from numpy.typing import NDArray
 
 from photochrom import Colorizer, color
-from photochrom.evaluation.protocol import cut
+from photochrom.evaluation.protocol import crop
 from photochrom.training import degrade
 
 Plane = NDArray[np.float32]
@@ -39,7 +39,7 @@ RESAMPLES = 2000
 def read(data: list[Path], held_out: float | None, most: int) -> Iterator[Plane]:
     """Photos, (3, 256, 256) sRGB in 0..1."""
     for _, photo in common.read(data, held_out, most):
-        yield cut(photo, "crop256").transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+        yield crop(photo, "crop256").transpose(2, 0, 1).astype(np.float32) / np.float32(255)
 
 
 def lightness_by_film(rgb: Plane) -> dict[str, Plane]:

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from photochrom import Colorizer, color
 from photochrom.evaluation import metrics
-from photochrom.evaluation.evaluate import evaluate
-from photochrom.evaluation.protocol import cut
-from photochrom.evaluation.results import hinted_name
+from photochrom.evaluation.evaluate import EvaluateOptions, evaluate
+from photochrom.evaluation.protocol import crop
+from photochrom.evaluation.rows import Row
 from photochrom.inference import chroma_upsampling, hints
 
 Plane = NDArray[np.float32]
@@ -45,7 +45,7 @@ COUNTS = 1, 10, 100
 
 def read(data: list[Path], held_out: float | None, most: int) -> Photos:
     """Name and pixels (256, 256, 3) of photos."""
-    return [(name, cut(photo, "crop256")) for name, photo in common.read(data, held_out, most)]
+    return [(name, crop(photo, "crop256")) for name, photo in common.read(data, held_out, most)]
 
 
 def answer(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
@@ -116,14 +116,14 @@ def unlikely(colorizer: Colorizer, photos: Photos) -> dict[str, object]:
 
 def gains(models: dict[str, Colorizer], photos: Photos) -> dict[str, dict[str, object]]:
     """The columns that true hints have, for each model."""
-    rows = {name: partial(hinted, colorizer) for name, colorizer in models.items()}
-    results = evaluate(photos, {}, hinted=rows, hint_counts=(0, *COUNTS), progress=False)
-    mean = {row.name: row.psnr_mean for row in results.summary}
+    hinted_rows = {Row(name): partial(hinted, colorizer) for name, colorizer in models.items()}
+    results = evaluate(photos, {}, hinted_rows, EvaluateOptions(hint_counts=(0, *COUNTS)))
+    mean = {row.row: row.psnr_mean for row in results.summary}
     table: dict[str, dict[str, object]] = {}
     for name in models:
-        plain = mean[hinted_name(name, 0)]
-        gained = {f"+{n}": f"{mean[hinted_name(name, n)] - plain:.2f}" for n in COUNTS}
-        table[name] = {"PSNR, dB": f"{plain:.2f}", **gained}
+        without = mean[Row(name, hints=0)]
+        gained = {f"+{n}": f"{mean[Row(name, hints=n)] - without:.2f}" for n in COUNTS}
+        table[name] = {"PSNR, dB": f"{without:.2f}", **gained}
     return table
 
 

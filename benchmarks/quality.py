@@ -20,8 +20,9 @@ from common import options, read, show
 
 from photochrom import Colorizer
 from photochrom.evaluation import metrics
-from photochrom.evaluation.evaluate import evaluate
-from photochrom.evaluation.results import Results, hinted_name
+from photochrom.evaluation.evaluate import EvaluateOptions, evaluate
+from photochrom.evaluation.results import Results
+from photochrom.evaluation.rows import Row
 
 BESIDE = 0.1
 """How far from a setting of the dial its neighbours are."""
@@ -34,24 +35,24 @@ def paint(
     return colorizer.predict_ab(L[0, 0], spots, vivid=vivid, quality=quality)[None]
 
 
-def compared(results: Results, fast: str, best: str) -> dict[str, str]:
+def compared(results: Results, fast: Row, best: Row) -> dict[str, str]:
     """Two rows of a table as one."""
-    one, other = (next(row for row in results.summary if row.name == name) for name in (fast, best))
-    psnr = [{s.photo: s.psnr for s in results.scores if s.name == name} for name in (fast, best)]
-    low, high = metrics.bootstrap_interval([psnr[1][photo] - psnr[0][photo] for photo in psnr[0]])
+    one, other = (next(s for s in results.summary if s.row == row) for row in (fast, best))
+    pairs = zip(results.rows[fast], results.rows[best], strict=True)
+    low, high = metrics.bootstrap_interval([best.psnr - fast.psnr for fast, best in pairs])
     return {
         "fast, dB": f"{one.psnr_mean:.2f}",
         "best, dB": f"{other.psnr_mean:.2f}",
         "gain": f"{other.psnr_mean - one.psnr_mean:+.2f}",
         "95 % interval": f"{low:+.2f} to {high:+.2f}",
-        "colourfulness": f"{one.colourfulness_ratio:.2f}, {other.colourfulness_ratio:.2f}",
+        "colourfulness": f"{one.colorfulness_ratio:.2f}, {other.colorfulness_ratio:.2f}",
         "time ÷": f"{other.milliseconds / one.milliseconds:.1f}",
     }
 
 
-def at_equal_colour(results: Results, curve: list[str], best: str) -> str:
+def at_equal_colour(results: Results, curve: list[Row], best: Row) -> str:
     """What a row gains over fast, read off its curve at the row's colourfulness."""
-    known = {row.name: (row.colourfulness_ratio, row.psnr_mean) for row in results.summary}
+    known = {row.row: (row.colorfulness_ratio, row.psnr_mean) for row in results.summary}
     across, up = zip(*sorted(known[name] for name in curve), strict=True)
     colour, psnr = known[best]
     i = int(np.clip(np.searchsorted(across, colour), 1, len(across) - 1))
@@ -71,22 +72,25 @@ def main() -> None:
     dial: list[float | None] = list(given.vivid) if has_dial else [None]
     near = sorted({min(max(v + d, 0), 1) for v in dial if v is not None for d in (-BESIDE, BESIDE)})
     curve = {
-        f"fast {v}": partial(paint, colorizer, v, "fast") for v in dict.fromkeys([*dial, *near])
+        Row(f"fast {v}"): partial(paint, colorizer, v, "fast")
+        for v in dict.fromkeys([*dial, *near])
     }
     results = evaluate(
         read(given.data, given.held_out, given.most),
-        curve | {f"best {v}": partial(paint, colorizer, v, "best") for v in dial},
-        hinted={q: partial(paint, colorizer, dial[0], q) for q in ("fast", "best")},
-        hint_counts=given.hints,
+        curve | {Row(f"best {v}"): partial(paint, colorizer, v, "best") for v in dial},
+        {Row(q): partial(paint, colorizer, dial[0], q) for q in ("fast", "best")},
+        EvaluateOptions(hint_counts=given.hints),
     )
     table = {}
     for v in dial:
         name = "as it is" if v is None else f"vivid {v:g}"
-        equal = at_equal_colour(results, list(curve), f"best {v}") if has_dial else ""
-        table[name] = compared(results, f"fast {v}", f"best {v}") | {"at equal colour": equal}
+        equal = at_equal_colour(results, list(curve), Row(f"best {v}")) if has_dial else ""
+        table[name] = compared(results, Row(f"fast {v}"), Row(f"best {v}")) | {
+            "at equal colour": equal
+        }
     for n in given.hints:
         name = f"{n} hints" if dial[0] is None else f"vivid {dial[0]:g}, {n} hints"
-        pair = (hinted_name(quality, n) for quality in ("fast", "best"))
+        pair = (Row(quality, hints=n) for quality in ("fast", "best"))
         table[name] = compared(results, *pair) | {"at equal colour": ""}
     print(f"{colorizer.name}; {results.caption}\n")
     show(table, "", given.json)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from photochrom import Colorizer
 from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.rows import Row
 
 Plane = NDArray[np.float32]
 
@@ -38,16 +39,16 @@ def main() -> None:
     vivid = given.vivid if "vivid" in colorizer.model.defaults else None
     results = evaluate(
         common.read(given.data, given.held_out, given.most),
-        {f"{size} px": partial(seen_at, colorizer, size, vivid) for size in given.sizes},
+        {Row(f"{size} px"): partial(seen_at, colorizer, size, vivid) for size in given.sizes},
     )
     table = {}
     for row in results.summary:
         low, high = row.psnr_interval
-        table[row.name] = {
+        table[str(row.row)] = {
             "PSNR, dB": f"{row.psnr_mean:.2f}",
             "95 % interval": f"{low:.2f}–{high:.2f}",
             "ΔE00": f"{row.delta_e:.2f}",
-            "colourfulness": f"{row.colourfulness_ratio:.2f}",
+            "colourfulness": f"{row.colorfulness_ratio:.2f}",
             "ms": f"{row.milliseconds:.0f}",
         }
     print(f"{colorizer.name}, which asks for {colorizer.model.size} px; {results.caption}\n")

@@ -15,12 +15,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import asdict
 from functools import reduce
 from pathlib import Path
 
-from photochrom.evaluation.results import Results, Summary
-from photochrom.report import tables
+from photochrom.evaluation.results import Results, Summary, from_record, to_record
+from photochrom.evaluation.tables import COLUMNS, Column, filled_columns, markdown_table
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -36,8 +35,9 @@ def keep(name: str, sources: list[str]) -> None:
     """
     files = [source for source in sources if "=" not in source]
     labels = dict(source.split("=", 1) for source in sources if "=" in source)
-    results = reduce(Results.joined, map(Results.read, files))
-    rows = [asdict(row) | {"name": labels.get(row.name, row.name)} for row in results.summary]
+    results = reduce(Results.joined, map(Results.read_json, files))
+    kept = map(to_record, results.summary)
+    rows = [row | {"name": labels.get(row["name"], row["name"])} for row in kept]
     content = {"caption": results.caption, "rows": rows}
     FIGURES.mkdir(exist_ok=True)
     (FIGURES / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
@@ -46,26 +46,27 @@ def keep(name: str, sources: list[str]) -> None:
 def rows(name: str) -> list[Summary]:
     """What :func:`keep` kept."""
     content = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))
-    return [Summary(**row) for row in content["rows"]]
+    return [Summary(**from_record(row)) for row in content["rows"]]
 
 
 def scores(name: str, picked: list[str]) -> str:
     """The rows without hints."""
-    plain = [row for row in rows(name) if row.hints is None]
-    columns = {**tables.COLUMNS, **tables.columns(plain)}
-    return tables.markdown(plain, {k: columns[k] for k in picked or tables.columns(plain)})
+    plain = [row for row in rows(name) if row.row.hints is None]
+    filled = {column.heading: column for column in filled_columns(plain)}
+    return markdown_table(plain, [(COLUMNS | filled)[head] for head in picked or filled])
 
 
 def hints(name: str, picked: list[str]) -> str:
     """The rows with hints, and what each gains over the first."""
-    hinted = [row for row in rows(name) if row.hints is not None]
+    hinted = [row for row in rows(name) if row.row.hints is not None]
     without = hinted[0].psnr_mean
-    columns = {
-        "hints": lambda row: f"{row.hints}",
-        **tables.columns(hinted),
-        "gain": lambda row: f"{row.psnr_mean - without:+.2f}",
-    }
-    return tables.markdown(hinted, {key: columns[key] for key in picked or columns})
+    columns = [
+        Column("hints", lambda row: f"{row.row.hints}"),
+        *filled_columns(hinted),
+        Column("gain", lambda row: f"{row.psnr_mean - without:+.2f}"),
+    ]
+    known = {column.heading: column for column in columns}
+    return markdown_table(hinted, [known[head] for head in picked or known])
 
 
 def plain(name: str, picked: list[str]) -> str:

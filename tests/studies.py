@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +16,9 @@ from PIL import Image
 
 from photochrom.color import lab_to_rgb
 from photochrom.data import shards
-from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.evaluate import EvaluateOptions, evaluate
 from photochrom.evaluation.results import Results
+from photochrom.evaluation.rows import Row
 from photochrom.training.presets import PRESETS as EXPERIMENTS
 
 PRESETS = {name: asdict(experiment) for name, (_, experiment) in EXPERIMENTS.items()}
@@ -57,10 +58,33 @@ def make_album(folder: Path) -> Path:
     return folder
 
 
-def measure(album: Path, colorizers: dict[str, Any], **options: Any) -> Results:
-    """Figures of colorizers by name, on the album."""
-    asked = {"protocol": "native", "progress": False, "sources": [str(album)]} | options
-    return evaluate(shards.decode_sources(shards.find_sources([album])), colorizers, **asked)
+def measure(
+    photos: Path | Iterable[Any],
+    colorizers: Mapping[str, Any],
+    *,
+    hinted: Mapping[str, Any] | None = None,
+    models: Mapping[str, Any] | None = None,
+    troubles: list[str] | None = None,
+    **options: Any,
+) -> Results:
+    """Figures of colorizers by name, on photos or an album of them."""
+    sources: tuple[str, ...] = ()
+    if isinstance(photos, Path):
+        sources, photos = (str(photos),), shards.decode_sources(shards.find_sources([photos]))
+    named, spotted, facts = (
+        {Row.parse(name): value for name, value in (given or {}).items()}
+        for given in (colorizers, hinted, models)
+    )
+    results = evaluate(
+        shards.decode_sources(shards.find_sources([photos]))
+        if isinstance(photos, Path)
+        else photos,
+        named,
+        spotted,
+        EvaluateOptions(**{"protocol": "native"} | options),
+        troubles,
+    )
+    return replace(results, models=facts, sources=sources)
 
 
 def write_run(
@@ -86,7 +110,7 @@ def write_run(
     (run / "model.safetensors").write_bytes(b"")
     rows = {name: paint or flat(5, 10)} | ({f"{name}, own RGB": rgb} if rgb else {})
     facts = {"parameters": "20554000", "gflop": "120.3", "experiment": model}
-    measure(album, rows, models={name: facts}, **options).write(run / "evaluation.json")
+    measure(album, rows, models={name: facts}, **options).write_json(run / "evaluation.json")
     return run
 
 

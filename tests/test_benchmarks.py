@@ -123,19 +123,15 @@ def test_models_of_one_name_are_told_apart(make_model):
 def test_quality_tells_what_best_gains_beyond_being_paler():
     quality = load("quality")
 
-    def row(name: str, psnr: float, colour: float) -> SimpleNamespace:
-        known = {"psnr_mean": psnr, "colourfulness_ratio": colour, "milliseconds": 10}
-        return SimpleNamespace(name=name, **known)
+    def row(name: str, psnr: float, color: float) -> SimpleNamespace:
+        known = {"psnr_mean": psnr, "colorfulness_ratio": color, "milliseconds": 10}
+        return SimpleNamespace(row=name, **known)
 
-    rows = [row("pale", 24.0, 0.4), row("more", 23.0, 0.6), row("best", 23.8, 0.5)]
-    scores = [
-        SimpleNamespace(photo=photo, name=name, psnr=psnr)
-        for name, psnr in (("more", 23.0), ("best", 23.8))
-        for photo in "ab"
-    ]
-    told = quality.compared(SimpleNamespace(summary=rows, scores=scores), "more", "best")
+    summary = [row("pale", 24.0, 0.4), row("more", 23.0, 0.6), row("best", 23.8, 0.5)]
+    rows = {row.row: [SimpleNamespace(psnr=row.psnr_mean)] * 2 for row in summary}
+    results = SimpleNamespace(summary=summary, rows=rows)
+    told = quality.compared(results, "more", "best")
     assert (told["gain"], told["95 % interval"]) == ("+0.80", "+0.80 to +0.80")
-    results = SimpleNamespace(summary=rows)
     # Halfway between the others in colour, where fast would have 23.5 dB.
     assert quality.at_equal_colour(results, ["more", "pale"], "best") == "+0.30"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photochrom.evaluation.evaluate import evaluate
+from studies import measure
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,15 +31,13 @@ def test_every_table_is_made_of_its_figures(tables):
 def test_a_table_is_filled_from_what_was_kept(tables, monkeypatch, tmp_path):
     monkeypatch.setattr(tables, "FIGURES", tmp_path / "figures")
     photo = np.random.default_rng(0).integers(0, 255, (30, 40, 3), np.uint8)
-    results = evaluate(
+    results = measure(
         [("a", photo)],
         {},
         hinted={"p": lambda L, spots: np.full((1, 2, *L.shape[2:]), len(spots), np.float32)},
         hint_counts=(0, 3),
-        protocol="native",
-        progress=False,
     )
-    results.write(tmp_path / "all.json")
+    results.write_json(tmp_path / "all.json")
     tables.keep("mine", [str(tmp_path / "all.json"), "constant=one colour"])
     assert "0.png" not in json.dumps(json.loads((tmp_path / "figures/mine.json").read_text()))
     text = (

@@ -21,11 +21,11 @@ def run(*arguments):
 @pytest.fixture
 def trained(workshop, album, make_model, tmp_path):
     """A run whose model.onnx paints what its figures were measured of."""
-    from photochrom.cli.evaluate import painted
+    from photochrom.cli.evaluate import paint_ab
     from photochrom.inference.colorizer import Colorizer
 
     model = make_model("painter", offset=(12.0, -20.0))
-    paint = partial(painted, Colorizer(model), None)
+    paint = partial(paint_ab, Colorizer(model), None)
     folder = workshop.run(album, tmp_path / "runs" / "unet-lab", paint, size=64)
     shutil.copy(model, folder / "model.onnx")
     return folder
@@ -67,7 +67,7 @@ def test_figures_of_somebody_else_do_not_say_what_is_asked(
 ):
     from photochrom.data import shards
 
-    monkeypatch.setattr(shards, "find", lambda paths: pytest.fail(f"{paths} were asked"))
+    monkeypatch.setattr(shards, "find_sources", lambda paths: pytest.fail(f"{paths} were asked"))
     figures = next(path for path in trained.glob("*.json") if '"sources"' in path.read_text())
     figures.write_text(json.dumps(json.loads(figures.read_text()) | {"sources": [source]}))
     assert run("report", trained, "-o", tmp_path / "page.html") == 0
@@ -85,18 +85,18 @@ def test_a_model_that_has_gone_is_said_and_the_rest_comes(trained, tmp_path, cap
 
 
 def test_a_bundled_model_paints_the_rows_of_its_figures(measured, paints, tmp_path):
-    from photochrom.report.runs import read
+    from photochrom.report.runs import read_run
 
     rows = {"hintnet, vivid 0": paints.flat(1, 5), "hintnet, vivid 1": paints.flat(1, 9)}
-    measured(rows).write(tmp_path / "hintnet.json")
-    painters, absent = command._painters([read(tmp_path / "hintnet.json")])
+    measured(rows).write_json(tmp_path / "hintnet.json")
+    painters, absent = command._painters([read_run(tmp_path / "hintnet.json")])
     assert not absent
     L = np.linspace(0, 100, 64 * 64, dtype=np.float32).reshape(1, 1, 64, 64)
-    careful, bold = (painters[row](L) for row in rows)
+    careful, bold = (paint(L) for paint in painters.values())
     assert careful.shape == (1, 2, 64, 64)
     assert np.abs(bold).mean() > np.abs(careful).mean()
     shutil.copy(tmp_path / "hintnet.json", tmp_path / "theirs.json")
-    painters, absent = command._painters([read(tmp_path / "theirs.json")])
+    painters, absent = command._painters([read_run(tmp_path / "theirs.json")])
     assert not painters
     assert "No pictures by theirs: There is no model theirs" in absent[0]
 

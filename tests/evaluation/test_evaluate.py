@@ -1,7 +1,7 @@
 import csv
 import json
 import math
-from dataclasses import asdict
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,10 +11,11 @@ from PIL import Image
 from photochrom.color import rgb_to_lab
 from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, CannotWrite
 from photochrom.evaluation import metrics
-from photochrom.evaluation.evaluate import evaluate
 from photochrom.evaluation.metrics import PerceptualScores
-from photochrom.evaluation.protocol import HINT_COUNTS, HINT_PATCH, MEAN_AB, cut, reveal
-from photochrom.evaluation.results import HISTOGRAM, Results, hinted_name
+from photochrom.evaluation.protocol import HINT_COUNTS, HINT_PATCH, MEAN_AB, crop, draw_hints
+from photochrom.evaluation.results import HISTOGRAM, Results
+from photochrom.evaluation.rows import GREY, TRUTH, Row
+from studies import measure as measure_photos
 
 
 def scene(seed=0, height=40, width=50):
@@ -27,9 +28,8 @@ def photos(n=3):
     return [(f"{i}.png", scene(i)) for i in range(n)]
 
 
-def measure(colorizers=None, *, of=None, protocol="native", **options):
-    of = photos() if of is None else of
-    return evaluate(of, colorizers or {}, protocol=protocol, progress=False, **options)
+def measure(colorizers=None, *, of=None, **options):
+    return measure_photos(photos() if of is None else of, colorizers or {}, **options)
 
 
 def cheat(of):
@@ -46,16 +46,16 @@ def pink(lightness):
 
 
 def test_the_baselines_come_first_even_alone():
-    assert [row.name for row in measure().summary] == ["grey", "constant"]
+    assert [str(row.row) for row in measure().summary] == ["grey", "constant"]
     rows = measure({"b": pink, "a": pink}).summary
-    assert [row.name for row in rows] == ["grey", "constant", "b", "a"]
+    assert [str(row.row) for row in rows] == ["grey", "constant", "b", "a"]
     assert all(row.n == 3 for row in rows)
 
 
 def test_grey_has_no_colour_and_the_constant_is_the_one_given():
     results = measure({"pink": pink}, constant_ab=(20, 20))
     grey, constant, ours = results.summary
-    assert grey.colourfulness_ratio == pytest.approx(0, abs=0.01)
+    assert grey.colorfulness_ratio == pytest.approx(0, abs=0.01)
     assert constant.psnr_mean == ours.psnr_mean
     assert results.constant_ab == (20, 20)
     assert measure().constant_ab == MEAN_AB
@@ -69,7 +69,7 @@ def test_the_true_colours_score_full_marks():
     assert best.psnr_interval == (metrics.PSNR_CAP, metrics.PSNR_CAP)
     assert best.ssim == pytest.approx(1)
     assert best.delta_e == pytest.approx(0, abs=1e-3)
-    assert best.colourfulness_ratio == pytest.approx(1)
+    assert best.colorfulness_ratio == pytest.approx(1)
     assert best.psnr_mean > results.summary[0].psnr_mean
 
 
@@ -86,13 +86,13 @@ def test_a_score_is_what_the_metrics_say_of_the_rounded_output():
     assert score.ssim == pytest.approx(metrics.ssim(truth, output), abs=1e-3)
     expected = metrics.ciede2000(rgb_to_lab(truth), rgb_to_lab(output))
     assert score.delta_e == pytest.approx(expected, abs=0.01)
-    assert score.truth_colourfulness == pytest.approx(metrics.colourfulness(truth), rel=1e-5)
-    assert (score.photo, score.name) == ("7.png", "grey")
+    assert score.truth_colorfulness == pytest.approx(metrics.colorfulness(truth), rel=1e-5)
+    assert (score.photo, score.row) == ("7.png", GREY)
 
 
 def test_the_summary_is_the_mean_over_photos():
     results = measure({"pink": pink})
-    psnr = [score.psnr for score in results.scores if score.name == "pink"]
+    psnr = [score.psnr for score in results.scores if score.row == Row("pink")]
     row = results.summary[-1]
     assert row.psnr_mean == pytest.approx(np.mean(psnr))
     assert row.psnr_median == pytest.approx(np.median(psnr))
@@ -108,7 +108,7 @@ def test_colours_beyond_srgb_keep_their_lightness():
     of = photos(1)
     grey, _, ours = measure({"neon": neon}, of=of).summary
     assert math.isfinite(ours.psnr_mean)
-    assert ours.colourfulness_ratio > grey.colourfulness_ratio
+    assert ours.colorfulness_ratio > grey.colorfulness_ratio
 
 
 # --- how colorizers are asked ---------------------------------------------------------------
@@ -135,22 +135,14 @@ def test_a_colorizer_that_writes_into_its_input_spoils_nothing():
         return pink(lightness)
 
     rows = measure({"vandal": vandal, "pink": pink}).summary
-    assert asdict(rows[2]) | {"name": "", "milliseconds": 0} == (
-        asdict(rows[3]) | {"name": "", "milliseconds": 0}
-    )
+    spoiled, clean = (replace(summary, milliseconds=0, row=GREY) for summary in rows[2:])
+    assert spoiled == clean
 
 
 def test_photos_are_read_as_they_come_and_opencvs_threads_are_given_back():
     before = cv2.getNumThreads()
     assert len(measure(of=iter(photos(7))).scores) == 14
     assert cv2.getNumThreads() == before
-
-
-def test_the_progress_bar_goes_to_standard_error(capsys):
-    evaluate(photos(1), {}, protocol="native", total=1)
-    out, err = capsys.readouterr()
-    assert not out
-    assert "measuring" in err
 
 
 # --- hints ----------------------------------------------------------------------------------
@@ -183,9 +175,9 @@ class Recorder:
 def test_a_hinted_colorizer_has_a_row_for_every_count():
     results = measure({"pink": pink}, hinted={"patcher": patcher})
     names = [f"patcher, {n} hints" if n != 1 else "patcher, 1 hint" for n in HINT_COUNTS]
-    assert [row.name for row in results.summary] == ["grey", "constant", "pink", *names]
-    assert [row.hints for row in results.summary] == [None] * 3 + list(HINT_COUNTS)
-    assert all(score.hints == 5 for score in results.rows[hinted_name("patcher", 5)])
+    assert [str(row.row) for row in results.summary] == ["grey", "constant", "pink", *names]
+    assert [row.row.hints for row in results.summary] == [None] * 3 + list(HINT_COUNTS)
+    assert all(score.row.hints == 5 for score in results.rows[Row("patcher", hints=5)])
     assert len(results.scores) == 3 * 11
     assert all(len(scores) == 3 for scores in results.rows.values())
 
@@ -205,7 +197,7 @@ def test_a_hint_tells_the_mean_true_ab_of_a_patch_inside_the_photo():
     for photo in (scene(1), scene(2, 6, 9), scene(3, 6, 6), scene(4, 300, 20)):
         height, width = photo.shape[:2]
         lab = lab_of(photo)
-        for y, x, a, b in reveal(lab, 200, 0):
+        for y, x, a, b in draw_hints(lab, 200, 0):
             top, left = y - 3, x - 3
             assert top == int(top)
             assert left == int(left)
@@ -216,7 +208,7 @@ def test_a_hint_tells_the_mean_true_ab_of_a_patch_inside_the_photo():
 
 
 def test_hints_reach_every_corner_of_the_photo():
-    spots = reveal(lab_of(scene(0, 8, 9)), 500, 0)
+    spots = draw_hints(lab_of(scene(0, 8, 9)), 500, 0)
     assert set(spots[:, 0]) == {3, 4, 5}
     assert set(spots[:, 1]) == {3, 4, 5, 6}
 
@@ -227,22 +219,22 @@ def test_what_is_revealed_is_the_photo_that_is_asked():
     (lightness, spots) = ask.asked[0]
     lab = lab_of(photo)
     np.testing.assert_allclose(lightness[0], lab[:1], atol=1e-4)
-    np.testing.assert_allclose(spots, reveal(lab, 7, (0, 0)), atol=1e-4)
+    np.testing.assert_allclose(spots, draw_hints(lab, 7, (0, 0)), atol=1e-4)
 
 
-def figures(results, name):
-    return [asdict(s) | {"milliseconds": 0, "name": ""} for s in results.rows[name]]
+def figures(results, row):
+    return [replace(s, milliseconds=0, row=GREY) for s in results.rows[row]]
 
 
 def test_positions_depend_on_the_seed_and_the_photos_number_alone():
-    name = "patcher, 5 hints"
+    row = Row("patcher", hints=5)
     results = measure({"pink": pink}, hinted={"patcher": patcher, "zero": patcher})
     fewer = measure(hinted={"zero": patcher, "patcher": patcher}, hint_counts=(5, 0))
-    assert figures(results, name) == figures(fewer, name) == figures(results, "zero, 5 hints")
+    assert figures(results, row) == figures(fewer, row) == figures(results, Row("zero", hints=5))
     renamed = measure(of=[(f"x{n}", p) for n, p in photos()], hinted={"patcher": patcher})
-    assert [s.psnr for s in renamed.rows[name]] == [s.psnr for s in results.rows[name]]
+    assert [s.psnr for s in renamed.rows[row]] == [s.psnr for s in results.rows[row]]
     other = measure(hinted={"patcher": patcher}, seed=1)
-    assert figures(other, name) != figures(results, name)
+    assert figures(other, row) != figures(results, row)
     assert (results.seed, other.seed) == (0, 1)
 
 
@@ -261,8 +253,8 @@ def test_a_hinted_colorizer_that_writes_into_its_spots_spoils_nothing():
 
     spoiled = measure(hinted={"vandal": vandal, "patcher": patcher})
     clean = measure(hinted={"patcher": patcher})
-    name = "patcher, 100 hints"
-    assert figures(spoiled, name) == figures(clean, name)
+    row = Row("patcher", hints=100)
+    assert figures(spoiled, row) == figures(clean, row)
 
 
 @pytest.mark.parametrize(
@@ -300,20 +292,20 @@ def test_a_hinted_failure_names_the_count():
 @pytest.mark.parametrize("size", [(256, 256), (301, 457), (999, 257), (31, 47), (1, 3), (600, 80)])
 def test_a_crop_is_a_square_whatever_the_photo(size):
     photo = scene(0, *size)
-    assert cut(photo, "crop256").shape == (256, 256, 3)
-    assert cut(photo, "crop512").shape == (512, 512, 3)
-    assert cut(photo, "native") is photo
+    assert crop(photo, "crop256").shape == (256, 256, 3)
+    assert crop(photo, "crop512").shape == (512, 512, 3)
+    assert crop(photo, "native") is photo
 
 
 def test_a_crop_takes_the_middle():
     photo = np.zeros((256, 600, 3), np.uint8)
     photo[:, 172:428] = 255
-    assert (cut(photo, "crop256") == 255).all()
+    assert (crop(photo, "crop256") == 255).all()
 
 
 def test_a_photo_of_the_right_size_is_untouched():
     photo = scene(0, 256, 256)
-    assert (cut(photo, "crop256") == photo).all()
+    assert (crop(photo, "crop256") == photo).all()
 
 
 def test_native_measures_odd_sizes_whole():
@@ -372,7 +364,7 @@ def test_of_many_photos_those_that_cannot_be_measured_are_told_and_left_out():
     odd = [("x.png", scene(0, 10, 40)), ("y.png", scene()[..., 0]), ("z.png", scene(0, 20, 21))]
     results = measure(of=[*odd, *photos()], troubles=troubles, perceptual=[judge])
     assert [reason[:5] for reason in sorted(troubles)] == ["x.png", "y.png", "z.png"]
-    assert {score.photo for score in results.rows["grey"]} == {name for name, _ in photos()}
+    assert {score.photo for score in results.rows[GREY]} == {name for name, _ in photos()}
 
 
 def test_the_request_is_checked():
@@ -398,7 +390,7 @@ def test_json_holds_everything_and_only_finite_numbers(tmp_path):
 
     of, path = photos(), tmp_path / "figures.json"
     results = measure({"cheat": cheat(of)}, of=of, hinted={"p": patcher}, hint_counts=(3,), seed=4)
-    results.write(path)
+    results.write_json(path)
     content = json.loads(path.read_text("utf-8"), parse_constant=not_a_number)
     assert content["protocol"] == "native"
     assert content["photos"] == 3
@@ -411,17 +403,17 @@ def test_json_holds_everything_and_only_finite_numbers(tmp_path):
     assert [row["hints"] for row in content["summary"]] == [None, None, None, 3]
     assert len(content["scores"]) == 12
     assert content["seed"] == 4
-    assert Results.read(path) == results
-    assert Results.read(path).summary == results.summary
+    assert Results.read_json(path) == results
+    assert Results.read_json(path).summary == results.summary
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_file_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path):
     with pytest.raises(CannotWrite, match=r"figures.json cannot be written"):
-        measure().write(tmp_path / "missing" / "figures.json")
+        measure().write_json(tmp_path / "missing" / "figures.json")
     (tmp_path / "folder").mkdir()
     with pytest.raises(CannotWrite):
-        measure().write(tmp_path / "folder")
+        measure().write_json(tmp_path / "folder")
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 
 
@@ -431,16 +423,16 @@ def test_what_are_no_results_is_refused(tmp_path, text):
     if text is not None:
         path.write_text(text)
     with pytest.raises(BadData, match=r"figures.json holds no results"):
-        Results.read(path)
+        Results.read_json(path)
 
 
 @pytest.mark.parametrize("damage", [{"tallies": []}, {"tallies": {}}, {"scores": []}])
 def test_results_that_are_half_there_are_refused(tmp_path, damage):
     path = tmp_path / "figures.json"
-    measure({"pink": pink}).write(path)
+    measure({"pink": pink}).write_json(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | damage))
     with pytest.raises(BadData, match=r"figures.json holds no results"):
-        Results.read(path)
+        Results.read_json(path)
 
 
 # --- colours over the whole set, painters of RGB, rows of several evaluations ---------------
@@ -464,13 +456,15 @@ def test_the_tallies_count_every_pixel_once():
     of = photos(4)
     results = measure({"cheat": cheat(of), "pink": pink}, of=of)
     pixels = 4 * 40 * 50
-    for name, tally in results.tallies.items():
+    for row, tally in results.tallies.items():
         assert sum(tally.histogram) == pixels
         assert sum(tally.within_10) <= sum(tally.within_20) <= pixels
-        assert name == "truth" or tally.within_10 <= results.tallies["truth"].within_10
-    truth, pinks = results.tallies["truth"], results.tallies["pink"]
+        assert row == TRUTH or tally.within_10 <= results.tallies[TRUTH].within_10
+    truth, pinks = results.tallies[TRUTH], results.tallies[Row("pink")]
     assert truth.within_10 == truth.within_20
-    assert results.tallies["cheat"].histogram == pytest.approx(truth.histogram, abs=pixels // 100)
+    assert results.tallies[Row("cheat")].histogram == pytest.approx(
+        truth.histogram, abs=pixels // 100
+    )
     near = [int(HISTOGRAM.index(np.float64(a), np.float64(b))) for a in (18, 21) for b in (18, 21)]
     assert sum(pinks.histogram[cell] for cell in near) > 0.6 * pixels  # 20 is on the edge of all
 
@@ -486,7 +480,7 @@ def test_steps_are_told_where_there_is_something_smooth():
     sky = np.zeros((40, 60, 3), np.uint8)
     sky[...] = np.linspace((90, 120, 160), (150, 180, 220), 60).round()
     results = measure({"stairs": stairs}, of=[("sky", sky), ("noise", photos(1)[0][1])])
-    assert results.rows["grey"][0].truth_steps[1] < 5
+    assert results.rows[GREY][0].truth_steps.jump < 5
     stepping = results.summary[-1]
     assert stepping.jump > 5
     assert (
@@ -503,8 +497,8 @@ def stairs(lightness):
 
 def test_rows_can_be_left_out_and_put_together_again():
     both = measure({"pink": pink, "stairs": stairs})
-    one, other = both.only(["pink"]), both.only(["stairs"])
-    assert [row.name for row in one.summary] == ["grey", "constant", "pink"]
+    one, other = both.only([Row("pink")]), both.only([Row("stairs")])
+    assert [str(row.row) for row in one.summary] == ["grey", "constant", "pink"]
     joined = one.joined(other)
     assert joined.summary == both.summary
     assert joined.tallies == both.tallies
@@ -527,10 +521,13 @@ def test_what_was_not_measured_alike_is_not_put_together(options, sentence):
 
 def test_facts_and_sources_are_kept(tmp_path):
     path = tmp_path / "figures.json"
-    results = measure({"pink": pink}, models={"pink": {"parameters": "3"}}, sources=["album"])
-    results.write(path)
-    assert Results.read(path).models == {"pink": {"parameters": "3"}}
-    assert Results.read(path).sources == ("album",)
+    results = measure(
+        {"pink": pink},
+        models={"pink": {"parameters": "3"}},
+    )
+    results.write_json(path)
+    assert Results.read_json(path).models == {Row("pink"): {"parameters": "3"}}
+    assert Results.read_json(path).sources == results.sources
 
 
 def test_csv_has_a_line_for_each_row_of_each_photo(tmp_path):
@@ -541,5 +538,5 @@ def test_csv_has_a_line_for_each_row_of_each_photo(tmp_path):
     assert len(lines) == 12
     for line, score in zip(lines, results.scores, strict=True):
         assert float(line["psnr"]) == score.psnr
-        assert line["name"] == score.name
-        assert line["jump"] == ("" if score.steps is None else str(score.steps[1]))
+        assert line["name"] == str(score.row)
+        assert line["jump"] == ("" if score.steps is None else str(score.steps.jump))

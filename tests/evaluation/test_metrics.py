@@ -15,7 +15,7 @@ from photochrom.evaluation.metrics import (
     balanced_accuracy,
     bootstrap_interval,
     ciede2000,
-    colourfulness,
+    colorfulness,
     frechet,
     hits,
     psnr,
@@ -212,20 +212,20 @@ def test_colourfulness_by_hand():
     photo = np.zeros((3, 2, 2))
     photo[0, 0], photo[2, 1] = 1, 1
     expected = math.hypot(127.5, 191.25) + 0.3 * math.hypot(127.5, 63.75)
-    assert colourfulness(photo) == pytest.approx(expected)
+    assert colorfulness(photo) == pytest.approx(expected)
 
 
 def test_colourfulness_of_absolute_opponents_by_hand():
     photo = np.zeros((3, 2, 2))
     photo[0, 0], photo[2, 1] = 1, 1  # as above, but yb is 127.5 and 255
     expected = math.hypot(127.5, 63.75) + 0.3 * math.hypot(127.5, 191.25)
-    assert colourfulness(photo, absolute=True) == pytest.approx(expected)
+    assert colorfulness(photo, absolute=True) == pytest.approx(expected)
 
 
 @settings(deadline=None)
 @given(hnp.arrays(np.float64, (1, 5, 6), elements=st.floats(0, 1)))
 def test_grey_has_no_colourfulness(grey):
-    assert colourfulness(np.repeat(grey, 3, axis=0)) == 0
+    assert colorfulness(np.repeat(grey, 3, axis=0)) == 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -233,7 +233,7 @@ def test_grey_has_no_colourfulness(grey):
 def test_colourfulness_fades_with_saturation(photo, keep):
     grey = photo.mean(axis=0, keepdims=True)
     faded = grey + keep * (photo - grey)
-    assert colourfulness(faded) == pytest.approx(keep * colourfulness(photo), abs=1e-6)
+    assert colorfulness(faded) == pytest.approx(keep * colorfulness(photo), abs=1e-6)
 
 
 # --- bootstrap ------------------------------------------------------------------------------
@@ -316,8 +316,8 @@ def test_argmax_goes_in_steps_and_the_annealed_mean_does_not():
     assert hard.jump >= 10  # from one bin's middle to the next
     assert soft.jump < 3
     assert true.jump < 1
-    assert hard.colours < soft.colours / 3
-    assert soft.colours > true.colours / 2
+    assert hard.colors < soft.colors / 3
+    assert soft.colors > true.colors / 2
 
 
 # --- accuracy and distance of whole sets ----------------------------------------------------

@@ -12,9 +12,10 @@ from PIL import Image
 from photochrom.cli import main
 from photochrom.color import rgb_to_lab
 from photochrom.evaluation import metrics
-from photochrom.evaluation.evaluate import evaluate
-from photochrom.evaluation.protocol import SIDES, by_name, cut, lightness
+from photochrom.evaluation.protocol import SIDES, crop, file_order, shown_lightness
 from photochrom.evaluation.results import Results
+from photochrom.evaluation.rows import GREY, Row
+from studies import measure as measure_photos
 
 
 def scene(seed=0, height=40, width=50):
@@ -29,7 +30,7 @@ def planes(photo):
 
 def measure(colorizers=None, protocol="native", **options):
     photos = [(f"{i}.png", scene(i)) for i in range(3)]
-    return evaluate(photos, colorizers or {}, protocol=protocol, progress=False, **options)
+    return measure_photos(photos, colorizers or {}, protocol=protocol, **options)
 
 
 def pink(L):
@@ -44,11 +45,11 @@ def test_the_ab_error_is_a_share_of_what_grey_has():
     grey, _, pinks = results.summary
     assert grey.ab_error == 1
     squared = {
-        name: sum(score.ab_error**2 for score in results.rows[name]) for name in ("grey", "pink")
+        name: sum(score.ab_error**2 for score in results.rows[name]) for name in (GREY, Row("pink"))
     }
-    assert pinks.ab_error == pytest.approx(math.sqrt(squared["pink"] / squared["grey"]))
+    assert pinks.ab_error == pytest.approx(math.sqrt(squared[Row("pink")] / squared[GREY]))
     lab = rgb_to_lab(planes(scene(0)))
-    assert results.rows["grey"][0].ab_error == pytest.approx(
+    assert results.rows[GREY][0].ab_error == pytest.approx(
         math.sqrt(np.square(lab[1:]).sum(0).mean()), abs=0.1
     )
 
@@ -71,12 +72,12 @@ def test_the_true_colours_have_no_ab_error_however_dark_they_are_painted():
 def test_results_from_before_the_ab_error_can_be_read(tmp_path):
     path = tmp_path / "old.json"
     results = measure({"pink": pink})
-    results.write(path)
+    results.write_json(path)
     content = json.loads(path.read_text())
     for entry in content["scores"]:
         del entry["ab_error"], entry["cf"], entry["truth_cf"]
     path.write_text(json.dumps(content))
-    old = Results.read(path)
+    old = Results.read_json(path)
     assert [row.ab_error for row in old.summary] == [None] * 3
     assert old.summary[2].psnr_mean == results.summary[2].psnr_mean
     newer = old.joined(measure({"pinker": pink}))
@@ -97,26 +98,26 @@ def test_colormf_scales_the_largest_square_once(size):
     top, left = (height - side) // 2, (width - side) // 2
     square = np.ascontiguousarray(photo[top : top + side, left : left + side])
     expected = cv2.resize(square, (256, 256), interpolation=cv2.INTER_LINEAR)
-    assert (cut(photo, "colormf") == expected).all()
+    assert (crop(photo, "colormf") == expected).all()
 
 
 def test_an_odd_margin_is_rounded_down():
     photo = np.zeros((256, 259, 3), np.uint8)
     photo[:, 1:257] = 200
-    assert (cut(photo, "colormf") == 200).all()
+    assert (crop(photo, "colormf") == 200).all()
 
 
 def test_a_colorizer_is_shown_the_lightness_of_8_bits():
     pixels = scene(3)
     lab = rgb_to_lab(planes(pixels))
-    shown = lightness(pixels, lab, "colormf")
+    shown = shown_lightness(pixels, lab, "colormf")
     assert shown.shape == (1, 40, 50)
     assert shown.dtype == np.float32
     levels = shown * 2.55
     np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
     np.testing.assert_allclose(shown, lab[:1], atol=0.6)
     for protocol in set(SIDES) - {"colormf"}:
-        assert (lightness(pixels, lab, protocol) == lab[:1]).all()
+        assert (shown_lightness(pixels, lab, protocol) == lab[:1]).all()
 
 
 def test_what_is_shown_is_what_is_kept():
@@ -127,8 +128,8 @@ def test_what_is_shown_is_what_is_kept():
         return pink(L)
 
     results = measure({"curious": curious}, "colormf")
-    pixels = cut(scene(0), "colormf")
-    expected = lightness(pixels, rgb_to_lab(planes(pixels)), "colormf")
+    pixels = crop(scene(0), "colormf")
+    expected = shown_lightness(pixels, rgb_to_lab(planes(pixels)), "colormf")
     assert (seen[0][0] == expected).all()
     assert results.summary[0].psnr_mean == pytest.approx(
         measure({}, "crop256").summary[0].psnr_mean, abs=1
@@ -138,9 +139,9 @@ def test_what_is_shown_is_what_is_kept():
 def test_dcf_is_told_between_means_and_photo_by_photo():
     results = measure({"pink": pink}, "colormf")
     true = [
-        metrics.colourfulness(planes(cut(scene(i), "colormf")), absolute=True) for i in range(3)
+        metrics.colorfulness(planes(crop(scene(i), "colormf")), absolute=True) for i in range(3)
     ]
-    scores = results.rows["pink"]
+    scores = results.rows[Row("pink")]
     assert [score.truth_cf for score in scores] == pytest.approx(true)
     row = results.summary[-1]
     assert row.cf == pytest.approx(np.mean([score.cf for score in scores]))
@@ -156,7 +157,7 @@ def test_too_much_in_one_photo_does_not_make_up_for_too_little_in_another():
     pale = [(f"{i}.png", scene(i) // 8 + 110) for i in range(2)]
     answers = iter([0, 30])
     odd = {"odd": lambda L: pink(L) * 0 + next(answers)}
-    row = evaluate(pale, odd, protocol="colormf", progress=False).summary[-1]
+    row = measure_photos(pale, odd, protocol="colormf").summary[-1]
     assert row.dcf < row.dcf_per_photo - 1
 
 
@@ -167,7 +168,7 @@ def test_figures_of_papers_are_theirs_alone():
 
 def test_photos_are_sorted_by_their_own_names():
     names = ["b/1.png", "a/3.png", "x.tar/c/2.png", "a/1.png", r"c:\\p\\0.png"]
-    assert sorted(names, key=by_name) == [
+    assert sorted(names, key=file_order) == [
         r"c:\\p\\0.png",
         "a/1.png",
         "b/1.png",
@@ -176,7 +177,7 @@ def test_photos_are_sorted_by_their_own_names():
     ]
 
 
-def test_the_command_takes_the_first_by_name(tmp_path, make_model):
+def test_the_command_takes_the_first_file_order(tmp_path, make_model):
     for i, place in enumerate(("z/val_2.png", "y/val_1.png", "x/val_3.png")):
         (tmp_path / "val" / place).parent.mkdir(parents=True)
         Image.fromarray(scene(i)).save(tmp_path / "val" / place)
@@ -186,8 +187,8 @@ def test_the_command_takes_the_first_by_name(tmp_path, make_model):
     with pytest.raises(SystemExit) as ended:
         main.main(command)
     assert not ended.value.code
-    results = Results.read(target)
-    assert [score.photo[-9:] for score in results.rows["grey"]] == ["val_1.png", "val_2.png"]
+    results = Results.read_json(target)
+    assert [score.photo[-9:] for score in results.rows[GREY]] == ["val_1.png", "val_2.png"]
     assert results.summary[-1].dcf is not None
 
 

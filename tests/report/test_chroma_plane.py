@@ -3,6 +3,7 @@ import pytest
 
 from photochrom.color import STUDY_GRID
 from photochrom.evaluation.results import HISTOGRAM, Results, Score, Tally
+from photochrom.evaluation.rows import TRUTH, Row
 from photochrom.report import chroma_plane
 
 
@@ -14,8 +15,8 @@ def results(**rows):
         for a, b, pixels in spots:
             histogram[HISTOGRAM.index(a, b)] += pixels
             bins[STUDY_GRID.index(a, b)] += pixels
-        tallies[name] = Tally(tuple(bins), tuple(bins), tuple(histogram))
-    scores = tuple(Score("p", name, 20, 1, 1, 1, 1, 1) for name in rows if name != "truth")
+        tallies[Row(name)] = Tally(tuple(bins), tuple(bins), tuple(histogram))
+    scores = tuple(Score("p", row, 20, 1, 1, 1, 1, 1) for row in tallies if row != TRUTH)
     return Results("native", (0, 0), scores, tallies)
 
 
@@ -39,8 +40,8 @@ def test_each_colour_lies_where_its_ab_is():
 
 def test_all_clouds_are_on_the_truths_scale():
     of = results(truth=SPREAD, grey=[(1, 1, 1000)], shy=[(1, 1, 900), (20, 20, 100)])
-    truth, grey, shy = chroma_plane.clouds(of, ["grey", "shy"])
-    assert [cloud.name for cloud in (truth, grey, shy)] == ["truth", "grey", "shy"]
+    truth, grey, shy = chroma_plane.clouds(of, [Row("grey"), Row("shy")])
+    assert [str(cloud.row) for cloud in (truth, grey, shy)] == ["truth", "grey", "shy"]
     assert truth.picture.shape == grey.picture.shape == shy.picture.shape
     assert (grey.picture.sum(2) > 0).sum() == 1
     assert grey.nearly_grey == 1
@@ -51,13 +52,13 @@ def test_all_clouds_are_on_the_truths_scale():
 
 
 def test_an_empty_row_is_dark():
-    _, empty = chroma_plane.clouds(results(truth=SPREAD, empty=[]), ["empty"])
+    _, empty = chroma_plane.clouds(results(truth=SPREAD, empty=[]), [Row("empty")])
     assert not empty.picture.any()
     assert empty.nearly_grey == 0
 
 
 def test_the_truth_finds_every_hue_that_occurs():
-    found = chroma_plane.hues(results(truth=SPREAD, same=SPREAD), "same")
+    found = chroma_plane.hues(results(truth=SPREAD, same=SPREAD), Row("same"))
     assert len(found) == chroma_plane.SECTORS
     occurring = [hue for hue in found if hue.pixels]
     # Bins are ten wide: their middles may fall into the next sector, never further.
@@ -68,12 +69,12 @@ def test_the_truth_finds_every_hue_that_occurs():
 
 
 def test_a_row_that_knows_red_only():
-    found = chroma_plane.hues(results(truth=SPREAD, red=[(60, 0, 50)]), "red")
+    found = chroma_plane.hues(results(truth=SPREAD, red=[(60, 0, 50)]), Row("red"))
     (red,) = [hue for hue in found if hue.found]
     assert red.angle == 0
     assert red.recall == 0.5
     assert chroma_plane.balanced_recall(found) == pytest.approx(0.5 / 4)
-    assert int(red.colour[1:3], 16) > int(red.colour[3:5], 16)
+    assert int(red.color[1:3], 16) > int(red.color[3:5], 16)
 
 
 def test_a_wedge_points_where_its_hue_is():

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from photochrom.evaluation.results import Results, Score, Tally
+from photochrom.evaluation.results import Results, Score, Steps, Tally
+from photochrom.evaluation.rows import GREY, Row
 from photochrom.report import claims, compare
-from photochrom.report.runs import Run, Study
+from photochrom.report.runs import MeasuredRun, Study
 
 OFFSETS = np.linspace(-1, 1, 40)
 VARIES = {"unet-rgb, own RGB"}
@@ -16,23 +17,22 @@ def results(rows):
     scores = [
         Score(
             f"{i}.png",
-            name,
+            Row.parse(name),
             psnr + o * (1.2 if name in VARIES else 1),
             0.9,
             5,
             colour + o,
             40,
             1,
-            None,
             steps,
-            (9, 3.0),
+            Steps(9, 3.0),
         )
         for i, o in enumerate(OFFSETS)
         for name, (psnr, colour, jump) in (BASELINES | rows).items()
-        for steps in [None if jump is None else (5, jump + o / 10)]
+        for steps in [None if jump is None else Steps(5, jump + o / 10)]
     ]
     tally = Tally((1,) * 676, (1,) * 676, (1,) * 4096)
-    names = ["truth", *BASELINES, *rows]
+    names = map(Row.parse, ["truth", *BASELINES, *rows])
     return Results("crop256", (1, 7), tuple(scores), dict.fromkeys(names, tally))
 
 
@@ -47,19 +47,19 @@ def study(rows, presets, *, settings=None, log=None):
         if not name.endswith(", own RGB"):
             model, _, alpha = name.partition(":")
             asked = presets[model] | ({"alpha": float(alpha)} if alpha else {})
-            mine = everything.only([name, f"{name}, own RGB"])
+            mine = everything.only([Row(name), Row(name, own_rgb=True)])
             told = (LINE | (log or {}).get(name, {}),)
             asked |= (settings or {}).get(name, {})
-            runs.append(Run(name, None, mine, asked, 5626, told))
+            runs.append(MeasuredRun(name, None, mine, asked, 5626, told))
     return Study(tuple(runs), everything, presets)
 
 
-def verdicts(claim):
-    return [finding.verdict for finding in claim.findings]
+def outcomes(claim):
+    return [finding.outcome for finding in claim.findings]
 
 
 def by_title(study, words):
-    return next(claim for claim in claims.claims(study) if words in claim.title)
+    return next(claim for claim in claims.check_claims(study) if words in claim.title)
 
 
 FOUR = {
@@ -76,21 +76,21 @@ FOUR = {
 
 
 def test_a_difference_is_photo_by_photo(presets):
-    apart = compare.difference(study(FOUR, presets), "unet-lab", "grey")
+    apart = compare.difference(study(FOUR, presets).results, Row("unet-lab"), GREY)
     assert apart.mean == pytest.approx(2.5)
     assert (apart.low, apart.high) == pytest.approx((2.5, 2.5))  # however much photos differ
     assert apart.n == len(OFFSETS)
-    assert apart.verdict == "holds"
+    assert apart.outcome == "holds"
     assert apart.show(" dB") == "+2.50 dB (95 %: +2.50 to +2.50)"
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "verdict"),
+    ("low", "high", "outcome"),
     [(0.1, 0.2, "holds"), (-0.2, -0.1, "does not hold"), (-0.1, 0.1, "not decided"),
      (0.0, 0.1, "not decided")],
 )  # fmt: skip
-def test_the_interval_decides(low, high, verdict):
-    assert compare.Difference((low + high) / 2, low, high, 9).verdict == verdict
+def test_the_interval_decides(low, high, outcome):
+    assert compare.Difference((low + high) / 2, low, high, 9).outcome == outcome
 
 
 def test_a_minus_is_a_minus():
@@ -100,9 +100,9 @@ def test_a_minus_is_a_minus():
 
 def test_photos_that_do_not_tell_are_left_out(presets):
     of = study({"unet-lab": (24, 20, None), "unet-bins": (24, 20, 9.0)}, presets)
-    assert compare.difference(of, "unet-bins", "unet-lab", compare.jump) is None
+    assert compare.difference(of.results, Row("unet-bins"), Row("unet-lab"), compare.JUMP) is None
     finding = by_title(of, "Classification").findings[1]
-    assert finding.verdict == "not measured"
+    assert finding.outcome == "not measured"
     assert "no photo has smooth regions" in finding.text
 
 
@@ -111,19 +111,19 @@ def test_photos_that_do_not_tell_are_left_out(presets):
 
 def test_skips(presets):
     claim = by_title(study(FOUR, presets), "Skips")
-    assert verdicts(claim) == ["holds", "holds"]
+    assert outcomes(claim) == ["holds", "holds"]
     assert "+2.30 dB" in claim.findings[0].text
     assert "published +2.3 dB lies inside" in claim.findings[0].text
     assert "+0.40 dB" in claim.findings[1].text
     worse = study(FOUR | {"unet-rgb, own RGB": (14.0, 20.0, 2.0)}, presets)
     claim = by_title(worse, "Skips")
-    assert verdicts(claim) == ["does not hold", "holds"]
+    assert outcomes(claim) == ["does not hold", "holds"]
     assert "lies outside" in claim.findings[0].text
 
 
 def test_lab_against_rgb_is_said_to_be_confounded(presets):
     claim = by_title(study(FOUR, presets), "Lab")
-    assert verdicts(claim) == ["holds", "holds"]
+    assert outcomes(claim) == ["holds", "holds"]
     assert "+7.20 dB" in claim.findings[0].text
     assert "+1.10 dB" in claim.findings[1].text
     assert "20.5 M" in claim.caveat
@@ -132,7 +132,7 @@ def test_lab_against_rgb_is_said_to_be_confounded(presets):
 
 def test_classification_against_regression(presets):
     claim = by_title(study(FOUR, presets), "Classification")
-    assert verdicts(claim) == ["holds", "holds", "holds"]
+    assert outcomes(claim) == ["holds", "holds", "holds"]
     colour, jump, memory = (finding.text for finding in claim.findings)
     assert "+9.00" in colour
     assert "+7.00" in jump
@@ -147,7 +147,7 @@ def test_memory_that_was_recorded_decides(presets):
     assert "9.00 GB against 3.00 GB" in memory.text
     log["unet-lab"] = {"peak_bytes": 10e9}
     memory = by_title(study(FOUR, presets, log=log), "Classification").findings[2]
-    assert memory.verdict == "does not hold"
+    assert memory.outcome == "does not hold"
     smaller = {"unet-lab": {"size": 256}}
     memory = by_title(study(FOUR, presets, log=log, settings=smaller), "Classification").findings[2]
     assert "do not compare" in memory.text
@@ -161,14 +161,14 @@ def test_a_mix_of_losses(presets):
         "unet-lab:0.3": (24.2, 23.0, 2.5),
     }
     of = study(rows, presets)
-    assert list(claims.ablation(of)) == [0.0, 0.3, 0.5, 1.0]
+    assert list(claims.find_ablation(of)) == [0.0, 0.3, 0.5, 1.0]
     claim = by_title(of, "MSE alone")
-    assert verdicts(claim) == ["holds", "holds", "holds"]
+    assert outcomes(claim) == ["holds", "holds", "holds"]
     assert "+2.00" in claim.findings[0].text  # L1's jump minus MSE's
     assert "+6.00" in claim.findings[1].text
     assert "α = 0.5 balances" in claim.findings[2].text
     drab = by_title(study(rows | {"unet-lab": (24.5, 17.0, 2.0)}, presets), "MSE alone")
-    assert verdicts(drab) == ["holds", "holds", "does not hold"]
+    assert outcomes(drab) == ["holds", "holds", "does not hold"]
     other = by_title(study(rows, presets, settings={"unet-lab:0": {"size": 64}}), "MSE alone")
     assert "train with --alpha 0 too" in other.findings[0].text  # that run is of another family
     assert "unet-lab:0" not in other.caveat
@@ -177,13 +177,13 @@ def test_a_mix_of_losses(presets):
 def test_a_mix_without_its_ends_says_what_to_train(presets):
     rows = {"unet-lab": (24.5, 21.0, 2.0), "unet-lab:0.7": (24.8, 18.0, 1.0)}
     claim = by_title(study(rows, presets), "MSE alone")
-    assert verdicts(claim) == ["not measured"]
+    assert outcomes(claim) == ["not measured"]
     assert "--alpha 0 and --alpha 1" in claim.findings[0].text
 
 
 def test_claims_whose_runs_are_missing_say_what_to_run(presets):
-    told = claims.claims(study({"unet-lab": (24.5, 21.0, 2.0)}, presets))
-    assert [verdicts(claim) for claim in told[:4]] == [["not measured"]] * 4
+    told = claims.check_claims(study({"unet-lab": (24.5, 21.0, 2.0)}, presets))
+    assert [outcomes(claim) for claim in told[:4]] == [["not measured"]] * 4
     skips, lab, classes, mixes = (claim.findings[0].text for claim in told[:4])
     assert "photochrom train unet-rgb --data" in skips
     assert "photochrom train cnn-rgb --data" in skips
@@ -195,7 +195,7 @@ def test_claims_whose_runs_are_missing_say_what_to_run(presets):
 
 def test_the_trap_names_who_falls_into_it(presets):
     claim = by_title(study(FOUR, presets), "trap")
-    told = {finding.verdict: finding.text for finding in claim.findings}
+    told = {finding.outcome: finding.text for finding in claim.findings}
     assert set(told) == {"holds", "does not hold"}
     assert "unet-lab by +2.50 dB" in told["holds"]
     assert "cnn-rgb, own RGB by −7.00 dB" in told["does not hold"]

@@ -8,8 +8,11 @@ from PIL import Image
 from photochrom.color import rgb_to_lab
 from photochrom.data import shards
 from photochrom.data.decode import decode
+from photochrom.evaluation.rows import Row
 from photochrom.report import examples
 from photochrom.report.examples import Gallery
+
+FLAT, STEPPED, RGB = map(Row, ("flat", "stepped", "rgb"))
 
 
 @pytest.fixture
@@ -19,12 +22,16 @@ def find(album):
 
 @pytest.fixture
 def painters(paints):
-    return {"flat": paints.flat(10, 20), "stepped": paints.stepped, "rgb": paints.own_rgb}
+    return {FLAT: paints.flat(10, 20), STEPPED: paints.stepped, RGB: paints.own_rgb}
 
 
 @pytest.fixture
 def gallery(measured, painters, find):
-    return Gallery(measured(painters), painters, find)
+    return Gallery(measured(by_name(painters)), painters, find)
+
+
+def by_name(painters):
+    return {str(row): paint for row, paint in painters.items()}
 
 
 def pixels(shot):
@@ -42,7 +49,7 @@ def test_photos_are_found_again_as_they_were_measured(gallery, album):
 
 def test_the_sheet_is_spread_over_all_photos(measured, painters, find, monkeypatch, album):
     monkeypatch.setattr(examples, "PLATES", 2)
-    views = Gallery(measured(painters), painters, find).sheet
+    views = Gallery(measured(by_name(painters)), painters, find).sheet
     assert [view.name for view in views] == [str(album / "0.png"), str(album / "ramp.png")]
 
 
@@ -50,15 +57,15 @@ def test_a_photo_that_is_another_now_is_not_shown(measured, painters, find, albu
     def swapped(name):
         return find(name)[..., ::-1] // 2 if name.endswith("1.png") else find(name)
 
-    views = Gallery(measured(painters), painters, swapped).sheet
+    views = Gallery(measured(by_name(painters)), painters, swapped).sheet
     assert str(album / "1.png") not in [view.name for view in views]
     assert len(views) == 3
-    assert Gallery(measured(painters), painters, lambda name: None).sheet == ()
+    assert Gallery(measured(by_name(painters)), painters, lambda name: None).sheet == ()
 
 
 def test_a_plate_goes_from_grey_to_the_truth(gallery):
     view = gallery.sheet[0]
-    plate = gallery.plate(view, {"flat": "a note", "rgb": ""})
+    plate = gallery.plate(view, {FLAT: "a note", RGB: ""})
     assert plate.title == "0.png"
     assert [shot.label for shot in plate.shots] == ["grey", "flat", "rgb", "truth"]
     assert plate.shots[1].note == "a note"
@@ -71,8 +78,8 @@ def test_a_plate_goes_from_grey_to_the_truth(gallery):
 
 
 def test_extremes_are_those_of_the_figures(gallery):
-    best, median, worst = gallery.extremes("flat")
-    errors = sorted(score.delta_e for score in gallery.results.rows["flat"])
+    best, median, worst = gallery.extremes(FLAT)
+    errors = sorted(score.delta_e for score in gallery.results.rows[FLAT])
     expected = [f"ΔE00 {errors[i]:.1f}" for i in (0, 2, 3)]
     titles = [plate.title for plate in (best, median, worst)]
     assert titles == [
@@ -82,15 +89,17 @@ def test_extremes_are_those_of_the_figures(gallery):
 
 
 def test_close_ups_are_of_what_is_smooth_and_bear_the_jump_that_was_measured(gallery):
-    (close_up,) = gallery.close_ups(["stepped", "flat"])
+    (close_up,) = gallery.close_ups([STEPPED, FLAT])
     assert close_up.whole.label == "ramp.png"
     assert [shot.label for shot in close_up.plain] == ["truth", "stepped", "flat"]
     scores = {
-        score.name: score for score in gallery.results.scores if score.photo.endswith("ramp.png")
+        str(score.row): score
+        for score in gallery.results.scores
+        if score.photo.endswith("ramp.png")
     }
-    assert close_up.plain[0].note == f"jump {scores['flat'].truth_steps[1]:.1f}"
-    assert close_up.plain[1].note == f"jump {scores['stepped'].steps[1]:.1f}"
-    assert scores["stepped"].steps[1] > 8
+    assert close_up.plain[0].note == f"jump {scores['flat'].truth_steps.jump:.1f}"
+    assert close_up.plain[1].note == f"jump {scores['stepped'].steps.jump:.1f}"
+    assert scores["stepped"].steps.jump > 8
     assert close_up.plain[0].size == (32, 32)  # half the short side
     assert [shot.note for shot in close_up.loud] == [shot.note for shot in close_up.plain]
     # Lossless: the picture has as few colours as were painted.
@@ -124,6 +133,6 @@ def test_a_large_photo_is_made_small():
 
 
 def test_a_view_has_the_lightness_that_was_measured(measured, painters, find):
-    view = Gallery(measured(painters, protocol="colormf"), painters, find).sheet[0]
+    view = Gallery(measured(by_name(painters), protocol="colormf"), painters, find).sheet[0]
     levels = view.lab[0] * 2.55
     np.testing.assert_allclose(levels, levels.round(), atol=1e-3)

@@ -9,9 +9,10 @@ import pytest
 
 from photochrom.data import shards
 from photochrom.data.decode import decode
+from photochrom.evaluation.rows import Row
 from photochrom.report import document
 from photochrom.report.examples import Gallery
-from photochrom.report.runs import gather
+from photochrom.report.runs import read_study
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -61,11 +62,12 @@ def page(workshop, tmp_path_factory):
                      model="unet-lab", alpha=1.0, size=64),
         workshop.run(album, folder / "unet-bins", paints.stepped),
     ]  # fmt: skip
-    study = gather(runs, workshop.presets)
+    study = read_study(runs, workshop.presets)
     find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
-    painters = {run.name: paints.flat(5, 10) for run in runs[1:]} | {"unet-bins": paints.stepped}
+    painters = {Row(run.name): paints.flat(5, 10) for run in runs[1:]}
+    painters |= {Row("unet-bins"): paints.stepped}
     path = folder / "report.html"
-    document.write(study, path, Gallery(study.results, painters, find))
+    document.write_report(study, path, Gallery(study.results, painters, find))
     return path
 
 

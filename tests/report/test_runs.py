@@ -6,46 +6,47 @@ import shutil
 import pytest
 
 from photochrom.errors import BadData, BadRun
-from photochrom.report.runs import gather, read
+from photochrom.evaluation.rows import GREY, Row
+from photochrom.report.runs import read_run, read_study
 
 
 def study_of(*runs, presets):
-    return gather(list(runs), presets)
+    return read_study(list(runs), presets)
 
 
 # --- one run --------------------------------------------------------------------------------
 
 
 def test_a_run_knows_what_it_was_asked_and_how_far_it_came(make_run, paints, training):
-    run = read(make_run("unet-lab", log=training(6.4, peak_bytes=3e9), alpha=0.7))
+    run = read_run(make_run("unet-lab", log=training(6.4, peak_bytes=3e9), alpha=0.7))
     assert (run.name, run.model, run.trained, run.stale) == ("unet-lab", "unet-lab", True, False)
     assert run.experiment["alpha"] == 0.7
     assert (run.epochs, run.peak_bytes, run.training_photos) == (6.4, 3e9, 5626)
     assert run.diverged is None
-    assert run.rows == ("unet-lab",)
+    assert run.rows == (Row("unet-lab"),)
     assert run.own_rgb is None
-    assert read(make_run("cnn-rgb", rgb=paints.own_rgb)).own_rgb == "cnn-rgb, own RGB"
+    assert read_run(make_run("cnn-rgb", rgb=paints.own_rgb)).own_rgb == Row("cnn-rgb", own_rgb=True)
 
 
 def test_figures_alone_are_a_run_that_was_not_trained_here(measured, tmp_path, paints):
     rows = {"hintnet, vivid 0": paints.flat(0, 5), "hintnet, vivid 1": paints.flat(0, 20)}
     hinted = {"hintnet, vivid 0": lambda L, spots: paints.flat(0, 6)(L)}
     facts = {"hintnet, vivid 0": {"experiment": "hintnet"}}
-    measured(rows, hinted=hinted, hint_counts=(0, 5), models=facts).write(tmp_path / "h.json")
-    run = read(tmp_path / "h.json")
+    measured(rows, hinted=hinted, hint_counts=(0, 5), models=facts).write_json(tmp_path / "h.json")
+    run = read_run(tmp_path / "h.json")
     assert (run.name, run.model, run.trained) == ("h", "hintnet", False)
-    assert run.rows == tuple(rows)
+    assert run.rows == (Row("hintnet", 0), Row("hintnet", 1))
     assert run.epochs is run.peak_bytes is run.diverged is None
 
 
 def test_a_last_line_cut_short_is_ignored(make_run):
     path = make_run("unet-lab")
-    whole = read(path).log
+    whole = read_run(path).log
     with (path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 110, "epo')
-    assert read(path).log == whole
+    assert read_run(path).log == whole
     (path / "metrics.jsonl").unlink()
-    assert read(path).log == ()
+    assert read_run(path).log == []
 
 
 @pytest.mark.parametrize("bad", ["{", "[1]", "{}", '{"step": "x"}', '{"step": NaN}', "\udcff"])
@@ -56,10 +57,10 @@ def test_any_other_damage_to_the_log_is_named(make_run, bad):
     text = "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
     (path / "metrics.jsonl").write_bytes(text)
     with pytest.raises(BadRun, match=r"metrics\.jsonl is damaged"):
-        read(path)
+        read_run(path)
     if bad == "{":
         with pytest.raises(BadRun, match=r"in line 4 .*delete that line"):
-            read(path)
+            read_run(path)
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
@@ -83,14 +84,14 @@ def test_figures_older_than_the_weights_are_told(make_run, presets):
 
 def test_what_is_not_there_is_said_with_the_next_step(make_run, tmp_path):
     with pytest.raises(BadRun, match=r"none does not exist: name a run folder, or a \.json"):
-        read(tmp_path / "none")
+        read_run(tmp_path / "none")
     path = make_run("unet-lab")
     (path / "evaluation.json").unlink()
     with pytest.raises(BadRun, match=r"has no evaluation\.json: photochrom evaluate .*unet-lab"):
-        read(path)
+        read_run(path)
     (path / "config.json").unlink()
     with pytest.raises(BadRun, match=r"is no run: it has no config\.json"):
-        read(path)
+        read_run(path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"experiment": {}, "data": {}}'])
@@ -98,7 +99,7 @@ def test_a_damaged_configuration_is_named(make_run, text):
     path = make_run("unet-lab")
     (path / "config.json").write_text(text)
     with pytest.raises(BadRun, match=r"config\.json is damaged"):
-        read(path)
+        read_run(path)
 
 
 def broken(content, how):
@@ -125,7 +126,7 @@ def test_figures_that_are_not_whole_are_refused(make_run, how):
     path = make_run("unet-lab") / "evaluation.json"
     path.write_text(json.dumps(broken(json.loads(path.read_text()), how)))
     with pytest.raises(BadData, match=r"evaluation\.json holds .*evaluate anew"):
-        read(path.parent)
+        read_run(path.parent)
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.999])
@@ -134,13 +135,13 @@ def test_half_written_figures_are_refused(make_run, share):
     text = path.read_text()
     path.write_text(text[: int(len(text) * share)])
     with pytest.raises(BadData, match=r"evaluation\.json holds no results"):
-        read(path.parent)
+        read_run(path.parent)
 
 
 def test_a_folder_that_was_renamed_is_evaluated_again(make_run, tmp_path):
     make_run("unet-lab").rename(tmp_path / "other")
     with pytest.raises(BadRun, match=r"tells of unet-lab, not of other: photochrom evaluate"):
-        read(tmp_path / "other")
+        read_run(tmp_path / "other")
 
 
 # --- several --------------------------------------------------------------------------------
@@ -149,15 +150,15 @@ def test_a_folder_that_was_renamed_is_evaluated_again(make_run, tmp_path):
 def test_runs_come_in_the_order_of_the_presets(make_run, presets, measured, tmp_path, paints):
     names = ["unet-bins", "lab-l1", "cnn-rgb"]
     paths = [make_run(n, model="unet-lab" if n == "lab-l1" else n) for n in names]
-    measured({"hintnet": paints.flat(0, 5)}).write(tmp_path / "hintnet.json")
+    measured({"hintnet": paints.flat(0, 5)}).write_json(tmp_path / "hintnet.json")
     study = study_of(tmp_path / "hintnet.json", *paths, presets=presets)
     assert [run.name for run in study.runs] == ["cnn-rgb", "lab-l1", "unet-bins", "hintnet"]
-    rows = [row.name for row in study.results.summary]
+    rows = [str(row.row) for row in study.results.summary]
     assert rows == ["grey", "constant", "cnn-rgb", "lab-l1", "unet-bins", "hintnet"]
-    assert study.run_of("lab-l1") is study.runs[1]
-    assert study.run_of("grey") is study.run_of("nobody") is None
+    assert study.run_of(Row("lab-l1")) is study.runs[1]
+    assert study.run_of(GREY) is study.run_of(Row("nobody")) is None
     with pytest.raises(BadRun, match="nothing to report"):
-        gather([], presets)
+        read_study([], presets)
 
 
 @pytest.mark.parametrize(
@@ -191,9 +192,9 @@ def test_who_stands_for_a_model_has_its_mix_and_is_the_least_reduced(make_run, p
         make_run("full", model="unet-lab"),
     ]
     study = study_of(*paths, presets=presets)
-    assert study.of_model("unet-lab").name == "full"
-    assert study_of(*paths[:2], presets=presets).of_model("unet-lab").name == "small"
-    assert study_of(paths[1], presets=presets).of_model("unet-lab").name == "mse"
-    assert study.of_model("unet-bins") is None
+    assert study.run_for_model("unet-lab").name == "full"
+    assert study_of(*paths[:2], presets=presets).run_for_model("unet-lab").name == "small"
+    assert study_of(paths[1], presets=presets).run_for_model("unet-lab").name == "mse"
+    assert study.run_for_model("unet-bins") is None
     assert [study.mark(run) for run in study.runs] == ["reduced: 64 px instead of 512", "", ""]
     assert study_of(*paths, presets={}).mark(study.runs[0]) == "no preset to compare it with"

@@ -1,6 +1,12 @@
 import pytest
 
-from photochrom.report.settings import differences, loss_of, mix, names, plain
+from photochrom.report.settings import (
+    describe_differences,
+    describe_loss,
+    describe_mix,
+    format_number,
+    join_names,
+)
 
 PRESET = {
     "size": 512,
@@ -32,17 +38,17 @@ PRESET = {
     ],
 )
 def test_what_a_run_did_less_or_otherwise(ours, photos, epochs, expected):
-    assert differences(PRESET | ours, PRESET, photos, epochs) == expected
+    assert describe_differences(PRESET | ours, PRESET, photos, epochs) == expected
 
 
 def test_losses_in_words():
-    assert loss_of("unet-lab", {"alpha": 0.7}) == "0.7 MSE + 0.3 L1"
-    assert loss_of("unet-lab", {}) == loss_of("other", {"alpha": 0.5}) == ""
-    assert loss_of("unet-bins", {"alpha": 0.5}) == "class-weighted cross-entropy"
-    assert (mix(1), mix(0), mix(0.25)) == ("MSE alone", "L1 alone", "0.25 MSE + 0.75 L1")
+    assert describe_loss("unet-lab", {"alpha": 0.7}) == "0.7 MSE + 0.3 L1"
+    assert describe_loss("unet-lab", {}) == describe_loss("other", {"alpha": 0.5}) == ""
+    assert describe_loss("unet-bins", {"alpha": 0.5}) == "class-weighted cross-entropy"
+    assert tuple(map(describe_mix, (1, 0, 0.25))) == ("MSE alone", "L1 alone", "0.25 MSE + 0.75 L1")
 
 
 def test_numbers_and_lists_as_one_says_them():
-    said = [plain(value) for value in (5626, 512, 15.0, 1.34, 1e-4, "adam")]
+    said = [format_number(value) for value in (5626, 512, 15.0, 1.34, 1e-4, "adam")]
     assert said == ["5,626", "512", "15", "1.3", "0.0001", "adam"]
-    assert [names("a"), names("ab"), names("abc")] == ["a", "a and b", "a, b and c"]
+    assert list(map(join_names, ("a", "ab", "abc"))) == ["a", "a and b", "a, b and c"]

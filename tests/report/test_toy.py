@@ -54,7 +54,7 @@ def test_the_annealed_mean_goes_from_the_mean_to_the_likeliest():
 
 
 def test_the_answers_of_the_known_example():
-    told = {answer.name: answer.colours for answer in toy.answers(toy.WORLDS[0])}
+    told = {answer.name: answer.colors for answer in toy.predict_world(toy.WORLDS[0])}
     assert told["MSE alone"] == ((85, 85, 85),)
     assert told["L1 alone"] == ((0, 0, 0),)
     things = {(255, 0, 0), (0, 255, 0), (0, 0, 255)}
@@ -65,9 +65,9 @@ def test_the_answers_of_the_known_example():
 
 
 def test_in_an_uneven_world_the_answers_part():
-    told = {answer.name: answer.colours[0] for answer in toy.answers(toy.WORLDS[1])}
+    told = {answer.name: answer.colors[0] for answer in toy.predict_world(toy.WORLDS[1])}
     assert told["L1 alone"] == (0, 0, 0)
     assert told["classes: the likeliest"] == (255, 0, 0)
     assert told["MSE alone"] == (115, 89, 51)
     assert len(set(told.values())) > 5
-    assert toy.answers(toy.WORLDS[1]) == toy.answers(toy.WORLDS[1])  # the same draws
+    assert toy.predict_world(toy.WORLDS[1]) == toy.predict_world(toy.WORLDS[1])  # the same draws

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from photochrom.errors import BadModel, BadOption, BadPhoto, MissingExtra
-from photochrom.evaluation.evaluate import evaluate
+from photochrom.evaluation.evaluate import EvaluateOptions, evaluate
+from photochrom.evaluation.rows import GREY
 from photochrom.training.models.efficientnet import Classifier, load_imagenet, scale
 from photochrom.training.perceptual import fid, lite2, load_metrics, lpips
 
@@ -64,10 +65,10 @@ def test_the_evaluation_keeps_what_is_judged(judge, tmp_path):
         (f"{i}", p)
         for i, p in enumerate((pictures(3).transpose(0, 2, 3, 1) * 255).astype(np.uint8))
     ]
-    results = evaluate(photos, {}, protocol="native", perceptual=[judge], progress=False)
+    results = evaluate(photos, {}, options=EvaluateOptions("native", perceptual=[judge]))
     grey, _ = results.summary
     assert list(grey.judged) == ["lite2", "top-1 kept", "FD-lite2"]
-    assert grey.judged["lite2"] == np.mean([s.judged["lite2"] for s in results.rows["grey"]])
+    assert grey.judged["lite2"] == np.mean([s.judged["lite2"] for s in results.rows[GREY]])
     assert grey.judged["FD-lite2"] > 0
     results.write_csv(tmp_path / "all.csv")
     head, *lines = (tmp_path / "all.csv").read_text().splitlines()

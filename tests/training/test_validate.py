@@ -102,8 +102,8 @@ def test_every_photo_has_its_row(told, batches, fabric):
         assert row["psnr"] == pytest.approx(metrics.psnr(true[i], usual[i]), abs=1e-3)
         assert row["psnr_0"] == pytest.approx(metrics.psnr(true[i], accurate[i]), abs=1e-3)
         assert row["cross_entropy"] == pytest.approx(cross_entropy[i].item(), rel=1e-4)
-        assert row["truth"] == pytest.approx(metrics.colourfulness(true[i]), abs=1e-3)
-        assert row["colourfulness"] == pytest.approx(metrics.colourfulness(usual[i]), abs=1e-3)
+        assert row["truth"] == pytest.approx(metrics.colorfulness(true[i]), abs=1e-3)
+        assert row["colourfulness"] == pytest.approx(metrics.colorfulness(usual[i]), abs=1e-3)
         out, original = pictures[i]
         assert out.shape == original.shape == (SIZE, SIZE, 3)
         assert np.abs(original - (true[i].transpose(1, 2, 0) * 255)).max() <= 0.51

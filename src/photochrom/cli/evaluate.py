@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -12,17 +12,78 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
+from rich.progress import track
 from tyro.conf import Positional
 
-from photochrom.cli.options import Most, answer, check_most, load, needs
+from photochrom.cli.options import Most, answer, check_most, console, load, needs
 from photochrom.errors import BadOption, BadPhoto, PhotochromError
 from photochrom.names import say
 
+if TYPE_CHECKING:
+    from photochrom.data.shards import PhotoSource
+    from photochrom.evaluation.results import Results
+    from photochrom.evaluation.rows import Row
+    from photochrom.inference.colorizer import Colorizer
+
 Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
 
-if TYPE_CHECKING:
-    from photochrom.evaluation.results import Results
-    from photochrom.inference.colorizer import Colorizer
+
+@dataclass(frozen=True, kw_only=True)
+class Flags:
+    """Flags of ``photochrom evaluate``."""
+
+    data: Annotated[tuple[Path, ...], tyro.conf.arg(help="folders or .tar files of photos")]
+    protocol: Annotated[
+        Protocol,
+        tyro.conf.arg(help="how photos are cut; colormf: as papers do, the first --most by name"),
+    ] = "crop256"
+    json: Annotated[Path | None, tyro.conf.arg(help="write every figure here")] = None
+    csv: Annotated[Path | None, tyro.conf.arg(help="write a line for each photo here")] = None
+    vivid: Annotated[
+        tuple[float, ...], tyro.conf.arg(help="a row of each model for each of these settings")
+    ] = ()
+    hints: Annotated[
+        tuple[int, ...],
+        tyro.conf.arg(help="a row of each model, at the first --vivid, for so many true hints"),
+    ] = ()
+    perceptual: Annotated[
+        tuple[Literal["lite2", "lpips", "fid"], ...],
+        tyro.conf.arg(help="also compare by pretrained networks (needs the extras train, eval)"),
+    ] = ()
+    figures: Annotated[
+        Path | None, tyro.conf.arg(help="a folder for pictures of the trade-off and the hints")
+    ] = None
+    held_out: Annotated[
+        float | None, tyro.conf.arg(help="only this share: what training with it held out")
+    ] = None
+    most: Most = None
+
+    def check(self) -> None:
+        """Refuse what cannot be done before the work, not after it.
+
+        Raises:
+            BadOption: a number or the name of a file is wrong.
+            MissingExtra: a package is missing.
+        """
+        check_most(self.most)
+        for suffix, path in {".json": self.json, ".csv": self.csv}.items():
+            if path is not None and path.suffix != suffix:
+                raise BadOption(f"{path} is no name for figures: end it in {suffix}.")
+        if self.figures is not None:
+            with needs("study"):
+                import matplotlib  # noqa: F401
+
+    def sources(self) -> list[PhotoSource]:
+        """The photos that were asked for."""
+        from photochrom.data import shards
+        from photochrom.evaluation.protocol import PUBLISHED, file_order
+
+        sources = shards.find_sources(self.data)
+        if self.held_out is not None:
+            sources = [source for source in sources if _is_held_out(source, self.held_out)]
+        if self.protocol == PUBLISHED:
+            sources.sort(key=lambda source: file_order(source.name))
+        return sources[: self.most]
 
 
 def evaluate(
@@ -31,31 +92,7 @@ def evaluate(
         tyro.conf.arg(metavar="MODEL...", help="bundled names, .onnx files or run folders"),
     ],
     /,
-    data: Annotated[tuple[Path, ...], tyro.conf.arg(help="folders or .tar files of photos")],
-    protocol: Annotated[
-        Protocol,
-        tyro.conf.arg(help="how photos are cut; colormf: as papers do, the first --most by name"),
-    ] = "crop256",
-    json: Annotated[Path | None, tyro.conf.arg(help="write every figure here")] = None,
-    csv: Annotated[Path | None, tyro.conf.arg(help="write a line for each photo here")] = None,
-    vivid: Annotated[
-        tuple[float, ...], tyro.conf.arg(help="a row of each model for each of these settings")
-    ] = (),
-    hints: Annotated[
-        tuple[int, ...],
-        tyro.conf.arg(help="a row of each model, at the first --vivid, for so many true hints"),
-    ] = (),
-    perceptual: Annotated[
-        tuple[Literal["lite2", "lpips", "fid"], ...],
-        tyro.conf.arg(help="also compare by pretrained networks (needs the extras train, eval)"),
-    ] = (),
-    figures: Annotated[
-        Path | None, tyro.conf.arg(help="a folder for pictures of the trade-off and the hints")
-    ] = None,
-    held_out: Annotated[
-        float | None, tyro.conf.arg(help="only this share: what training with it held out")
-    ] = None,
-    most: Most = None,
+    flags: Annotated[Flags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")],
 ) -> int:
     """Measure colorizers on colour photographs, beside doing nothing and one constant colour.
 
@@ -64,73 +101,77 @@ def evaluate(
 
     Example: photochrom evaluate hintnet runs/mine --data test.tar --json figures.json
     """
-    from photochrom.data import shards
-    from photochrom.evaluation import evaluate as study
-    from photochrom.evaluation.protocol import PUBLISHED, by_name
+    from photochrom.evaluation.evaluate import EvaluateOptions
+    from photochrom.evaluation.evaluate import evaluate as measure
 
-    check_most(most)
-    _check_targets({".json": json, ".csv": csv}, figures)
-    if perceptual:
+    flags.check()
+    if flags.perceptual:
         with needs("train"):
             from photochrom.training.perceptual import load_metrics
     # Whatever folder it is called from, the same photos have the same names.
-    data = tuple(path.resolve() for path in data)
-    sources = shards.find_sources(data)
-    if held_out is not None:
-        sources = [source for source in sources if _held_out(source, held_out)]
-    if protocol == PUBLISHED:
-        sources = sorted(sources, key=lambda source: by_name(source.name))
-    asked = [_asked(model, vivid, hints) for model in models]
+    flags = replace(flags, data=tuple(path.resolve() for path in flags.data))
+    sources = flags.sources()
+    asked = [_load_asked(model, flags) for model in models]
     for one, other in combinations(asked, 2):
         if one.rows.keys() & other.rows.keys():
             raise BadOption(f"Two models are called {one.name}: rename one of the files.")
-    unreadable: list[str] = []
+    options = EvaluateOptions(
+        protocol=flags.protocol,
+        hint_counts=flags.hints,
+        perceptual=load_metrics(flags.perceptual) if flags.perceptual else (),
+    )
+    troubles: list[str] = []
     try:
-        results = study.evaluate(
-            _decoded(sources[:most], unreadable),
+        results = measure(
+            track(_decoded(sources, troubles), "measuring", len(sources), console=console()),
             {row: paint for one in asked for row, paint in one.rows.items()},
-            hinted={row: paint for one in asked for row, paint in one.hinted.items()},
-            hint_counts=hints,
-            protocol=protocol,
-            perceptual=load_metrics(perceptual) if perceptual else (),
-            models={next(iter(one.rows)): one.facts for one in asked},
-            sources=[str(path) for path in data],
-            total=len(sources[:most]),
-            troubles=unreadable,
+            {row: paint for one in asked for row, paint in one.hinted.items()},
+            options,
+            troubles,
         )
     finally:
-        for reason in unreadable:
+        for reason in troubles:
             say(reason)
-    _keep(results, asked, hints)
-    if json is not None:
-        results.write(json)
-    if csv is not None:
-        results.write_csv(csv)
-    if figures is not None:
-        _draw(results, figures, bool(hints))
+    facts = {next(iter(one.rows)): one.facts for one in asked}
+    results = replace(results, models=facts, sources=tuple(map(str, flags.data)))
+    _write(results, asked, flags)
     _show(results)
-    return 1 if unreadable else 0
+    return 1 if troubles else 0
+
+
+def _write(results: Results, asked: Sequence[_Asked], flags: Flags) -> None:
+    """Leave each run its own figures, and write the files that were asked for."""
+    for one in asked:
+        if one.run:
+            hinted = [replace(row, hints=n) for row in one.hinted for n in flags.hints]
+            results.only([*one.rows, *hinted]).write_json(one.run / "evaluation.json")
+    if flags.json is not None:
+        results.write_json(flags.json)
+    if flags.csv is not None:
+        results.write_csv(flags.csv)
+    if flags.figures is not None:
+        from photochrom.report.curves import draw_hint_curve, draw_tradeoff
+        from photochrom.report.plot_style import save_figure
+        from photochrom.storage.search import make_room
+
+        make_room(flags.figures / "any")
+        save_figure(partial(draw_tradeoff, results), flags.figures / "tradeoff.svg")
+        if flags.hints:
+            save_figure(partial(draw_hint_curve, results), flags.figures / "hints.svg")
 
 
 def _show(results: Results) -> None:
-    from photochrom.report import tables
+    from photochrom.evaluation import tables
 
     if sys.stdout.isatty():
-        Console().print(tables.terminal(results))
+        Console().print(tables.terminal_table(results))
     else:  # whole, however narrow the terminal
-        shown = {**tables.columns(results.summary), **tables.MILLISECONDS}
-        table = tables.markdown(results.summary, shown)
+        columns = [*tables.filled_columns(results.summary), tables.MILLISECONDS]
+        table = tables.markdown_table(results.summary, columns)
         answer(f"{results.caption}:", "", *table.splitlines(), "")
 
 
-def _check_targets(files: dict[str, Path | None], figures: Path | None) -> None:
-    """Refuse what cannot be written before the work, not after it."""
-    for suffix, path in files.items():
-        if path is not None and path.suffix != suffix:
-            raise BadOption(f"{path} is no name for figures: end it in {suffix}.")
-    if figures is not None:
-        with needs("study"):
-            import matplotlib  # noqa: F401
+# --- models ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -138,47 +179,46 @@ class _Asked:
     """One model that was named, and the rows it has in the table."""
 
     name: str
-    rows: Mapping[str, Callable[[Any], Any]]
-    hinted: Mapping[str, Callable[[Any, Any], Any]]
+    rows: Mapping[Row, Callable[[Any], Any]]
+    hinted: Mapping[Row, Callable[[Any, Any], Any]]
     facts: dict[str, str]
     """What it says of itself."""
     run: Path | None
     """The run folder, if it is one."""
 
 
-def _asked(model: str, vivid: Sequence[float], hints: Sequence[int]) -> _Asked:
+def _load_asked(model: str, flags: Flags) -> _Asked:
+    from photochrom.evaluation.rows import Row
+
     run = Path(model) if (Path(model) / "config.json").is_file() else None
     colorizer = load(str(_exported(run)) if run else model)
     name = Path(model).resolve().name if run else Path(model).name.removesuffix(".onnx")
-    settings: dict[str, float | None] = {f"{name}, vivid {value:g}": value for value in vivid}
-    settings = settings or {name: None}
-    rows: dict[str, Callable[[Any], Any]] = {
-        row: partial(painted, colorizer, value) for row, value in settings.items()
-    }
-    first = next(iter(settings))
-    hinted = {first: partial(painted, colorizer, settings[first])} if hints else {}
+    settings = [Row(name, vivid) for vivid in flags.vivid or (None,)]
+    rows = {row: partial(paint_ab, colorizer, row.vivid) for row in settings}
+    hinted = {settings[0]: rows[settings[0]]} if flags.hints else {}
     if "rgb" in colorizer.model.outputs:
-        rows[f"{name}, own RGB"] = partial(repainted, colorizer)
+        rows[Row(name, own_rgb=True)] = partial(paint_rgb, colorizer)
     facts = {k: v for k, v in colorizer.model.metadata.items() if k != "centres"}
     return _Asked(name, rows, hinted, facts, run)
 
 
-def _keep(results: Results, asked: Sequence[_Asked], hints: Sequence[int]) -> None:
-    """Leave each run its own figures."""
-    from photochrom.evaluation.results import hinted_name
+def _exported(run: Path) -> Path:
+    """A run folder's ONNX file, made when it is missing or older than the weights."""
+    target, weights = run / "model.onnx", run / "model.safetensors"
+    fresh = target.exists() and weights.exists()
+    if not fresh or target.stat().st_mtime < weights.stat().st_mtime:
+        with needs("train"):
+            from photochrom.training.export import export as make
+        make(run, target, name=run.resolve().name)
+    return target
 
-    for one in asked:
-        if one.run:
-            told = [hinted_name(row, n) for row in one.hinted for n in hints]
-            results.only([*one.rows, *told]).write(one.run / "evaluation.json")
 
-
-def painted(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any = None) -> Any:
+def paint_ab(colorizer: Colorizer, vivid: float | None, L: Any, spots: Any = None) -> Any:
     """What the study asks, ``(1, 1, H, W)`` and spots to ``(1, 2, H, W)``, as the tool does it."""
     return colorizer.predict_ab(L[0, 0], spots, vivid=vivid)[None]
 
 
-def repainted(colorizer: Colorizer, L: Any) -> Any:
+def paint_rgb(colorizer: Colorizer, L: Any) -> Any:
     """The picture a model paints by itself, ``(1, 3, H, W)``: made at its size, scaled to L's."""
     import cv2
     import numpy as np
@@ -194,27 +234,20 @@ def repainted(colorizer: Colorizer, L: Any) -> Any:
     return full.transpose(2, 0, 1)[None]
 
 
-def _draw(results: Results, folder: Path, hints: bool) -> None:
-    from photochrom.report import curves
-    from photochrom.storage.search import make_room
-
-    make_room(folder / "any")
-    curves.tradeoff(results, folder / "tradeoff.svg")
-    if hints:
-        curves.hint_curve(results, folder / "hints.svg")
+# --- photos ---------------------------------------------------------------------------------
 
 
-def _decoded(sources: Sequence[Any], unreadable: list[str]) -> Iterator[tuple[str, Any]]:
+def _decoded(sources: Sequence[PhotoSource], troubles: list[str]) -> Iterator[tuple[str, Any]]:
     from photochrom.data import shards
 
     for name, pixels in shards.decode_sources(sources):
         if isinstance(pixels, PhotochromError):
-            unreadable.append(f"{name}: {pixels}")
+            troubles.append(f"{name}: {pixels}")
         else:
             yield name, pixels
 
 
-def _held_out(source: Any, share: float) -> bool:
+def _is_held_out(source: PhotoSource, share: float) -> bool:
     """Whether training would have held a photo out; one that has gone is named when it is read."""
     from photochrom.data.decode import digest
     from photochrom.data.shards import is_held_out
@@ -223,14 +256,3 @@ def _held_out(source: Any, share: float) -> bool:
         return is_held_out(digest(source.read()), share)
     except BadPhoto:
         return True
-
-
-def _exported(run: Path) -> Path:
-    """A run folder's ONNX file, made when it is missing or older than the weights."""
-    target, weights = run / "model.onnx", run / "model.safetensors"
-    fresh = target.exists() and weights.exists()
-    if not fresh or target.stat().st_mtime < weights.stat().st_mtime:
-        with needs("train"):
-            from photochrom.training.export import export as make
-        make(run, target, name=run.resolve().name)
-    return target

@@ -18,7 +18,8 @@ from photochrom.training.presets import PRESETS
 
 if TYPE_CHECKING:
     from photochrom.data.shards import PhotoSource
-    from photochrom.report.runs import Run, Study
+    from photochrom.evaluation.rows import Row
+    from photochrom.report.runs import MeasuredRun, Study
 
 Painter = Callable[[Any], Any]
 
@@ -45,17 +46,17 @@ def report(
     with needs("study"):
         from photochrom.report import document as page
     from photochrom.report.examples import Gallery
-    from photochrom.report.runs import gather
+    from photochrom.report.runs import read_study
 
     page.check_target(out)  # before the work, not after it
-    study = gather(runs, {name: asdict(preset) for name, (_, preset) in PRESETS.items()})
+    study = read_study(runs, {name: asdict(preset) for name, (_, preset) in PRESETS.items()})
     painters, absent = _painters(study.runs)
     find, missing = _finder(study, data)
     absent += missing
     for sentence in absent:
         say(sentence)
     with console().status("painting"):
-        page.write(study, out, Gallery(study.results, painters, find), absent)
+        page.write_report(study, out, Gallery(study.results, painters, find), absent)
     answer(out)
     return 0
 
@@ -63,9 +64,9 @@ def report(
 # --- who paints -----------------------------------------------------------------------------
 
 
-def _painters(runs: Iterable[Run]) -> tuple[dict[str, Painter], list[str]]:
+def _painters(runs: Iterable[MeasuredRun]) -> tuple[dict[Row, Painter], list[str]]:
     """Whoever painted each row when it was measured, and why some cannot any more."""
-    painters: dict[str, Painter] = {}
+    painters: dict[Row, Painter] = {}
     absent = []
     for run in runs:
         model = str(run.path / "model.onnx") if run.trained else run.name
@@ -78,17 +79,15 @@ def _painters(runs: Iterable[Run]) -> tuple[dict[str, Painter], list[str]]:
     return painters, absent
 
 
-def _rows_of(run: Run, colorizer: Any) -> Mapping[str, Painter]:
-    from photochrom.cli.evaluate import painted, repainted
+def _rows_of(run: MeasuredRun, colorizer: Any) -> Mapping[Row, Painter]:
+    from photochrom.cli.evaluate import paint_ab, paint_rgb
 
-    painters = {}
-    for row in run.rows:
-        _, _, vivid = row.partition(", vivid ")
-        if row == run.own_rgb:
-            painters[row] = partial(repainted, colorizer)
-        else:
-            painters[row] = partial(painted, colorizer, float(vivid) if vivid else None)
-    return painters
+    return {
+        row: partial(paint_rgb, colorizer)
+        if row.own_rgb
+        else partial(paint_ab, colorizer, row.vivid)
+        for row in run.rows
+    }
 
 
 # --- where photos are -----------------------------------------------------------------------
@@ -117,8 +116,8 @@ def _finder(study: Study, data: Sequence[Path]) -> tuple[Callable[[str], Any], l
         except BadPhoto:
             return None
 
-    names = [score.photo for score in study.results.rows["grey"]]
-    if not any(_likeliest(name, at.get(_parts(name)[-1], [])) for name in names):
+    photos = study.results.photos
+    if not any(_likeliest(name, at.get(_parts(name)[-1], [])) for name in photos):
         where = ", ".join(map(str, data or study.results.sources))
         return find, [f"None of the measured photographs is in {where}: give another --data."]
     return find, []

@@ -48,7 +48,7 @@ LEAST = 0.01
 class Steps(NamedTuple):
     """How colour moves across smooth regions: see :func:`steps`."""
 
-    colours: int
+    colors: int
     """Distinct ab values, rounded to whole units."""
     jump: float
     """The largest ab distance between two neighbouring pixels."""
@@ -183,7 +183,7 @@ def ab_error(truth: Float, output: Float) -> float:
     return math.sqrt(float(squared.mean(dtype=np.float64)))
 
 
-def colourfulness(rgb: Float, *, absolute: bool = False) -> float:
+def colorfulness(rgb: Float, *, absolute: bool = False) -> float:
     """How colourful an RGB photo looks: 0 is grey, 15 slightly, 45 quite, 109 extremely so.
 
     Hasler and Süsstrunk 2003, "Measuring colorfulness in natural images", section 7, defined on
@@ -230,7 +230,7 @@ def steps(lab: Float, where: npt.NDArray[np.bool_]) -> Steps | None:
         return None
     ab = np.asarray(lab, np.float64)[1:]
     whole = np.rint(ab[:, inside]).astype(np.int64)
-    colours = len(np.unique(whole[0] * 1024 + whole[1]))
+    colors = len(np.unique(whole[0] * 1024 + whole[1]))
     jump = 0.0
     for here, there in (
         (np.s_[..., :, :-1], np.s_[..., :, 1:]),
@@ -240,7 +240,7 @@ def steps(lab: Float, where: npt.NDArray[np.bool_]) -> Steps | None:
         if both.any():
             apart = np.hypot(*(ab[here] - ab[there])[:, both])
             jump = max(jump, float(apart.max()))
-    return Steps(colours, jump)
+    return Steps(colors, jump)
 
 
 def hits(truth: Float, output: Float, within: float) -> npt.NDArray[np.bool_]:

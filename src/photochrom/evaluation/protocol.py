@@ -35,7 +35,7 @@ HINT_PATCH = 6
 """Side in pixels of the patch that a hint tells the colour of."""
 
 
-def cut(photo: Pixels, protocol: Protocol) -> Pixels:
+def crop(photo: Pixels, protocol: Protocol) -> Pixels:
     """The part of a photo that is measured, ``(H, W, 3)`` uint8.
 
     ``crop96``, ``crop256``, ``crop512``: the short side is brought to that many pixels (Pillow's
@@ -61,7 +61,7 @@ def cut(photo: Pixels, protocol: Protocol) -> Pixels:
     return np.asarray(image.crop((left, top, left + side, top + side)))
 
 
-def lightness(pixels: Pixels, lab: Plane, protocol: Protocol) -> Plane:
+def shown_lightness(pixels: Pixels, lab: Plane, protocol: Protocol) -> Plane:
     """What a colorizer is shown of a photo that was cut, ``(1, H, W)`` float32 in 0..100.
 
     L of its Lab; by ``colormf`` that of OpenCV's 8-bit Lab, which comes in steps of 100 / 255.
@@ -77,12 +77,12 @@ def lightness(pixels: Pixels, lab: Plane, protocol: Protocol) -> Plane:
     return stepped * np.float32(100 / 255)
 
 
-def by_name(name: str) -> tuple[str, str]:
+def file_order(name: str) -> tuple[str, str]:
     """The key that sorts photos by their file names, whatever folders they lie in."""
     return re.split(r"[/\\]", name)[-1], name
 
 
-def reveal(lab: Plane, n: int, seed: int | Sequence[int]) -> Plane:
+def draw_hints(lab: Plane, n: int, seed: int | Sequence[int]) -> Plane:
     """The true colours of ``n`` patches at random places of a photo.
 
     Args:

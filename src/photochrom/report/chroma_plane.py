@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom.color import STUDY_GRID, Pixels, fit_gamut, lab_to_rgb, to_uint8
-from photochrom.evaluation.results import HISTOGRAM, TRUTH, Results
+from photochrom.evaluation.results import HISTOGRAM, Results
+from photochrom.evaluation.rows import TRUTH, Row
 
 GREY = 10.0
 """Chroma under which a colour passes for grey."""
@@ -29,38 +30,38 @@ this power of the logarithm, which lifts the faint."""
 class Cloud:
     """Where the pixels of one row lie in the ab plane."""
 
-    name: str
+    row: Row
     picture: Pixels
     """``(h, w, 3)``, a pixel a cell: b up, a to the right, each cell in its own colour."""
     nearly_grey: float
     """The share of pixels with a chroma under :data:`GREY`."""
 
 
-def clouds(results: Results, names: Sequence[str]) -> tuple[Cloud, ...]:
+def clouds(results: Results, rows: Sequence[Row]) -> tuple[Cloud, ...]:
     """Pictures of the same part of the plane on the same scale, the truth's first.
 
     Args:
         results: with a tally of each row.
-        names: rows to show besides the truth.
+        rows: to show besides the truth.
     """
     side = HISTOGRAM.side
     shares = {}
-    for name in (TRUTH, *names):
-        counts = np.asarray(results.tallies[name].histogram, np.float64)
-        shares[name] = counts / max(counts.sum(), 1)
+    for row in (TRUTH, *rows):
+        counts = np.asarray(results.tallies[row].histogram, np.float64)
+        shares[row] = counts / max(counts.sum(), 1)
     near = np.hypot(*HISTOGRAM.centres().T) < GREY
     stack = np.stack([share.reshape(side, side) for share in shares.values()])  # (n, a, b)
     cut = _window(np.asarray((stack > _FAINTEST).any(0)))
     brightest = math.log(max(float(stack[0].max()), 10 * _FAINTEST) / _FAINTEST)
     light = np.clip(np.log(np.maximum(stack, _FAINTEST) / _FAINTEST) / brightest, 0, 1) ** _GAMMA
-    colours = _cell_colours().reshape(side, side, 3)
+    colors = _cell_colors().reshape(side, side, 3)
     return tuple(
-        Cloud(name, _upright((colours * glow[..., None])[cut]), float(share[near].sum()))
-        for (name, share), glow in zip(shares.items(), light, strict=True)
+        Cloud(row, _upright((colors * glow[..., None])[cut]), float(share[near].sum()))
+        for (row, share), glow in zip(shares.items(), light, strict=True)
     )
 
 
-def _cell_colours() -> npt.NDArray[np.float32]:
+def _cell_colors() -> npt.NDArray[np.float32]:
     """Each cell's own colour at a lightness where most can be told, ``(side², 3)`` in 0..1."""
     centres = HISTOGRAM.centres()
     lab = np.column_stack([np.full(len(centres), 72, np.float32), centres])
@@ -88,7 +89,7 @@ def _upright(plane: Any) -> Pixels:
 class Hue:
     """Pixels of one hue over all photos."""
 
-    colour: str
+    color: str
     """``"#rrggbb"``."""
     angle: float
     """Of its middle in the ab plane, degrees from +a towards +b."""
@@ -103,9 +104,9 @@ class Hue:
         return self.found / self.pixels if self.pixels else None
 
 
-def hues(results: Results, name: str) -> tuple[Hue, ...]:
+def hues(results: Results, row: Row) -> tuple[Hue, ...]:
     """How much of each true hue a row meets, colours that pass for grey left out."""
-    truth, met = (np.asarray(results.tallies[n].within_20) for n in (TRUTH, name))
+    truth, met = (np.asarray(results.tallies[r].within_20) for r in (TRUTH, row))
     a, b = STUDY_GRID.centres().T
     wide = 360 / SECTORS
     sector = ((np.degrees(np.arctan2(b, a)) + wide / 2) % 360 // wide).astype(int)

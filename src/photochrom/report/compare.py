@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from photochrom.evaluation import metrics
-from photochrom.evaluation.results import BASELINES, Score
-from photochrom.report.runs import Study
+from photochrom.evaluation.results import Results, Score
+from photochrom.evaluation.rows import BASELINES, GREY, Row
 
-Verdict = Literal["holds", "does not hold", "not decided", "not measured"]
+Outcome = Literal["holds", "does not hold", "not decided", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Difference:
     mean: float
     low: float
     high: float
+    """The bootstrap's 95 % interval of the mean."""
     n: int  # photos
 
     @property
-    def verdict(self) -> Verdict:
+    def outcome(self) -> Outcome:
         """Whether it is more."""
         return "holds" if self.low > 0 else "does not hold" if self.high < 0 else "not decided"
 
@@ -37,27 +38,25 @@ class Difference:
         return f"{mean}{unit} (95 %: {low} to {high})"
 
 
-Of = Callable[[Score], float | None]
+@dataclass(frozen=True)
+class PhotoFigure:
+    """A figure of a single photo that rows are compared by."""
+
+    value: Callable[[Score], float | None]
+    unit: str = ""
 
 
-def psnr(score: Score) -> float:
-    """dB."""
-    return score.psnr
+PSNR = PhotoFigure(lambda score: score.psnr, " dB")
+COLORFULNESS = PhotoFigure(lambda score: score.colorfulness)
+JUMP = PhotoFigure(lambda score: score.steps.jump if score.steps else None)
+"""The largest ab jump between neighbours in smooth regions."""
 
 
-def colour(score: Score) -> float:
-    """Colourfulness of the output, on the scale of Hasler and Süsstrunk."""
-    return score.colourfulness
-
-
-def jump(score: Score) -> float | None:
-    """Largest ab jump between neighbours in smooth regions, ab units."""
-    return score.steps[1] if score.steps else None
-
-
-def difference(study: Study, more: str, less: str, of: Of = psnr) -> Difference | None:
+def difference(
+    results: Results, more: Row, less: Row, figure: PhotoFigure = PSNR
+) -> Difference | None:
     """How much row ``more`` has more of it than row ``less``; None where no photo tells both."""
-    pairs = zip(*(map(of, study.results.rows[row]) for row in (more, less)), strict=True)
+    pairs = zip(*(map(figure.value, results.rows[row]) for row in (more, less)), strict=True)
     apart = [a - b for a, b in pairs if a is not None and b is not None]
     if not apart:
         return None
@@ -65,8 +64,8 @@ def difference(study: Study, more: str, less: str, of: Of = psnr) -> Difference 
     return Difference(float(np.mean(apart)), low, high, len(apart))
 
 
-def gains(study: Study) -> dict[str, Difference]:
-    """By row: dB over doing nothing."""
-    rows = [r.name for r in study.results.summary if r.hints is None and r.name not in BASELINES]
-    told = {row: difference(study, row, "grey") for row in rows}
-    return {row: apart for row, apart in told.items() if apart}
+def gains_over_grey(results: Results) -> dict[Row, Difference]:
+    """How many dB each row without hints has over doing nothing."""
+    rows = [row for row in results.rows if row.hints is None and row not in BASELINES]
+    gains = {row: difference(results, row, GREY) for row in rows}
+    return {row: gain for row, gain in gains.items() if gain}

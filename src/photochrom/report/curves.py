@@ -2,176 +2,129 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from photochrom.color import Array
 from photochrom.errors import BadData
 from photochrom.evaluation import metrics
 from photochrom.evaluation.results import Results, Summary
+from photochrom.evaluation.rows import BASELINES, GREY, Row
 from photochrom.report import plot_style
 from photochrom.report.compare import Difference
-from photochrom.report.plot_style import (
-    AROUND,
-    BESIDE,
-    FAINT,
-    LEFT,
-    LOOKS,
-    MUTED,
-    PAPER,
-    RIGHT,
-    Label,
-    Spot,
-)
-from photochrom.report.runs import Run
+from photochrom.report.plot_style import FAINT, LOOKS, MUTED, PAPER
+from photochrom.report.runs import MeasuredRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# A row's name, taken apart into the line it belongs to and its place there.
-_VIVID = re.compile(r"(.+, vivid) (\d+(?:\.\d+)?(?:e-\d+)?)")
-_HINTS = re.compile(r"(.+), (\d+) hints?")
-
-
-def tradeoff(results: Results, target: str | os.PathLike[str]) -> None:
-    """Draw PSNR (up) against colourfulness (right): what a model pays for its colours.
-
-    Rows called ``"<model>, vivid <number>"`` are one line in the order of that number. Rows with
-    hints are left out: they know some of the truth, and would dwarf what is shown here.
-
-    Args:
-        results: of any rows.
-        target: a .png or .svg file, replaced if it exists.
-
-    Raises:
-        BadOption: another suffix.
-        MissingExtra: matplotlib is not installed.
-        CannotWrite: the folder does not take it; nothing is left behind.
-    """
-    plot_style.write(lambda: draw_tradeoff(results), target)
-
-
-def hint_curve(results: Results, target: str | os.PathLike[str]) -> None:
-    """Draw how many dB of PSNR each hinted model gains by hints over itself without.
-
-    Args:
-        results: with the rows of a hinted colorizer, 0 hints among them.
-        target: as for :func:`tradeoff`.
-
-    Raises:
-        BadData: no such rows.
-        BadOption, MissingExtra, CannotWrite: as for :func:`tradeoff`.
-    """
-    plot_style.write(lambda: draw_hint_curve(results), target)
+    from matplotlib.lines import Line2D
 
 
 def draw_tradeoff(results: Results) -> Figure:
-    """What :func:`tradeoff` writes."""
-    figure, axes = plot_style.page(results.caption)
+    """PSNR (up) against colourfulness (right): what a model pays for its colours.
+
+    The settings of ``vivid`` of one model are one line. Rows with hints are left out: they know
+    some of the truth, and would dwarf what is shown here.
+    """
+    figure, axes = plot_style.new_chart(results.caption)
     axes.set_xlabel("colourfulness of the output ÷ that of the truth")
     axes.set_ylabel("PSNR, dB")
     axes.axvline(1, color=FAINT, linewidth=0.8, zorder=0)
-    baselines = [row for row in results.summary if row.name in ("grey", "constant")]
-    labels: list[Label] = []
-    for row in baselines:
-        if row.name == "grey":
+    named: dict[str, Line2D] = {}
+    baselines = [row for row in results.summary if row.row in BASELINES]
+    for row, marker in zip(baselines, "os", strict=False):
+        if row.row == GREY:
             axes.axhline(row.psnr_mean, color=FAINT, linewidth=0.8, zorder=0)
-        axes.plot(*_spot(row), "o", color=MUTED, markerfacecolor=PAPER)
-        labels.append((_spot(row), row.name, MUTED, RIGHT))
-    others = [row for row in results.summary if row not in baselines and row.hints is None]
-    for line, (colour, marker) in zip(_lines(others, _VIVID).values(), cycle(LOOKS), strict=False):
-        spots = [_spot(row) for row in line.values()]
-        axes.plot(*zip(*spots, strict=True), color=colour, marker=marker)
-        first, *rest = line
-        labels.append((spots[0], line[first].name, colour, LEFT if rest else RIGHT))
-        labels += [
-            (spot, f"{vivid:g}", colour, RIGHT) for spot, vivid in zip(spots[1:], rest, strict=True)
-        ]
+        (named[str(row.row)],) = axes.plot(
+            row.colorfulness_ratio, row.psnr_mean, marker,
+            color=MUTED, markerfacecolor=PAPER, linestyle="none",
+        )  # fmt: skip
+    others = [row for row in results.summary if row not in baselines and row.row.hints is None]
+    for line, (color, marker) in zip(_lines(others, "vivid"), cycle(LOOKS), strict=False):
+        spots = [(row.colorfulness_ratio, row.psnr_mean) for row in line]
+        (drawn,) = axes.plot(*zip(*spots, strict=True), color=color, marker=marker)
+        vivid = [f"{row.row.vivid:g}" for row in line if row.row.vivid is not None]
+        named[f"{line[0].row} to {vivid[-1]}" if len(vivid) > 1 else str(line[0].row)] = drawn
+        for spot, value in zip(spots, vivid, strict=False):
+            axes.annotate(value, spot, (4, 4), textcoords="offset points", color=color)
     axes.margins(0.08, 0.12)
-    labels.sort(key=lambda label: -len(label[1]))  # long ones are hard to place
-    plot_style.label(figure, axes, labels)
+    plot_style.add_legend(figure, named)
     return figure
-
-
-def _spot(row: Summary) -> Spot:
-    return row.colourfulness_ratio, row.psnr_mean
 
 
 def draw_hint_curve(results: Results) -> Figure:
-    """What :func:`hint_curve` writes."""
-    hinted = _lines((row for row in results.summary if row.hints is not None), _HINTS)
-    lines = {model: line for model, line in hinted.items() if 0 in line}
+    """How many dB of PSNR each hinted model gains by hints over itself without.
+
+    Raises:
+        BadData: there are no rows of a hinted colorizer with 0 hints among them.
+    """
+    hinted = _lines((row for row in results.summary if row.row.hints is not None), "hints")
+    lines = [line for line in hinted if line[0].row.hints == 0]
     if not lines:
         raise BadData("No gain by hints to draw: measure a hinted colorizer, also with 0 hints.")
-    figure, axes = plot_style.page(f"{results.caption}; shaded: 95 % interval")
+    figure, axes = plot_style.new_chart(f"{results.caption}; shaded: 95 % interval")
     axes.set_xlabel("hints: patches at random places whose true colour is told")
     axes.set_ylabel("gain in PSNR over no hints, dB")
-    labels: list[Label] = []
-    for (model, line), (colour, marker) in zip(lines.items(), cycle(LOOKS), strict=False):
-        without = _psnr(results, line[0])
-        gains = [_psnr(results, row) - without for row in line.values()]  # photo by photo
-        means = [float(gain.mean()) for gain in gains]
+    named: dict[str, Line2D] = {}
+    for line, (color, marker) in zip(lines, cycle(LOOKS), strict=False):
+        counts = [row.row.hints or 0 for row in line]
+        psnr = [_psnr(results, row.row) for row in line]
+        gains = [of_row - psnr[0] for of_row in psnr]  # photo by photo
         low, high = zip(*map(metrics.bootstrap_interval, gains), strict=True)
-        axes.fill_between(list(line), low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(list(line), means, color=colour, marker=marker)
-        labels.append(((max(line), means[-1]), model, colour, BESIDE))
-    counts = sorted({count for line in lines.values() for count in line})
+        axes.fill_between(counts, low, high, color=color, alpha=0.15, linewidth=0)
+        (drawn,) = axes.plot(counts, [gain.mean() for gain in gains], color=color, marker=marker)
+        named[str(replace(line[0].row, hints=None))] = drawn
+    ticks = sorted({row.row.hints or 0 for line in lines for row in line})
     axes.set_xscale("symlog", linthresh=1, linscale=0.3)  # 0 as far from 1 as 1 from 2
-    axes.set_xticks(counts, [f"{count:g}" for count in counts])
+    axes.set_xticks(ticks, [f"{count:g}" for count in ticks])
     axes.set_xticks([], minor=True)
     axes.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
-    labels.sort(key=lambda label: -label[0][1])  # from the top, each below the last
-    plot_style.label(figure, axes, labels)
+    plot_style.add_legend(figure, named)
     return figure
 
 
-def draw_gains(gains: Mapping[str, Difference]) -> Figure:
+def draw_gains(gains: Mapping[Row, Difference]) -> Figure:
     """How many dB each row has over grey, with its 95 % interval; what loses lies left of 0."""
-    figure, axes = plot_style.page("", (5, 0.7 + 0.27 * len(gains)))
+    figure, axes = plot_style.new_chart("", (5, 0.7 + 0.27 * len(gains)))
     axes.set_xlabel("PSNR over doing nothing, dB")
     axes.axvline(0, color=MUTED, linewidth=0.8, zorder=0)
+    colors = {"does not hold": plot_style.COLORS[1], "holds": plot_style.COLORS[2]}
     for place, gain in enumerate(gains.values()):
-        colour = (
-            plot_style.COLOURS[1]
-            if gain.high < 0
-            else MUTED
-            if gain.low <= 0
-            else plot_style.COLOURS[2]
-        )
-        axes.plot([gain.low, gain.high], [place, place], color=colour, linewidth=4, alpha=0.35)
-        axes.plot(gain.mean, place, "s" if gain.high < 0 else "o", color=colour)
-    axes.set_yticks(range(len(gains)), list(gains), parse_math=False)
+        color = colors.get(gain.outcome, MUTED)
+        axes.plot([gain.low, gain.high], [place, place], color=color, linewidth=4, alpha=0.35)
+        axes.plot(gain.mean, place, "s" if gain.high < 0 else "o", color=color)
+    axes.set_yticks(range(len(gains)), list(map(str, gains)), parse_math=False)
     axes.set_ylim(len(gains) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     return figure
 
 
-def draw_training(runs: Sequence[Run], figure_of: str, words: str, log: bool = False) -> Figure:
+def draw_training(runs: Sequence[MeasuredRun], figure_of: str, words: str) -> Figure:
     """One figure of ``metrics.jsonl`` over epochs, a line for each run that reported it."""
-    figure, axes = plot_style.page("", (5, 3.2))
+    figure, axes = plot_style.new_chart("", (5, 3.2))
     axes.set_xlabel("epochs")
     axes.set_ylabel(words)
-    labels: list[Label] = []
-    for run, (colour, marker) in zip(runs, cycle(LOOKS), strict=False):
-        spots = np.array(history(run, figure_of)).reshape(-1, 2)
-        if len(spots):
+    named: dict[str, Line2D] = {}
+    for run, (color, marker) in zip(runs, cycle(LOOKS), strict=False):
+        if spots := history(run, figure_of):
             every = max(1, len(spots) // 8)
-            axes.plot(*spots.T, color=colour, marker=marker, markevery=(every - 1, every))
-            labels.append(((spots[-1, 0], spots[-1, 1]), run.name, colour, AROUND))
-    if log:
+            (named[run.name],) = axes.plot(
+                *zip(*spots, strict=True),
+                color=color, marker=marker, markevery=(every - 1, every),
+            )  # fmt: skip
+    if figure_of == "loss":
         axes.set_yscale("log")
     axes.margins(0.03, 0.08)
-    labels.sort(key=lambda label: -label[0][1])
-    plot_style.label(figure, axes, labels)
+    plot_style.add_legend(figure, named)
     return figure
 
 
-def history(run: Run, figure_of: str) -> list[Spot]:
+def history(run: MeasuredRun, figure_of: str) -> list[tuple[float, float]]:
     """Epoch and value of each line of a run's log that has a number for it."""
     return [
         (line["epoch"], line[figure_of])
@@ -187,30 +140,30 @@ def draw_mixes(runs: Mapping[float, Summary]) -> Figure:
     figure = Figure((7.2, 2.4), plot_style.DPI, layout="constrained")
     values: tuple[tuple[str, list[float | None]], ...] = (
         ("PSNR, dB", [row.psnr_mean for row in runs.values()]),
-        ("colourfulness ÷ truth's", [row.colourfulness_ratio for row in runs.values()]),
+        ("colourfulness ÷ truth's", [row.colorfulness_ratio for row in runs.values()]),
         ("largest jump ÷ truth's", [row.jump for row in runs.values()]),
     )
-    for axes, (words, line), (colour, marker) in zip(
+    for axes, (words, line), (color, marker) in zip(
         figure.subplots(1, 3), values, LOOKS[:3], strict=True
     ):
         known = [(alpha, v) for alpha, v in zip(runs, line, strict=True) if v is not None]
         axes.set_title(words)
-        axes.plot(*(zip(*known, strict=True) if known else ([], [])), color=colour, marker=marker)
+        axes.plot(*(zip(*known, strict=True) if known else ([], [])), color=color, marker=marker)
         axes.set_xticks(list(runs), [f"{alpha:g}" for alpha in runs])
         axes.set_xlabel("α: share of MSE, the rest L1")
         axes.margins(0.08, 0.2)
     return figure
 
 
-def _psnr(results: Results, row: Summary) -> Any:
-    return np.array([score.psnr for score in results.rows[row.name]])
+def _psnr(results: Results, row: Row) -> Array:
+    return np.array([score.psnr for score in results.rows[row]])
 
 
-def _lines(rows: Iterable[Summary], pattern: re.Pattern[str]) -> dict[str, dict[float, Summary]]:
-    """Rows by line and by place in it, in order; a row of another name is a line of its own."""
-    lines: dict[str, dict[float, Summary]] = {}
+def _lines(rows: Iterable[Summary], along: str) -> list[list[Summary]]:
+    """Rows that differ in ``along`` alone, in its order; a row without it is a line of its own."""
+    lines: dict[tuple[Row, bool], list[Summary]] = {}
     for row in rows:
-        match = pattern.fullmatch(row.name)
-        name, place = (match[1], float(match[2])) if match else (row.name, 0.0)
-        lines.setdefault(name, {})[place] = row
-    return {name: dict(sorted(line.items())) for name, line in lines.items()}
+        place = getattr(row.row, along)
+        rest = replace(row.row, hints=None) if along == "hints" else replace(row.row, vivid=None)
+        lines.setdefault((rest, place is None), []).append(row)
+    return [sorted(line, key=lambda row: getattr(row.row, along) or 0) for line in lines.values()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,15 @@ from PIL import Image
 
 from photochrom import files
 from photochrom.errors import BadOption
-from photochrom.evaluation.results import BASELINES, Summary
-from photochrom.report import chroma_plane, claims, compare, curves, plot_style, tables, toy
+from photochrom.evaluation.results import Summary
+from photochrom.evaluation.rows import BASELINES, CONSTANT, GREY, Row
+from photochrom.evaluation.tables import MILLISECONDS, NONE, Column, filled_columns
+from photochrom.report import chroma_plane, claims, compare, curves, plot_style, toy
 from photochrom.report.examples import LARGE, CloseUp, Gallery, Plate, embed
 from photochrom.report.original import ORIGINAL
-from photochrom.report.runs import OWN_RGB, Run, Study
-from photochrom.report.settings import MIXED, loss_of, mix, plain
+from photochrom.report.runs import MeasuredRun, Study
+from photochrom.report.settings import MIXED, describe_loss, describe_mix, format_number
 
-UNKNOWN = "–"
 COLUMNS_SHOWN = 10
 """Versions of a photo on the sheets, at most."""
 
@@ -33,7 +35,7 @@ COLUMNS_SHOWN = 10
 class Line:
     """A row of the table of results."""
 
-    name: str
+    row: Row
     settings: str
     marks: tuple[str, ...]
     """What has to be known before its figures are compared."""
@@ -47,7 +49,7 @@ class Pictures:
     hero: Plate | None = None
     plates: tuple[Plate, ...] = ()
     mixes: tuple[Plate, ...] = ()
-    extremes: Mapping[str, tuple[Plate, ...]] = field(default_factory=dict)
+    extremes: Mapping[Row, tuple[Plate, ...]] = field(default_factory=dict)
     close_ups: tuple[CloseUp, ...] = ()
 
 
@@ -63,7 +65,7 @@ def check_target(target: str | os.PathLike[str]) -> Path:
     return path
 
 
-def write(
+def write_report(
     study: Study,
     target: str | os.PathLike[str],
     gallery: Gallery | None = None,
@@ -83,11 +85,11 @@ def write(
         CannotWrite: the folder does not take it; nothing is left behind.
     """
     path = check_target(target)
-    page = render(study, pictures(study, gallery) if gallery else Pictures(), absent)
+    page = render_report(study, choose_pictures(study, gallery) if gallery else Pictures(), absent)
     files.write_bytes(path, page.encode())
 
 
-def render(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> str:
+def render_report(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> str:
     """The page as HTML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -96,95 +98,73 @@ def render(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    rows = [row.name for row in study.results.summary if row.hints is None]
-    models = [name for name in rows if name not in BASELINES]
-    alphas = claims.ablation(study)
+    rows = [row for row in study.results.rows if row.hints is None]
+    models = [row for row in rows if row not in BASELINES]
+    columns = _list_columns(study)
+    hues = [(row, chroma_plane.hues(study.results, row)) for row in rows if row != CONSTANT]
     return environment.get_template("report.html").render(
         study=study,
-        n=study.results.summary[0].n,
-        n_hinted=sum(row.hints is not None for row in study.results.summary),
-        columns=columns(study),
-        lines=lines(study),
-        original=original(study),
-        claims=claims.claims(study),
-        charts=charts(study),
-        alphas=alphas,
-        worlds=[(world, toy.answers(world)) for world in toy.WORLDS],
+        n=len(study.results.photos),
+        n_hinted=len(study.results.rows) - len(rows),
+        columns=columns[1:],
+        lines=_list_lines(study, columns[1:]),
+        original=_list_original(study),
+        claims=claims.check_claims(study),
+        charts=_draw_charts(study),
+        worlds=[(world, toy.predict_world(world)) for world in toy.WORLDS],
         objects=toy.OBJECTS,
         temperature=toy.TEMPERATURE,
         clouds=[
             (cloud, embed(Image.fromarray(cloud.picture), "PNG"))
             for cloud in chroma_plane.clouds(study.results, models)
         ],
-        roses=[(name, found, chroma_plane.balanced_recall(found)) for name, found in _hues(study)],
+        roses=[(row, found, chroma_plane.balanced_recall(found)) for row, found in hues],
         wedge=chroma_plane.wedge,
         pictures=shown,
         absent=absent,
     )
 
 
-def _hues(study: Study) -> list[tuple[str, tuple[chroma_plane.Hue, ...]]]:
-    rows = [r.name for r in study.results.summary if r.hints is None and r.name != "constant"]
-    return [(name, chroma_plane.hues(study.results, name)) for name in rows]
-
-
 # --- the tables -----------------------------------------------------------------------------
 
 
-def columns(study: Study) -> dict[str, Callable[[Summary], str]]:
-    """How each column of the results shows a row."""
-    rows = study.results.summary
-    judged = list(dict.fromkeys(name for row in rows for name in row.judged))
+def _list_columns(study: Study) -> list[Column]:
+    """The columns of the results, what the models say of themselves among them."""
 
     def fact(key: str, show: Callable[[float], str]) -> Callable[[Summary], str]:
         def tell(row: Summary) -> str:
-            run = study.run_of(row.name)
-            facts = next(iter(run.results.models.values()), {}) if run else {}
+            run = study.run_of(row.row)
             try:
-                return show(float(facts[key]))
+                return show(float(run.facts[key])) if run else NONE
             except (KeyError, ValueError):
-                return UNKNOWN
+                return NONE
 
         return tell
 
-    return {
-        "PSNR, dB": lambda row: f"{row.psnr_mean:.2f}",
-        "95 % interval": lambda row: "{:.2f}–{:.2f}".format(*row.psnr_interval),
-        "SSIM": lambda row: f"{row.ssim:.4f}",
-        "ΔE00": lambda row: f"{row.delta_e:.2f}",
-        "ab error": tables.COLUMNS["ab error"],
-        "colourfulness": lambda row: f"{row.colourfulness_ratio:.2f}",
-        "accuracy 10 / 20": lambda row: f"{row.balanced_10:.3f} / {row.balanced_20:.3f}",
-        "colours": lambda row: UNKNOWN if row.colours is None else f"{row.colours:.2f}",
-        "jump": lambda row: UNKNOWN if row.jump is None else f"{row.jump:.2f}",
-        **{name: show for name, show in tables.columns(rows).items() if name in tables.PUBLISHED},
-        **{name: _judged(name) for name in judged},
-        "parameters": fact("parameters", lambda v: f"{v / 1e6:.2f} M"),
-        "GFLOP": fact("gflop", lambda v: f"{v:.1f}"),
-        "ms": lambda row: UNKNOWN if row.name in BASELINES else f"{row.milliseconds:.1f}",
-    }
+    gflop = "10⁹ operations for a square photograph at its usual size, 2 for each multiply-add."
+    return [
+        *filled_columns(study.results.summary),
+        Column("parameters", fact("parameters", lambda v: f"{v / 1e6:.2f} M"), "of the network."),
+        Column("GFLOP", fact("gflop", lambda v: f"{v:.1f}"), gflop),
+        MILLISECONDS,
+    ]
 
 
-def _judged(name: str) -> Callable[[Summary], str]:
-    return lambda row: f"{row.judged[name]:.3f}" if name in row.judged else UNKNOWN
-
-
-def lines(study: Study) -> tuple[Line, ...]:
+def _list_lines(study: Study, columns: Sequence[Column]) -> list[Line]:
     """The table of results: the baselines, then every row that was given no hints."""
-    shown = columns(study)
-    told = []
-    for row in study.results.summary:
-        if row.hints is None:
-            run = study.run_of(row.name)
-            cells = tuple(show(row) for show in shown.values())
+    lines = []
+    for summary in study.results.summary:
+        if summary.row.hints is None:
+            run = study.run_of(summary.row)
+            cells = tuple(column.show(summary) for column in columns)
             marks = study.marks(run) if run else ()
-            told.append(Line(row.name, _settings(run, row.name), marks, cells))
-    return tuple(told)
+            lines.append(Line(summary.row, _settings(run, summary.row), marks, cells))
+    return lines
 
 
-def _settings(run: Run | None, row: str) -> str:
+def _settings(run: MeasuredRun | None, row: Row) -> str:
     if row in BASELINES:
-        return {"grey": "no colour at all", "constant": "one colour everywhere"}[row]
+        return {GREY: "no colour at all", CONSTANT: "one colour everywhere"}[row]
     if run is None or not run.trained:
         return "not trained here"
     asked = run.experiment
@@ -192,86 +172,88 @@ def _settings(run: Run | None, row: str) -> str:
         run.model if run.model != run.name else "",
         f"{asked['size']} px" if "size" in asked else "",
         f"batch {asked['batch']}" if "batch" in asked else "",
-        f"{plain(run.epochs)} epochs" if run.epochs is not None else "",
-        loss_of(run.model, asked),
-        "the picture the network paints" if row.endswith(OWN_RGB) else "",
+        f"{format_number(run.epochs)} epochs" if run.epochs is not None else "",
+        describe_loss(run.model, asked),
+        "the picture the network paints" if row.own_rgb else "",
     ]
     return " · ".join(part for part in parts if part)
 
 
-def original(study: Study) -> list[dict[str, Any]]:
+def _list_original(study: Study) -> list[dict[str, Any]]:
     """The original study's four rows, each beside the run that stands for it here."""
-    summary = {row.name: row for row in study.results.summary}
-    told = []
+    summary = {row.row: row for row in study.results.summary}
+    rows = []
     for model, row in ORIGINAL.items():
-        run = study.of_model(model)
-        ours = summary.get(run.own_rgb or run.name) if run else None
+        run = study.run_for_model(model)
+        ours = summary[run.own_rgb or run.rows[0]] if run else None
         marks = study.marks(run) if run else ()
-        told.append({"model": model, "row": row, "ours": ours, "marks": marks})
-    return told
+        rows.append({"model": model, "row": row, "ours": ours, "marks": marks})
+    return rows
 
 
 # --- charts -----------------------------------------------------------------------------------
 
 
-def charts(study: Study) -> dict[str, Markup]:
+def _draw_charts(study: Study) -> dict[str, Markup]:
     """Every chart that there are figures for, by name, as SVG."""
-    runs = [run for run in study.runs if run.trained]
-    summary = {row.name: row for row in study.results.summary}
-    alphas = {alpha: summary[run.name] for alpha, run in claims.ablation(study).items()}
-    gains = compare.gains(study)
-    drawn: dict[str, Callable[[], Any]] = {"tradeoff": lambda: curves.draw_tradeoff(study.results)}
+    results = study.results
+    summary = {row.row: row for row in results.summary}
+    alphas = {a: summary[run.rows[0]] for a, run in claims.find_ablation(study).items()}
+    gains = compare.gains_over_grey(results)
+    draw: dict[str, Callable[[], Any]] = {"tradeoff": partial(curves.draw_tradeoff, results)}
     if gains:
-        drawn["gains"] = lambda: curves.draw_gains(gains)
+        draw["gains"] = partial(curves.draw_gains, gains)
     if alphas:
-        drawn["mixes"] = lambda: curves.draw_mixes(alphas)
-    if any(row.hints == 0 for row in study.results.summary):
-        drawn["hints"] = lambda: curves.draw_hint_curve(study.results)
+        draw["mixes"] = partial(curves.draw_mixes, alphas)
+    if any(row.hints == 0 for row in results.rows):
+        draw["hints"] = partial(curves.draw_hint_curve, results)
+    runs = [run for run in study.runs if run.trained]
     for name, words in (
         ("loss", "training loss"),
         ("val_psnr", "validation PSNR, dB"),
         ("val_colourfulness", "colourfulness ÷ truth's"),
     ):
         if any(curves.history(run, name) for run in runs):
-            drawn[name] = _training(runs, name, words)
-    return {name: Markup(plot_style.inline(draw, name)) for name, draw in drawn.items()}  # noqa: S704
-
-
-def _training(runs: Sequence[Run], name: str, words: str) -> Callable[[], Any]:
-    return lambda: curves.draw_training(runs, name, words, log=name == "loss")
+            draw[name] = partial(curves.draw_training, runs, name, words)
+    return {name: Markup(plot_style.render_svg(d, name)) for name, d in draw.items()}  # noqa: S704
 
 
 # --- photographs ------------------------------------------------------------------------------
 
 
-def pictures(study: Study, gallery: Gallery) -> Pictures:
+def choose_pictures(study: Study, gallery: Gallery) -> Pictures:
     """Everything that is shown of photographs, by the rows that can paint."""
-    rows = shown(study, list(gallery.painters))
+    rows = choose_rows(study, list(gallery.painters))
     bare = dict.fromkeys(rows, "")
     sheet = gallery.sheet
+    plates = tuple(gallery.plate(view, bare) for view in sheet)
     if not sheet or not rows:
-        return Pictures(plates=tuple(gallery.plate(view, bare) for view in sheet))
-    summary = {row.name: row for row in study.results.summary}
-    best = max(rows, key=lambda row: summary[row].psnr_mean)
-    colour = {score.photo: score.truth_colourfulness for score in study.results.rows["grey"]}
-    liveliest = max(sheet, key=lambda view: colour[view.name])
+        return Pictures(plates=plates)
+    psnr = {row.row: row.psnr_mean for row in study.results.summary}
+    best = max(rows, key=lambda row: psnr[row])
+    colorful = {score.photo: score.truth_colorfulness for score in study.results.rows[GREY]}
+    liveliest = max(sheet, key=lambda view: colorful[view.name])
     alphas = {
-        run.name: mix(alpha)
-        for alpha, run in claims.ablation(study).items()
-        if run.name in gallery.painters
+        run.rows[0]: describe_mix(alpha)
+        for alpha, run in claims.find_ablation(study).items()
+        if run.rows[0] in gallery.painters
     }
+    # For close-ups classification first, then regression, then what else there is.
+    models = {row: run.model for row in rows if (run := study.run_of(row))}
+    order = {model: i for i, model in enumerate(("unet-bins", "unet-lab", "hintnet"))}
+    steppers = sorted(rows, key=lambda row: order.get(models[row], len(order)))[:4]
     return Pictures(
         hero=gallery.plate(liveliest, {best: ""}, LARGE),
-        plates=tuple(gallery.plate(view, bare) for view in sheet),
+        plates=plates,
         mixes=tuple(gallery.plate(view, alphas) for view in sheet[:2]) if alphas else (),
         extremes={row: gallery.extremes(row) for row in rows},
-        close_ups=gallery.close_ups(_steppers(study, rows)),
+        close_ups=gallery.close_ups(steppers),
     )
 
 
-def shown(study: Study, painted: Sequence[str]) -> list[str]:
+def choose_rows(study: Study, painted: Sequence[Row]) -> list[Row]:
     """The rows on the sheets: of many settings of one run the ends and the middle, no ablations."""
-    chosen: list[str] = []
+    chosen: list[Row] = []
     for run in study.runs:
         usual = study.presets.get(run.model, {}).get("alpha")
         if run.trained and run.model in MIXED and run.experiment.get("alpha") != usual:
@@ -279,15 +261,3 @@ def shown(study: Study, painted: Sequence[str]) -> list[str]:
         rows = [row for row in run.rows if row in painted]
         chosen += rows if len(rows) <= 3 else [rows[0], rows[len(rows) // 2], rows[-1]]
     return chosen[:COLUMNS_SHOWN]
-
-
-def _steppers(study: Study, rows: Sequence[str]) -> list[str]:
-    """Rows for close-ups: classification, then regression, then what else there is."""
-    order = ("unet-bins", "unet-lab", "hintnet")
-
-    def rank(row: str) -> int:
-        run = study.run_of(row)
-        model = run.model if run else ""
-        return order.index(model) if model in order else len(order)
-
-    return sorted(rows, key=rank)[:4]

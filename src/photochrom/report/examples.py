@@ -21,8 +21,9 @@ from PIL import Image
 
 from photochrom.color import Pixels, Plane, fit_gamut, lab_to_rgb, rgb_to_lab, to_uint8
 from photochrom.evaluation import metrics
-from photochrom.evaluation.protocol import Protocol, cut, lightness
-from photochrom.evaluation.results import TRUTH, Results, Score
+from photochrom.evaluation.protocol import Protocol, crop, shown_lightness
+from photochrom.evaluation.results import Results, Score
+from photochrom.evaluation.rows import GREY, TRUTH, Row
 
 Painter = Callable[[Plane], Plane]
 """L ``(1, 1, H, W)`` to ab ``(1, 2, H, W)`` or RGB ``(1, 3, H, W)``, as evaluate asks them."""
@@ -88,14 +89,14 @@ class Gallery:
     """Where pictures come from."""
 
     results: Results
-    painters: Mapping[str, Painter]
+    painters: Mapping[Row, Painter]
     """By row."""
     find: Find
 
     @cached_property
     def sheet(self) -> tuple[View, ...]:
         """Up to 24 photos, evenly spaced among all that were measured."""
-        scores = self.results.rows["grey"]
+        scores = self.results.rows[GREY]
         chosen = np.unique(np.linspace(0, len(scores) - 1, PLATES).round().astype(int))
         return tuple(view for i in chosen if (view := self.view(scores[i])))
 
@@ -105,28 +106,28 @@ class Gallery:
         if photo is None:
             return None
         protocol = cast(Protocol, self.results.protocol)
-        pixels = cut(photo, protocol)
+        pixels = crop(photo, protocol)
         rgb = _planes(pixels)
-        if abs(metrics.colourfulness(rgb) - score.truth_colourfulness) > 0.01:
+        if abs(metrics.colorfulness(rgb) - score.truth_colorfulness) > 0.01:
             return None
         lab = rgb_to_lab(rgb)
-        lab[:1] = lightness(pixels, lab, protocol)
+        lab[:1] = shown_lightness(pixels, lab, protocol)
         return View(score.photo, lab, pixels)
 
-    def plate(self, view: View, rows: Mapping[str, str], side: int = THUMB) -> Plate:
+    def plate(self, view: View, rows: Mapping[Row, str], side: int = THUMB) -> Plate:
         """Grey, each row with what there is to note of it, and the truth."""
         shots = [shot("grey", grey(view), side)]
         shots += [shot(row, self.paint(view, row), side, note) for row, note in rows.items()]
         return Plate(_title(view.name), (*shots, shot(TRUTH, view.pixels, LARGE)))
 
-    def paint(self, view: View, row: str) -> Pixels:
+    def paint(self, view: View, row: Row) -> Pixels:
         """The photo as a row paints it, ``(H, W, 3)``."""
         answer = np.asarray(self.painters[row](view.lab[None, :1].copy()), np.float32)[0]
         if len(answer) == 2:
             answer = lab_to_rgb(fit_gamut(np.concatenate([view.lab[:1], answer])))
         return _eight_bit(answer)
 
-    def extremes(self, row: str) -> tuple[Plate, ...]:
+    def extremes(self, row: Row) -> tuple[Plate, ...]:
         """The photos that a row met best, middling and worst by its ΔE00, each beside the truth."""
         scores = sorted(self.results.rows[row], key=lambda score: score.delta_e)
         plates = []
@@ -141,9 +142,9 @@ class Gallery:
                 plates.append(Plate(f"{word}, {note}", shots))
         return tuple(plates)
 
-    def close_ups(self, rows: Sequence[str]) -> tuple[CloseUp, ...]:
+    def close_ups(self, rows: Sequence[Row]) -> tuple[CloseUp, ...]:
         """Smooth regions as they are, and their chroma alone, amplified; each with its jump."""
-        scores = [score for score in self.results.rows["grey"] if score.truth_steps]
+        scores = [score for score in self.results.rows[GREY] if score.truth_steps]
         every = max(1, -(-len(scores) // _LOOKED_THROUGH))
         found = [
             (view, m) for s in scores[::every] if (view := self.view(s)) for m in [_even(view)]
@@ -152,22 +153,22 @@ class Gallery:
         found.sort(key=lambda pair: -float(pair[1].mean()))
         return tuple(self._close_up(view, even, rows) for view, even in found[:CLOSE_UPS])
 
-    def _close_up(self, view: View, even: npt.NDArray[np.bool_], rows: Sequence[str]) -> CloseUp:
+    def _close_up(self, view: View, even: npt.NDArray[np.bool_], rows: Sequence[Row]) -> CloseUp:
         where = _evenest(even)
         jumps = {row: self._score(row, view.name).steps for row in rows}
-        truth = self._score("grey", view.name).truth_steps
+        truth = self._score(GREY, view.name).truth_steps
         told = {TRUTH: truth, **jumps}
         plain, loud = [], []
         for row, steps in told.items():
             pixels = view.pixels if row == TRUTH else self.paint(view, row)
             piece = pixels[where]
-            note = f"jump {steps[1]:.1f}" if steps else "jump unknown"
+            note = f"jump {steps.jump:.1f}" if steps else "jump unknown"
             plain.append(shot(row, piece, LARGE, note, lossless=True))
             loud.append(shot(row, amplified(piece), LARGE, note, lossless=True))
         whole = shot(_title(view.name), _framed(view.pixels, where), LARGE)
         return CloseUp(whole, tuple(plain), tuple(loud))
 
-    def _score(self, row: str, photo: str) -> Score:
+    def _score(self, row: Row, photo: str) -> Score:
         return next(score for score in self.results.rows[row] if score.photo == photo)
 
 
@@ -211,13 +212,16 @@ def _framed(pixels: Pixels, where: tuple[slice, slice]) -> Pixels:
 
 
 def shot(
-    label: str, pixels: Pixels, side: int = THUMB, note: str = "", lossless: bool = False
+    label: object, pixels: Pixels, side: int = THUMB, note: str = "", lossless: bool = False
 ) -> Shot:
     """A picture for the page, its longest side at most ``side``."""
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return Shot(
-        label, embed(image, "WEBP", quality=QUALITY, method=6, lossless=lossless), image.size, note
+        str(label),
+        embed(image, "WEBP", quality=QUALITY, method=6, lossless=lossless),
+        image.size,
+        note,
     )
 
 

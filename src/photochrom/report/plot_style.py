@@ -1,6 +1,6 @@
-"""How the study's charts look, where their labels stand, and how they come into a page.
+"""How the study's charts look, and how they come into files and into a page.
 
-Readable in grey and by the colour-blind: lines differ in marker too, and bear their names.
+Readable in grey and by the colour-blind: lines differ in marker too.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from photochrom import files
 from photochrom.errors import BadOption, MissingExtra
@@ -22,21 +20,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import Bbox
-
-Spot = tuple[float, float]
-Offsets = Sequence[tuple[float, float]]  # points to the right and up
-Label = tuple[Spot, str, str, Offsets]  # where in data units, text, colour, places to try
 
 SUFFIXES = (".png", ".svg")
 SIZE, DPI = (7.2, 4.5), 200  # inches, dots an inch
 
 # Okabe and Ito 2008, "Color universal design": six of its eight colours, the strong ones first;
 # black would pass for a frame, and yellow is lost on white. The markers tell them apart in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-LOOKS = tuple((COLOURS[i % 6], _MARKERS[(i + i // 6) % 6]) for i in range(36))
+LOOKS = tuple((COLORS[i % 6], _MARKERS[(i + i // 6) % 6]) for i in range(36))
 """Colour and marker of each line: no two alike."""
 MUTED, FAINT, PAPER = "#555555", "#BBBBBB", "#FFFFFF"
 _STYLE = {
@@ -48,6 +40,8 @@ _STYLE = {
     "axes.titlelocation": "left",
     "axes.titlesize": 9,
     "font.size": 9,
+    "legend.borderaxespad": 0.2,
+    "legend.frameon": False,
     "lines.linewidth": 1.5,
     "lines.markersize": 5,
     "svg.hashsalt": "photochrom",  # names within the file, random without it
@@ -55,13 +49,6 @@ _STYLE = {
     "xtick.color": MUTED,
     "ytick.color": MUTED,
 }
-
-# Where a label may stand, the best places first: right or left of a spot, or beside a line's end.
-_COMPASS = ((0.7, 0.7), (1, 0), (0, 1), (-0.7, 0.7), (0.7, -0.7), (0, -1), (-1, 0), (-0.7, -0.7))
-RIGHT: Offsets = tuple((reach * x, reach * y) for reach in (6, 10, 16) for x, y in _COMPASS)
-LEFT: Offsets = tuple((-x, y) for x, y in RIGHT)
-BESIDE: Offsets = tuple((8, -down) for down in range(0, 120, 3))
-AROUND: Offsets = tuple((8, up) for up in sorted(range(-90, 91, 3), key=abs))
 
 
 def style() -> AbstractContextManager[None]:
@@ -78,7 +65,7 @@ def style() -> AbstractContextManager[None]:
     return context
 
 
-def write(draw: Callable[[], Figure], target: str | os.PathLike[str]) -> None:
+def save_figure(draw: Callable[[], Figure], target: str | os.PathLike[str]) -> None:
     """Draw into a .png or .svg file, replaced if it exists.
 
     Raises:
@@ -98,7 +85,7 @@ def write(draw: Callable[[], Figure], target: str | os.PathLike[str]) -> None:
         )
 
 
-def inline(draw: Callable[[], Figure], name: str) -> str:
+def render_svg(draw: Callable[[], Figure], name: str) -> str:
     """Draw as an ``<svg>`` for a page of HTML, in the page's own letters and colours.
 
     Args:
@@ -122,14 +109,14 @@ def inline(draw: Callable[[], Figure], name: str) -> str:
     svg = svg.replace('id="', f'id="{name}-').replace("url(#", f"url(#{name}-")
     svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--sans)", svg)
     svg = re.sub(r"(font: [^;\"]*?px) [^;\"]*", r"\1 var(--sans)", svg)
-    for i, colour in enumerate(COLOURS, 1):
-        svg = svg.replace(colour.lower(), f"var(--c{i})")
-    for colour, variable in ((MUTED, "muted"), (FAINT, "line"), (PAPER, "paper")):
-        svg = svg.replace(colour.lower(), f"var(--{variable})")
+    for i, color in enumerate(COLORS, 1):
+        svg = svg.replace(color.lower(), f"var(--c{i})")
+    for color, variable in ((MUTED, "muted"), (FAINT, "line"), (PAPER, "paper")):
+        svg = svg.replace(color.lower(), f"var(--{variable})")
     return svg
 
 
-def page(title: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
+def new_chart(title: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
     """An empty figure of so many inches, and its axes."""
     from matplotlib.figure import Figure  # not pyplot, which keeps figures and opens displays
 
@@ -138,45 +125,16 @@ def page(title: str, size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def label(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
-    """Write each label in turn where it covers least: no other, and little of lines and marks."""
-    notes = [
-        axes.annotate(
-            text, spot, offsets[0], textcoords="offset points", color=colour, parse_math=False
-        )
-        for spot, text, colour, offsets in labels
-    ]
-    figure.draw_without_rendering()  # lays the page out, with room for labels beside the axes
-    figure.set_layout_engine("none")
-    ink = np.concatenate([_dots(line) for line in axes.lines])
-    placed: list[Bbox] = []
-    for note, (*_, offsets) in zip(notes, labels, strict=True):
-        costs: dict[float, tuple[float, float]] = {}
-        for offset in offsets:
-            cost = _cost(figure, _stand(note, offset), placed, ink)
-            costs.setdefault(cost, offset)
-            if not cost:  # the first that covers nothing
-                break
-        placed.append(_stand(note, costs[min(costs)]))
-
-
-def _stand(note: Annotation, offset: tuple[float, float]) -> Bbox:
-    """Put a label at an offset from its spot, beginning or ending there; its box in dots."""
-    x, y = offset
-    note.set_position(offset)
-    note.set_horizontalalignment("left" if x > 0 else "right" if x < 0 else "center")
-    note.set_verticalalignment("bottom" if y > 0 else "top" if y < 0 else "center_baseline")
-    return note.get_window_extent().padded(DPI / 72)  # by a point
-
-
-def _cost(figure: Figure, box: Bbox, placed: Sequence[Bbox], ink: Any) -> float:
-    inside = figure.bbox.contains(*box.min) and figure.bbox.contains(*box.max)
-    return 1000 * (box.count_overlaps(placed) + (not inside)) + box.count_contains(ink)
-
-
-def _dots(line: Line2D) -> Any:
-    """Points along a line, ``(n, 2)`` in dots of the page."""
-    from matplotlib.path import Path as Curve
-
-    corners = line.get_transform().transform(line.get_xydata())
-    return Curve(corners).interpolated(40).vertices
+def add_legend(figure: Figure, lines: Mapping[str, Line2D]) -> None:
+    """Name lines below the axes, in as many columns as fit; the figure grows by its height."""
+    width, height = figure.get_size_inches()
+    longest = max(map(len, lines), default=0)
+    columns = max(1, min(3, len(lines), int(width / (0.7 + 0.08 * longest))))
+    figure.set_size_inches(width, height + 0.19 * -(-len(lines) // columns))
+    # Named afterwards: a label that begins with _ would be left out, a pair of $ be mathematics.
+    legend = figure.legend(
+        lines.values(), map(str, range(len(lines))), loc="outside lower left", ncols=columns
+    )
+    for text, name in zip(legend.get_texts(), lines, strict=True):
+        text.set_text(name)
+        text.set_parse_math(False)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from photochrom.report.settings import mix
+from photochrom.report.settings import describe_mix
 
 Float = npt.NDArray[np.float64]
 RGB = tuple[int, int, int]
@@ -32,25 +32,30 @@ ALPHAS = (1.0, 0.7, 0.5, 0.3, 0.0)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is answered to the grey."""
+class ToyPrediction:
+    """What is answered to the grey in one way."""
 
     name: str
-    colours: tuple[RGB, ...]
+    colors: tuple[RGB, ...]
     """0..255: one colour, several that are as good, or several draws."""
 
 
-def answers(frequency: Sequence[float], draws: int = 12, seed: int = 0) -> tuple[Answer, ...]:
+def predict_world(
+    frequency: Sequence[float], draws: int = 12, seed: int = 0
+) -> tuple[ToyPrediction, ...]:
     """Each way to answer, in a world where the objects occur so often."""
-    regressed = [Answer(mix(alpha), (_eight_bit(regress(frequency, alpha)),)) for alpha in ALPHAS]
+    regressed = [
+        ToyPrediction(describe_mix(alpha), (_eight_bit(regress(frequency, alpha)),))
+        for alpha in ALPHAS
+    ]
     p = classify(frequency)
     likeliest = PALETTE[p > p.max() - 1e-6][::-1]  # red first, where it is a tie
     drawn = PALETTE[np.random.default_rng(seed).choice(len(p), size=draws, p=p)]
     return (
         *regressed,
-        Answer("classes: the likeliest", tuple(map(_eight_bit, likeliest))),
-        Answer("classes: annealed mean", (_eight_bit(annealed_mean(p)),)),
-        Answer("classes: drawn", tuple(map(_eight_bit, drawn))),
+        ToyPrediction("classes: the likeliest", tuple(map(_eight_bit, likeliest))),
+        ToyPrediction("classes: annealed mean", (_eight_bit(annealed_mean(p)),)),
+        ToyPrediction("classes: drawn", tuple(map(_eight_bit, drawn))),
     )
 
 
@@ -61,12 +66,12 @@ def regress(frequency: Sequence[float], alpha: float, steps: int = 4000) -> Floa
     settles where the loss has a kink, and add up to more than any way it has to go.
     """
     p = np.asarray(frequency)[:, None]
-    colour = np.full(3, 0.5)
+    color = np.full(3, 0.5)
     for t in range(steps):
-        apart = colour - OBJECTS
+        apart = color - OBJECTS
         gradient = (p * (2 * alpha * apart + (1 - alpha) * np.sign(apart))).sum(0)
-        colour = np.clip(colour - gradient / (t + 1), 0, 1)
-    return colour
+        color = np.clip(color - gradient / (t + 1), 0, 1)
+    return color
 
 
 def classify(frequency: Sequence[float], steps: int = 4000, rate: float = 4.0) -> Float:
@@ -94,6 +99,6 @@ def _softmax(logits: Float) -> Float:
     return np.asarray(shares / shares.sum())
 
 
-def _eight_bit(colour: Any) -> RGB:
-    r, g, b = (round(255 * float(value)) for value in colour)
+def _eight_bit(color: Any) -> RGB:
+    r, g, b = (round(255 * float(value)) for value in color)
     return r, g, b

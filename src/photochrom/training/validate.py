@@ -61,8 +61,8 @@ def measure(
         for i, (out, true) in enumerate(zip(painted, _rgb(lab), strict=True)):
             row = {
                 "psnr": metrics.psnr(true, out),
-                "colourfulness": metrics.colourfulness(out),
-                "truth": metrics.colourfulness(true),
+                "colourfulness": metrics.colorfulness(out),
+                "truth": metrics.colorfulness(true),
             }
             rows.append(row | {name: float(values[i]) for name, values in figures.items()})
             pictures.append((_eight_bit(out), _eight_bit(true)))
