@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from photochrom.data import decode as decoding
 from photochrom.data.decode import decode, scale_short_side
@@ -57,6 +58,35 @@ def test_what_asks_for_much_is_not_decoded_the_fast_way(monkeypatch):
     for hostile in (wide, many):
         with pytest.raises(BadPhoto):
             decode(hostile)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "BMP", "AVIF", "JPEG2000"])
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_whatever_the_bytes_say_a_photo_is_bad_or_good(encoded, kind):
+    data = encoded(1, kind=kind)
+    draw = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(data)
+        for place in draw.integers(0, len(data), 4):
+            damaged[place] = draw.integers(256)
+        with contextlib.suppress(BadPhoto):
+            assert decode(bytes(damaged)).dtype == np.uint8
+
+
+def test_photos_are_decoded_to_8_bit_srgb():
+    def saved(image: Image.Image, **how) -> bytes:
+        file = io.BytesIO()
+        image.save(file, "PNG", **how)
+        return file.getvalue()
+
+    grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    assert np.array_equal(decode(saved(Image.fromarray(grey))), np.repeat(grey[..., None], 3, 2))
+    deep = np.linspace(0, 65535, 48).astype(np.uint16).reshape(6, 8)
+    assert np.abs(decode(saved(Image.fromarray(deep)))[..., 1] - deep / 257).max() <= 1
+    rgb = np.random.default_rng(0).integers(60, 200, (6, 8, 3), dtype=np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    same = decode(saved(Image.fromarray(rgb), icc_profile=profile))
+    assert np.abs(same.astype(int) - rgb).max() <= 1
 
 
 def test_a_long_photo_keeps_a_whole_short_side_and_a_strip_is_refused():

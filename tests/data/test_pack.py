@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,12 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import files
-from photochrom.data import cache, shards
 from photochrom.data import pack as packing
 from photochrom.data.decode import decode, digest, scale_short_side
 from photochrom.data.pack import Packing
-from photochrom.data.pack import pack as make
+from photochrom.data.shards import find_sources
 from photochrom.errors import BadData, BadOption, CannotWrite, DiskFull
 
 
@@ -36,8 +35,8 @@ def small(monkeypatch):
 
 
 def packed(folder, out, **how):
-    *_, index = make(
-        shards.find_sources([folder]), out, Packing(**{"side": 40, "megabytes": 1} | how), 2
+    *_, index = packing.pack(
+        find_sources([folder]), out, Packing(**{"side": 40, "megabytes": 1} | how), 2
     )
     return index
 
@@ -66,7 +65,7 @@ def test_shards_hold_every_photo_small_and_tell_where_it_came_from(album, tmp_pa
     assert names[::2] == [f"{i:08d}.webp" for i in range(12)]
     assert {t["source"] for t in told} == {str(p) for p in album.iterdir()}
     assert {(t["width"], t["height"]) for t in told} == {(120, 90), (120, 30)}
-    for source, about in zip(shards.find_sources([tmp_path / "out"]), told, strict=True):
+    for source, about in zip(find_sources([tmp_path / "out"]), told, strict=True):
         photo = decode((album / about["source"]).read_bytes())
         assert about["sha256"] == digest((album / about["source"]).read_bytes())
         expected = scale_short_side(photo, min(40, about["height"]))  # none is enlarged
@@ -83,12 +82,6 @@ def test_the_order_is_the_seed_s(album, tmp_path, small):
     assert contents(a) != contents(c)
 
 
-def test_training_reads_shards_as_it_reads_folders(album, tmp_path, small):
-    packed(album, tmp_path / "out", kind="jpg", quality=100)
-    photos = cache.load([tmp_path / "out"], 30, tmp_path / "kept", quiet=True)
-    assert len(photos) == 12
-
-
 def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
     packed(album, tmp_path / "whole")
     out, encode, count = tmp_path / "out", packing._encode, []
@@ -101,7 +94,7 @@ def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
 
     monkeypatch.setattr(packing, "_encode", stopping)
     with pytest.raises(KeyboardInterrupt):
-        list(make(shards.find_sources([album]), out, Packing(side=40, megabytes=1), 1))
+        list(packing.pack(find_sources([album]), out, Packing(side=40, megabytes=1), 1))
     assert not [name for name in contents(out) if name.endswith(".part")]
     assert 0 < len(contents(out)) < len(contents(tmp_path / "whole"))
     monkeypatch.setattr(packing, "_encode", encode)
@@ -114,7 +107,7 @@ def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
 
 def test_a_killed_process_is_gone_on_with(album, tmp_path):
     code = (
-        "import os, signal\nfrom pathlib import Path\nfrom photochrom.data import shards, pack\n"
+        "import os, signal\nfrom pathlib import Path\nfrom photochrom.data import pack, shards\n"
         "pack._MEGABYTE = 8000\nencode = pack._encode\n"
         f"found = shards.find_sources([Path({str(album)!r})])\n"
         f"out = Path({str(tmp_path / 'out')!r})\n"
@@ -176,29 +169,31 @@ def test_a_shard_that_was_changed_is_noticed(album, tmp_path, small):
 
 
 def test_a_full_disk_has_its_sentence_and_leaves_nothing_half(album, tmp_path, small, monkeypatch):
-    monkeypatch.setattr(packing, "_add_photo", lambda tar, *_: tar.fileobj.write(b"x") and _full())
+    def full(tar, *_):
+        tar.fileobj.write(b"x")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(packing, "_add_photo", full)
     with pytest.raises(DiskFull, match="make room, then go on"):
         packed(album, tmp_path / "out")
     assert list(contents(tmp_path / "out")) == ["index.json"]
 
 
-def _full():
-    raise OSError(28, os.strerror(28))
-
-
-def test_bad_settings_are_refused():
-    for wrong, words in [
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
         ({"side": 3}, "--side is 3: give 16 to 4096"),
         ({"quality": 0}, "--quality is 0"),
         ({"megabytes": 0}, "--shard-megabytes is 0"),
         ({"seed": -1}, "--seed is -1"),
-    ]:
-        with pytest.raises(BadOption, match=words):
-            Packing(**wrong)
+    ],
+)
+def test_bad_settings_are_refused(wrong, words):
+    with pytest.raises(BadOption, match=words):
+        Packing(**wrong)
 
 
 def test_a_folder_that_takes_no_files(album, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWrite):
         packed(album, tmp_path / "file" / "out")
-    assert isinstance(files.cannot_write(tmp_path, OSError(28, "full")), DiskFull)
