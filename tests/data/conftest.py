@@ -13,7 +13,7 @@ Encode = Callable[..., bytes]
 
 
 @pytest.fixture
-def pack() -> Callable[[Path, dict[str, bytes]], Path]:
+def pack_tar() -> Callable[[Path, dict[str, bytes]], Path]:
     """Writes a tar of the given members."""
 
     def write(path: Path, members: dict[str, bytes]) -> Path:

@@ -17,12 +17,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from photochrom import files
 from photochrom.cli import main
 from photochrom.data import https, pexels
 from photochrom.data import pexels_search as search
 from photochrom.data.pexels import Album
 from photochrom.data.pexels_search import PexelsSearch
-from photochrom.errors import BadOption, CannotWrite, PhotochromError
+from photochrom.errors import BadOption, PhotochromError
 
 KEY = "the-secret-key"
 
@@ -183,12 +184,6 @@ def test_what_a_killed_process_left_is_taken_up(server, tmp_path, encoded):
     assert sorted(Album(tmp_path, "large").entries) == [1, 2, 3]
 
 
-def test_no_more_than_there_is(server, tmp_path, capsys):
-    server.ids = {"cats": [1, 2], "dogs": []}
-    assert run(server, tmp_path, "--count", 5, "--query", "cats", "dogs") == 1
-    assert "No more was found than these" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     "fault",
     [
@@ -212,12 +207,14 @@ def test_what_fails_is_tried_again_and_then_listed(server, tmp_path, capsys, fau
     assert not (tmp_path / "2.jpg").exists()
 
 
-def test_another_photo_takes_the_place_of_one_that_has_gone(server, tmp_path):
-    server.ids = {"cats": [1, 2, 3, 4]}
+def test_another_photo_takes_the_place_of_one_that_has_gone(server, tmp_path, capsys):
+    server.ids = {"cats": [1, 2, 3, 4], "dogs": []}
     server.answers = {"/img/1.jpeg": [says(404)] * 9}
-    assert run(server, tmp_path, "--count", 3, "--query", "cats") == 0
+    assert run(server, tmp_path, "--count", 3, "--query", "cats", "dogs") == 0
     assert sorted(entry["id"] for entry in manifest(tmp_path)) == [2, 3, 4]
     assert server.asked["/img/1.jpeg"] == 1  # there is no use in asking again
+    assert run(server, tmp_path, "--count", 5, "--query", "cats", "dogs") == 1
+    assert "No more was found than these" in capsys.readouterr().err
 
 
 def test_redirects_are_followed_where_it_is_safe_and_the_key_stays(server, tmp_path, capsys):
@@ -376,32 +373,39 @@ def test_a_stop_at_any_moment_leaves_whole_photos_and_goes_on(server, tmp_path, 
 # --- bad requests -----------------------------------------------------------------------------
 
 
-def test_bad_requests_have_a_sentence(server, tmp_path, capsys, monkeypatch):
-    server.ids = {"cats": [1]}
-    file = tmp_path / "file"
-    file.write_text("")
-    cases = [
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
         (["--count", 0], "--count is 0"),
         (["--count", 1, "--jobs", 99], "--jobs 99: give 1 or more, and 1 to 32"),
         (["--count", 1, "--query", " "], "nothing to search for"),
         (["--count", 1, "--api", "http://example.org"], "is not a https address"),
         (["--count", 1, "--api", "ftp://localhost"], "is not a https address"),
-    ]
-    for options, words in cases:
-        assert run(server, tmp_path / "out", *options) == 2
-        assert words in capsys.readouterr().err
-    assert run(server, file, "--count", 1) == 1
+    ],
+)
+def test_bad_options_have_a_sentence(server, tmp_path, capsys, options, words):
+    assert run(server, tmp_path / "out", *options) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("", "needs a key: get one at https"), ("a\nb", "is no key"), ("wrong", "not accept the key")],
+)
+def test_a_bad_key_has_a_sentence(server, tmp_path, capsys, monkeypatch, key, words):
+    monkeypatch.setenv("PEXELS_API_KEY", key)
+    assert run(server, tmp_path, "--count", 1) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_bad_folder_has_a_sentence(server, tmp_path, capsys):
+    server.ids = {"cats": [1]}
+    (tmp_path / "file").write_text("")
+    assert run(server, tmp_path / "file", "--count", 1) == 1
     assert "cannot be written" in capsys.readouterr().err
     assert run(server, tmp_path / "out", "--count", 1, "--query", "cats") == 0
     assert run(server, tmp_path / "out", "--count", 1, "--size", "medium") == 1
     assert "holds photos of the size large: choose another --out" in capsys.readouterr().err
-    monkeypatch.setenv("PEXELS_API_KEY", "wrong")
-    assert run(server, tmp_path / "new", "--count", 1, "--query", "cats") == 2
-    assert "does not accept the key" in capsys.readouterr().err
-    for bad, words in (("", "needs a key: get one at https"), ("a\nb", "is no key")):
-        monkeypatch.setenv("PEXELS_API_KEY", bad)
-        assert run(server, tmp_path / "new", "--count", 1) == 2
-        assert words in capsys.readouterr().err
 
 
 def test_a_server_that_is_not_there(tmp_path, server, capsys):
@@ -421,35 +425,33 @@ def test_a_missing_package_has_its_sentence(tmp_path, server, capsys, monkeypatc
 
 def test_a_full_disk_stops_it(server, tmp_path, capsys, monkeypatch):
     server.ids = {"cats": [1, 2, 3]}
-    album = Album(tmp_path, "large")
 
     def full(target, make, **_):
-        raise pexels.files.cannot_write(target, OSError(28, "No space left on device"))
+        raise files.cannot_write(target, OSError(28, "No space left on device"))
 
-    monkeypatch.setattr(pexels.files, "write_atomically", full)
-    with pytest.raises(CannotWrite, match="make room, then go on"):
-        list(
-            pexels.fetch_photos(
-                album, PexelsSearch(server.api, KEY, tmp_path, print), ["cats"], 3, 2
-            )
-        )
+    monkeypatch.setattr(files, "write_atomically", full)
+    assert run(server, tmp_path, "--count", 3, "--query", "cats") == 1
+    assert "make room, then go on" in capsys.readouterr().err
 
 
-def test_what_is_too_large_is_not_read(server, monkeypatch):
+def test_what_is_too_large_is_not_read(server):
     server.answers = {"/v1/x": [says(200, b"x" * 5000), says(200, b"x" * 50, length=10**12)]}
     for _ in range(2):
         with pytest.raises(https.Unreachable, match="more than 1,000 bytes"):
             https.fetch_url(f"{server.api}/x", 1000, local=True)
 
 
-def test_http_is_for_this_machine_only():
-    https.check_url("https://images.pexels.com/a", local=False)
-    https.check_url("http://localhost:80/a", local=True)
-    for url, local in [
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
         ("http://localhost/a", False),
         ("http://example.org/a", True),
         ("file:///etc/passwd", True),
         ("https:///a", True),
-    ]:
-        with pytest.raises(BadOption, match="is not a https address"):
-            https.check_url(url, local)
+    ],
+)
+def test_http_is_for_this_machine_only(url, local):
+    https.check_url("https://images.pexels.com/a", local=False)
+    https.check_url("http://localhost:80/a", local=True)
+    with pytest.raises(BadOption, match="is not a https address"):
+        https.check_url(url, local)

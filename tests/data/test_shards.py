@@ -25,13 +25,15 @@ from photochrom.errors import BadData, BadPhoto, MissingExtra
 from photochrom.image.reader import read_photo
 
 
-def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack):
+def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack_tar):
     deep = tmp_path / "b" / "c"
     deep.mkdir(parents=True)
     for path in (tmp_path / "z.JPG", tmp_path / "a.png", deep / "m.jpeg"):
         path.write_bytes(encoded(1))
     (tmp_path / "notes.txt").write_text("no photo")
-    pack(tmp_path / "b" / "s.tar", {"2.jpg": encoded(2), "read.me": b"?", "in/1.jpg": encoded(3)})
+    pack_tar(
+        tmp_path / "b" / "s.tar", {"2.jpg": encoded(2), "read.me": b"?", "in/1.jpg": encoded(3)}
+    )
     names = [source.name for source in find_sources([tmp_path])]
     inside = ("a.png", "b/c/m.jpeg", "b/s.tar/2.jpg", "b/s.tar/in/1.jpg", "z.JPG")
     assert names == [f"{tmp_path}/{name}" for name in inside]
@@ -39,9 +41,9 @@ def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack
 
 
 def test_several_paths_come_in_the_order_given_and_members_are_read_in_place(
-    tmp_path, encoded, pack
+    tmp_path, encoded, pack_tar
 ):
-    tar = pack(tmp_path / "one.tar", {f"{i}.jpg": encoded(i) for i in range(3)})
+    tar = pack_tar(tmp_path / "one.tar", {f"{i}.jpg": encoded(i) for i in range(3)})
     folder = tmp_path / "two"
     folder.mkdir()
     (folder / "9.jpg").write_bytes(encoded(9))
@@ -64,9 +66,9 @@ def test_what_is_no_photo_set_is_one_sentence(tmp_path, encoded):
 
 
 @pytest.mark.parametrize("damage", ["text", "nothing", "cut in a photo", "cut in a name", "holed"])
-def test_a_broken_tar_is_one_sentence(tmp_path, encoded, pack, damage):
+def test_a_broken_tar_is_one_sentence(tmp_path, encoded, pack_tar, damage):
     photo = encoded(1)
-    tar = pack(tmp_path / "broken.tar", {f"{i}.jpg": photo for i in range(3)})
+    tar = pack_tar(tmp_path / "broken.tar", {f"{i}.jpg": photo for i in range(3)})
     data = tar.read_bytes()
     second = 512 + -(-len(photo) // 512) * 512  # where the second member's name stands
     tar.write_bytes(
@@ -82,9 +84,9 @@ def test_a_broken_tar_is_one_sentence(tmp_path, encoded, pack, damage):
         find_sources([tar])
 
 
-def test_bad_photos_are_reported_and_the_others_come(tmp_path, encoded, pack, bad):
+def test_bad_photos_are_reported_and_the_others_come(tmp_path, encoded, pack_tar, bad):
     good = {f"{i}.jpg": encoded(i) for i in range(2)}
-    sources = find_sources([pack(tmp_path / "p.tar", bad | good)])
+    sources = find_sources([pack_tar(tmp_path / "p.tar", bad | good)])
     answers = {name.partition(".tar/")[2]: photo for name, photo in decode_sources(sources)}
     assert {name for name, photo in answers.items() if isinstance(photo, BadPhoto)} == set(bad)
     assert all(answers[name].shape == (40, 60, 3) for name in good)
@@ -96,7 +98,7 @@ RESULTS = ["0.color.jpg", "in/1.color-2.png"]
 
 
 def test_what_is_nobodys_photo_and_what_we_have_painted_is_no_training_photo(
-    tmp_path, encoded, pack
+    tmp_path, encoded, pack_tar
 ):
     photos = {"0.jpg": encoded(0), "in/1.png": encoded(1)}
     everything = photos | dict.fromkeys(FOREIGN + RESULTS, encoded(2))
@@ -106,13 +108,13 @@ def test_what_is_nobodys_photo_and_what_we_have_painted_is_no_training_photo(
     found = find_sources([tmp_path / "album"])
     assert [source.read() for source in found] == list(photos.values())
     del everything["._p.tar"]
-    found = find_sources([pack(tmp_path / "p.tar", everything)])
+    found = find_sources([pack_tar(tmp_path / "p.tar", everything)])
     assert [source.member for source in found] == list(photos)
 
 
-def test_patterns_are_taken_for_what_they_match(tmp_path, encoded, pack):
+def test_patterns_are_taken_for_what_they_match(tmp_path, encoded, pack_tar):
     for i in range(2):
-        pack(tmp_path / f"p-{i}.tar", {f"{i}.jpg": encoded(i)})
+        pack_tar(tmp_path / f"p-{i}.tar", {f"{i}.jpg": encoded(i)})
     found = find_sources([tmp_path / "p-*.tar"])
     assert [source.member for source in found] == ["0.jpg", "1.jpg"]
     with pytest.raises(BadData, match=r"q-\*\.tar does not exist"):

@@ -27,13 +27,13 @@ def sources(*counts: int) -> list[PhotoSource]:
 
 
 @pytest.fixture
-def folder(tmp_path, encoded, pack):
+def folder(tmp_path, encoded, pack_tar):
     """Two shards of six photos, and two photos of their own."""
     path = tmp_path / "photos"
     path.mkdir()
     for shard in (1, 2):
         members = {f"{i}.png": encoded(10 * shard + i, 60 + i, kind="PNG") for i in range(6)}
-        pack(path / f"{shard}.tar", members)
+        pack_tar(path / f"{shard}.tar", members)
     for i in (7, 8):
         (path / f"{i}.jpg").write_bytes(encoded(i))
     return path

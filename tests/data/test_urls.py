@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from photochrom.data import cache, shards
-from photochrom.data.pack import Packing
-from photochrom.data.pack import pack as make
+from photochrom.data.pack import Packing, pack
+from photochrom.data.shards import find_sources
 from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadData, BadPhoto, MissingExtra
 from photochrom.storage.remote import Remote, parse_place
 
 
 @pytest.fixture
-def album(tmp_path, encoded, pack):
+def album(tmp_path, encoded, pack_tar):
     (tmp_path / "in").mkdir()
     for i in range(3):
         (tmp_path / "in" / f"{i}.jpg").write_bytes(encoded(i))
-    pack(tmp_path / "p.tar", {f"{i}.jpg": encoded(10 + i) for i in range(4)})
+    pack_tar(tmp_path / "p.tar", {f"{i}.jpg": encoded(10 + i) for i in range(4)})
     return tmp_path
 
 
@@ -38,12 +38,12 @@ def data(sources) -> list[bytes]:
 
 
 def test_a_url_gives_what_the_path_gives(album, far):
-    here = data(shards.find_sources([album]))
-    assert data(shards.find_sources([far])) == here
-    assert data(shards.find_sources([f"file://{album}"])) == here
-    assert data(shards.find_sources([f"{far}/p.tar"])) == here[3:]
-    assert data(shards.find_sources([f"{far}/in/1.jpg", f"{far}/in"])) == [here[1], *here[:3]]
-    names = [source.name for source in shards.find_sources([far])]
+    here = data(find_sources([album]))
+    assert data(find_sources([far])) == here
+    assert data(find_sources([f"file://{album}"])) == here
+    assert data(find_sources([f"{far}/p.tar"])) == here[3:]
+    assert data(find_sources([f"{far}/in/1.jpg", f"{far}/in"])) == [here[1], *here[:3]]
+    names = [source.name for source in find_sources([far])]
     assert names[0].endswith("album/in/0.jpg")
     assert names[-1].endswith("album/p.tar/3.jpg")
 
@@ -52,14 +52,12 @@ def test_what_is_left_out_of_folders_is_left_out_at_urls(album, far, encoded):
     fs = fsspec.filesystem("memory")
     for name in ("in/@eaDir/0.jpg", "in/._0.jpg", "in/0.color.jpg", ".photochrom/0.jpg", "._p.tar"):
         fs.pipe(f"/album/{name}", encoded(99))
-    assert data(shards.find_sources([far])) == data(shards.find_sources([album]))
+    assert data(find_sources([far])) == data(find_sources([album]))
 
 
 def test_a_url_that_went_through_a_path_is_still_one(album, far):
-    assert data(shards.find_sources([Path(far)])) == data(shards.find_sources([far]))
-    assert data(shards.find_sources([Path(f"file://{album}")])) == data(
-        shards.find_sources([album])
-    )
+    assert data(find_sources([Path(far)])) == data(find_sources([far]))
+    assert data(find_sources([Path(f"file://{album}")])) == data(find_sources([album]))
     assert parse_place(Path("s3://bucket/a/b")) == Remote("s3://bucket/a/b")
     assert parse_place("S3://bucket/a") == Remote("s3://bucket/a")
     assert parse_place("photos/a") == Path("photos/a")
@@ -78,46 +76,46 @@ def test_the_cache_takes_urls_and_sees_when_they_change(album, far, tmp_path_fac
 
 
 def test_a_stream_reads_urls(album, far):
-    here, there = (StreamedPhotos(shards.find_sources([place]), 16) for place in (album, far))
+    here, there = (StreamedPhotos(find_sources([place]), 16) for place in (album, far))
     pairs = zip(here.read_photos(range(7)), there.read_photos(range(7)), strict=True)
     assert sum(np.array_equal(*pair) for pair in pairs) == 7
 
 
 def test_packed_shards_are_not_gone_through(album, tmp_path_factory, monkeypatch):
     out = tmp_path_factory.mktemp("out") / "shards"
-    list(make(shards.find_sources([album]), out, Packing(side=20), 1))
-    here = shards.find_sources([out])
+    list(pack(find_sources([album]), out, Packing(side=20), 1))
+    here = find_sources([out])
     monkeypatch.setattr(shards, "_list_tar", lambda _: pytest.fail("the tar was read"))
-    assert data(shards.find_sources([f"file://{out}"])) == data(here)
+    assert data(find_sources([f"file://{out}"])) == data(here)
 
 
 def test_an_index_that_is_wrong_is_not_believed(album, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "shards"
-    list(make(shards.find_sources([album]), out, Packing(side=20), 1))
-    right = data(shards.find_sources([out]))
+    list(pack(find_sources([album]), out, Packing(side=20), 1))
+    right = data(find_sources([out]))
     for index in ('{"shards": 5}', "[]", "text", '{"shards": [{"name": "photos-00000.tar"}]}'):
         (out / "index.json").write_text(index)
-        assert data(shards.find_sources([f"file://{out}"])) == right
+        assert data(find_sources([f"file://{out}"])) == right
     told = '{"shards": [{"name": "photos-00000.tar", "bytes": 7, "photos": [["x.webp", 0, 5]]}]}'
     (out / "index.json").write_text(told)
-    assert data(shards.find_sources([f"file://{out}"])) == right
+    assert data(find_sources([f"file://{out}"])) == right
 
 
 def test_bad_addresses_have_a_sentence(far, monkeypatch):
     with pytest.raises(BadData, match=r"memory://nowhere cannot be looked at .*check the address"):
-        shards.find_sources(["memory://nowhere"])
+        find_sources(["memory://nowhere"])
     with pytest.raises(BadData, match=r"nonsense://x cannot be looked at"):
-        shards.find_sources(["nonsense://x"])
+        find_sources(["nonsense://x"])
     fsspec.filesystem("memory").pipe("/album/text.md", b"text")
     with pytest.raises(BadData, match=r"text\.md is neither a folder nor a \.tar"):
-        shards.find_sources([f"{far}/text.md"])
+        find_sources([f"{far}/text.md"])
     fsspec.filesystem("memory").pipe("/album/bad.tar", b"text" * 500)
     with pytest.raises(BadData, match=r"bad\.tar is not a readable tar"):
-        shards.find_sources([f"{far}/bad.tar"])
-    source = shards.find_sources([f"{far}/in"])[0]
+        find_sources([f"{far}/bad.tar"])
+    source = find_sources([f"{far}/in"])[0]
     fsspec.filesystem("memory").rm("/album/in/0.jpg")
     with pytest.raises(BadPhoto, match="cannot be opened"):
         source.read()
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(MissingExtra, match=r"fsspec.*pip install 'photochrom\[ray\]'"):
-        shards.find_sources([far])
+        find_sources([far])
