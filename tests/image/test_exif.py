@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
 from photochrom.image import exif, ifd, pillow
 from photochrom.image.encoding import fit_to_format
@@ -221,9 +222,9 @@ def survives(data: bytes) -> None:
     tidied = exif.tidy(data, (48, 32))
     assert 1 <= tidied.orientation <= 8
     assert len(tidied.block) <= 2 * len(data) + 64  # a directory anew at most
-    marked = exif.edit(tidied.block, {exif.SOFTWARE: ifd.text_entry("photochrom 1")})
-    assert exif.has_entry(marked, exif.SOFTWARE)
-    assert exif.edit(marked, {exif.SOFTWARE: ifd.text_entry("photochrom 1")}) == marked
+    marked = exif.edit(tidied.block, {Tag.Software: ifd.text_entry("photochrom 1")})
+    assert exif.has_entry(marked, Tag.Software)
+    assert exif.edit(marked, {Tag.Software: ifd.text_entry("photochrom 1")}) == marked
     exif.with_resolution(marked, (300, 300))
 
 

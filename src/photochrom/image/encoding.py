@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
 from photochrom.errors import CannotWrite, MissingExtra, PhotochromError
 from photochrom.image import (
@@ -272,7 +273,7 @@ def _pillow_options(photo: Photo, format: str) -> dict[str, Any]:  # noqa: A002
     if format in _RESOLUTION_IN_EXIF and photo.dpi:
         block = exif.with_resolution(block, photo.dpi)
     if format == "AVIF" and block:  # or Pillow takes it out, and writes all else anew
-        block = exif.edit(block, {exif.ORIENTATION: None})
+        block = exif.edit(block, {Tag.Orientation: None})
     if block:
         options["exif"] = _EXIF + block
     if photo.xmp:

@@ -12,20 +12,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from PIL.ExifTags import Base as Tag
+
 from photochrom.image import ifd
 from photochrom.image.ifd import EXIF, Broken, Entry, Layout, Order, Parsed, Read, Tree, read_number
-
-ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
-SOFTWARE, PROCESSING_SOFTWARE = 0x0131, 0x000B
 
 _PIXELS = {254, 255, *range(258, 267), 273, *range(277, 282), 284, *range(288, 293), 301}
 _PIXELS |= {*range(317, 343), 347, *range(512, 529)}
 """TIFF 6.0's tags for how old pixels were stored."""
-_CARRIED_APART = {700, 33723, 34377, 34675}  # XMP, IPTC, Photoshop's resources, profile
+_CARRIED_APART = {Tag.XMLPacket, Tag.IPTCNAA, Tag.ImageResources, Tag.InterColorProfile}
 _TIFF_ONLY = {256, 257, *range(529, 533)}  # size and YCbCr, which a JPEG's EXIF may tell
-_SIDES = {256: 0, 257: 1, 0xA002: 0, 0xA003: 1}  # width and height
-_COLOR_SPACE, _MAKER_NOTE = 0xA001, 0x927C
-_THUMBNAIL = 513, 514  # place and length of a JPEG
+_WIDTHS, _HEIGHTS = (256, Tag.ExifImageWidth), (257, Tag.ExifImageHeight)
 _PINNED = 60_000
 """Bytes before a maker note that may be filled up so that it stays where it was."""
 
@@ -43,12 +40,12 @@ def build_block(tree: Tree, order: Order = "little") -> bytes:
     """A new block; a maker note stays where it was, if that is not far in."""
     layout = Layout(order)
     details = tree.get(EXIF)
-    note = details.get(_MAKER_NOTE) if isinstance(details, dict) else None
+    note = details.get(Tag.MakerNote) if isinstance(details, dict) else None
     tree = ifd.reorder(tree, order, order)
     if not (isinstance(note, Entry) and note.at and 8 <= note.at <= _PINNED and note.count > 4):
         data, at = ifd.serialize(tree, 8, layout)
         return layout.head + layout.pack(at) + data
-    tree[EXIF][_MAKER_NOTE] = note  # type: ignore[index]  # it is where the note was found
+    tree[EXIF][Tag.MakerNote] = note  # type: ignore[index]  # it is where the note was found
     data, at = ifd.serialize(tree, 8, layout)
     if 8 + len(data) <= note.at:
         return layout.head + layout.pack(at) + data.ljust(note.at - 8, b"\0") + note.data
@@ -137,14 +134,14 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
     except Broken:
         return Tidied(b"", 1, False)
     layout, tree, first, _ = parsed
-    orientation = read_number(tree.get(ORIENTATION), layout) or 1
+    orientation = read_number(tree.get(Tag.Orientation), layout) or 1
     orientation = orientation if orientation in range(1, 9) and not turned else 1
     data = bytearray(block)
     _patch(data, tree, size if orientation < 5 else size[::-1], layout)
     gone = (_PIXELS | _CARRIED_APART) & first.entries.keys()
     gone |= {tag for tag in first.entries if tag not in tree}  # leading nowhere
-    if read_number(tree.get(ORIENTATION), layout) is None:
-        gone |= {ORIENTATION} & first.entries.keys()  # which could not be patched
+    if read_number(tree.get(Tag.Orientation), layout) is None:
+        gone |= {Tag.Orientation} & first.entries.keys()  # which could not be patched
     if first.next > 0:
         _drop_thumbnail(data, parsed)
     if gone or not first.whole:
@@ -158,8 +155,8 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
 
 
 def _patch(data: bytearray, tree: Tree, size: tuple[int, int], layout: Layout) -> None:
-    values = {tag: size[side] for tag, side in _SIDES.items()}
-    values |= {ORIENTATION: 1, _COLOR_SPACE: 1}
+    values: dict[int, int] = {**dict.fromkeys(_WIDTHS, size[0]), **dict.fromkeys(_HEIGHTS, size[1])}
+    values |= {Tag.Orientation: 1, Tag.ColorSpace: 1}
     details = tree.get(EXIF)
     for directory in (tree, details if isinstance(details, dict) else {}):
         for tag, value in values.items():
@@ -179,7 +176,9 @@ def _drop_thumbnail(data: bytearray, parsed: Parsed) -> None:
     except Broken:
         second = {}
     data[first.end : first.end + 4] = bytes(4)
-    start, length = (read_number(second.get(tag), layout) or 0 for tag in _THUMBNAIL)
+    start, length = (
+        read_number(second.get(tag), layout) or 0 for tag in (Tag.JpegIFOffset, Tag.JpegIFByteCount)
+    )
     alive = [(0, 8), *_spans(tree), *((found.at, found.end + 4) for found in directories)]
     if start and length and not any(a < start + length and start < b for a, b in alive):
         more = data[start + length :]
@@ -240,13 +239,13 @@ def resolution(block: bytes) -> tuple[float, float] | None:
 def resolution_of(tree: Tree, layout: Layout) -> tuple[float, float] | None:
     """The same, of entries."""
     values = []
-    for tag in (X_RESOLUTION, Y_RESOLUTION):
+    for tag in (Tag.XResolution, Tag.YResolution):
         entry = tree.get(tag)
         if not isinstance(entry, Entry) or entry.type != ifd.RATIONAL or entry.count != 1:
             return None
         below = layout.number(entry.data[4:])
         values.append(layout.number(entry.data[:4]) / below if below else 0.0)
-    unit = read_number(tree.get(RESOLUTION_UNIT), layout) or 2
+    unit = read_number(tree.get(Tag.ResolutionUnit), layout) or 2
     scale = {2: 1.0, 3: 2.54}.get(unit)
     return (values[0] * scale, values[1] * scale) if scale else None
 
@@ -272,4 +271,4 @@ def resolution_entries(dpi: tuple[float, float], layout: Layout) -> dict[int, En
     """Entries that tell a resolution in pixels per inch."""
     across, down = (ifd.rational_entry(value, layout) for value in dpi)
     unit = Entry(ifd.SHORT, 1, layout.pack(2, 2))
-    return {X_RESOLUTION: across, Y_RESOLUTION: down, RESOLUTION_UNIT: unit}
+    return {Tag.XResolution: across, Tag.YResolution: down, Tag.ResolutionUnit: unit}

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
 from photochrom.image import exif, ifd, jpeg, png, xmp
 from photochrom.image.tiff_page import Page
 
-_IPTC_TAG, _PHOTOSHOP_TAG, _XMP_TAG = 33723, 34377, 700  # TIFF: "IPTC-NAA", "Photoshop", "XMP"
 _IPTC_RESOURCE = 0x0404  # Adobe Photoshop File Formats Specification, "Image Resource IDs"
 _EXIF = b"Exif\0\0"
 _APP1, _APP13, _COMMENT = 0xE1, 0xED, 0xFE
@@ -68,7 +68,7 @@ def read_metadata(
     turned = False
     if page is not None:
         found.take("metadata", lambda: _find_in_page(page, found))
-        turned = found.take("EXIF", lambda: exif.ORIENTATION not in image.getexif()) is not False
+        turned = found.take("EXIF", lambda: Tag.Orientation not in image.getexif()) is not False
     elif image.format in ("JPEG", "MPO"):
         found.take("metadata", lambda: _find_in_jpeg(image, data, found))
     else:
@@ -165,12 +165,12 @@ def _find_in_page(page: Page, found: Metadata) -> None:
     found.exif, whole = exif.read_from_tiff(page.read, place, layout)
     if not whole:
         found.notes.append("part of its EXIF data could not be read and was left out")
-    if _XMP_TAG in told:
-        found.xmp = told[_XMP_TAG].data
-    if _IPTC_TAG in told:
-        found.take_iptc(lambda: restore_tiff_iptc(told[_IPTC_TAG].data))
-    if not found.iptc and _PHOTOSHOP_TAG in told:
-        found.take_iptc(lambda: find_resource(told[_PHOTOSHOP_TAG].data))
+    if Tag.XMLPacket in told:
+        found.xmp = told[Tag.XMLPacket].data
+    if Tag.IPTCNAA in told:
+        found.take_iptc(lambda: restore_tiff_iptc(told[Tag.IPTCNAA].data))
+    if not found.iptc and Tag.ImageResources in told:
+        found.take_iptc(lambda: find_resource(told[Tag.ImageResources].data))
 
 
 def restore_tiff_iptc(data: bytes) -> bytes:

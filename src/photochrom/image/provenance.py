@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from PIL.ExifTags import Base as Tag
+
 from photochrom.image import exif, ifd, xmp
 from photochrom.image.photo import Photo
 
@@ -57,10 +59,10 @@ def mark_colorized(photo: Photo, tool: str, model: str) -> Photo:
 
 
 def _noted(block: bytes, entry: ifd.Entry) -> bytes:
-    block = exif.edit(block, {exif.PROCESSING_SOFTWARE: entry})
-    if exif.has_entry(block, exif.SOFTWARE):
+    block = exif.edit(block, {Tag.ProcessingSoftware: entry})
+    if exif.has_entry(block, Tag.Software):
         return block
-    return exif.edit(block, {exif.SOFTWARE: entry})
+    return exif.edit(block, {Tag.Software: entry})
 
 
 def strip_metadata(photo: Photo) -> Photo:

@@ -13,33 +13,22 @@ from bisect import bisect_right
 from typing import Any, BinaryIO, cast
 
 from PIL import Image, TiffImagePlugin
+from PIL.ExifTags import Base as Tag
 
 from photochrom.image import exif, ifd
 from photochrom.image.ifd import Entry, Layout
 from photochrom.image.limits import Excess, Memory
 from photochrom.image.tiff_pages import Place, Tiff
 
-_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-FILL_ORDER, _STRIPS = 266, 273
-_ORIENTATION, _SAMPLES, _ROWS, _STRIP_LENGTHS, _PLANES = 274, 277, 278, 279, 284
-COLOR_MAP, _TILE_WIDTH, _TILE_LENGTH, _TILES, _TILE_LENGTHS = 320, 322, 323, 324, 325
-INKS, EXTRA_SAMPLES, _SAMPLE_FORMAT, _TABLES, _PROFILE = 332, 338, 339, 347, 34675
 _PIXELS = frozenset(
     (
-        *(_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, _STRIPS, _ORIENTATION),
-        *(_SAMPLES, _ROWS, _STRIP_LENGTHS, 282, 283, _PLANES, 292, 293, 296, 317, COLOR_MAP),
-        *(_TILE_WIDTH, _TILE_LENGTH, _TILES, _TILE_LENGTHS, INKS, EXTRA_SAMPLES, _SAMPLE_FORMAT),
-        *(_TABLES, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 32997),
-        _PROFILE,
+        *(256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 282, 283, 284, 292, 293, 296, 317),
+        *(320, 322, 323, 324, 325, 332, 338, 339, 347, *range(512, 522), *range(529, 533), 32997),
+        Tag.InterColorProfile,
     )
 )
 """Tags by which pixels are read, shown upright and measured."""
-_COUNTS = frozenset(
-    (
-        *(_WIDTH, _HEIGHT, _BITS, COMPRESSION, PHOTOMETRIC, _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH),
-        *(_TILE_LENGTH, _SAMPLE_FORMAT, EXTRA_SAMPLES, INKS, 32997),
-    )
-)
+_COUNTS = frozenset((256, 257, 258, 259, 262, 277, 278, 284, 322, 323, 332, 338, 339, 32997))
 """Those that sizes are told by, and which have to be whole numbers for every reader alike."""
 _WHOLE = {1: 1, 3: 2, 4: 4, 16: 8}
 """Bytes of a number by type."""
@@ -121,7 +110,7 @@ class DescribedImage(Image.Image):
         super().__init__()
         self._size, self._mode, self.info = size, "L", info
         if orientation is not None:
-            self.getexif()[_ORIENTATION] = orientation
+            self.getexif()[Tag.Orientation] = orientation
 
 
 class Page:
@@ -144,7 +133,7 @@ class Page:
         self.entries = {
             tag: entry
             for tag, entry in found.entries.items()
-            if (entry.count <= MAX_SEGMENTS or tag in (_TABLES, _PROFILE))
+            if (entry.count <= MAX_SEGMENTS or tag in (Tag.JPEGTables, Tag.InterColorProfile))
             and (entry.type in _WHOLE or tag not in _COUNTS)
         }
         """Those that pixels are read by."""
@@ -170,17 +159,17 @@ class Page:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
-        return self.number(_WIDTH, 0), self.number(_HEIGHT, 0)
+        return self.number(Tag.ImageWidth, 0), self.number(Tag.ImageLength, 0)
 
     @property
     def samples(self) -> int:
         """Of a pixel."""
-        return self.number(_SAMPLES, 1)
+        return self.number(Tag.SamplesPerPixel, 1)
 
     @property
     def bits(self) -> int:
         """Of a sample at most."""
-        return max(self.numbers(_BITS, (1,)))
+        return max(self.numbers(Tag.BitsPerSample, (1,)))
 
     @property
     def depth(self) -> int:
@@ -191,18 +180,18 @@ class Page:
     def segment(self) -> tuple[int, int]:
         """Height and width of a strip or tile."""
         width, height = self.size
-        if {_TILES, _TILE_WIDTH, _TILE_LENGTH} & self.entries.keys():
-            return self.number(_TILE_LENGTH, height), self.number(_TILE_WIDTH, width)
-        return min(self.number(_ROWS, height), height), width
+        if {Tag.TileOffsets, Tag.TileWidth, Tag.TileLength} & self.entries.keys():
+            return self.number(Tag.TileLength, height), self.number(Tag.TileWidth, width)
+        return min(self.number(Tag.RowsPerStrip, height), height), width
 
     @property
     def memory(self) -> Memory:
         """What decoding takes: what decoders give, of 32 bits where it is Pillow's, is beside."""
         (width, height), (tall, wide) = self.size, self.segment
-        colors = 3 if self.number(PHOTOMETRIC, 1) in (3, YCBCR) else 1
+        colors = 3 if self.number(Tag.PhotometricInterpretation, 1) in (3, YCBCR) else 1
         shown = max(colors, self.samples * self.depth)
         given = max(shown, 4) if self.samples > 1 else shown
-        together = self.samples if self.number(_PLANES, 1) == 1 else 1
+        together = self.samples if self.number(Tag.PlanarConfiguration, 1) == 1 else 1
         segments = 2 * tall * wide * together * self.depth
         return Memory(width * height * shown, width * height * (shown + given) + segments)
 
@@ -212,7 +201,7 @@ class Page:
             raise ValueError("it has no size")
         if self.samples > MAX_SAMPLES or self.bits > 64:
             raise Excess(f"it has {self.samples:,} channels of {self.bits} bits")
-        planes = self.samples if self.number(_PLANES, 1) == 2 else 1
+        planes = self.samples if self.number(Tag.PlanarConfiguration, 1) == 2 else 1
         many = -(-height // tall) * -(-width // wide) * planes
         if many > MAX_SEGMENTS:
             raise Excess(f"it has {many:,} strips or tiles")
@@ -222,7 +211,11 @@ class Page:
 
     def spans(self) -> list[tuple[int, int]]:
         """Place and length of each strip or tile, as they are told."""
-        tags = (_TILES, _TILE_LENGTHS) if _TILES in self.entries else (_STRIPS, _STRIP_LENGTHS)
+        tags = (
+            (Tag.TileOffsets, Tag.TileByteCounts)
+            if Tag.TileOffsets in self.entries
+            else (Tag.StripOffsets, Tag.StripByteCounts)
+        )
         places, lengths = (self.numbers(tag) for tag in tags)
         return list(zip(places, lengths, strict=True)) if len(places) == len(lengths) else []
 
@@ -242,12 +235,12 @@ class Page:
             spans
             and inside
             and total <= tiff.size
-            and self.number(COMPRESSION, UNPACKED) != _OLD_JPEG  # which points to more
+            and self.number(Tag.Compression, UNPACKED) != _OLD_JPEG  # which points to more
         )
         start = head + total if moved else tiff.size
         start += start % 2
         if moved:
-            tag = _TILES if _TILES in entries else _STRIPS
+            tag = Tag.TileOffsets if Tag.TileOffsets in entries else Tag.StripOffsets
             entries[tag] = _places(head, [length for _, length in spans], layout)
         data, at = ifd.serialize(entries, start, layout)
         file.add(head, data=layout.head + layout.pack(at))
@@ -274,30 +267,30 @@ class Page:
     def described(self) -> DescribedImage:
         """What the page tells beside its pixels."""
         info: dict[Any, Any] = {}
-        if _PROFILE in self.entries:
-            info["icc_profile"] = self.entries[_PROFILE].data
+        if Tag.InterColorProfile in self.entries:
+            info["icc_profile"] = self.entries[Tag.InterColorProfile].data
         dpi = exif.resolution_of({**self.entries}, self.tiff.layout)
         if dpi:
             info["dpi"] = dpi
-        turned = self.numbers(_ORIENTATION)
+        turned = self.numbers(Tag.Orientation)
         return DescribedImage(self.size, turned[0] if turned else None, info)
 
     def _suits_pillow(self) -> bool:
-        formats = self.numbers(_SAMPLE_FORMAT, (1,))
-        photometric = self.number(PHOTOMETRIC, 0)
+        formats = self.numbers(Tag.SampleFormat, (1,))
+        photometric = self.number(Tag.PhotometricInterpretation, 0)
         return (
             not (self.tiff.layout.big and self.tiff.layout.order == "big")
             and self.bits <= 8
             and set(formats) == {1}
-            and (self.number(_PLANES, 1) == 1 or self.samples == 1)
-            and not (photometric == YCBCR and self.number(COMPRESSION, 1) == UNPACKED)
-            and not (photometric == 3 and max(self.numbers(COLOR_MAP, (0,))) < 256)
-            and self.number(INKS, 1) == 1
+            and (self.number(Tag.PlanarConfiguration, 1) == 1 or self.samples == 1)
+            and not (photometric == YCBCR and self.number(Tag.Compression, 1) == UNPACKED)
+            and not (photometric == 3 and max(self.numbers(Tag.ColorMap, (0,))) < 256)
+            and self.number(Tag.InkSet, 1) == 1
         )
 
     def extra_channel_notes(self) -> list[str]:
         """What of the pixels that Pillow reads is left behind."""
-        extra = self.numbers(EXTRA_SAMPLES)
+        extra = self.numbers(Tag.ExtraSamples)
         lost = len(extra) - any(kind in (MULTIPLIED, ALPHA) for kind in extra)
         return [LEFT_OUT] if lost > 0 else []
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+from PIL.ExifTags import Base as Tag
+
 from photochrom.image import ifd
 from photochrom.image.ifd import Layout
 from photochrom.image.limits import Excess
@@ -17,9 +19,10 @@ from photochrom.image.limits import Excess
 MAX_PAGES = 2_000
 """Beyond this a file is more likely an attack than a scan."""
 
-_SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC = 254, 256, 257, 262
-_SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
-_LOOKED_AT = (_SUBFILE_TYPE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION)
+_LOOKED_AT = (
+    *(Tag.NewSubfileType, Tag.ImageWidth, Tag.ImageLength, Tag.PhotometricInterpretation),
+    *(Tag.SubIFDs, Tag.DNGVersion),
+)
 _REDUCED, _MASK = 1, 4  # NewSubfileType: a smaller copy of a page; where it is opaque
 _SENSOR = 32803, 34892  # TIFF/EP and DNG: numbers as the sensor gave them
 _MOST_WITHIN = 64
@@ -90,18 +93,19 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
 def _glance(read: ifd.Read, at: int, layout: Layout) -> Place:
     """Look at a directory. Raises Broken: there is none."""
     entries, _, end, following, _ = ifd.read_directory(read, at, layout, _LOOKED_AT)
-    if _WIDTH not in entries or _HEIGHT not in entries or not read(end - 1, 1):
+    if Tag.ImageWidth not in entries or Tag.ImageLength not in entries or not read(end - 1, 1):
         raise ifd.Broken("it is no page")
     kind, photometric = (
-        ifd.read_number(entries.get(tag), layout) or 0 for tag in (_SUBFILE_TYPE, _PHOTOMETRIC)
+        ifd.read_number(entries.get(tag), layout) or 0
+        for tag in (Tag.NewSubfileType, Tag.PhotometricInterpretation)
     )
-    inner = entries.get(_SUB_DIRECTORIES)
+    inner = entries.get(Tag.SubIFDs)
     within: tuple[int, ...] = ()
     if inner:
         size = 8 if inner.type in (16, 18) else 4
         starts = range(0, len(inner.data), size)[:_MOST_WITHIN]
         within = tuple(layout.number(inner.data[i : i + size]) for i in starts)
-    raw = photometric in _SENSOR or _DNG_VERSION in entries
+    raw = photometric in _SENSOR or Tag.DNGVersion in entries
     return Place(at, following, not kind & (_REDUCED | _MASK), raw, within)
 
 

@@ -6,6 +6,7 @@ import zlib
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+from PIL.ExifTags import Base as Tag
 
 from photochrom.color import Array
 from photochrom.errors import BadPhoto
@@ -15,15 +16,9 @@ from photochrom.image.levels import Levels
 from photochrom.image.rescue import inflate
 from photochrom.image.tiff_page import (
     ALPHA,
-    COLOR_MAP,
-    COMPRESSION,
-    EXTRA_SAMPLES,
-    FILL_ORDER,
-    INKS,
     LEFT_OUT,
     MAX_SAMPLES,
     MULTIPLIED,
-    PHOTOMETRIC,
     UNPACKED,
     YCBCR,
     Page,
@@ -78,8 +73,8 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
         found = file.pages[0]
         assert isinstance(found, tifffile.TiffPage)
         kind = int(found.photometric if found.photometric is not None else 1)
-        photometric = page.number(PHOTOMETRIC, kind)
-        if photometric not in _KINDS or page.number(INKS, 1) != 1:
+        photometric = page.number(Tag.PhotometricInterpretation, kind)
+        if photometric not in _KINDS or page.number(Tag.InkSet, 1) != 1:
             raise BadPhoto(f"{name} has colours of an unusual kind: export it as RGB first.")
         space, colors = _KINDS[photometric]
         samples = found.samplesperpixel
@@ -94,7 +89,7 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
             found.compression, found.fillorder = UNPACKED, 1
         if photometric == YCBCR and int(found.compression) not in (6, 7):
             return _ycbcr(page)
-        extra = page.numbers(EXTRA_SAMPLES) or ((ALPHA,) if samples == colors + 1 else ())
+        extra = page.numbers(Tag.ExtraSamples) or ((ALPHA,) if samples == colors + 1 else ())
         extra = (*extra, *(0,) * samples)[: samples - colors]
         alpha_at = next((i for i, sort in enumerate(extra) if sort in (MULTIPLIED, ALPHA)), None)
         keep = [*range(colors)] + ([] if alpha_at is None else [colors + alpha_at])
@@ -187,7 +182,7 @@ def _segment(
         raise ValueError(f"strip {index + 1} is missing")
     _check_head(data, int(found.compression), page.segment)
     decode = found.decode
-    if page.number(COMPRESSION, UNPACKED) == _LZW:
+    if page.number(Tag.Compression, UNPACKED) == _LZW:
         data = _unpack_lzw(data, found, page, index)
     tables = {"jpegtables": found.jpegtables, "jpegheader": found.jpegheader}
     try:
@@ -219,7 +214,7 @@ def _unpack_lzw(data: bytes, found: Any, page: Page, index: int) -> Any:
     deep, tall, wide, samples = found.decode(None, index)[2]
     of_a_pixel = bits * samples if isinstance(bits, int) else sum(bits)
     length = deep * tall * -(-wide * of_a_pixel // 8)
-    numbers = {256: length, 257: 1, 258: 8, 259: _LZW, 262: 1, 266: page.number(FILL_ORDER, 1)}
+    numbers = {256: length, 257: 1, 258: 8, 259: _LZW, 262: 1, 266: page.number(Tag.FillOrder, 1)}
     numbers |= {273: 8, 277: 1, 278: 1, 279: len(data)}  # one row of grey pixels
     layout = ifd.Layout()
     tree: ifd.Tree = {
@@ -257,7 +252,7 @@ def _to_levels(values: Array, bits: int, form: int, name: str) -> Levels:
 
 def _through_palette(indices: Array, page: Page) -> Levels:
     """Indices (H, W) as RGB."""
-    table = page.numbers(COLOR_MAP)
+    table = page.numbers(Tag.ColorMap)
     if not table or len(table) % 3 or indices.dtype.kind not in "ub":
         raise ValueError("it has no palette")
     step = 256 if max(table) > 255 else 1  # 16 bits, as it should be; old programs wrote 8

@@ -15,6 +15,7 @@ from typing import BinaryIO, Literal
 
 import cv2
 import numpy as np
+from PIL.ExifTags import Base as Tag
 
 from photochrom.color import Array
 from photochrom.image import exif, icc, ifd
@@ -29,9 +30,6 @@ _LIMIT = 1 << 32
 _LEVEL = 4
 """Of Deflate: beyond it photos get hardly smaller, and take twice as long."""
 _CODES = {"none": 1, "lzw": 5, "deflate": 8}
-_IMAGE_WIDTH, _IMAGE_LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_LENGTHS = 273, 277, 278, 279
-_PLANAR, _PREDICTOR, _EXTRA_SAMPLES = 284, 317, 338
 
 
 def write_pages(
@@ -71,8 +69,8 @@ def write_pages(
         tree |= _metadata_entries(photo, tree, layout)
         tree |= _pixel_entries(pixels, compression, layout)
         places, lengths = _write_strips(file, pixels, compression, layout)
-        tree[_STRIP_OFFSETS] = _places_entry(places, layout)
-        tree[_STRIP_LENGTHS] = _places_entry(lengths, layout)
+        tree[Tag.StripOffsets] = _places_entry(places, layout)
+        tree[Tag.StripByteCounts] = _places_entry(lengths, layout)
         start = file.tell()
         data, at = ifd.serialize(tree, start, layout)
         if not big and start + len(data) >= _LIMIT:
@@ -97,8 +95,11 @@ def _metadata_entries(photo: Photo, tree: Tree, layout: Layout) -> Tree:
     """What a TIFF keeps in entries of its own."""
     found: Tree = {}
     profile = icc.srgb_profile() if photo.profiled else b""
-    values = ((700, ifd.BYTE, photo.xmp), (33723, ifd.UNDEFINED, photo.iptc))
-    for tag, kind, data in (*values, (34675, ifd.UNDEFINED, profile)):
+    for tag, kind, data in (
+        (Tag.XMLPacket, ifd.BYTE, photo.xmp),
+        (Tag.IPTCNAA, ifd.UNDEFINED, photo.iptc),
+        (Tag.InterColorProfile, ifd.UNDEFINED, profile),
+    ):
         if data:
             found[tag] = Entry(kind, len(data), data)
     if photo.dpi and not exif.has_resolution(tree, layout, photo.dpi):
@@ -111,20 +112,20 @@ def _pixel_entries(pixels: Array, compression: Compression, layout: Layout) -> T
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     values = {
-        _IMAGE_WIDTH: (width,),
-        _IMAGE_LENGTH: (height,),
-        _BITS: (8 * pixels.itemsize,) * channels,
-        _COMPRESSION: (_CODES[compression],),
-        _PHOTOMETRIC: (1 if channels == 1 else 2,),  # black is 0; RGB
-        _SAMPLES: (channels,),
-        _ROWS_PER_STRIP: (_rows_per_strip(pixels),),
-        _PLANAR: (1,),
+        Tag.ImageWidth: (width,),
+        Tag.ImageLength: (height,),
+        Tag.BitsPerSample: (8 * pixels.itemsize,) * channels,
+        Tag.Compression: (_CODES[compression],),
+        Tag.PhotometricInterpretation: (1 if channels == 1 else 2,),  # black is 0; RGB
+        Tag.SamplesPerPixel: (channels,),
+        Tag.RowsPerStrip: (_rows_per_strip(pixels),),
+        Tag.PlanarConfiguration: (1,),
     }
     if compression != "none":
-        values[_PREDICTOR] = (2,)  # differences along the row
+        values[Tag.Predictor] = (2,)  # differences along the row
     if channels == 4:
-        values[_EXTRA_SAMPLES] = (2,)  # alpha, not multiplied in
-    wide = (_IMAGE_WIDTH, _IMAGE_LENGTH, _ROWS_PER_STRIP)
+        values[Tag.ExtraSamples] = (2,)  # alpha, not multiplied in
+    wide = (Tag.ImageWidth, Tag.ImageLength, Tag.RowsPerStrip)
     return {
         tag: Entry(
             ifd.LONG if tag in wide else ifd.SHORT,
@@ -141,7 +142,6 @@ def _places_entry(values: Sequence[int], layout: Layout) -> Entry:
 
 
 def _rows_per_strip(pixels: Array) -> int:
-    """Of a strip."""
     return max(1, min(len(pixels), _STRIP * len(pixels) // max(1, pixels.nbytes)))
 
 
