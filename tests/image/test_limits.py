@@ -17,17 +17,7 @@ from image_files import png as png_file
 from PIL import Image, TiffImagePlugin
 
 from photochrom.errors import BadPhoto
-from photochrom.image import (
-    headers,
-    ifd,
-    jpeg,
-    limits,
-    photo_file,
-    png,
-    tiff_page,
-    tiff_pages,
-    xmp,
-)
+from photochrom.image import headers, ifd, jpeg, limits, photo_file, png, tiff_page, tiff_pages, xmp
 from photochrom.image.decoding import decode_file
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
@@ -335,7 +325,7 @@ def test_a_packet_is_read_without_making_expressions(monkeypatch):
         "</x:xmpmeta>"
     ).encode()
     monkeypatch.setattr(xmp.re, "compile", lambda *_: pytest.fail("an expression was compiled"))
-    places = xmp._layout(packet).named("urn:")
+    places = xmp._map_packet(packet).named("urn:")
     assert [packet[a:b].strip() for a, b in places[:2]] == [b'p0:a="1"', b"q:b='2'"]
     assert len(places) == 600
 

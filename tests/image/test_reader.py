@@ -187,14 +187,7 @@ def test_a_jpeg_that_was_cut(pixels, share):
 
 @pytest.mark.parametrize(
     ("format", "options"),
-    [
-        ("WEBP", {"quality": 90}),
-        ("GIF", {}),
-        ("BMP", {}),
-        ("TIFF", {}),
-        ("PPM", {}),
-        ("TGA", {}),
-    ],
+    [("WEBP", {"quality": 90}), ("GIF", {}), ("BMP", {}), ("TIFF", {}), ("PPM", {}), ("TGA", {})],
 )
 def test_what_is_left_of_other_formats(format, options):  # noqa: A002
     data = saved(SCENE, format, **options)

@@ -177,11 +177,7 @@ def test_chunks(data, damaged):
 # --- ICC ------------------------------------------------------------------------------------------
 
 PROFILES = [icc.srgb_profile(), gamma_profile(1.8), gamma_profile(1.0, grey=True)]
-SPACES = {
-    "grey": GREY,
-    "RGB": np.dstack([GREY] * 3),
-    "CMYK": np.dstack([GREY] * 4),
-}
+SPACES = {"grey": GREY, "RGB": np.dstack([GREY] * 3), "CMYK": np.dstack([GREY] * 4)}
 profiles = st.one_of(st.binary(max_size=400), changed(PROFILES))
 
 

@@ -71,7 +71,7 @@ def _is_plain(data: bytes) -> bool:
     What does is decoded by the other way, which looks at all that a file asks for.
     """
     size = read_size(data)
-    if not size or size.width * size.height > _PLAIN_PIXELS or data.count(_SCAN) > _PLAIN_SCANS:
+    if not size or size[0] * size[1] > _PLAIN_PIXELS or data.count(_SCAN) > _PLAIN_SCANS:
         return False
     if data[:4] == b"RIFF":  # WebP's simple format has one chunk and no room for others
         return data[8:16] == b"WEBPVP8 " and int.from_bytes(data[4:8], "little") + 8 == len(data)

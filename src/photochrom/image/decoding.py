@@ -35,16 +35,13 @@ for _library in ("imagecodecs", "tifffile"):  # their remarks on odd files are n
 class Planes(NamedTuple):
     """What a picture shows."""
 
-    pixels: Levels
-    """(H, W) or (H, W, 3), uint8 or uint16."""
-    alpha: Levels | None
-    """(H, W) of the same dtype."""
+    pixels: Levels  # (H, W) or (H, W, 3), uint8 or uint16
+    alpha: Levels | None  # (H, W) of the same dtype
     notes: tuple[str, ...] = ()
     """What was left behind, as :attr:`photochrom.image.photo.Photo.notes`."""
 
 
-_InSpace = tuple[Levels, Levels | None, Space]
-"""Pixels and alpha in the picture's own colour space."""
+_InSpace = tuple[Levels, Levels | None, Space]  # pixels and alpha in the picture's own colour space
 
 
 def decode_image(image: Image.Image, name: str) -> Planes:

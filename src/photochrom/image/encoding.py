@@ -33,8 +33,7 @@ from photochrom.image import (
 from photochrom.image.levels import Levels, to_8_bits
 from photochrom.image.photo import Photo
 
-_JPEG_QUALITY = 98
-"""At 4:4:4; at 95 lightness is off by twice as much (docs/log.md, 2026-11-27)."""
+_JPEG_QUALITY = 98  # at 4:4:4; at 95 lightness is off by twice as much (docs/log.md, 2026-11-27)
 _QUALITY: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 90, "subsampling": "4:4:4"},
     "HEIF": {
@@ -53,8 +52,7 @@ _PHOTOS = frozenset(
 )
 """Without GIF, whose 256 colours would not keep lightness, and what is for drawings and data."""
 _WITHOUT_IPTC = ("AVIF", "HEIF", "WEBP")
-_RESOLUTION_IN_EXIF = ("AVIF", "HEIF", "WEBP")
-"""They have no other place for it."""
+_RESOLUTION_IN_EXIF = ("AVIF", "HEIF", "WEBP")  # they have no other place for it
 _EXIF = b"Exif\0\0"
 _XMP_ROOM = jpeg.ROOM - len(jpeg.XMP)
 _BIG = 1 << 31
@@ -159,27 +157,24 @@ def _fit_to_segments(photo: Photo, notes: list[str]) -> Photo:
     return replace(photo, exif=block, xmp=packet, text=text)
 
 
-_PARTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("EXIF", {"exif": b""}),
-    ("XMP", {"xmp": b""}),
-    ("IPTC data", {"iptc": b""}),
-    ("text", {"text": ()}),
-    ("resolution", {"dpi": None}),
+_PARTS = (
+    *(("EXIF", "exif", b""), ("XMP", "xmp", b""), ("IPTC data", "iptc", b"")),
+    *(("text", "text", ()), ("resolution", "dpi", None)),
 )
-"""What is said of a photo, and each as nothing."""
+"""What is said of a photo: its name, its field, and nothing of it."""
 
 
 def _drop_misfits(photo: Photo, format: str, notes: list[str]) -> Photo:  # noqa: A002
     """Leave out what its encoder stumbles over, as it does on a small picture."""
     small = replace(photo, pixels=np.zeros((16, 16, 3), np.uint8), alpha=None)
-    silent = replace(
-        small, **{name: nothing for _, part in _PARTS for name, nothing in part.items()}
-    )
+    nothing: dict[str, Any] = {field: empty for _, field, empty in _PARTS}
+    silent = replace(small, **nothing)
     if _can_encode(small, format) or not _can_encode(silent, format):
         return photo
-    for name, part in _PARTS:
-        if not _can_encode(replace(silent, **{key: getattr(photo, key) for key in part}), format):
-            photo = replace(photo, **part)
+    for name, field, empty in _PARTS:
+        part: dict[str, Any] = {field: getattr(photo, field)}
+        if not _can_encode(replace(silent, **part), format):
+            photo = replace(photo, **{field: empty})  # type: ignore[arg-type]  # of any field
             notes.append(f"its {name} could not be written and was left out")
     return photo
 

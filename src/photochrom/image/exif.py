@@ -23,8 +23,7 @@ _PIXELS |= {*range(317, 343), 347, *range(512, 529)}
 _CARRIED_APART = {Tag.XMLPacket, Tag.IPTCNAA, Tag.ImageResources, Tag.InterColorProfile}
 _TIFF_ONLY = {256, 257, *range(529, 533)}  # size and YCbCr, which a JPEG's EXIF may tell
 _WIDTHS, _HEIGHTS = (256, Tag.ExifImageWidth), (257, Tag.ExifImageHeight)
-_PINNED = 60_000
-"""Bytes before a maker note that may be filled up so that it stays where it was."""
+_PINNED = 60_000  # bytes before a maker note that may be filled up so that it stays where it was
 
 
 def parse(block: bytes) -> Parsed:
@@ -109,10 +108,8 @@ class Tidied(NamedTuple):
     """A block that fits upright sRGB pixels."""
 
     block: bytes
-    orientation: int
-    """1..8, as it was told."""
-    whole: bool
-    """Whether all of it could be read."""
+    orientation: int  # 1..8, as it was told
+    whole: bool  # whether all of it could be read
 
 
 def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied:

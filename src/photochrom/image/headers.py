@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from photochrom.image import jpeg, png
 from photochrom.image.limits import Excess, plausible
 
 JPEG = b"\xff\xd8\xff"
 _CODESTREAM = b"\xff\x4f\xff\x51"
-_TILE_PART = 14
-"""Bytes that a tile of JPEG 2000 takes at least."""
+_TILE_PART = 14  # bytes that a tile of JPEG 2000 takes at least
 _COMPONENTS = 64
 _GIF_BLOCKS = 20_000
-_GIF_REMARKS = 1 << 20
-"""Bytes before the first picture."""
+_GIF_REMARKS = 1 << 20  # bytes before the first picture
 _PPM_HEAD = 1 << 16
 _PPM = re.compile(rb"P(?:[14](?:(?:\s|#[^\r\n]*)+\d+){2}|[2356](?:(?:\s|#[^\r\n]*)+\d+){3})")
 """A head and its numbers, with remarks anywhere, which Pillow reads byte by byte."""
-
-
-class Size(NamedTuple):
-    """Pixels across and down."""
-
-    width: int
-    height: int
 
 
 def check(data: bytes) -> None:
@@ -34,9 +24,9 @@ def check(data: bytes) -> None:
     Raises:
         Excess: it does.
     """
-    canvas = _webp(data)
-    if canvas and 3 * canvas.width * canvas.height > plausible(len(data)):
-        raise Excess(f"it has {canvas.width:,} × {canvas.height:,} pixels in {len(data):,} bytes")
+    width, height = _webp_size(data) or (0, 0)
+    if 3 * width * height > plausible(len(data)):
+        raise Excess(f"it has {width:,} × {height:,} pixels in {len(data):,} bytes")
     if data.startswith(b"GIF"):
         count_gif_frames(data)
     plain = re.match(rb"P[1-6][\s#]", data) and len(data) > _PPM_HEAD
@@ -49,38 +39,37 @@ def check(data: bytes) -> None:
         _check_codestream(data, at)
 
 
-def read_size(data: bytes) -> Size | None:
-    """The size that a file tells, where its decoder would take memory for it at once.
+def read_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height that a file tells, where its decoder would take memory for it at once.
 
     That is JPEG, PNG, JPEG 2000 and WebP; of others None.
     """
     number = int.from_bytes
     if data.startswith(JPEG[:2]):
-        sides = jpeg.read_size(data)
-        return Size(*sides) if sides else None
+        return jpeg.read_size(data)
     if data.startswith(png.SIGNATURE):
-        return Size(number(data[16:20], "big"), number(data[20:24], "big"))
-    if found := _webp(data):
+        return number(data[16:20], "big"), number(data[20:24], "big")
+    if found := _webp_size(data):
         return found
     at = data.find(_CODESTREAM, 0, 1 << 16)
     if at >= 0 and (at == 0 or data[4:8] in (b"jP  ", b"jP\x1a\x1a")):
         right, down, left, top = (number(data[at + i : at + i + 4], "big") for i in (8, 12, 16, 20))
-        return Size(max(0, right - left), max(0, down - top))
+        return max(0, right - left), max(0, down - top)
     return None
 
 
-def _webp(data: bytes) -> Size | None:
+def _webp_size(data: bytes) -> tuple[int, int] | None:
     if not data.startswith(b"RIFF") or data[8:12] != b"WEBP":
         return None
     kind, number = data[12:16], int.from_bytes
     if kind == b"VP8X":
-        return Size(1 + number(data[24:27], "little"), 1 + number(data[27:30], "little"))
+        return 1 + number(data[24:27], "little"), 1 + number(data[27:30], "little")
     if kind == b"VP8L":
         bits = number(data[21:25], "little")
-        return Size(1 + bits % (1 << 14), 1 + (bits >> 14) % (1 << 14))
+        return 1 + bits % (1 << 14), 1 + (bits >> 14) % (1 << 14)
     if kind == b"VP8 ":
-        sides = number(data[26:28], "little"), number(data[28:30], "little")
-        return Size(sides[0] % (1 << 14), sides[1] % (1 << 14))
+        width, height = (number(data[i : i + 2], "little") % (1 << 14) for i in (26, 28))
+        return width, height
     return None
 
 
@@ -102,14 +91,14 @@ def count_gif_frames(data: bytes) -> int:
     Raises:
         Excess: there are more remarks before the first than Pillow can read in a second.
     """
-    at, found = 13 + _table(data[10:11]), 0
+    at, found = 13 + _colors_size(data[10:11]), 0
     for block in range(_GIF_BLOCKS):
         kind = data[at : at + 1]
         if not found and (at > _GIF_REMARKS or block > _GIF_BLOCKS // 2):
             raise Excess("it has more remarks than picture")
         if kind == b",":
             found += 1
-            at += 10 + _table(data[at + 9 : at + 10]) + 1
+            at += 10 + _colors_size(data[at + 9 : at + 10]) + 1
         elif kind == b"!":
             at += 2
         else:
@@ -120,7 +109,7 @@ def count_gif_frames(data: bytes) -> int:
     return max(1, found)
 
 
-def _table(flags: bytes) -> int:
+def _colors_size(flags: bytes) -> int:
     """Bytes of the colours that follow."""
     told = flags[0] if flags else 0
     return 3 << 1 + (told & 7) if told & 0x80 else 0

@@ -22,10 +22,8 @@ _SPACES: dict[bytes, Space] = {b"GRAY": "grey", b"RGB ": "RGB", b"CMYK": "CMYK",
 _CODES = {"grey": "gray", "RGB": "rgb", "CMYK": "cmyk", "Lab": "lab"}
 _CLASSES = (b"scnr", b"mntr", b"prtr", b"spac")
 """Table 18: what stands for colours as they are, and not for a way between two devices."""
-_TOLERANCE = 1 / 255
-"""sRGB profiles by different makers differ by less, other spaces by more."""
-_MOST = 1 << 26
-"""Bytes of a profile, beyond which it is none."""
+_TOLERANCE = 1 / 255  # sRGB profiles by different makers differ by less, other spaces by more
+_MOST = 1 << 26  # bytes of a profile, beyond which it is none
 _DAMAGED = "its colour profile is damaged and was ignored"
 _HDR_NOTE = "its brightness is coded for HDR screens, and is shown as if it were not"
 
@@ -60,7 +58,7 @@ def to_srgb(pixels: Levels, space: Space, profile: bytes | None) -> tuple[Levels
         try:
             note = _misfit(profile, space)
             if note is None:
-                return _by_profile(pixels, space, profile), None
+                return _apply(profile, pixels, space), None
         except MemoryError:
             raise
         except Exception:  # the library tells broken profiles by more than one type
@@ -74,26 +72,22 @@ def _misfit(profile: bytes, space: Space) -> str | None:
         return _DAMAGED
     if profile[12:16] not in _CLASSES:
         return "its colour profile leads from one device to another and was ignored"
-    told = _space_of(profile)
-    if told == space or (told == "RGB" and space == "grey" and _does_nothing(profile, "RGB")):
+    told = _SPACES.get(profile[16:20])
+    if told == space or (told == "RGB" and space == "grey" and _changes_nothing(profile, "RGB")):
         return None  # sRGB on grey, as many programs embed it, leaves greys what they are
     other = told or profile[16:20].decode("latin-1").strip()
     return f"its colour profile is for {other} and not for {space} pixels, and was ignored"
 
 
-def _space_of(profile: bytes) -> Space | None:
-    return _SPACES.get(profile[16:20])
-
-
-def _by_profile(pixels: Levels, space: Space, profile: bytes) -> Levels:
-    if _space_of(profile) != space or (space != "CMYK" and _does_nothing(profile, space)):
+def _apply(profile: bytes, pixels: Levels, space: Space) -> Levels:
+    if _SPACES[profile[16:20]] != space or _changes_nothing(profile, space):
         return pixels
     if space == "grey":
-        return _greys(profile, int(np.iinfo(pixels.dtype).max))[pixels]
+        return _transform_greys(profile, int(np.iinfo(pixels.dtype).max))[pixels]
     return _transform(pixels, space, profile)
 
 
-def _greys(profile: bytes, top: int) -> Levels:
+def _transform_greys(profile: bytes, top: int) -> Levels:
     """What every grey level 0..top becomes."""
     ramp = np.linspace(0, 1, top + 1, dtype=np.float32).reshape(1, -1)
     curve = _transform(ramp, "grey", profile)[0, :, 1]
@@ -101,8 +95,10 @@ def _greys(profile: bytes, top: int) -> Levels:
     return levels.astype(np.uint8 if top == 255 else np.uint16)
 
 
-def _does_nothing(profile: bytes, space: Space) -> bool:
+def _changes_nothing(profile: bytes, space: Space) -> bool:
     """Whether a profile does no more than sRGB would: told by deed, not by name."""
+    if space == "CMYK":
+        return False
     ramp = np.linspace(0, 1, 256, dtype=np.float32)
     probe = ramp[None]
     if space == "RGB":

@@ -7,7 +7,7 @@ section 2; BigTIFF). Bytes keep their file's order; only :func:`reorder` turns t
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import BinaryIO, Literal, NamedTuple
@@ -27,8 +27,7 @@ _HEADS: dict[bytes, tuple[Order, bool]] = {
     **{b"II+\0": ("little", True), b"MM\0+": ("big", True)},
 }
 """Byte order, and whether it is a BigTIFF."""
-_MOST = 1 << 26
-"""Bytes of one value, beyond which it is no metadata."""
+_MOST = 1 << 26  # bytes of one value, beyond which it is no metadata
 MAX_ENTRIES = 2_000
 """Of a directory, beyond which it is none; the largest that are known have some hundred."""
 
@@ -42,8 +41,7 @@ class Layout:
     """How numbers and entries are stored."""
 
     order: Order = "little"
-    big: bool = False
-    """Whether it is a BigTIFF."""
+    big: bool = False  # whether it is a BigTIFF
 
     @property
     def word(self) -> int:
@@ -80,10 +78,8 @@ class Entry:
 
     type: int
     count: int
-    data: bytes
-    """As stored, in its file's byte order."""
-    at: int | None = None
-    """Where the data lies already; None where it has still to be written."""
+    data: bytes  # as stored, in its file's byte order
+    at: int | None = None  # where the data lies already; None where it has still to be written
 
 
 Tree = dict[int, "Entry | Tree"]
@@ -95,12 +91,9 @@ class Directory(NamedTuple):
 
     entries: dict[int, Entry]
     at: int
-    end: int
-    """Where the place of the next directory is told."""
-    next: int
-    """Its place; 0 where there is none, -1 where it is not told."""
-    whole: bool
-    """Whether every entry could be read."""
+    end: int  # where the place of the next directory is told
+    next: int  # its place; 0 where there is none, -1 where it is not told
+    whole: bool  # whether every entry could be read
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -177,11 +170,9 @@ class Parsed(NamedTuple):
     """A first directory and those within it."""
 
     layout: Layout
-    tree: Tree
-    """Its entries, with Exif, GPS and Interop as trees."""
+    tree: Tree  # its entries, with Exif, GPS and Interop as trees
     first: Directory
-    directories: list[Directory]
-    """All of them."""
+    directories: list[Directory]  # all of them
 
     @property
     def whole(self) -> bool:
@@ -260,7 +251,7 @@ def serialize(tree: Tree, start: int, layout: Layout, following: int = 0) -> tup
         if isinstance(value, dict):
             inner, at = serialize(value, start + len(data), layout)
             data += inner
-            value = place_entry(at, layout)
+            value = places_entry([at], layout)
         if len(value.data) <= layout.word:
             field = value.data.ljust(layout.word, b"\0")
         elif value.at is not None:
@@ -276,9 +267,10 @@ def serialize(tree: Tree, start: int, layout: Layout, following: int = 0) -> tup
     return bytes(data + bytes(len(data) % 2)), begins
 
 
-def place_entry(at: int, layout: Layout) -> Entry:
-    """An entry that tells a place."""
-    return Entry(LONG8 if layout.big else LONG, 1, layout.pack(at))
+def places_entry(places: Sequence[int], layout: Layout) -> Entry:
+    """An entry that tells places in the file, or lengths."""
+    kind = LONG8 if layout.big else LONG
+    return Entry(kind, len(places), b"".join(map(layout.pack, places)))
 
 
 def text_entry(text: str) -> Entry:

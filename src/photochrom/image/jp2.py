@@ -13,8 +13,7 @@ _UUIDS = {
     "iptc": bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"),
     "xmp": bytes.fromhex("be7acfcb97a942e89c71999491e3afac"),
 }
-_FINEST = 1600
-"""Pixels per inch up to which pixels per metre go into two bytes."""
+_FINEST = 1600  # pixels per inch up to which pixels per metre go into two bytes
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

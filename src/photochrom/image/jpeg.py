@@ -25,10 +25,8 @@ _METADATA = frozenset(range(0xE0, 0xF0)) | {0xFE}  # APP0..APP15 and the comment
 _NEEDED = {0xE0: (b"JFIF\0", 14), 0xE2: (b"ICC_PROFILE\0", 15), 0xEE: (b"Adobe", 12)}
 """Of applications' segments those by which pixels are shown: how they begin, and their length."""
 _NEXT = re.compile(rb"\xff([^\x00\xff])")
-_AMID = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
-"""What ends a scan: anything but a restart."""
-_JUNK = 1 << 20
-"""Bytes between two segments at most."""
+_AMID = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")  # what ends a scan: anything but a restart
+_JUNK = 1 << 20  # bytes between two segments at most
 MAX_SEGMENTS = 5_000
 """Beside the pixels: a profile and the parts of an XMP packet are some hundred at most."""
 MAX_SCANS = 100

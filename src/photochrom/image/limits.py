@@ -35,10 +35,8 @@ class Excess(Exception):
 class Memory(NamedTuple):
     """Bytes that decoding a picture takes, the file's own not counted."""
 
-    planes: int
-    """What is shown in the end."""
-    total: int
-    """That, and what decoders hold beside it."""
+    planes: int  # what is shown in the end
+    total: int  # that, and what decoders hold beside it
 
 
 def check_size(

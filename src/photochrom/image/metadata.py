@@ -29,8 +29,7 @@ class Metadata:
     """What a picture says of itself, and what of it was left behind."""
 
     exif: bytes = b""
-    orientation: int = 1
-    """1..8: how the stored pixels are to be turned."""
+    orientation: int = 1  # 1..8: how the stored pixels are to be turned
     xmp: bytes = b""
     iptc: bytes = b""
     text: list[tuple[str, str]] = field(default_factory=list)

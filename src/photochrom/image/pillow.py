@@ -24,8 +24,7 @@ _HEIF_BRANDS = (
 """ISO/IEC 23008-12, annexes B and 10; AVIF files may begin with the last two as well."""
 
 _LIMIT_LOCK = threading.Lock()
-_lifted: list[int | None] = []
-"""Pillow's limit, as often as it is lifted now."""
+_lifted: list[int | None] = []  # Pillow's limit, as often as it is lifted now
 
 
 @contextlib.contextmanager

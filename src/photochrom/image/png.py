@@ -24,12 +24,9 @@ _READ_APART = (b"iCCP", b"cICP", b"iTXt", b"tEXt", b"zTXt", b"iDOT", b"acTL", b"
 """Metadata that are read here, with larger bounds than Pillow's; and how pictures follow each
 other."""
 _LENGTHS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"tIME": 7, b"cICP": 4, b"acTL": 8}
-_TRANSPARENT = {0: 2, 2: 6, 3: 1}
-"""Bytes of tRNS at least, by colour type."""
-_MAX_PROFILE = 1 << 26
-"""Bytes of a profile, unpacked."""
-_MAX_TEXT = 64_000_000
-"""Bytes of all texts, unpacked."""
+_TRANSPARENT = {0: 2, 2: 6, 3: 1}  # bytes of tRNS at least, by colour type
+_MAX_PROFILE = 1 << 26  # bytes of a profile, unpacked
+_MAX_TEXT = 64_000_000  # bytes of all texts, unpacked
 MAX_CHUNKS = 200_000
 """A gigabyte of pixels in pieces of 8 kB, as most programs write them, has not so many."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -75,15 +72,12 @@ def pack_chunk(name: bytes, content: bytes) -> bytes:
 class Prepared:
     """A file as decoders take it."""
 
-    data: bytes
-    """Without chunks that are broken."""
-    pixels: bytes
-    """Without the metadata that is read apart as well."""
+    data: bytes  # without chunks that are broken
+    pixels: bytes  # without the metadata that is read apart as well
     info: dict[str, Any] = field(default_factory=dict)
     """``icc_profile`` and ``cicp``, where it has such."""
     notes: list[str] = field(default_factory=list)
-    pictures: int = 1
-    """How many it has."""
+    pictures: int = 1  # how many it has
 
 
 def prepare(data: bytes) -> Prepared:

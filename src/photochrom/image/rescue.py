@@ -19,8 +19,7 @@ _NONSENSE = np.random.default_rng(0).integers(0, 255, 1 << 12, dtype=np.uint8).t
 """Without 255, which begins a marker in JPEG."""
 
 _MOST = 1 << 30
-_FLAT = 2
-"""Standard deviation below which there is only what the decoder made up."""
+_FLAT = 2  # standard deviation below which there is only what the decoder made up
 
 Open = Callable[[io.BytesIO], Image.Image]
 

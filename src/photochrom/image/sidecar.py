@@ -14,8 +14,7 @@ from photochrom.image.unreadable import RAW_SUFFIXES
 
 _SUFFIXES = PHOTO_SUFFIXES | RAW_SUFFIXES | {".jxl", ".raw"}
 """Of photos to which a sidecar of their stem may belong."""
-_MOST = 2**26
-"""Bytes of a sidecar that is copied."""
+_MOST = 2**26  # bytes of a sidecar that is copied
 
 
 def copy_sidecars(photo: Path, target: Path, *, force: bool) -> list[str]:

@@ -13,9 +13,6 @@ from photochrom.image.levels import bands
 
 Deep = npt.NDArray[np.uint16]
 
-FORMATS = ("PNG", "PPM", "TIFF")
-"""Those that keep 16 bits."""
-
 
 def pixel_size(image: Image.Image) -> int:
     """Bytes of a pixel, where Pillow would not keep all 16 bits of its samples; else 0.

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
+from itertools import accumulate
 from typing import Any, BinaryIO, cast
 
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base as Tag
 
 from photochrom.image import exif, ifd
-from photochrom.image.ifd import Entry, Layout
+from photochrom.image.ifd import Entry
 from photochrom.image.limits import Excess, Memory
 from photochrom.image.tiff_pages import Place, Tiff
 
@@ -30,19 +31,15 @@ _PIXELS = frozenset(
 """Tags by which pixels are read, shown upright and measured."""
 _COUNTS = frozenset((256, 257, 258, 259, 262, 277, 278, 284, 322, 323, 332, 338, 339, 32997))
 """Those that sizes are told by, and which have to be whole numbers for every reader alike."""
-_WHOLE = {1: 1, 3: 2, 4: 4, 16: 8}
-"""Bytes of a number by type."""
+_WHOLE = {1: 1, 3: 2, 4: 4, 16: 8}  # bytes of a number by type
 YCBCR, MULTIPLIED, ALPHA = 6, 1, 2  # PhotometricInterpretation; ExtraSamples, where 0 is anything
 UNPACKED, _OLD_JPEG = 1, 6  # Compression
 MAX_SAMPLES = 64
 MAX_SEGMENTS = 300_000
 """Strips or tiles: as many as there can be rows, or tiles of 64 by 64 in a gigapixel."""
-_TILE = 1 << 24
-"""Bytes that a tile may take though the page is smaller."""
-_ENTRIES = 1 << 26
-"""Bytes of the entries that pixels are read by; most of them are a profile's."""
-_METADATA = 1 << 25
-"""Bytes of the entries that tell of the photo."""
+_TILE = 1 << 24  # bytes that a tile may take though the page is smaller
+_ENTRIES = 1 << 26  # bytes of the entries that pixels are read by; most of them are a profile's
+_METADATA = 1 << 25  # bytes of the entries that tell of the photo
 LEFT_OUT = "its extra channel, such as a scanner's infrared, was left out"
 
 
@@ -241,7 +238,8 @@ class Page:
         start += start % 2
         if moved:
             tag = Tag.TileOffsets if Tag.TileOffsets in entries else Tag.StripOffsets
-            entries[tag] = _places(head, [length for _, length in spans], layout)
+            lengths = [length for _, length in spans]
+            entries[tag] = ifd.places_entry(list(accumulate([head, *lengths[:-1]])), layout)
         data, at = ifd.serialize(entries, start, layout)
         file.add(head, data=layout.head + layout.pack(at))
         if moved:
@@ -293,12 +291,3 @@ class Page:
         extra = self.numbers(Tag.ExtraSamples)
         lost = len(extra) - any(kind in (MULTIPLIED, ALPHA) for kind in extra)
         return [LEFT_OUT] if lost > 0 else []
-
-
-def _places(start: int, lengths: list[int], layout: Layout) -> Entry:
-    """Where parts begin that lie end to end."""
-    data = bytearray()
-    for length in lengths:
-        data += layout.pack(start)
-        start += length
-    return Entry(ifd.LONG8 if layout.big else ifd.LONG, len(lengths), bytes(data))

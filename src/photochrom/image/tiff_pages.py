@@ -26,22 +26,17 @@ _LOOKED_AT = (
 _REDUCED, _MASK = 1, 4  # NewSubfileType: a smaller copy of a page; where it is opaque
 _SENSOR = 32803, 34892  # TIFF/EP and DNG: numbers as the sensor gave them
 _MOST_WITHIN = 64
-_MOST = 1 << 24
-"""Bytes of all directories: those of ten thousand pages have a tenth of it."""
+_MOST = 1 << 24  # bytes of all directories: those of ten thousand pages have a tenth of it
 
 
 class Place(NamedTuple):
     """Where a page's directory lies, and what it holds at a glance."""
 
     at: int
-    next: int
-    """The place of the next; 0 where there is none, -1 where it is not told."""
-    full: bool
-    """Whether it is no smaller copy and no mask."""
-    raw: bool
-    """Whether it holds what a sensor gave."""
-    within: tuple[int, ...]
-    """Places of the directories that it points to."""
+    next: int  # the place of the next; 0 where there is none, -1 where it is not told
+    full: bool  # whether it is no smaller copy and no mask
+    raw: bool  # whether it holds what a sensor gave
+    within: tuple[int, ...]  # places of the directories that it points to
 
 
 @dataclass(frozen=True)
@@ -53,10 +48,8 @@ class Tiff:
     layout: Layout
     pages: list[Place]
     """What the file is for: no smaller copies and masks, unless there is nothing else."""
-    raw: bool
-    """Whether it is a camera's raw file."""
-    broken: bool
-    """Whether the list of pages leads nowhere after the last one."""
+    raw: bool  # whether it is a camera's raw file
+    broken: bool  # whether the list of pages leads nowhere after the last one
 
 
 def find_pages(stream: BinaryIO, size: int) -> Tiff:

@@ -28,8 +28,7 @@ _LZW, _DEFLATE = 5, (8, 32946)
 _FLOATS = 3  # SampleFormat
 _OF_THEIR_OWN = 6, 7, 33007, 34892, 33003, 33004, 33005, 34712, 50001
 """Compressions whose strips have heads with sizes of their own, which are checked."""
-_BLOCK = 16
-"""Levels to whole numbers of which JPEG may fill up a strip's sides."""
+_BLOCK = 16  # levels to whole numbers of which JPEG may fill up a strip's sides
 _REFUSED = 22610, 34933, 34934, 48124, 50002, 52546, 65000, 65001, 65002
 """Such ones as cannot be checked, like JPEG XR; for PNG see :mod:`photochrom.image.sixteen_bit`."""
 
@@ -42,8 +41,7 @@ class Decoded(NamedTuple):
     alpha: Levels | None
     space: Space
     notes: tuple[str, ...]
-    missing: float
-    """Share of the pixels that could not be read, 0..1; they are black."""
+    missing: float  # share of the pixels that could not be read, 0..1; they are black
 
 
 _KINDS: dict[int, tuple[Space, int]] = {
@@ -51,7 +49,7 @@ _KINDS: dict[int, tuple[Space, int]] = {
     **{5: ("CMYK", 4), 6: ("RGB", 3), 8: ("Lab", 3), 9: ("Lab", 3)},
 }
 """By PhotometricInterpretation: what the colours are, and how many samples they have."""
-_WHITE_IS_ZERO, _PALETTE, _CIE_LAB, _ICC_LAB = 0, 3, 8, 9
+_WHITE_IS_ZERO, _PALETTE, _CIE_LAB = 0, 3, 8
 
 
 def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
@@ -202,7 +200,7 @@ def _check_head(data: bytes, compression: int, most: tuple[int, int]) -> None:
     headers.check(data)
     told = headers.read_size(data)
     tall, wide = (-(-side // _BLOCK) * _BLOCK for side in most)
-    if told is None or told.height > tall or told.width > wide:
+    if told is None or told[0] > wide or told[1] > tall:
         raise ValueError("a strip is of another size than it should be")
 
 

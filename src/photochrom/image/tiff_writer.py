@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Literal
 
@@ -24,20 +24,14 @@ from photochrom.image.photo import Photo
 
 Compression = Literal["deflate", "lzw", "none"]
 
-_STRIP = 1 << 20
-"""Bytes of a strip at most, unless a row is longer."""
+_STRIP = 1 << 20  # bytes of a strip at most, unless a row is longer
 _LIMIT = 1 << 32
-_LEVEL = 4
-"""Of Deflate: beyond it photos get hardly smaller, and take twice as long."""
+_LEVEL = 4  # of Deflate: beyond it photos get hardly smaller, and take twice as long
 _CODES = {"none": 1, "lzw": 5, "deflate": 8}
 
 
 def write_pages(
-    file: BinaryIO,
-    photos: Iterable[Photo],
-    *,
-    big: bool,
-    compression: Compression = "deflate",
+    file: BinaryIO, photos: Iterable[Photo], *, big: bool, compression: Compression = "deflate"
 ) -> None:
     """Write pages, one at a time.
 
@@ -69,8 +63,8 @@ def write_pages(
         tree |= _metadata_entries(photo, tree, layout)
         tree |= _pixel_entries(pixels, compression, layout)
         places, lengths = _write_strips(file, pixels, compression, layout)
-        tree[Tag.StripOffsets] = _places_entry(places, layout)
-        tree[Tag.StripByteCounts] = _places_entry(lengths, layout)
+        tree[Tag.StripOffsets] = ifd.places_entry(places, layout)
+        tree[Tag.StripByteCounts] = ifd.places_entry(lengths, layout)
         start = file.tell()
         data, at = ifd.serialize(tree, start, layout)
         if not big and start + len(data) >= _LIMIT:
@@ -134,11 +128,6 @@ def _pixel_entries(pixels: Array, compression: Compression, layout: Layout) -> T
         )
         for tag, numbers in values.items()
     }
-
-
-def _places_entry(values: Sequence[int], layout: Layout) -> Entry:
-    kind = ifd.LONG8 if layout.big else ifd.LONG
-    return Entry(kind, len(values), b"".join(map(layout.pack, values)))
 
 
 def _rows_per_strip(pixels: Array) -> int:

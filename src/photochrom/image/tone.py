@@ -28,17 +28,12 @@ from photochrom.image.photo import Photo
 Tone = Literal["grey", "toned", "colour"]
 
 _SIDE = 64
-_GREY = 2.0
-"""Chroma that 98 % of a grey photo stays below: JPEG's rounding and a scanner's noise."""
+_GREY = 2.0  # chroma that 98 % of a grey photo stays below: JPEG's rounding and a scanner's noise
 _STRAY = 3.2
-_VIVID = 55.0
-"""Chroma; a deep cyanotype has 45."""
-_FADE = 0.02
-"""Share of a distance taken off per unit of chroma."""
-_HUELESS = 3.0
-"""Chroma below which a colour tells no direction from grey, and all distance counts."""
-_LEVELS = 32
-"""Groups of pixels of like lightness."""
+_VIVID = 55.0  # chroma; a deep cyanotype has 45
+_FADE = 0.02  # share of a distance taken off per unit of chroma
+_HUELESS = 3.0  # chroma below which a colour tells no direction from grey, and all distance counts
+_LEVELS = 32  # groups of pixels of like lightness
 
 
 def measure_tone(photo: Photo) -> Tone:

@@ -68,15 +68,12 @@ Span = tuple[int, int]
 
 
 @dataclass
-class _Layout:
+class _PacketMap:
     """Where things are in a packet, in bytes."""
 
-    start: int = -1
-    """Of what the RDF holds."""
-    end: int = -1
-    """Of the RDF, where a description can be added."""
-    history_end: int = -1
-    """Of the list of events."""
+    start: int = -1  # of what the RDF holds
+    end: int = -1  # of the RDF, where a description can be added
+    history_end: int = -1  # of the list of events
     about: str = ""
     properties: list[tuple[str, str, Span]] = field(default_factory=list)
     """Name, text and place of each property, whether element or attribute."""
@@ -102,7 +99,7 @@ def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes
         Broken: it is not well-formed, not XMP, has a document type, or is not in UTF-8.
     """
     packet = packet.rstrip(b"\0") or _EMPTY
-    layout = _layout(packet)
+    layout = _map_packet(packet)
     sources = [text for name, text, _ in layout.properties if name == _SOURCE]
     if sources and sources[-1] not in ("", source_type):
         note += f"; digital source type before: {sources[-1]}"
@@ -127,7 +124,7 @@ def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes
         edits.append((layout.history_end, layout.history_end, event))
     parts.append("</rdf:Description>")
     edits.append((layout.end, layout.end, "".join(parts)))
-    return _spliced(packet, edits)
+    return _splice(packet, edits)
 
 
 def tidy(packet: bytes) -> tuple[bytes, bool]:
@@ -140,10 +137,10 @@ def tidy(packet: bytes) -> tuple[bytes, bool]:
     if not packet.strip(b"\0 \r\n\t"):
         return b"", False
     try:
-        layout = _layout(packet)
+        layout = _map_packet(packet)
         appended = layout.named(*_APPENDED)
         cuts = [*appended, *layout.named(*_OLD_PIXELS, _EXTENDED)]
-        return _spliced(packet, [(*span, "") for span in cuts]), bool(appended)
+        return _splice(packet, [(*span, "") for span in cuts]), bool(appended)
     except Broken:
         return packet, False
 
@@ -157,7 +154,7 @@ def merge(packet: bytes, extension: bytes) -> bytes:
     Raises:
         Broken: they do not go together.
     """
-    here, there = _layout(packet), _layout(extension)
+    here, there = _map_packet(packet), _map_packet(extension)
     known = _declared(packet[: here.start])
     lacking = {p: uri for p, uri in _declared(extension[: there.start]).items() if p not in known}
     if any(known.get(p, uri) != uri for p, uri in _declared(extension[: there.start]).items()):
@@ -166,7 +163,7 @@ def merge(packet: bytes, extension: bytes) -> bytes:
     opening = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in lacking.items())
     edits = [(*span, "") for span in here.named(_EXTENDED)]
     edits += [(here.end, here.end, added), (here.start - 1, here.start - 1, opening)]
-    return _spliced(packet, edits)
+    return _splice(packet, edits)
 
 
 def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
@@ -184,7 +181,7 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     packet = before.rstrip() + ending + rest
     if len(packet) <= room:
         return packet, b"", ""
-    layout = _layout(packet)
+    layout = _map_packet(packet)
     outer = b"".join(match[0] for match in _DECLARED.finditer(packet[: layout.start]))
     outer = b"".join(
         match[0] for match in _DECLARED.finditer(outer) if match[1] not in (b"x", b"rdf")
@@ -204,10 +201,10 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
         f'rdf:about={quoteattr(layout.about)} xmpNote:HasExtendedXMP="{guid}"/>'
     )
     edits = [(*span, "") for span in moved] + [(layout.end, layout.end, reference)]
-    main = _spliced(packet, edits)
+    main = _splice(packet, edits)
     if len(main) > room:
         raise Broken("it does not fit")
-    _layout(extension)
+    _map_packet(extension)
     return main, extension, guid
 
 
@@ -221,17 +218,17 @@ def _declared(head: bytes) -> dict[str, str]:
 # --- where things are -------------------------------------------------------------------------
 
 
-def _spliced(packet: bytes, edits: list[tuple[int, int, str]]) -> bytes:
+def _splice(packet: bytes, edits: list[tuple[int, int, str]]) -> bytes:
     parts, at = [], 0
     for start, stop, text in sorted(edits):
         parts += [packet[at:start], text.encode()]
         at = max(at, stop)
     packet = b"".join((*parts, packet[at:]))
-    _layout(packet)  # what comes out can be read
+    _map_packet(packet)  # what comes out can be read
     return packet
 
 
-def _layout(packet: bytes) -> _Layout:
+def _map_packet(packet: bytes) -> _PacketMap:
     if len(packet) > MAX_BYTES:
         raise Broken(f"it has more than {MAX_BYTES:,} bytes")
     reader = _Reader(packet)
@@ -249,7 +246,7 @@ class _Reader:
 
     def __init__(self, packet: bytes) -> None:
         self.packet = packet
-        self.layout = _Layout()
+        self.layout = _PacketMap()
         self.path: list[tuple[str, re.Match[bytes]]] = []  # the open elements: name, first tag
         self.names: dict[str, list[str]] = {}  # what each prefix stands for, the innermost last
         self.text: list[str] = []
