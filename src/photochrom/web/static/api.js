@@ -5,6 +5,8 @@
  * that does not answer. All else is a Refusal, whose message is a sentence for the user.
  */
 
+import { Emitter } from "./dom.js";
+
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 8000;
 const UPLOAD_TRIES = 2;
@@ -19,13 +21,13 @@ export class Refusal extends Error {
 }
 
 /** What the page shall tell meanwhile: "ok", "gone" or "busy". */
-export const connection = new EventTarget();
+export const connection = new Emitter();
 
-let told = "ok";
-function tell(state) {
-  if (state === told) return;
-  told = state;
-  connection.dispatchEvent(new CustomEvent("change", { detail: state }));
+let current = "ok";
+function setConnection(state) {
+  if (state === current) return;
+  current = state;
+  connection.emit("change", state);
 }
 
 const token = takeToken();
@@ -77,54 +79,44 @@ export async function request(path, { method, json, form, signal } = {}) {
     } catch (error) {
       if (aborted(error)) throw error;
       // A server may hang up on a file that is too long for it, and then be as well as before.
-      if (form && (await healthy()) && ++failures >= UPLOAD_TRIES) {
+      if (form && (await health()) && ++failures >= UPLOAD_TRIES) {
         const words = "The photo did not get through: it may be too large, or gone from its place.";
         throw new Refusal(words, "too-large", 413);
       }
-      if (!form || !failures) tell("gone");
+      if (!form || !failures) setConnection("gone");
       await sleep(wait, signal);
       continue;
     }
     if (answer.status === 503) {
-      tell("busy");
+      setConnection("busy");
       await sleep(1000 * (Number(answer.headers.get("Retry-After")) || wait / 1000), signal);
       continue;
     }
-    tell("ok");
+    setConnection("ok");
     if (answer.ok) return answer;
     throw await refusal(answer);
   }
 }
 
 async function refusal(answer) {
-  let said = {};
-  try {
-    said = await answer.json();
-  } catch {
-    // not from photochrom itself: the status has to do
-  }
+  const said = await answer.json().catch(() => ({})); // without: the status has to do
   const detail = typeof said.detail === "string" ? said.detail : `It answered ${answer.status}.`;
   const code = said.code ?? (answer.status === 401 ? "unauthorized" : "failed");
   return new Refusal(detail[0].toUpperCase() + detail.slice(1), code, answer.status);
 }
 
-async function healthy() {
+/** How the server does; null if it does not say. */
+async function health() {
   try {
-    return (await fetch("api/health", { headers: key })).ok;
+    const answer = await fetch("api/health", { headers: key });
+    return answer.ok ? await answer.json() : null;
   } catch {
-    return false;
+    return null;
   }
 }
 
 /** How many photos wait for the server; 0 if it does not say. */
-export async function waiting() {
-  try {
-    const said = await (await fetch("api/health", { headers: key })).json();
-    return said.waiting ?? 0;
-  } catch {
-    return 0;
-  }
-}
+export const waiting = async () => (await health())?.waiting ?? 0;
 
 /** The name a server gives to what it sends as a file. */
 export function fileName(answer, otherwise) {

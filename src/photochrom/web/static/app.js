@@ -2,26 +2,25 @@
 
 import { request } from "./api.js";
 import { Dials } from "./dials.js";
+import { commandOf, find, make } from "./dom.js";
 import { Editor } from "./editor.js";
 import { archive, deliver, filesOf, save } from "./files.js";
 import { Hinting } from "./hinting.js";
 import { listen } from "./keys.js";
-import { abOfWords } from "./lab.js";
+import { flashStatus, setStatus } from "./messages.js";
 import { Palette } from "./palette.js";
 import { Picture, readHints } from "./picture.js";
 import { Points } from "./points.js";
 import { Stage } from "./stage.js";
 import { recall } from "./store.js";
 import { Strip } from "./strip.js";
-import { line, note, say } from "./tell.js";
 import { Versions } from "./versions.js";
 
-const find = (id) => document.getElementById(id);
 const on = (id, act, type = "click") => find(id).addEventListener(type, act);
 
 const stage = new Stage(find("stage"));
 const editor = new Editor(stage);
-const points = new Points(find("points"), stage, say);
+const points = new Points(find("points"), stage);
 const palette = new Palette(find("palette"), stage);
 const hinting = new Hinting(editor, points, palette);
 const dials = new Dials(editor);
@@ -89,9 +88,9 @@ on("home", (event) => {
   event.preventDefault();
   welcome();
 });
-editor.addEventListener("again", choose);
-editor.addEventListener("close", () => close(editor.picture));
-strip.addEventListener("choose", ({ detail }) => open(detail));
+editor.on("again", choose);
+editor.on("close", () => close(editor.picture));
+strip.on("choose", (picture) => open(picture));
 
 let depth = 0; // of elements that a dragged file has entered
 const carries = (event) => event.dataTransfer?.types.includes("Files");
@@ -124,7 +123,7 @@ const all = () => deliver(() => archive(strip.done), find("all"));
 
 on("download", () => deliver(() => editor.picture.full(), find("download")));
 on("all", all);
-strip.addEventListener("save", ({ detail }) => deliver(() => detail.full()));
+strip.on("save", (picture) => deliver(() => picture.full()));
 
 const commands = {
   comparison: () => deliver(() => editor.picture.comparison()),
@@ -141,20 +140,20 @@ const commands = {
 on("hint-file", async ({ target }) => {
   const [file] = target.files;
   try {
-    editor.setPoints(readHints(await file.text(), editor.picture.facts, abOfWords));
+    editor.setPoints(readHints(await file.text(), editor.picture.facts));
   } catch (error) {
-    note(error.message);
+    flashStatus(error.message);
   }
   target.value = "";
 }, "change");
 on("menu", (event) => {
-  const command = event.target.closest("[data-do]")?.dataset.do;
+  const command = commandOf(event);
   if (!command) return;
   find("menu").hidePopover();
   commands[command]();
 });
 on("keys", (event) => {
-  if (event.target.closest("[data-do]") || event.target === find("keys")) find("keys").close();
+  if (commandOf(event) || event.target === find("keys")) find("keys").close();
 });
 
 // --- tools -----------------------------------------------------------------------------------
@@ -169,8 +168,8 @@ const redo = step("redo");
 
 function toggle(id, act) {
   on(id, () => {
-    const pressed = find(id).getAttribute("aria-pressed") !== "true";
-    find(id).setAttribute("aria-pressed", String(pressed));
+    const pressed = find(id).ariaPressed !== "true";
+    find(id).ariaPressed = String(pressed);
     act(pressed);
   });
 }
@@ -185,7 +184,7 @@ on("zoom-out", stage.zoomOut);
 on("zoom-fit", stage.zoomToFit);
 on("turn", () => {
   const shown = find("dials").classList.toggle("open");
-  find("turn").setAttribute("aria-expanded", String(shown));
+  find("turn").ariaExpanded = String(shown);
 });
 for (const part of document.querySelectorAll(".zoom, .notice")) {
   part.addEventListener("pointerdown", (event) => event.stopPropagation());
@@ -208,18 +207,18 @@ function show() {
   }
 }
 
-palette.addEventListener("open", () => {
-  if (!touched) line("");
+palette.on("open", () => {
+  if (!touched) setStatus("");
   touched = true;
 });
 
-editor.addEventListener("opened", () => {
-  find("guesses").setAttribute("aria-pressed", "false");
+editor.on("opened", () => {
+  find("guesses").ariaPressed = "false";
   editor.guess(false);
   show();
-  if (editor.ready && !touched) line("A wrong colour? Point at it.");
+  if (editor.ready && !touched) setStatus("A wrong colour? Point at it.");
 });
-editor.addEventListener("points", show);
+editor.on("points", show);
 
 // --- beginning -------------------------------------------------------------------------------
 
@@ -227,17 +226,13 @@ async function offerSamples() {
   const { photos } = await (await request("samples-photos")).json();
   find("samples").hidden = !photos.length;
   find("samples").querySelector("ul").replaceChildren(...photos.map(({ name }) => {
-    const item = document.createElement("li");
-    const button = Object.assign(document.createElement("button"), { type: "button" });
-    const address = `static/samples/${encodeURIComponent(name)}`;
+    const src = `static/samples/${encodeURIComponent(name)}`;
     const words = name.replace(/\.[^.]+$/, "").replace(/[-_]/g, " ");
-    button.append(Object.assign(new Image(), { src: address, alt: `Sample: ${words}` }));
-    button.addEventListener("click", async () => {
-      const blob = await (await fetch(address)).blob();
+    const onclick = async () => {
+      const blob = await (await fetch(src)).blob();
       take([new File([blob], name, { type: blob.type })]);
-    });
-    item.append(button);
-    return item;
+    };
+    return make("li", {}, make("button", { onclick }, make("img", { src, alt: `Sample: ${words}` })));
   }));
 }
 

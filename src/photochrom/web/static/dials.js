@@ -1,25 +1,26 @@
 /** The two dials, with words for what they say. */
 
-const VIVID = [[0.12, "careful"], [0.42, "natural"], [0.72, "lively"], [9, "bold"]];
-const STRENGTH = [[0.02, "none"], [0.45, "a touch"], [0.92, "soft"], [1.08, "full"], [9, "extra"]];
+import { find } from "./dom.js";
+
+const WORDS = {
+  vivid: [[0.12, "careful"], [0.42, "natural"], [0.72, "lively"], [9, "bold"]],
+  strength: [[0.02, "none"], [0.45, "a touch"], [0.92, "soft"], [1.08, "full"], [9, "extra"]],
+};
 const WAIT = 150; // milliseconds a dial rests before it counts
 
-const word = (words, value) => words.find(([end]) => value < end)[1];
-
 export class Dials {
+  /** What the model takes for vivid if it is not told; null if it has no such dial. */
+  usual = null;
+
   /** @param {import("./editor.js").Editor} editor */
   constructor(editor) {
-    const find = (id) => document.getElementById(id);
-    Object.assign(this, { editor, vivid: find("vivid"), strength: find("strength") });
-    /** What the model takes for vivid if it is not told; null if it has no such dial. */
-    this.usual = null;
-    this.words = { vivid: find("vivid-word"), strength: find("strength-word") };
-    for (const name of ["vivid", "strength"]) {
-      this[name].addEventListener("input", () => this.#turned(name, Number(this[name].value)));
-      const usual = name === "vivid" ? null : 1;
-      this[name].addEventListener("dblclick", () => this.#turned(name, usual));
+    this.editor = editor;
+    for (const name of Object.keys(WORDS)) {
+      const dial = find(name);
+      dial.addEventListener("input", () => this.#turned(name, Number(dial.value)));
+      dial.addEventListener("dblclick", () => this.#turned(name, name === "vivid" ? null : 1));
     }
-    editor.addEventListener("opened", () => this.show());
+    editor.on("opened", () => this.show());
   }
 
   #turned(name, value) {
@@ -31,14 +32,12 @@ export class Dials {
 
   show() {
     const { picture, ready } = this.editor;
-    document.getElementById("vivid-dial").hidden = this.usual === null;
+    find("vivid-dial").hidden = this.usual === null;
     const values = { vivid: picture?.vivid ?? this.usual ?? 0, strength: picture?.strength ?? 1 };
-    for (const [name, words] of [["vivid", VIVID], ["strength", STRENGTH]]) {
-      const said = word(words, values[name]);
-      this[name].value = values[name];
-      this[name].disabled = !ready;
-      this[name].setAttribute("aria-valuetext", said);
-      this.words[name].textContent = said;
+    for (const [name, value] of Object.entries(values)) {
+      const word = WORDS[name].find(([end]) => value < end)[1];
+      Object.assign(find(name), { value, disabled: !ready, ariaValueText: word });
+      find(`${name}-word`).textContent = word;
     }
   }
 }

@@ -1,14 +1,15 @@
 /** One photo at a time: opened, previewed, and coloured anew whenever its wishes change. */
 
 import { aborted, Refusal } from "./api.js";
+import { clamp, Emitter } from "./dom.js";
 import { Pixels } from "./pixels.js";
-import { line, note, notice, say, working } from "./tell.js";
+import { announce, flashStatus, setStatus, showCard, showProgress } from "./messages.js";
 
 /**
  * Events: "opened", "points" (they are others now), "previewed" (their colours are there), "again"
  * (another photo, please) and "close".
  */
-export class Editor extends EventTarget {
+export class Editor extends Emitter {
   /** @type {import("./picture.js").Picture | null} */
   picture = null;
   /** Whether there is a coloured photo to be seen, and so to be pointed at. */
@@ -16,7 +17,7 @@ export class Editor extends EventTarget {
   /** @type {Pixels | null} */
   grey = null;
   /** @type {Pixels | null} */
-  coloured = null;
+  colored = null;
 
   #visit = new AbortController(); // ends when another photo is opened
   #preview = new AbortController();
@@ -31,24 +32,20 @@ export class Editor extends EventTarget {
     this.stage = stage;
   }
 
-  #tell(type) {
-    this.dispatchEvent(new Event(type));
-  }
-
   /** @param {import("./picture.js").Picture | null} picture */
   async open(picture) {
     this.#visit.abort();
     this.#preview.abort();
     clearTimeout(this.#timer);
     this.#done();
-    line("");
+    setStatus("");
     const visit = (this.#visit = new AbortController());
     this.picture = picture;
-    this.grey = this.coloured = null;
+    this.grey = this.colored = null;
     this.#draft = null;
     this.#become(false);
     if (!picture) return;
-    notice("Opening the photo…", { spins: true });
+    showCard("Opening the photo…", { spins: true });
     this.stage.begin({ width: 4, height: 3 });
     try {
       const size = await picture.upload();
@@ -56,8 +53,7 @@ export class Editor extends EventTarget {
       this.stage.begin(size);
       const [grey, before] = await Promise.all(
         ["grey", "original"].map(async (what) =>
-          (await picture.ask(what, undefined, visit.signal)).blob(),
-        ),
+          (await picture.ask(what, undefined, visit.signal)).blob()),
       );
       this.grey = await Pixels.of(grey, size);
       visit.signal.throwIfAborted();
@@ -73,44 +69,44 @@ export class Editor extends EventTarget {
   #become(ready) {
     this.ready = ready;
     document.body.classList.toggle("ready", ready);
-    this.#tell("opened");
+    this.emit("opened");
   }
 
   #offer(before) {
     const { picture } = this;
     picture.setThumbnail(before);
     picture.become("in-colour");
-    notice("This photo is in colour already.", {
+    showCard("This photo is in colour already.", {
       choices: [
         ["Colour it anew", () => {
           picture.set({ recolor: true });
           this.#first();
         }],
-        ["Choose another", () => this.#tell("again")],
+        ["Choose another", () => this.emit("again")],
       ],
     });
   }
 
   async #first() {
     const { picture } = this;
-    notice("Finding its colours…", { spins: true });
+    showCard("Finding its colours…", { spins: true });
     await this.#render();
-    if (picture !== this.picture || !this.coloured) return;
-    notice("");
+    if (picture !== this.picture || !this.colored) return;
+    showCard("");
     this.#become(true);
-    this.#tell("points");
+    this.emit("points");
     this.stage.unveil();
-    say("The photo is in colour.");
+    announce("The photo is in colour.");
   }
 
   #fail(error, picture = this.picture) {
     if (picture !== this.picture) return;
     const again = ["Try again", () => this.open(picture)];
-    const other = ["Choose another", () => this.#tell("again")];
-    const close = ["Close it", () => this.#tell("close")];
+    const other = ["Choose another", () => this.emit("again")];
+    const close = ["Close it", () => this.emit("close")];
     const hopeless = error instanceof Refusal && [413, 415, 422].includes(error.status);
     picture.become("failed", error.message);
-    notice(error.message, { choices: hopeless ? [other, close] : [again, close] });
+    showCard(error.message, { choices: hopeless ? [other, close] : [again, close] });
   }
 
   // --- colouring -----------------------------------------------------------------------------
@@ -124,7 +120,7 @@ export class Editor extends EventTarget {
   /** The picture's points or dials have changed: shows them and colours with them. */
   refresh(delay = 0) {
     this.#draft = null;
-    this.#tell("points");
+    this.emit("points");
     this.#later(delay);
   }
 
@@ -144,7 +140,7 @@ export class Editor extends EventTarget {
     this.#preview.abort();
     const { signal } = (this.#preview = new AbortController());
     this.#done();
-    this.#done = working("Colouring…");
+    this.#done = showProgress("Colouring…");
     const points = this.#draft ?? picture.points;
     try {
       const blob = await (await picture.ask("colorize", picture.wishes(points), signal)).blob();
@@ -152,14 +148,14 @@ export class Editor extends EventTarget {
       signal.throwIfAborted();
       await this.stage.show("after", blob);
       signal.throwIfAborted();
-      this.coloured = pixels;
+      this.colored = pixels;
       this.#done();
       if (!this.#draft) this.#settle(picture, blob);
     } catch (error) {
       if (aborted(error) || signal.aborted) return;
       if (error.code === "superseded") return void this.#later(50); // by another window
       this.#done();
-      if (this.ready) note(error.message);
+      if (this.ready) flashStatus(error.message);
       else this.#fail(error, picture);
     }
   }
@@ -167,16 +163,16 @@ export class Editor extends EventTarget {
   #settle(picture, blob) {
     picture.setThumbnail(blob);
     picture.become("done");
-    if (this.ready) say("The new colours are there.");
-    this.#tell("previewed");
+    if (this.ready) announce("The new colours are there.");
+    this.emit("previewed");
     if (this.#guessing) this.#guess();
   }
 
   /** The colour that a place has now, so that as a point's it would give just that. */
-  colourAt(place) {
-    const [, ...ab] = this.coloured.at(place);
+  colorAt(place) {
+    const [, ...ab] = this.colored.at(place);
     const share = Math.max(0.1, this.picture.strength);
-    return ab.map((value) => Math.max(-127, Math.min(127, value / share)));
+    return ab.map((value) => clamp(value / share, -127, 127));
   }
 
   lightnessAt(place) {
@@ -190,14 +186,14 @@ export class Editor extends EventTarget {
     this.#guessing = on;
     this.stage.element.classList.toggle("guessing", on);
     if (on && this.ready) return this.#guess();
-    line("");
+    setStatus("");
     return this.stage.show("guesses", null);
   }
 
   async #guess() {
     const { picture } = this;
     const { signal } = this.#preview;
-    const done = working("Looking where it guesses…");
+    const done = showProgress("Looking where it guesses…");
     try {
       const { hints } = picture.wishes();
       const answer = await picture.ask("uncertainty", { hints }, signal);
@@ -205,10 +201,10 @@ export class Editor extends EventTarget {
       done();
       if (signal.aborted || !this.#guessing) return;
       await this.stage.show("guesses", blob);
-      line("Yellow: here the model guesses. A point there helps most.");
+      setStatus("Yellow: here the model guesses. A point there helps most.");
     } catch (error) {
       done();
-      if (!aborted(error)) note(error.message);
+      if (!aborted(error)) flashStatus(error.message);
     }
   }
 }

@@ -1,14 +1,14 @@
 /** Files in and out of the page. */
 
 import { aborted } from "./api.js";
-import { line, note, say, working } from "./tell.js";
+import { make } from "./dom.js";
+import { announce, flashStatus, setStatus, showProgress } from "./messages.js";
 import { zip } from "./zip.js";
 
 /** Saves a file to where the browser puts downloads. @param {File} file */
 export function save(file) {
   const url = URL.createObjectURL(file);
-  const link = Object.assign(document.createElement("a"), { href: url, download: file.name });
-  link.click();
+  make("a", { href: url, download: file.name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
@@ -20,7 +20,7 @@ export function save(file) {
  */
 export async function deliver(make, button) {
   if (button) button.disabled = true;
-  const done = working("Making the photo at full size…");
+  const done = showProgress("Making the photo at full size…");
   let told = "It is among your downloads.";
   try {
     save(await make());
@@ -28,7 +28,7 @@ export async function deliver(make, button) {
     told = aborted(error) ? "" : error.message;
   }
   done();
-  if (told) note(told);
+  if (told) flashStatus(told);
   if (button) button.disabled = false;
 }
 
@@ -37,8 +37,8 @@ export async function archive(pictures) {
   const files = [];
   const missed = [];
   for (const [i, picture] of pictures.entries()) {
-    line(`Photo ${i + 1} of ${pictures.length}…`);
-    say(`Photo ${i + 1} of ${pictures.length}`);
+    setStatus(`Photo ${i + 1} of ${pictures.length}…`);
+    announce(`Photo ${i + 1} of ${pictures.length}`);
     try {
       const file = await picture.full();
       files.push({ name: file.name, blob: file });
@@ -46,9 +46,9 @@ export async function archive(pictures) {
       missed.push(`${picture.name}: ${error.message}`);
     }
   }
-  line("");
+  setStatus("");
   if (!files.length) throw new Error(missed.join(" "));
-  if (missed.length) setTimeout(() => note(`Without ${missed.join(" ")}`), 100);
+  if (missed.length) setTimeout(() => flashStatus(`Without ${missed.join(" ")}`), 100);
   return new File([await zip(files)], "photochrom.zip", { type: "application/zip" });
 }
 

@@ -48,7 +48,7 @@ export function watch(stage) {
     if (!pointers.delete(event.pointerId) || pointers.size) return;
     if (!gesture.still || event.type === "pointercancel") return;
     const at = stage.toPhoto(event.clientX, event.clientY);
-    stage.dispatchEvent(at ? new CustomEvent("point", { detail: at }) : new Event("beside"));
+    stage.emit(at ? "point" : "beside", at);
   }
 
   element.addEventListener("pointerdown", down);

@@ -2,7 +2,7 @@
 
 import { aborted } from "./api.js";
 import { hintsOf, newPoint } from "./picture.js";
-import { line, note, say } from "./tell.js";
+import { announce, flashStatus, setStatus } from "./messages.js";
 
 const SWATCHES = 9;
 
@@ -18,22 +18,22 @@ export class Hinting {
   constructor(editor, points, palette) {
     Object.assign(this, { editor, points, palette });
     const { stage } = editor;
-    stage.addEventListener("point", ({ detail }) => this.#pointed(detail));
-    stage.addEventListener("beside", () => this.close());
-    points.addEventListener("place", ({ detail }) => this.#pointed(detail));
-    points.addEventListener("open", ({ detail }) => this.#opened(detail));
-    points.addEventListener("moving", ({ detail }) => this.#moving(detail));
-    points.addEventListener("moved", ({ detail }) => this.#moved(detail));
-    points.addEventListener("delete", ({ detail }) => this.remove(detail.id));
-    palette.addEventListener("moving", ({ detail }) => this.#tried(detail));
-    palette.addEventListener("chosen", ({ detail }) => this.#chosen(detail));
-    palette.addEventListener("keep", () => this.#chosen(editor.colourAt(palette.place), true));
-    palette.addEventListener("pipette", () => this.#fetch());
-    palette.addEventListener("remove", () => this.remove(palette.place.id));
-    palette.addEventListener("close", () => this.close());
-    editor.addEventListener("opened", () => this.#begin());
-    editor.addEventListener("points", () => this.#show());
-    editor.addEventListener("previewed", () => this.#show());
+    stage.on("point", (detail) => this.#pointed(detail));
+    stage.on("beside", () => this.close());
+    points.on("place", (detail) => this.#pointed(detail));
+    points.on("open", (detail) => this.#opened(detail));
+    points.on("moving", (detail) => this.#moving(detail));
+    points.on("moved", (detail) => this.#moved(detail));
+    points.on("delete", ({ id }) => this.remove(id));
+    palette.on("moving", (detail) => this.#tried(detail));
+    palette.on("chosen", (detail) => this.#chosen(detail));
+    palette.on("keep", () => this.#chosen(editor.colorAt(palette.place), true));
+    palette.on("pipette", () => this.#fetch());
+    palette.on("remove", () => this.remove(palette.place.id));
+    palette.on("close", () => this.close());
+    editor.on("opened", () => this.#begin());
+    editor.on("points", () => this.#show());
+    editor.on("previewed", () => this.#show());
   }
 
   get #list() {
@@ -62,8 +62,8 @@ export class Hinting {
   #pointed({ x, y, keys }) {
     if (!this.editor.ready) return;
     const { pages } = this.editor.picture.facts;
-    if (pages > 1) return void note(`Points are for single photos; this file has ${pages} pages.`);
-    if (this.#pipette) this.#fetched(this.editor.colourAt({ x, y }));
+    if (pages > 1) return void flashStatus(`Points are for single photos; this file has ${pages} pages.`);
+    if (this.#pipette) this.#fetched(this.editor.colorAt({ x, y }));
     else this.#open({ x, y }, keys);
   }
 
@@ -79,7 +79,7 @@ export class Hinting {
     this.#asking.abort();
     const { signal } = (this.#asking = new AbortController());
     const point = this.#find(place.id);
-    const ab = point?.ab ?? editor.colourAt(place);
+    const ab = point?.ab ?? editor.colorAt(place);
     this.points.mark(place);
     palette.open(place, editor.lightnessAt(place), ab, Boolean(point));
     palette.element.focus({ preventScroll: true });
@@ -98,7 +98,7 @@ export class Hinting {
   /** Closes palette and pipette; a colour that was only tried is taken back. */
   close() {
     this.#asking.abort();
-    if (this.#pipette) line("");
+    if (this.#pipette) setStatus("");
     this.#pipette = null;
     const { place } = this.palette;
     if (!place) return;
@@ -106,10 +106,6 @@ export class Hinting {
     this.palette.close();
     this.points.mark(null);
     if (within) this.points.focus(place.id);
-  }
-
-  get open() {
-    return Boolean(this.palette.place || this.#pipette);
   }
 
   /** The points, of which the palette's has this colour. */
@@ -132,7 +128,7 @@ export class Hinting {
     this.points.mark(place);
     if (closes) {
       this.close();
-      note("It stays as it is there.");
+      flashStatus("It stays as it is there.");
     }
   }
 
@@ -143,8 +139,8 @@ export class Hinting {
     this.close();
     this.#pipette = place;
     this.points.mark(place);
-    line("Now click where that colour is. Esc: not now.");
-    say("Now choose the place whose colour you want, with the crosshair and Enter.");
+    setStatus("Now click where that colour is. Esc: not now.");
+    announce("Now choose the place whose colour you want, with the crosshair and Enter.");
     this.points.crosshair.focus({ preventScroll: true });
   }
 
@@ -152,21 +148,25 @@ export class Hinting {
     const place = this.#pipette;
     this.close();
     this.#open(place);
-    this.palette.take(ab);
+    this.palette.choose(ab);
   }
 
   // --- points --------------------------------------------------------------------------------
 
+  /** The points, of which one is elsewhere. */
+  #placed(id, x, y) {
+    return this.#list.map((point) => (point.id === id ? { ...point, x, y } : point));
+  }
+
   #moving({ id, x, y }) {
     if (this.palette.place) this.close();
-    const list = this.#list.map((point) => (point.id === id ? { ...point, x, y } : point));
+    const list = this.#placed(id, x, y);
     this.points.show(list);
     this.editor.preview(list);
   }
 
   #moved({ id, x, y, bit }) {
-    const list = this.#list.map((point) => (point.id === id ? { ...point, x, y } : point));
-    this.editor.setPoints(list, bit ? `move ${id}` : undefined);
+    this.editor.setPoints(this.#placed(id, x, y), bit ? `move ${id}` : undefined);
   }
 
   remove(id) {
@@ -177,6 +177,6 @@ export class Hinting {
     this.points.mark(null);
     this.editor.setPoints(this.#list.filter((point) => point.id !== id));
     if (inside) this.points.focus(next);
-    say("The point is removed.");
+    announce("The point is removed.");
   }
 }

@@ -8,23 +8,17 @@ const typing = ({ target }) => target.matches?.("input:not([type=range]), textar
  *   undo: () => void, redo: () => void, escape: () => void}} parts
  */
 export function listen({ editor, stage, undo, redo, escape }) {
-  const zoom = {
+  const plain = {
     "+": stage.zoomIn, "=": stage.zoomIn, "-": stage.zoomOut, _: stage.zoomOut, 0: stage.zoomToFit,
+    escape,
   };
   addEventListener("keydown", (event) => {
     const dialog = document.querySelector("dialog[open], :popover-open");
-    if (!editor.ready || typing(event) || dialog) return;
-    const key = event.key.toLowerCase();
-    if ((event.ctrlKey || event.metaKey) && !event.altKey) {
-      const act = key === "z" ? (event.shiftKey ? redo : undo) : key === "y" ? redo : null;
-      if (!act) return;
-      event.preventDefault();
-      act();
-    } else if (key === "escape") {
-      escape();
-    } else if (key in zoom && !event.altKey) {
-      event.preventDefault();
-      zoom[key]();
-    }
+    if (!editor.ready || typing(event) || dialog || event.altKey) return;
+    const control = { z: event.shiftKey ? redo : undo, y: redo };
+    const act = (event.ctrlKey || event.metaKey ? control : plain)[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act();
   });
 }

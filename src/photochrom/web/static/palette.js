@@ -1,5 +1,6 @@
 /** The palette at a spot: likely colours, any colour, the present one, or one from elsewhere. */
 
+import { clamp, commandOf, Emitter, make } from "./dom.js";
 import { abOfHex, hexOf, nameOf } from "./lab.js";
 import { Plane } from "./plane.js";
 
@@ -11,7 +12,7 @@ const GAP = 22; // pixels between spot and palette
 /**
  * Events: "open", "moving" and "chosen" (detail: ab), "keep", "pipette", "remove", "close".
  */
-export class Palette extends EventTarget {
+export class Palette extends Emitter {
   /** The place it is open for, {x, y, id?}; null while it is closed. */
   place = null;
 
@@ -32,21 +33,21 @@ export class Palette extends EventTarget {
     this.hex = find("input");
     this.wrong = find(".wrong");
     this.plane = new Plane(find(".plane"));
-    this.plane.addEventListener("moving", ({ detail }) => this.#moving(detail));
-    this.plane.addEventListener("chosen", ({ detail }) => this.#choose(detail));
+    this.plane.on("moving", (ab) => this.#moving(ab));
+    this.plane.on("chosen", (ab) => this.choose(ab));
     this.hex.addEventListener("keydown", (event) => event.key === "Enter" && this.#typed());
     this.hex.addEventListener("change", () => this.#typed());
     element.addEventListener("click", (event) => {
-      const what = event.target.closest("[data-do]")?.dataset.do;
-      if (what === "more") this.#unfold(this.any.hidden);
-      else if (what) this.dispatchEvent(new Event(what));
+      const command = commandOf(event);
+      if (command === "more") this.#unfold(this.any.hidden);
+      else if (command) this.emit(command);
     });
     element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
-      this.dispatchEvent(new Event("close"));
+      this.emit("close");
     });
-    stage.addEventListener("layout", () => this.#put());
+    stage.on("layout", () => this.#put());
   }
 
   /**
@@ -59,14 +60,14 @@ export class Palette extends EventTarget {
     this.place = place;
     this.#lightness = lightness;
     this.removing.hidden = !own;
-    this.#note(ab, own);
+    this.#show(ab, own);
     this.plane.begin(lightness, ab);
     this.#wait();
     this.element.hidden = false;
     document.body.classList.add("choosing");
     this.stage.layout();
     this.#put();
-    this.dispatchEvent(new Event("open"));
+    this.emit("open");
   }
 
   close() {
@@ -84,10 +85,6 @@ export class Palette extends EventTarget {
     this.removing.hidden = false;
   }
 
-  #focus() {
-    this.swatches.querySelector("button")?.focus({ preventScroll: true });
-  }
-
   /**
    * @param {{ab: import("./lab.js").Ab, probability: number}[]} colors the likeliest first
    * @param {boolean} focuses the first of them
@@ -95,79 +92,69 @@ export class Palette extends EventTarget {
   offer(colors, focuses) {
     const most = Math.sqrt(Math.max(...colors.map((color) => color.probability), 1e-6));
     this.swatches.replaceChildren(...colors.map((color) => this.#swatch(color, most)));
-    this.swatches.removeAttribute("aria-busy");
+    this.swatches.ariaBusy = null;
     this.#mark();
-    this.#tell(this.#chosen);
+    this.#describe(this.#chosen);
     this.#put();
-    if (focuses && document.activeElement === this.element) this.#focus();
+    if (focuses && document.activeElement === this.element) {
+      this.swatches.firstChild?.focus({ preventScroll: true });
+    }
   }
 
   /** Without likely colours there is still any. */
   offerNone(sentence) {
     this.swatches.replaceChildren();
-    this.swatches.removeAttribute("aria-busy");
+    this.swatches.ariaBusy = null;
     this.caption.textContent = sentence;
     this.#unfold(true);
   }
 
   #wait() {
-    const blank = () => Object.assign(document.createElement("i"), { className: "blank" });
+    const blank = () => make("i", { className: "blank" });
     this.swatches.replaceChildren(...Array.from({ length: 9 }, blank));
-    this.swatches.setAttribute("aria-busy", "true");
+    this.swatches.ariaBusy = "true";
     this.caption.textContent = "Looking which colours are likely here…";
-    this.caption.removeAttribute("data-swatch");
   }
 
   #swatch({ ab, probability }, most) {
-    const button = document.createElement("button");
-    const dot = document.createElement("i");
     const size = SMALLEST + (LARGEST - SMALLEST) * (Math.sqrt(probability) / most);
     const words = `${nameOf(this.#lightness, ab)}, ${percent(probability)} likely`;
-    button.type = "button";
-    button.setAttribute("aria-label", words);
+    const dot = make("i");
+    const button = make("button", { ariaLabel: words, ab, onclick: () => this.choose(ab) }, dot);
     dot.style.width = dot.style.height = `${size.toFixed(1)}px`;
     dot.style.backgroundColor = hexOf(this.#lightness, ab);
-    button.append(dot);
-    button.ab = ab;
-    button.addEventListener("click", () => this.#choose(ab));
-    const tell = () => this.#say(words);
-    button.addEventListener("pointerenter", tell);
-    button.addEventListener("focus", tell);
-    button.addEventListener("pointerleave", () => this.#tell(this.#chosen));
+    button.onpointerenter = button.onfocus = () => this.#setCaption(words);
+    button.onpointerleave = () => this.#describe(this.#chosen);
     return button;
   }
 
-  #say(words) {
+  #setCaption(words) {
     this.caption.textContent = words[0].toUpperCase() + words.slice(1);
   }
 
-  #tell(ab) {
-    this.#say(ab ? `Now ${nameOf(this.#lightness, ab)}` : "The larger, the likelier here");
-  }
-
-  /** Chooses a colour for the place, as a click on it would. */
-  take(ab) {
-    this.#choose(ab);
+  #describe(ab) {
+    this.#setCaption(ab ? `Now ${nameOf(this.#lightness, ab)}` : "The larger, the likelier here");
   }
 
   #moving(ab) {
-    this.#note(ab, true);
-    this.dispatchEvent(new CustomEvent("moving", { detail: ab }));
+    this.#show(ab, true);
+    this.emit("moving", ab);
   }
 
-  #choose(ab) {
-    this.#note(ab, true);
+  /** Chooses a colour for the place, as a click on it does. */
+  choose(ab) {
+    this.#show(ab, true);
     this.plane.set(ab);
-    this.dispatchEvent(new CustomEvent("chosen", { detail: ab }));
+    this.emit("chosen", ab);
   }
 
   /** Shows a colour as the one that is chosen, or not yet. */
-  #note(ab, chosen) {
+  #show(ab, chosen) {
     this.#chosen = chosen ? ab : null;
     this.hex.value = hexOf(this.#lightness, ab);
     this.#complain(false);
     this.#mark();
-    if (chosen) this.#tell(ab);
+    if (chosen) this.#describe(ab);
   }
 
   #mark() {
@@ -175,24 +162,24 @@ export class Palette extends EventTarget {
     for (const button of this.swatches.querySelectorAll("button")) {
       const [a, b] = button.ab;
       const same = chosen && Math.hypot(a - chosen[0], b - chosen[1]) < SAME;
-      button.setAttribute("aria-pressed", String(Boolean(same)));
+      button.ariaPressed = String(Boolean(same));
     }
   }
 
   #typed() {
     const ab = abOfHex(this.hex.value);
     this.#complain(!ab);
-    if (ab && this.hex.value !== hexOf(this.#lightness, this.plane.ab)) this.#choose(ab);
+    if (ab && this.hex.value !== hexOf(this.#lightness, this.plane.ab)) this.choose(ab);
   }
 
   #complain(wrong) {
     this.wrong.hidden = !wrong;
-    this.hex.setAttribute("aria-invalid", String(wrong));
+    this.hex.ariaInvalid = String(wrong);
   }
 
   #unfold(open) {
     this.any.hidden = !open;
-    this.more.setAttribute("aria-expanded", String(open));
+    this.more.ariaExpanded = String(open);
     this.#put();
   }
 
@@ -200,11 +187,8 @@ export class Palette extends EventTarget {
   #put() {
     if (!this.place) return;
     const { element } = this;
-    const sheet = getComputedStyle(element).position !== "absolute";
-    if (sheet) {
-      element.style.transform = "";
-      return;
-    }
+    element.style.transform = "";
+    if (getComputedStyle(element).position !== "absolute") return;
     const { x, y } = this.stage.toStage(this.place);
     const box = this.stage.element.getBoundingClientRect();
     const [width, height] = [element.offsetWidth, element.offsetHeight];
@@ -212,7 +196,7 @@ export class Palette extends EventTarget {
     // Away from the photo's middle, where there is room.
     const outwards = x < box.width / 2 ? [before, after] : [after, before];
     const left = outwards.find((place) => place >= 8 && place + width <= box.width - 8) ?? after;
-    const fit = (value, room) => Math.max(8, Math.min(room - 8, value));
+    const fit = (value, room) => clamp(value, 8, Math.max(8, room - 8));
     const top = fit(y - height / 3, box.height - height);
     element.style.transform = `translate(${fit(left, box.width - width)}px, ${top}px)`;
   }

@@ -1,6 +1,8 @@
 /** One photo in the page: its file, its points and dials, and what the server makes of them. */
 
 import { fileName, Refusal, request } from "./api.js";
+import { clamp, Emitter } from "./dom.js";
+import { abOfWords } from "./lab.js";
 import { forget, keepFile, keepNotes } from "./store.js";
 
 const STEPS_BACK = 200;
@@ -20,7 +22,7 @@ const rounded = (value) => Math.round(value * 100) / 100;
 export const hintsOf = (points) =>
   points.map(({ x, y, ab }) => ({ x: rounded(x), y: rounded(y), color: ab.map(rounded) }));
 
-export class Picture extends EventTarget {
+export class Picture extends Emitter {
   /** "new", "working", "done", "in-colour" or "failed" */
   state = "new";
   /** The sentence that goes with "failed". */
@@ -53,10 +55,8 @@ export class Picture extends EventTarget {
   /** A photo that has just come in. */
   static from(file, order) {
     const name = file.name || "photo.png";
-    const picture = new Picture(crypto.randomUUID?.() ?? `${Date.now()}-${order}`, file, {
-      name,
-      order,
-    });
+    const key = crypto.randomUUID?.() ?? `${Date.now()}-${order}`;
+    const picture = new Picture(key, file, { name, order });
     keepFile(picture.key, file).catch(() => {}); // unreadable: uploading it will tell
     picture.#keep();
     return picture;
@@ -71,7 +71,7 @@ export class Picture extends EventTarget {
   become(state, trouble = "") {
     this.state = state;
     this.trouble = trouble;
-    this.dispatchEvent(new Event("change"));
+    this.emit("change");
   }
 
   // --- points and dials --------------------------------------------------------------------
@@ -101,17 +101,18 @@ export class Picture extends EventTarget {
   }
 
   undo() {
-    if (!this.canUndo) return;
-    this.#part = undefined;
-    this.#future.push(this.points);
-    this.points = this.#past.pop();
-    this.#keep();
+    this.#step(this.#past, this.#future);
   }
 
   redo() {
-    if (!this.canRedo) return;
-    this.#past.push(this.points);
-    this.points = this.#future.pop();
+    this.#step(this.#future, this.#past);
+  }
+
+  #step(from, to) {
+    if (!from.length) return;
+    this.#part = undefined;
+    to.push(this.points);
+    this.points = from.pop();
     this.#keep();
   }
 
@@ -126,9 +127,7 @@ export class Picture extends EventTarget {
   /** Uploads the photo unless that is done; answers its facts. */
   async upload() {
     if (this.facts) return this.facts;
-    this.#uploading ??= this.#send().finally(() => {
-      this.#uploading = null;
-    });
+    this.#uploading ??= this.#send().finally(() => (this.#uploading = null));
     return this.#uploading;
   }
 
@@ -216,23 +215,20 @@ export class Picture extends EventTarget {
  *
  * @param {string} text
  * @param {{width: number, height: number}} facts
- * @param {(text: string) => import("./lab.js").Ab | null} readColour of a colour in words
  */
-export function readHints(text, { width, height }, readColour) {
+export function readHints(text, { width, height }) {
   const wrong = new Error("This file holds no points: choose one that was saved here.");
   try {
     const content = JSON.parse(text);
     const size = content.size ?? [width, height];
     const [across, down] = [width / size[0], height / size[1]];
     return content.hints.map(({ x, y, color }) => {
-      const ab = typeof color === "string" ? readColour(color) : color;
+      const ab = typeof color === "string" ? abOfWords(color) : color;
       const fine = ab?.length === 2 && [x, y, across, down, ...ab].every(Number.isFinite);
       if (!fine) throw wrong;
-      return newPoint(clamp(x * across, width), clamp(y * down, height), ab.map(Number));
+      return newPoint(clamp(x * across, 0, width), clamp(y * down, 0, height), ab.map(Number));
     });
   } catch {
     throw wrong;
   }
 }
-
-const clamp = (value, most) => Math.min(most, Math.max(0, value));

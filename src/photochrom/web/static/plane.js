@@ -1,12 +1,13 @@
 /** All colours that a lightness can have, on a canvas: the ab plane within sRGB. */
 
+import { arrowOf, Emitter, onDrag } from "./dom.js";
 import { fitGamut, gamutSquare, inGamut, labToRgb, nameOf } from "./lab.js";
 
 const STEP = 2; // ab, that an arrow key moves
 const WIDE = 10; // with Shift
 
 /** Events: "moving" while a colour is dragged about, "chosen" at the end of that. */
-export class Plane extends EventTarget {
+export class Plane extends Emitter {
   /** @type {import("./lab.js").Ab} */
   ab = [0, 0];
 
@@ -20,15 +21,12 @@ export class Plane extends EventTarget {
     this.element = element;
     this.canvas = element.querySelector("canvas");
     this.thumb = element.querySelector(".thumb");
-    element.addEventListener("pointerdown", (event) => {
-      element.setPointerCapture(event.pointerId);
-      this.#drag(event, "moving");
-    });
-    element.addEventListener("pointermove", (event) => {
-      if (element.hasPointerCapture(event.pointerId)) this.#drag(event, "moving");
-    });
-    element.addEventListener("pointerup", (event) => this.#drag(event, "chosen"));
-    element.addEventListener("pointercancel", () => this.#tell("chosen"));
+    const move = (event) => this.#drag(event, "moving");
+    const up = (event) => {
+      if (event.type === "pointerup") this.#drag(event, "chosen");
+      else this.emit("chosen", this.ab);
+    };
+    onDrag(element, { down: move, move, up });
     element.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -47,23 +45,19 @@ export class Plane extends EventTarget {
     if (!this.#settling) return;
     clearTimeout(this.#settling);
     this.#settling = 0;
-    this.#tell("chosen");
+    this.emit("chosen", this.ab);
   }
 
   set(ab) {
     this.ab = fitGamut(this.#lightness, ...ab);
     const { a, b, half } = this.#square;
-    const share = (value, middle) => (50 * (value - middle)) / half;
-    this.thumb.style.left = `${50 + share(this.ab[0], a)}%`;
-    this.thumb.style.top = `${50 - share(this.ab[1], b)}%`;
-    this.thumb.style.backgroundColor = `rgb(${labToRgb(this.#lightness, ...this.ab).join(" ")})`;
+    const { style } = this.thumb;
+    style.left = `${50 + (50 * (this.ab[0] - a)) / half}%`;
+    style.top = `${50 - (50 * (this.ab[1] - b)) / half}%`;
+    style.backgroundColor = `rgb(${labToRgb(this.#lightness, ...this.ab).join(" ")})`;
     const hue = Math.round((Math.atan2(this.ab[1], this.ab[0]) * 180) / Math.PI + 360) % 360;
-    this.element.setAttribute("aria-valuenow", String(hue));
-    this.element.setAttribute("aria-valuetext", nameOf(this.#lightness, this.ab));
-  }
-
-  #tell(type) {
-    this.dispatchEvent(new CustomEvent(type, { detail: this.ab }));
+    const ariaValueText = nameOf(this.#lightness, this.ab);
+    Object.assign(this.element, { ariaValueNow: hue, ariaValueText });
   }
 
   #drag(event, type) {
@@ -71,22 +65,20 @@ export class Plane extends EventTarget {
     const { a, b, half } = this.#square;
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
     this.set([a + (2 * x - 1) * half, b + (1 - 2 * y) * half]);
-    this.#tell(type);
+    this.emit(type, this.ab);
   }
 
   #key(event) {
-    const step = event.shiftKey ? WIDE : STEP;
-    const way = {
-      ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step],
-    }[event.key];
+    const way = arrowOf(event);
+    if (!way && event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
     if (way) {
-      event.preventDefault();
-      this.set([this.ab[0] + way[0], this.ab[1] + way[1]]);
-      this.#tell("moving");
+      const step = event.shiftKey ? WIDE : STEP;
+      this.set([this.ab[0] + step * way[0], this.ab[1] - step * way[1]]);
+      this.emit("moving", this.ab);
       clearTimeout(this.#settling);
       this.#settling = setTimeout(() => this.settle(), 500); // one step to undo, not many
-    } else if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
+    } else {
       this.#settling ||= 1;
       this.settle();
     }
@@ -97,12 +89,11 @@ export class Plane extends EventTarget {
     const context = this.canvas.getContext("2d");
     const image = context.createImageData(side, side);
     const { a, b, half } = this.#square;
-    const at = (i, middle, sign) => middle + sign * ((2 * (i + 0.5)) / side - 1) * half;
+    const offset = (i) => ((2 * (i + 0.5)) / side - 1) * half;
     for (let row = 0; row < side; row++) {
       for (let column = 0; column < side; column++) {
-        const ab = [at(column, a, 1), at(row, b, -1)];
-        if (!inGamut(this.#lightness, ...ab)) continue;
-        image.data.set([...labToRgb(this.#lightness, ...ab), 255], 4 * (row * side + column));
+        const lab = [this.#lightness, a + offset(column), b - offset(row)];
+        if (inGamut(...lab)) image.data.set([...labToRgb(...lab), 255], 4 * (row * side + column));
       }
     }
     context.putImageData(image, 0, 0);

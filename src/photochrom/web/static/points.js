@@ -1,30 +1,26 @@
 /** The points on the photo: seen, dragged, moved by keys; and the crosshair that places more. */
 
+import { arrowOf, clamp, Emitter, make, onDrag } from "./dom.js";
 import { hexOf, nameOf } from "./lab.js";
+import { announce } from "./messages.js";
 
 const FINE = 0.005; // of the photo's long side, that an arrow key moves; ten times that with Shift
 const COARSE = 0.05;
 const STILL = 4; // pixels that a click on a point may stray
 
-/** Pixels of the photo that an arrow key stands for; null for any other key. */
-function arrow(event, { width, height }) {
+/** Where an arrow key moves a point of the photo; null for any other key. */
+function moved({ x, y }, event, { width, height }) {
+  const way = arrowOf(event);
+  if (!way || event.ctrlKey || event.metaKey || event.altKey) return null;
   const step = Math.max(width, height) * (event.shiftKey ? COARSE : FINE);
-  const way = {
-    ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step],
-  }[event.key];
-  return way && !event.ctrlKey && !event.metaKey && !event.altKey ? way : null;
+  return { x: clamp(x + step * way[0], 0, width), y: clamp(y + step * way[1], 0, height) };
 }
-
-const within = (point, size, [dx, dy]) => ({
-  x: Math.min(size.width, Math.max(0, point.x + dx)),
-  y: Math.min(size.height, Math.max(0, point.y + dy)),
-});
 
 /**
  * Events: "open" (a point is asked for its colours), "moving" and "moved" (with where to),
  * "delete", and "place" (the crosshair, with where); `detail` holds the point's id, x and y.
  */
-export class Points extends EventTarget {
+export class Points extends Emitter {
   #buttons = new Map(); // by the point's id
   #points = [];
   #size = { width: 1, height: 1 };
@@ -34,13 +30,10 @@ export class Points extends EventTarget {
   /**
    * @param {HTMLElement} layer over the stage
    * @param {import("./stage.js").Stage} stage
-   * @param {(text: string) => void} say to those who do not see
    */
-  constructor(layer, stage, say) {
+  constructor(layer, stage) {
     super();
-    this.layer = layer;
-    this.stage = stage;
-    this.say = say;
+    Object.assign(this, { layer, stage });
     this.crosshair = layer.querySelector(".crosshair");
     this.spot = layer.querySelector(".spot");
     stage.addEventListener("layout", () => this.#put());
@@ -68,7 +61,7 @@ export class Points extends EventTarget {
       const button = this.#buttons.get(point.id) ?? this.#make(point.id);
       const lightness = this.#lightness(point);
       button.style.backgroundColor = hexOf(lightness, point.ab);
-      button.setAttribute("aria-label", `Point ${i + 1}, ${nameOf(lightness, point.ab)}`);
+      button.ariaLabel = `Point ${i + 1}, ${nameOf(lightness, point.ab)}`;
     });
     this.#put();
   }
@@ -102,9 +95,7 @@ export class Points extends EventTarget {
   }
 
   #make(id) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "point";
+    const button = make("button", { className: "point" });
     button.setAttribute("aria-describedby", "point-keys");
     this.layer.insertBefore(button, this.crosshair);
     this.#buttons.set(id, button);
@@ -118,72 +109,61 @@ export class Points extends EventTarget {
     return this.#points.find((point) => point.id === id);
   }
 
-  #tell(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
   #drag(button, id) {
     let start = null;
-    button.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      event.stopPropagation();
-      button.setPointerCapture(event.pointerId);
+    const down = (event) => {
       const at = this.stage.toStage(this.#find(id));
-      start = { x: event.clientX, y: event.clientY, moved: false, at };
-    });
-    button.addEventListener("pointermove", (event) => {
+      start = { x: event.clientX, y: event.clientY, at };
+    };
+    const move = (event) => {
       if (!start) return;
       const [dx, dy] = [event.clientX - start.x, event.clientY - start.y];
-      if (!start.moved && Math.hypot(dx, dy) <= STILL) return;
-      start.moved = true;
+      if (!start.to && Math.hypot(dx, dy) <= STILL) return;
       button.classList.add("dragged");
       const box = this.stage.element.getBoundingClientRect();
-      const to = this.stage.toNearest(box.left + start.at.x + dx, box.top + start.at.y + dy);
-      start.to = to;
-      this.#tell("moving", { id, ...to });
-    });
-    const end = (event) => {
+      start.to = this.stage.toNearest(box.left + start.at.x + dx, box.top + start.at.y + dy);
+      this.emit("moving", { id, ...start.to });
+    };
+    const up = (event) => {
       if (!start) return;
-      const { moved, to } = start;
+      const { to } = start;
       start = null;
       button.classList.remove("dragged");
-      if (moved) this.#tell("moved", { id, ...to });
-      else if (event.type === "pointerup") this.#tell("open", { id });
+      if (to) this.emit("moved", { id, ...to });
+      else if (event.type === "pointerup") this.emit("open", { id });
     };
-    button.addEventListener("pointerup", end);
-    button.addEventListener("pointercancel", end);
+    onDrag(button, { down, move, up });
     // By keyboard or a screen reader; a pointer's own click was answered above.
     button.addEventListener("click", ({ detail }) => {
-      if (detail === 0) this.#tell("open", { id, keys: true });
+      if (detail === 0) this.emit("open", { id, keys: true });
     });
   }
 
   #pointKey(event, id) {
-    const step = arrow(event, this.#size);
-    if (step) {
+    const to = moved(this.#find(id), event, this.#size);
+    if (to) {
       event.preventDefault();
-      const to = within(this.#find(id), this.#size, step);
-      this.#tell("moved", { id, ...to, bit: true });
+      this.emit("moved", { id, ...to, bit: true });
       this.stage.reveal(to);
     } else if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
-      this.#tell("delete", { id });
+      this.emit("delete", { id });
     }
   }
 
   #crossKey(event) {
-    const step = arrow(event, this.#size);
-    if (step) {
+    const to = moved(this.#cross, event, this.#size);
+    if (to) {
       event.preventDefault();
-      this.#cross = within(this.#cross, this.#size, step);
+      this.#cross = to;
       this.stage.reveal(this.#cross);
       this.#put();
       const share = (value, whole) => Math.round((100 * value) / whole);
       const { width, height } = this.#size;
-      this.say(`${share(this.#cross.x, width)} % across, ${share(this.#cross.y, height)} % down`);
+      announce(`${share(this.#cross.x, width)} % across, ${share(this.#cross.y, height)} % down`);
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      this.#tell("place", { ...this.#cross, keys: true });
+      this.emit("place", { ...this.#cross, keys: true });
     }
   }
 }

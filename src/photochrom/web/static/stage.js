@@ -5,16 +5,15 @@
  * from its top left; and the client's, which events have.
  */
 
+import { clamp, Emitter, onDrag } from "./dom.js";
 import { watch } from "./gestures.js";
 
 const MOST_ZOOM = 16;
 const STEP = 1.4;
 const KNOB = 24; // pixels the divider's knob keeps from the photo's edge
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-
 /** Events: "point" (detail: a pixel of the photo), "beside" (a click, but not on it), "layout". */
-export class Stage extends EventTarget {
+export class Stage extends Emitter {
   /** Where the divider is, 0..1 of the part of the photo that is seen. */
   divider = 0;
 
@@ -29,11 +28,8 @@ export class Stage extends EventTarget {
     super();
     this.element = element;
     this.view = element.querySelector(".view");
-    this.images = {
-      after: element.querySelector(".after"),
-      before: element.querySelector(".before"),
-      guesses: element.querySelector(".guesses"),
-    };
+    this.images = Object.fromEntries(["after", "before", "guesses"].map((name) =>
+      [name, element.querySelector(`.${name}`)]));
     this.line = element.querySelector(".divider");
     this.knob = element.querySelector(".knob");
     new ResizeObserver(() => this.layout()).observe(element);
@@ -82,10 +78,6 @@ export class Stage extends EventTarget {
     return Math.max(fit, 1e-6) * this.#zoom;
   }
 
-  get zoom() {
-    return this.#zoom;
-  }
-
   /** Where the photo is on the stage: left, top, width, height. */
   get frame() {
     const box = this.element.getBoundingClientRect();
@@ -105,22 +97,22 @@ export class Stage extends EventTarget {
 
   /** The photo's pixel under a place of the client; null beside the photo. */
   toPhoto(clientX, clientY) {
-    const box = this.element.getBoundingClientRect();
-    const { left, top } = this.frame;
-    const x = (clientX - box.left - left) / this.scale;
-    const y = (clientY - box.top - top) / this.scale;
-    const inside = x >= 0 && y >= 0 && x <= this.#size.width && y <= this.#size.height;
-    return inside ? { x, y } : null;
+    const place = this.#unbounded(clientX, clientY);
+    const nearest = this.toNearest(clientX, clientY);
+    return place.x === nearest.x && place.y === nearest.y ? place : null;
   }
 
   /** The same, at the photo's edge where it lies beside. */
   toNearest(clientX, clientY) {
+    const { x, y } = this.#unbounded(clientX, clientY);
+    return { x: clamp(x, 0, this.#size.width), y: clamp(y, 0, this.#size.height) };
+  }
+
+  #unbounded(clientX, clientY) {
     const box = this.element.getBoundingClientRect();
     const { left, top } = this.frame;
-    return {
-      x: clamp((clientX - box.left - left) / this.scale, 0, this.#size.width),
-      y: clamp((clientY - box.top - top) / this.scale, 0, this.#size.height),
-    };
+    const { scale } = this;
+    return { x: (clientX - box.left - left) / scale, y: (clientY - box.top - top) / scale };
   }
 
   // --- zoom and pan ------------------------------------------------------------------------
@@ -132,9 +124,9 @@ export class Stage extends EventTarget {
       y: (clientY ?? box.top + box.height / 2) - box.top - box.height / 2 };
     const before = this.frame;
     const zoom = clamp(this.#zoom * factor, 1, MOST_ZOOM);
-    const gain = 1 / before.width - this.#zoom / (zoom * before.width);
-    const gainDown = 1 / before.height - this.#zoom / (zoom * before.height);
-    this.#middle = { x: this.#middle.x + at.x * gain, y: this.#middle.y + at.y * gainDown };
+    const gain = 1 - this.#zoom / zoom;
+    this.#middle = { x: this.#middle.x + (at.x * gain) / before.width,
+      y: this.#middle.y + (at.y * gain) / before.height };
     this.#zoom = zoom;
     this.layout();
   }
@@ -159,6 +151,12 @@ export class Stage extends EventTarget {
     if (dx || dy) this.panBy(dx, dy);
   }
 
+  /** From where to where the photo is seen, across the stage. */
+  #seen(room) {
+    const { left, width } = this.frame;
+    return [Math.max(0, left), Math.min(room, left + width)];
+  }
+
   /** Puts everything where it belongs. */
   layout() {
     const box = this.element.getBoundingClientRect();
@@ -173,12 +171,9 @@ export class Stage extends EventTarget {
       y: held(this.#middle.y, height, box.height),
     };
     const { left, top } = this.frame;
-    const view = this.view.style;
-    view.width = `${width}px`;
-    view.height = `${height}px`;
-    view.transform = `translate(${left}px, ${top}px)`;
-    const from = Math.max(0, left);
-    const to = Math.min(box.width, left + width);
+    Object.assign(this.view.style, { width: `${width}px`, height: `${height}px`,
+      transform: `translate(${left}px, ${top}px)` });
+    const [from, to] = this.#seen(box.width);
     const x = from + this.divider * (to - from);
     const [above, below] = [Math.max(0, top), Math.min(box.height, top + height)];
     this.images.before.style.clipPath = `inset(0 ${clamp(left + width - x, 0, width)}px 0 0)`;
@@ -189,7 +184,7 @@ export class Stage extends EventTarget {
     this.knob.classList.toggle("resting", this.line.hidden);
     this.knob.style.transform = `translate(${hold}px, ${(above + below) / 2}px)`;
     this.element.classList.toggle("zoomed", this.#zoom > 1);
-    this.dispatchEvent(new Event("layout"));
+    this.emit("layout");
   }
 
   // --- before and after --------------------------------------------------------------------
@@ -198,9 +193,9 @@ export class Stage extends EventTarget {
   setDivider(share) {
     this.divider = clamp(share, 0, 1);
     const percent = Math.round(this.divider * 100);
-    this.knob.setAttribute("aria-valuenow", String(percent));
-    this.knob.setAttribute("aria-valuetext",
-      percent === 0 ? "all in colour" : percent === 100 ? "all as before" : `${percent} % before`);
+    this.knob.ariaValueNow = percent;
+    this.knob.ariaValueText =
+      percent === 0 ? "all in colour" : percent === 100 ? "all as before" : `${percent} % before`;
     this.layout();
   }
 
@@ -222,23 +217,15 @@ export class Stage extends EventTarget {
   #slideTo(clientX) {
     cancelAnimationFrame(this.#sweep);
     const box = this.element.getBoundingClientRect();
-    const { left, width } = this.frame;
-    const [from, to] = [Math.max(0, left), Math.min(box.width, left + width)];
+    const [from, to] = this.#seen(box.width);
     this.setDivider((clientX - box.left - from) / (to - from));
   }
 
   // --- events ------------------------------------------------------------------------------
 
   #listen() {
-    const { element, knob } = this;
-    knob.addEventListener("pointerdown", (event) => {
-      event.stopPropagation();
-      knob.setPointerCapture(event.pointerId);
-    });
-    knob.addEventListener("pointermove", (event) => {
-      if (knob.hasPointerCapture(event.pointerId)) this.#slideTo(event.clientX);
-    });
-    knob.addEventListener("keydown", (event) => {
+    onDrag(this.knob, { move: ({ clientX }) => this.#slideTo(clientX) });
+    this.knob.addEventListener("keydown", (event) => {
       const steps = { ArrowLeft: -0.02, ArrowDown: -0.02, ArrowRight: 0.02, ArrowUp: 0.02,
         PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
       if (!(event.key in steps)) return;

@@ -10,20 +10,15 @@ const NAME = "photochrom";
 let opening;
 
 function database() {
-  opening ??= new Promise((resolve) => {
-    const forget = () => resolve(null);
-    try {
-      const request = indexedDB.open(NAME, 1);
-      request.onupgradeneeded = () => {
-        request.result.createObjectStore("files");
-        request.result.createObjectStore("notes");
-      };
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = request.onblocked = forget;
-    } catch {
-      forget();
-    }
-  });
+  opening ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open(NAME, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore("files");
+      request.result.createObjectStore("notes");
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = request.onblocked = reject;
+  }).catch(() => null);
   return opening;
 }
 

@@ -1,12 +1,13 @@
 /** All photos of the page: coloured one after another, shown as a strip, each to be opened. */
 
 import { aborted } from "./api.js";
+import { Emitter, find, icon, make, spinner } from "./dom.js";
 
 const AT_ONCE = 2; // so that one uploads while another is coloured
 const SIDE = 240;
 
 /** Events: "choose" and "save" (detail: picture). */
-export class Strip extends EventTarget {
+export class Strip extends Emitter {
   /** @type {import("./picture.js").Picture[]} */
   pictures = [];
 
@@ -19,30 +20,28 @@ export class Strip extends EventTarget {
     super();
     this.element = element;
     this.list = element.querySelector("ol");
-    this.progress = element.querySelector("#progress");
-    this.all = element.querySelector("#all");
   }
 
   /** @param {import("./picture.js").Picture[]} pictures */
   add(pictures) {
     for (const picture of pictures) {
       this.pictures.push(picture);
-      this.#tiles.set(picture, this.#tile(picture));
-      picture.addEventListener("change", () => this.#show());
+      this.#tiles.set(picture, this.#makeTile(picture));
+      picture.on("change", () => this.refresh());
     }
-    this.#show();
+    this.refresh();
   }
 
   remove(picture) {
     this.pictures = this.pictures.filter((other) => other !== picture);
     this.#tiles.get(picture)?.item.remove();
     this.#tiles.delete(picture);
-    this.#show();
+    this.refresh();
   }
 
   set current(picture) {
     this.#current = picture;
-    this.#show();
+    this.refresh();
     this.#tiles.get(picture)?.item.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
@@ -59,14 +58,14 @@ export class Strip extends EventTarget {
       if (!next) return;
       this.#busy++;
       next.become("working");
-      this.#colour(next).finally(() => {
+      this.#color(next).finally(() => {
         this.#busy--;
         this.work();
       });
     }
   }
 
-  async #colour(picture) {
+  async #color(picture) {
     try {
       await picture.upload();
       const alone = picture.leftAlone;
@@ -82,64 +81,47 @@ export class Strip extends EventTarget {
     }
   }
 
-  #tile(picture) {
-    const item = document.createElement("li");
-    const button = Object.assign(document.createElement("button"), {
-      type: "button", className: "tile", title: picture.name,
-    });
-    const save = Object.assign(document.createElement("button"), { type: "button" });
-    save.setAttribute("aria-label", `Download ${picture.name}`);
-    save.innerHTML = '<svg><use href="#i-down"/></svg>';
-    const tell = (type) => () =>
-      this.dispatchEvent(new CustomEvent(type, { detail: picture }));
-    button.addEventListener("click", tell("choose"));
-    save.addEventListener("click", tell("save"));
-    item.append(button, save);
+  #makeTile(picture) {
+    const { name } = picture;
+    const button = make("button", { className: "tile", title: name });
+    const save = make("button", { ariaLabel: `Download ${name}` }, icon("down"));
+    button.onclick = () => this.emit("choose", picture);
+    save.onclick = () => this.emit("save", picture);
+    const item = make("li", {}, button, save);
     this.list.append(item);
     return { item, button, save, shown: null };
   }
 
-  #show() {
+  /** Shows it as the photos, and the page's view, are now. */
+  refresh() {
     for (const picture of this.pictures) {
       const tile = this.#tiles.get(picture);
       const { state, thumbnail, name, trouble } = picture;
       const words = { new: "waiting", working: "being coloured", done: "in colour",
         "in-colour": "in colour already", failed: trouble }[state];
-      tile.button.setAttribute("aria-label", `${name}: ${words}`);
-      tile.button.setAttribute("aria-current", String(picture === this.#current));
+      tile.button.ariaLabel = `${name}: ${words}`;
+      tile.button.ariaCurrent = String(picture === this.#current);
       tile.save.hidden = state !== "done";
-      const looks = state + thumbnail;
-      if (looks === tile.shown) continue;
-      tile.shown = looks;
-      tile.button.replaceChildren(...face(picture));
+      const shown = state + thumbnail;
+      if (shown !== tile.shown) tile.button.replaceChildren(...face(picture));
+      tile.shown = shown;
     }
     const count = this.pictures.length;
-    const done = this.pictures.filter(({ state }) => !["new", "working"].includes(state)).length;
+    const busy = this.pictures.filter(({ state }) => ["new", "working"].includes(state)).length;
     const welcoming = document.body.dataset.view === "welcome";
     this.element.hidden = count < (welcoming ? 1 : 2);
-    this.progress.textContent = `${done} of ${count}`;
-    this.all.hidden = count < 2;
-    this.all.disabled = this.done.length === 0;
-    document.getElementById("zip").hidden = count < 2;
-  }
-
-  /** Shows what of it depends on the page's view. */
-  refresh() {
-    this.#show();
+    find("progress").textContent = `${count - busy} of ${count}`;
+    find("all").hidden = find("zip").hidden = count < 2;
+    find("all").disabled = this.done.length === 0;
   }
 }
 
 function face({ state, thumbnail, name }) {
-  const parts = [];
-  if (thumbnail) parts.push(Object.assign(new Image(), { src: thumbnail, alt: "" }));
-  else if (state === "new" || state === "working") {
-    parts.push(Object.assign(document.createElement("i"), { className: "spinner" }));
-  }
+  const parts = thumbnail ? [make("img", { src: thumbnail, alt: "" })] : [];
+  if (!thumbnail && (state === "new" || state === "working")) parts.push(spinner());
   if (state === "failed" || state === "in-colour") {
-    const mark = Object.assign(document.createElement("i"), { className: "mark" });
-    mark.textContent = state === "failed" ? "!" : "?";
-    if (!thumbnail) parts.push(Object.assign(document.createElement("b"), { textContent: name }));
-    parts.push(mark);
+    if (!thumbnail) parts.push(make("b", {}, name));
+    parts.push(make("i", { className: "mark" }, state === "failed" ? "!" : "?"));
   }
   return parts;
 }

@@ -74,8 +74,7 @@ function record(signature, fields) {
   view.setUint32(0, signature, true);
   let at = 4;
   for (const [width, value] of fields) {
-    if (width === 2) view.setUint16(at, value, true);
-    else view.setUint32(at, value, true);
+    view[`setUint${8 * width}`](at, value, true);
     at += width;
   }
   return bytes;
