@@ -6,7 +6,6 @@ import { commandOf, find, make } from "./dom.js";
 import { Editor } from "./editor.js";
 import { archive, deliver, filesOf, save } from "./files.js";
 import { Hinting } from "./hinting.js";
-import { listen } from "./keys.js";
 import { flashStatus, setStatus } from "./messages.js";
 import { Palette } from "./palette.js";
 import { Picture, readHints } from "./picture.js";
@@ -67,6 +66,12 @@ function view(name) {
   strip.refresh();
 }
 
+/** Says on the welcome page what went wrong. */
+function refuse(sentence) {
+  find("refusal").textContent = sentence;
+  find("refusal").hidden = false;
+}
+
 function welcome() {
   localStorage.removeItem("open");
   editor.open(null);
@@ -106,8 +111,7 @@ addEventListener("drop", async (event) => {
   depth = 0;
   find("curtain").hidden = true;
   const files = await filesOf(event.dataTransfer);
-  find("refusal").textContent = "That was no file: save the picture first, then drop it here.";
-  find("refusal").hidden = files.length > 0;
+  if (!files.length) refuse("That was no file: save the picture first, then drop it here.");
   take(files);
 });
 addEventListener("paste", (event) => {
@@ -158,13 +162,11 @@ on("keys", (event) => {
 
 // --- tools -----------------------------------------------------------------------------------
 
-const step = (way) => () => {
+const [undo, redo] = ["undo", "redo"].map((way) => () => {
   if (!editor.ready) return;
   editor.picture[way]();
   editor.refresh();
-};
-const undo = step("undo");
-const redo = step("redo");
+});
 
 function toggle(id, act) {
   on(id, () => {
@@ -189,7 +191,22 @@ on("turn", () => {
 for (const part of document.querySelectorAll(".zoom, .notice")) {
   part.addEventListener("pointerdown", (event) => event.stopPropagation());
 }
-listen({ editor, stage, undo, redo, escape: () => hinting.close() });
+
+/** Whether keys are being typed into a field, which has its own undo. */
+const typing = ({ target }) => target.matches?.("input:not([type=range]), textarea");
+const zoomKeys = {
+  "+": stage.zoomIn, "=": stage.zoomIn, "-": stage.zoomOut, _: stage.zoomOut, 0: stage.zoomToFit,
+};
+addEventListener("keydown", (event) => {
+  const dialog = document.querySelector("dialog[open], :popover-open");
+  if (!editor.ready || typing(event) || dialog || event.altKey) return;
+  const plain = { ...zoomKeys, escape: () => hinting.close() };
+  const control = { z: event.shiftKey ? redo : undo, y: redo };
+  const act = (event.ctrlKey || event.metaKey ? control : plain)[event.key.toLowerCase()];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
 
 function show() {
   const { picture, ready } = editor;
@@ -200,10 +217,9 @@ function show() {
   find("show").disabled = !count;
   find("versions").disabled = find("guesses").disabled = !(ready && abilities.distribution);
   if (picture?.facts?.pages > 1) find("versions").disabled = true; // they are points, too
-  for (const button of find("menu").querySelectorAll("[data-do]")) {
-    const { do: what } = button.dataset;
-    if (["save", "clear"].includes(what)) button.disabled = !(ready && count);
-    if (["comparison", "load"].includes(what)) button.disabled = !ready;
+  const allowed = { save: ready && count, clear: ready && count, comparison: ready, load: ready };
+  for (const [command, allow] of Object.entries(allowed)) {
+    find("menu").querySelector(`[data-do=${command}]`).disabled = !allow;
   }
 }
 
@@ -216,7 +232,7 @@ editor.on("opened", () => {
   find("guesses").ariaPressed = "false";
   editor.guess(false);
   show();
-  if (editor.ready && !touched) setStatus("A wrong colour? Point at it.");
+  if (editor.ready && !touched) setStatus("Wrong colour? Click it to change it.");
 });
 editor.on("points", show);
 
@@ -251,21 +267,14 @@ async function restore() {
   const pictures = kept.map(({ key, blob, notes }) => new Picture(key, blob, notes));
   touched = pictures.some((picture) => picture.points.length);
   strip.add(pictures);
-  const last = localStorage.getItem("open");
-  const current = pictures.find(({ key }) => key === last);
-  if (current) open(current);
-  else strip.refresh();
+  const last = pictures.find(({ key }) => key === localStorage.getItem("open"));
+  if (last) open(last);
   strip.work();
 }
 
-const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-find("where").textContent = here
+find("where").textContent = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)
   ? "It stays on this computer."
   : `It is sent to ${location.host} and nowhere else.`;
-const tellWhy = (error) => {
-  find("refusal").textContent = error.message;
-  find("refusal").hidden = false;
-};
 restore();
-learn().catch(tellWhy);
-offerSamples().catch(tellWhy);
+learn().catch((error) => refuse(error.message));
+offerSamples().catch((error) => refuse(error.message));

@@ -12,18 +12,13 @@ export function save(file) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/**
- * Gets a file and saves it; tells what happens.
- *
- * @param {() => Promise<File>} make
- * @param {HTMLButtonElement} [button] that cannot be pressed meanwhile
- */
-export async function deliver(make, button) {
+/** Gets a file and saves it; tells what happens. The button cannot be pressed meanwhile. */
+export async function deliver(makeFile, button) {
   if (button) button.disabled = true;
   const done = showProgress("Making the photo at full size…");
   let told = "It is among your downloads.";
   try {
-    save(await make());
+    save(await makeFile());
   } catch (error) {
     told = aborted(error) ? "" : error.message;
   }
@@ -40,8 +35,7 @@ export async function archive(pictures) {
     setStatus(`Photo ${i + 1} of ${pictures.length}…`);
     announce(`Photo ${i + 1} of ${pictures.length}`);
     try {
-      const file = await picture.full();
-      files.push({ name: file.name, blob: file });
+      files.push(await picture.full());
     } catch (error) {
       missed.push(`${picture.name}: ${error.message}`);
     }

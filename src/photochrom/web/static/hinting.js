@@ -10,11 +10,8 @@ export class Hinting {
   #asking = new AbortController();
   #pipette = null; // the place that a colour is fetched for
 
-  /**
-   * @param {import("./editor.js").Editor} editor
-   * @param {import("./points.js").Points} points
-   * @param {import("./palette.js").Palette} palette
-   */
+  /** @param {import("./editor.js").Editor} editor @param {import("./points.js").Points} points
+   * @param {import("./palette.js").Palette} palette */
   constructor(editor, points, palette) {
     Object.assign(this, { editor, points, palette });
     const { stage } = editor;

@@ -8,10 +8,7 @@ import { forget, keepFile, keepNotes } from "./store.js";
 const STEPS_BACK = 200;
 const ONE_STEP = 1500; // milliseconds between the bits of one step
 
-/**
- * @typedef {{id: number, x: number, y: number, ab: import("./lab.js").Ab}} Point
- *   a colour at pixels of the full photo
- */
+/** @typedef {{id: number, x: number, y: number, ab: import("./lab.js").Ab}} Point of the photo */
 
 let lastId = 0;
 export const newPoint = (x, y, ab) => ({ id: ++lastId, x, y, ab });
@@ -41,15 +38,9 @@ export class Picture extends Emitter {
   /** @param {string} key @param {Blob} blob @param {object} notes as of `#keep` */
   constructor(key, blob, notes) {
     super();
-    this.key = key;
-    this.blob = blob;
-    this.name = notes.name;
-    this.order = notes.order;
+    Object.assign(this, { key, blob, vivid: null, strength: 1, recolor: false }, notes);
     /** @type {Point[]} */
     this.points = (notes.points ?? []).map(({ x, y, ab }) => newPoint(x, y, ab));
-    this.vivid = notes.vivid ?? null;
-    this.strength = notes.strength ?? 1;
-    this.recolor = notes.recolor ?? false;
   }
 
   /** A photo that has just come in. */
@@ -180,7 +171,7 @@ export class Picture extends Emitter {
     return new File([blob], fileName(answer, otherwise), { type: blob.type });
   }
 
-  /** @param {Blob} blob a small picture of it for the strip */
+  /** A small picture of it for the strip. */
   setThumbnail(blob) {
     URL.revokeObjectURL(this.thumbnail);
     this.thumbnail = URL.createObjectURL(blob);
@@ -210,12 +201,7 @@ export class Picture extends Emitter {
   }
 }
 
-/**
- * The points of a hint file, brought to a photo's size.
- *
- * @param {string} text
- * @param {{width: number, height: number}} facts
- */
+/** The points of a hint file, brought to a photo's width and height. */
 export function readHints(text, { width, height }) {
   const wrong = new Error("This file holds no points: choose one that was saved here.");
   try {

@@ -27,10 +27,7 @@ export class Points extends Emitter {
   #cross = { x: 0, y: 0 };
   #lightness = () => 50;
 
-  /**
-   * @param {HTMLElement} layer over the stage
-   * @param {import("./stage.js").Stage} stage
-   */
+  /** @param {HTMLElement} layer over the stage @param {import("./stage.js").Stage} stage */
   constructor(layer, stage) {
     super();
     Object.assign(this, { layer, stage });

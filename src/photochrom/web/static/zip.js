@@ -29,12 +29,9 @@ export function uniqueNames(names) {
   });
 }
 
-/**
- * @param {{name: string, blob: Blob}[]} files
- * @param {Date} [now] which all of them bear as their date
- * @returns {Promise<Blob>}
- */
-export async function zip(files, now = new Date()) {
+/** @param {File[]} files @returns {Promise<Blob>} in which all bear the present date */
+export async function zip(files) {
+  const now = new Date();
   const names = uniqueNames(files.map((file) => file.name));
   const stamp = [
     (now.getHours() << 11) | (now.getMinutes() << 5) | (now.getSeconds() >> 1),
@@ -43,27 +40,25 @@ export async function zip(files, now = new Date()) {
   const parts = [];
   const directory = [];
   let offset = 0;
-  for (const [i, { blob }] of files.entries()) {
+  for (const [i, file] of files.entries()) {
     const name = new TextEncoder().encode(names[i]);
-    const crc = crc32(new Uint8Array(await blob.arrayBuffer()));
+    const crc = crc32(new Uint8Array(await file.arrayBuffer()));
     const common = [
       [2, VERSION], [2, UTF8_NAMES], [2, 0], [2, stamp[0]], [2, stamp[1]],
-      [4, crc], [4, blob.size], [4, blob.size], [2, name.length], [2, 0],
+      [4, crc], [4, file.size], [4, file.size], [2, name.length], [2, 0],
     ];
     const header = record(0x04034b50, common);
     directory.push(
       record(0x02014b50, [[2, VERSION], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]]),
       name,
     );
-    parts.push(header, name, blob);
-    offset += header.length + name.length + blob.size;
+    parts.push(header, name, file);
+    offset += header.length + name.length + file.size;
     if (offset > LIMIT) throw new Error("All photos together exceed 4 GB: save them one by one.");
   }
   const size = directory.reduce((sum, part) => sum + part.length, 0);
-  const count = files.length;
-  const end = record(0x06054b50, [
-    [2, 0], [2, 0], [2, count], [2, count], [4, size], [4, offset], [2, 0],
-  ]);
+  const count = [2, files.length];
+  const end = record(0x06054b50, [[2, 0], [2, 0], count, count, [4, size], [4, offset], [2, 0]]);
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }
 
