@@ -19,7 +19,7 @@ from functools import reduce
 from pathlib import Path
 
 from photochrom.evaluation.results import Results, Summary, from_record, to_record
-from photochrom.evaluation.tables import COLUMNS, Column, filled_columns, markdown_table
+from photochrom.evaluation.tables import COLUMNS, filled_columns, markdown_table
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
@@ -52,21 +52,20 @@ def rows(name: str) -> list[Summary]:
 def scores(name: str, picked: list[str]) -> str:
     """The rows without hints."""
     plain = [row for row in rows(name) if row.row.hints is None]
-    filled = {column.heading: column for column in filled_columns(plain)}
-    return markdown_table(plain, [(COLUMNS | filled)[head] for head in picked or filled])
+    columns = {**COLUMNS, **filled_columns(plain)}
+    return markdown_table(plain, {k: columns[k] for k in picked or filled_columns(plain)})
 
 
 def hints(name: str, picked: list[str]) -> str:
     """The rows with hints, and what each gains over the first."""
     hinted = [row for row in rows(name) if row.row.hints is not None]
     without = hinted[0].psnr_mean
-    columns = [
-        Column("hints", lambda row: f"{row.row.hints}"),
-        *filled_columns(hinted),
-        Column("gain", lambda row: f"{row.psnr_mean - without:+.2f}"),
-    ]
-    known = {column.heading: column for column in columns}
-    return markdown_table(hinted, [known[head] for head in picked or known])
+    columns = {
+        "hints": lambda row: f"{row.row.hints}",
+        **filled_columns(hinted),
+        "gain": lambda row: f"{row.psnr_mean - without:+.2f}",
+    }
+    return markdown_table(hinted, {key: columns[key] for key in picked or columns})
 
 
 def plain(name: str, picked: list[str]) -> str:

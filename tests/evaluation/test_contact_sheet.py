@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from photochrom.errors import BadOption
-from photochrom.evaluation.contact_sheet import WIDEST, sheet
+from photochrom.evaluation.contact_sheet import WIDEST
+from photochrom.evaluation.contact_sheet import make_contact_sheet as sheet
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

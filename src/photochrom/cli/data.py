@@ -236,7 +236,7 @@ def _draw_dropped(decisions: Sequence[Decision], named: dict[str, PhotoSource], 
     from photochrom import files
     from photochrom.data.curate import REASONS
     from photochrom.data.decode import decode
-    from photochrom.evaluation.contact_sheet import sheet
+    from photochrom.evaluation.contact_sheet import make_contact_sheet
 
     def read(source: PhotoSource | None) -> Any:
         with suppress(BadPhoto):
@@ -254,5 +254,5 @@ def _draw_dropped(decisions: Sequence[Decision], named: dict[str, PhotoSource], 
             for d in dropped[:: -(-len(dropped) // _SHOWN)]
         ]
         columns = [reason, "near to"][: 1 + paired]
-        page = sheet(rows, columns, height=140, across=4 if paired else 8)
+        page = make_contact_sheet(rows, columns, height=140, across=4 if paired else 8)
         files.write_atomically(target, partial(page.save, format="JPEG", quality=85))

@@ -166,7 +166,7 @@ def _show(results: Results) -> None:
     if sys.stdout.isatty():
         Console().print(tables.terminal_table(results))
     else:  # whole, however narrow the terminal
-        columns = [*tables.filled_columns(results.summary), tables.MILLISECONDS]
+        columns = {**tables.filled_columns(results.summary), **tables.MILLISECONDS}
         table = tables.markdown_table(results.summary, columns)
         answer(f"{results.caption}:", "", *table.splitlines(), "")
 

@@ -47,7 +47,7 @@ def sheet(
     Takes photographs, folders and tar shards. A photo that cannot be shown is named, and the sheet
     is made of the others. Example: photochrom sheet album/ -o before-after.jpg
     """
-    from photochrom.evaluation.contact_sheet import sheet as make
+    from photochrom.evaluation.contact_sheet import make_contact_sheet
     from photochrom.image.reader import read_photo
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.options import ColorizeOptions
@@ -77,7 +77,7 @@ def sheet(
     columns = ["grey", "coloured", *(f"version {i + 1}" for i in range(samples)), "original"]
     if all(row[-1] is None for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
-    picture = make(rows, columns, height=height, across=across)
+    picture = make_contact_sheet(rows, columns, height=height, across=across)
     make_room(out)
     answer(write_photo(read_photo(picture), out, force=force))
     return 1 if failed else 0

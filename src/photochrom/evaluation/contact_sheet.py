@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
 from photochrom.color import Pixels
 from photochrom.errors import BadOption
 
-Photo = Pixels
-
 WIDEST = 16 / 9  # a wider photo is fitted into the width, lest one panorama widens every column
 
 
-def sheet(
-    rows: Sequence[Sequence[Photo | None]],
+def make_contact_sheet(
+    rows: Sequence[Sequence[Pixels | None]],
     columns: Sequence[str],
     height: int = 240,
     across: int = 1,
@@ -34,13 +31,23 @@ def sheet(
     Raises:
         BadOption: there is nothing to lay out, or a row does not have one place per column.
     """
-    _check(rows, columns, across)
+    if not rows or not columns:
+        raise BadOption("A contact sheet needs at least one photo and one column.")
+    if across < 1:
+        raise BadOption(f"across is {across}: give 1 photo or more side by side.")
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(columns):
+            raise BadOption(f"Row {number} has {len(row)} places for {len(columns)} columns.")
     thumbs = [[None if p is None else thumbnail(p, height) for p in row] for row in rows]
     blocks = [thumbs[i::across] for i in range(min(across, len(thumbs)))]
     gap = max(2, height // 40)
-    caption = max(10, height // 14)  # the size of the letters, in pixels
-    head = 2 * caption
-    widths = [_widths(block, len(columns), height) for block in blocks]
+    letters = max(10, height // 14)  # the size of the captions, in pixels
+    head = 2 * letters
+    # Each column is as wide as its widest photo; an empty one is square.
+    widths = [
+        [max((t.width for t in column if t), default=height) for column in zip(*block, strict=True)]
+        for block in blocks
+    ]
     size = (
         sum(sum(w) + gap * len(w) for w in widths) + gap * (2 * len(blocks) - 1),
         head + len(blocks[0]) * (height + gap) + gap,
@@ -49,25 +56,17 @@ def sheet(
     left = gap
     for block, block_widths in zip(blocks, widths, strict=True):
         for column, width in enumerate(block_widths):
-            _write(page, columns[column], left + width / 2, head / 2, width, caption)
-            for line, row in enumerate(block):
-                _paste(page, row[column], left, head + line * (height + gap), width, height)
+            _caption(page, columns[column], left + width / 2, head / 2, width, letters)
+            for line, versions in enumerate(block):
+                if thumb := versions[column]:
+                    top = head + line * (height + gap) + (height - thumb.height) // 2
+                    page.paste(thumb, (left + (width - thumb.width) // 2, top))
             left += width + gap
         left += 2 * gap  # a wider gap between photos than between versions of one
     return page
 
 
-def _check(rows: Sequence[Sequence[Any]], columns: Sequence[str], across: int) -> None:
-    if not rows or not columns:
-        raise BadOption("A contact sheet needs at least one photo and one column.")
-    if across < 1:
-        raise BadOption(f"across is {across}: give 1 photo or more side by side.")
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(columns):
-            raise BadOption(f"Row {number} has {len(row)} places for {len(columns)} columns.")
-
-
-def thumbnail(photo: Photo, height: int) -> Image.Image:
+def thumbnail(photo: Pixels, height: int) -> Image.Image:
     """The photo scaled to ``height``, or to the widest that a place may be.
 
     Raises:
@@ -81,25 +80,8 @@ def thumbnail(photo: Photo, height: int) -> Image.Image:
     return Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS)
 
 
-def _widths(
-    block: Sequence[Sequence[Image.Image | None]], columns: int, height: int
-) -> Sequence[int]:
-    """Each column is as wide as its widest photo; an empty one is square."""
-    return [
-        max((thumb.width for row in block if (thumb := row[column])), default=height)
-        for column in range(columns)
-    ]
-
-
-def _paste(
-    page: Image.Image, thumb: Image.Image | None, left: int, top: int, width: int, height: int
-) -> None:
-    if thumb is not None:
-        page.paste(thumb, (left + (width - thumb.width) // 2, top + (height - thumb.height) // 2))
-
-
-def _write(page: Image.Image, text: str, x: float, y: float, width: int, size: int) -> None:
-    """Centre a caption on (x, y), in smaller letters where the column is too narrow for it."""
+def _caption(page: Image.Image, text: str, x: float, y: float, width: int, size: int) -> None:
+    """Centre words on (x, y), in smaller letters where the column is too narrow for them."""
     draw = ImageDraw.Draw(page)
     font = ImageFont.load_default(size)
     if (length := draw.textlength(text, font)) > width:

@@ -20,21 +20,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from photochrom.color import Array, Pixels, Plane
-from photochrom.errors import BadData, BadModel, BadOption, BadPhoto, kind_and_place
+from photochrom.errors import BadData, BadModel, BadOption, BadPhoto
 from photochrom.evaluation import metrics
 from photochrom.evaluation.metrics import PerceptualMetric
 from photochrom.evaluation.protocol import HINT_COUNTS, MEAN_AB, SIDES, Protocol
 from photochrom.evaluation.results import Results, Score, Tally
 from photochrom.evaluation.rows import CONSTANT, GREY, TRUTH, Row
-from photochrom.evaluation.scoring import Answer, Counts, Truth, prepare_truth, score_answers
+from photochrom.evaluation.scoring import TALLIED, Answer, Truth, prepare_truth, score_answers
 
 Colorizer = Callable[[Plane], Plane]
 HintedColorizer = Callable[[Plane, Plane], Plane]
@@ -96,24 +96,26 @@ def evaluate(
     """
     options = options or EvaluateOptions()
     asked = _list_asked(colorizers, hinted or {}, options)
+    most = max(row.hints or 0 for row in asked)
     cores = os.cpu_count() or 1
     queue = enumerate(photos)
     scores: list[Score] = []
-    totals = {row: _Totals() for row in (TRUTH, *asked)}
-    prepare = partial(_prepare, options, max(row.hints or 0 for row in asked))
-    measure = partial(score_answers, options.perceptual)
+    counts = np.zeros((1 + len(asked), TALLIED[-1]), np.int64)
+    features: dict[str, list[Array]] = {}
     with ThreadPoolExecutor(cores) as pool:
         while batch := list(islice(queue, cores)):
-            truths = _without_troubles(_spread(pool, prepare, batch), troubles)
+            jobs = [(*photo, options.protocol, most, (options.seed, n)) for n, photo in batch]
+            truths = _spread(pool, prepare_truth, jobs, troubles)
             answers = [[_ask(truth, *one) for one in asked.items()] for truth in truths]
-            measured = _spread(pool, measure, zip(truths, answers, strict=True))
-            for of_photo, counted in _without_troubles(measured, troubles):
+            answered = zip(truths, answers, repeat(options.perceptual))
+            for of_photo, counted, vectors in _spread(pool, score_answers, answered, troubles):
                 scores += of_photo
-                for total, counts in zip(totals.values(), counted, strict=True):
-                    total.add(*counts)
+                counts += counted
+                for name, values in vectors.items():
+                    features.setdefault(name, []).append(values)
     if not any(score.truth_colorfulness for score in scores):
         raise BadData("Nothing to compare with: name some photos that have colour.")
-    tallies = {row: total.tally(totals[TRUTH]) for row, total in totals.items()}
+    tallies = _sum_up([TRUTH, *asked], counts, features)
     return Results(options.protocol, options.constant_ab, tuple(scores), tallies, options.seed)
 
 
@@ -140,39 +142,32 @@ def _flat(a: float, b: float) -> Colorizer:
     return lambda lightness: np.broadcast_to(ab, (1, 2, *lightness.shape[2:]))
 
 
-def _spread(pool: ThreadPoolExecutor, task: Callable[..., _T], jobs: Iterable[Any]) -> list[_T]:
+def _spread(
+    pool: ThreadPoolExecutor,
+    task: Callable[..., _T],
+    jobs: Iterable[tuple[Any, ...]],
+    troubles: list[str] | None,
+) -> list[_T]:
     """``task`` on every job's arguments, over threads that share the cores instead of OpenCV's."""
+
+    def attempt(job: tuple[Any, ...]) -> _T | BadPhoto:
+        try:
+            return task(*job)
+        except BadPhoto as error:
+            return error
+
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        return list(pool.map(lambda job: task(*job), jobs))
+        tried = list(pool.map(attempt, jobs))
     finally:
         cv2.setNumThreads(threads)
-
-
-def _without_troubles(tried: Iterable[_T | BadPhoto], troubles: list[str] | None) -> list[_T]:
-    """What came of photos; of those of which nothing did, the reasons are told."""
-    kept: list[_T] = []
-    for one in tried:
-        if not isinstance(one, BadPhoto):
-            kept.append(one)
-        elif troubles is None:
-            raise one
-        else:
-            troubles.append(str(one))
-    return kept
-
-
-def _prepare(
-    options: EvaluateOptions, hints: int, number: int, photo: tuple[str, Pixels]
-) -> Truth | BadPhoto:
-    try:
-        return prepare_truth(*photo, options.protocol, hints, (options.seed, number))
-    except BadPhoto as error:
-        return error
-    except Exception as error:
-        where = kind_and_place(error)
-        return BadPhoto(f"{photo[0]} cannot be measured ({where}): please report it.")
+    failed = [one for one in tried if isinstance(one, BadPhoto)]
+    if failed and troubles is None:
+        raise failed[0]
+    if troubles is not None:
+        troubles += map(str, failed)
+    return [one for one in tried if not isinstance(one, BadPhoto)]
 
 
 def _ask(truth: Truth, row: Row, colorizer: Callable[..., Plane]) -> Answer:
@@ -197,26 +192,19 @@ def _ask(truth: Truth, row: Row, colorizer: Callable[..., Plane]) -> Answer:
     return row, answer[0], milliseconds
 
 
-class _Totals:
-    """One row's pixels and features, photo after photo."""
-
-    def __init__(self) -> None:
-        self.counts: Counts = []
-        self.features: dict[str, list[Array]] = {}
-
-    def add(self, counts: Counts, features: Mapping[str, Array]) -> None:
-        """Count a photo."""
-        known = self.counts or [np.zeros_like(count) for count in counts]
-        self.counts = [old + new for old, new in zip(known, counts, strict=True)]
-        for name, vector in features.items():
-            self.features.setdefault(name, []).append(vector)
-
-    def tally(self, truth: _Totals) -> Tally:
-        """The sums, and how far the features lie from the truth's."""
-        distances = {
-            name: metrics.frechet(np.stack(truth.features[name]), np.stack(vectors))
-            for name, vectors in self.features.items()
-            if self is not truth and len(vectors) > 1
+def _sum_up(
+    rows: Sequence[Row], counts: npt.NDArray[np.int64], features: Mapping[str, Sequence[Array]]
+) -> dict[Row, Tally]:
+    """The tallies of the truth and every row, in the order of the counts and features."""
+    tallies = {}
+    for i, (row, counted) in enumerate(zip(rows, counts, strict=True)):
+        within_10, within_20, histogram = (
+            tuple(part.tolist()) for part in np.split(counted, TALLIED[:-1])
+        )
+        frechet = {
+            name: metrics.frechet(*(np.stack([v[j] for v in vectors]) for j in (0, i)))
+            for name, vectors in features.items()
+            if row != TRUTH and len(vectors) > 1
         }
-        within_10, within_20, histogram = (tuple(count.tolist()) for count in self.counts)
-        return Tally(within_10, within_20, histogram, distances)
+        tallies[row] = Tally(within_10, within_20, histogram, frechet)
+    return tallies

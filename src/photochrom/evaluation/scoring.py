@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom.color import STUDY_GRID, Array, Pixels, Plane, fit_gamut, lab_to_rgb, rgb_to_lab
-from photochrom.errors import BadPhoto
+from photochrom.errors import BadPhoto, kind_and_place
 from photochrom.evaluation import metrics
 from photochrom.evaluation.protocol import PUBLISHED, Protocol, crop, draw_hints, shown_lightness
 from photochrom.evaluation.results import HISTOGRAM, Score
@@ -17,8 +17,6 @@ from photochrom.evaluation.rows import Row
 
 Answer = tuple[Row, Plane, float]
 """A row, its ab ``(2, H, W)`` or RGB ``(3, H, W)``, and the milliseconds that it took."""
-Counts = list[npt.NDArray[np.int64]]
-"""Pixels within ab 10 of the truth and within 20, by true bin; and by where they lie."""
 
 
 @dataclass(frozen=True)
@@ -44,59 +42,83 @@ def prepare_truth(
     """Cut a photo ``(H, W, 3)`` uint8 as the protocol says, and measure it alone.
 
     Raises:
-        BadPhoto: it is something else, or too small.
+        BadPhoto: it is something else, or too small; or it provokes an error that nobody foresaw.
     """
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8 or not photo.size:
         raise BadPhoto(f"{name} is {photo.dtype} {photo.shape}: give (H, W, 3) uint8.")
-    pixels = crop(photo, protocol)
-    rgb = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
-    rgb /= 255
-    if min(rgb.shape[1:]) < metrics.SSIM_WINDOW:
-        raise BadPhoto(f"{name} is under {metrics.SSIM_WINDOW} pixels: measure it in a crop.")
-    lab = rgb_to_lab(rgb)
-    smooth = metrics.smooth(lab)
-    return Truth(
-        name=name,
-        rgb=rgb,
-        lab=lab,
-        lightness=shown_lightness(pixels, lab, protocol),
-        moments=metrics.ssim_moments(rgb),
-        colorfulness=metrics.colorfulness(rgb),
-        cf=metrics.colorfulness(rgb, absolute=True) if protocol == PUBLISHED else None,
-        hints=draw_hints(lab, hints, seed),
-        smooth=smooth,
-        steps=metrics.steps(lab, smooth),
-        bins=STUDY_GRID.index(lab[1], lab[2]).astype(np.int64),
-    )
+    try:
+        pixels = crop(photo, protocol)
+        rgb = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+        if min(rgb.shape[1:]) < metrics.SSIM_WINDOW:
+            raise BadPhoto(f"{name} is under {metrics.SSIM_WINDOW} pixels: measure it in a crop.")
+        lab = rgb_to_lab(rgb)
+        smooth = metrics.smooth(lab)
+        return Truth(
+            name=name,
+            rgb=rgb,
+            lab=lab,
+            lightness=shown_lightness(pixels, lab, protocol),
+            moments=metrics.ssim_moments(rgb),
+            colorfulness=metrics.colorfulness(rgb),
+            cf=metrics.colorfulness(rgb, absolute=True) if protocol == PUBLISHED else None,
+            hints=draw_hints(lab, hints, seed),
+            smooth=smooth,
+            steps=metrics.steps(lab, smooth),
+            bins=STUDY_GRID.index(lab[1], lab[2]).astype(np.int64),
+        )
+    except BadPhoto:
+        raise
+    except Exception as error:
+        where = kind_and_place(error)
+        raise BadPhoto(f"{name} cannot be measured ({where}): please report it.") from error
 
 
 def score_answers(
-    perceptual: Sequence[metrics.PerceptualMetric],
-    truth: Truth,
-    answers: Sequence[Answer],
-) -> tuple[list[Score], list[tuple[Counts, Mapping[str, Array]]]] | BadPhoto:
-    """A score for every row, and what is added up of the truth and every row."""
+    truth: Truth, answers: Sequence[Answer], perceptual: Sequence[metrics.PerceptualMetric]
+) -> tuple[list[Score], npt.NDArray[np.int64], Mapping[str, Array]]:
+    """Compare every answer with the truth.
+
+    Returns:
+        A score for each answer; of the truth and each answer the counts of :data:`TALLIED`,
+        ``(1 + n, 5448)``; of the same, features by the name of a Fréchet distance, ``(1 + n, D)``.
+
+    Raises:
+        BadPhoto: a perceptual metric cannot be asked about it.
+    """
     rgbs = [truth.rgb, *(_paint(truth, answer) for _, answer, _ in answers)]
-    figures: list[dict[str, float]] = [{} for _ in answers]
-    features: list[dict[str, Array]] = [{} for _ in rgbs]
+    labs = [truth.lab, *map(rgb_to_lab, rgbs[1:])]
+    judged: list[dict[str, float]] = [{} for _ in answers]
+    features: dict[str, Array] = {}
     for metric in perceptual:
         try:
             said = metric(np.stack(rgbs))
         except BadPhoto as error:
-            return BadPhoto(f"{truth.name}: {error}")
-        for known, new in zip(figures, said.figures, strict=True):
-            known.update(new)
-        for name, vectors in said.features.items():
-            for of_output, vector in zip(features, vectors, strict=True):
-                of_output[name] = vector
-    labs = [truth.lab, *map(rgb_to_lab, rgbs[1:])]
+            raise BadPhoto(f"{truth.name}: {error}") from error
+        features |= said.features
+        for known, figures in zip(judged, said.figures, strict=True):
+            known.update(figures)
     scores = [
-        _score(truth, row, rgb, lab, milliseconds, judged)
-        for (row, _, milliseconds), rgb, lab, judged in zip(
-            answers, rgbs[1:], labs[1:], figures, strict=True
+        Score(
+            photo=truth.name,
+            row=row,
+            psnr=metrics.psnr(truth.rgb, rgb),
+            ssim=metrics.ssim(truth.rgb, rgb, truth.moments),
+            delta_e=metrics.ciede2000(truth.lab, lab),
+            colorfulness=metrics.colorfulness(rgb),
+            truth_colorfulness=truth.colorfulness,
+            milliseconds=milliseconds,
+            steps=metrics.steps(lab, truth.smooth),
+            truth_steps=truth.steps,
+            judged=figures,
+            ab_error=metrics.ab_error(truth.lab, lab),
+            cf=None if truth.cf is None else metrics.colorfulness(rgb, absolute=True),
+            truth_cf=truth.cf,
+        )
+        for (row, _, milliseconds), rgb, lab, figures in zip(
+            answers, rgbs[1:], labs[1:], judged, strict=True
         )
     ]
-    return scores, [(_count(truth, lab), f) for lab, f in zip(labs, features, strict=True)]
+    return scores, np.stack([_count(truth, lab) for lab in labs]), features
 
 
 def _paint(truth: Truth, answer: Plane) -> Plane:
@@ -106,35 +128,14 @@ def _paint(truth: Truth, answer: Plane) -> Plane:
     return np.round(np.clip(answer, 0, 1) * 255) / np.float32(255)
 
 
-def _score(
-    truth: Truth,
-    row: Row,
-    rgb: Plane,
-    lab: Plane,
-    milliseconds: float,
-    judged: Mapping[str, float],
-) -> Score:
-    return Score(
-        photo=truth.name,
-        row=row,
-        psnr=metrics.psnr(truth.rgb, rgb),
-        ssim=metrics.ssim(truth.rgb, rgb, truth.moments),
-        delta_e=metrics.ciede2000(truth.lab, lab),
-        colorfulness=metrics.colorfulness(rgb),
-        truth_colorfulness=truth.colorfulness,
-        milliseconds=milliseconds,
-        steps=metrics.steps(lab, truth.smooth),
-        truth_steps=truth.steps,
-        judged=judged,
-        ab_error=metrics.ab_error(truth.lab, lab),
-        cf=None if truth.cf is None else metrics.colorfulness(rgb, absolute=True),
-        truth_cf=truth.cf,
+TALLIED = np.cumsum([STUDY_GRID.side**2, STUDY_GRID.side**2, HISTOGRAM.side**2])
+"""Where counts end: pixels within ab 10 of the truth by true bin, within 20; by where they lie."""
+
+
+def _count(truth: Truth, lab: Plane) -> npt.NDArray[np.int64]:
+    near = [truth.bins[metrics.hits(truth.lab, lab, within)] for within in (10, 20)]
+    cells = [*near, HISTOGRAM.index(*lab[1:]).ravel().astype(np.int64)]
+    sizes = np.diff(TALLIED, prepend=0)
+    return np.concatenate(
+        [np.bincount(found, minlength=size) for found, size in zip(cells, sizes, strict=True)]
     )
-
-
-def _count(truth: Truth, lab: Plane) -> Counts:
-    within_10, within_20 = (truth.bins[metrics.hits(truth.lab, lab, far)] for far in (10, 20))
-    cells = (within_10, STUDY_GRID), (within_20, STUDY_GRID), (HISTOGRAM.index(*lab[1:]), HISTOGRAM)
-    return [
-        np.bincount(found.ravel().astype(np.int64), minlength=grid.side**2) for found, grid in cells
-    ]

@@ -20,7 +20,7 @@ from photochrom import files
 from photochrom.errors import BadOption
 from photochrom.evaluation.results import Summary
 from photochrom.evaluation.rows import BASELINES, CONSTANT, GREY, Row
-from photochrom.evaluation.tables import MILLISECONDS, NONE, Column, filled_columns
+from photochrom.evaluation.tables import MILLISECONDS, NONE, Columns, filled_columns
 from photochrom.report import chroma_plane, claims, compare, curves, plot_style, toy
 from photochrom.report.examples import LARGE, CloseUp, Gallery, Plate, embed
 from photochrom.report.original import ORIGINAL
@@ -106,8 +106,8 @@ def render_report(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> 
         study=study,
         n=len(study.results.photos),
         n_hinted=len(study.results.rows) - len(rows),
-        columns=columns[1:],
-        lines=_list_lines(study, columns[1:]),
+        columns=columns,
+        lines=_list_lines(study, columns),
         original=_list_original(study),
         claims=claims.check_claims(study),
         charts=_draw_charts(study),
@@ -128,35 +128,33 @@ def render_report(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> 
 # --- the tables -----------------------------------------------------------------------------
 
 
-def _list_columns(study: Study) -> list[Column]:
+def _list_columns(study: Study) -> Columns:
     """The columns of the results, what the models say of themselves among them."""
 
-    def fact(key: str, show: Callable[[float], str]) -> Callable[[Summary], str]:
-        def tell(row: Summary) -> str:
-            run = study.run_of(row.row)
-            try:
-                return show(float(run.facts[key])) if run else NONE
-            except (KeyError, ValueError):
-                return NONE
+    def fact(key: str, show: Callable[[float], str], row: Summary) -> str:
+        run = study.run_of(row.row)
+        try:
+            return show(float(run.facts[key])) if run else NONE
+        except (KeyError, ValueError):
+            return NONE
 
-        return tell
-
-    gflop = "10⁹ operations for a square photograph at its usual size, 2 for each multiply-add."
-    return [
-        *filled_columns(study.results.summary),
-        Column("parameters", fact("parameters", lambda v: f"{v / 1e6:.2f} M"), "of the network."),
-        Column("GFLOP", fact("gflop", lambda v: f"{v:.1f}"), gflop),
-        MILLISECONDS,
-    ]
+    columns: dict[str, Callable[[Summary], str]] = {
+        **filled_columns(study.results.summary),
+        "parameters": partial(fact, "parameters", lambda v: f"{v / 1e6:.2f} M"),
+        "GFLOP": partial(fact, "gflop", lambda v: f"{v:.1f}"),
+        **MILLISECONDS,
+    }
+    del columns["colorizer"]  # which says more on the page
+    return columns
 
 
-def _list_lines(study: Study, columns: Sequence[Column]) -> list[Line]:
+def _list_lines(study: Study, columns: Columns) -> list[Line]:
     """The table of results: the baselines, then every row that was given no hints."""
     lines = []
     for summary in study.results.summary:
         if summary.row.hints is None:
             run = study.run_of(summary.row)
-            cells = tuple(column.show(summary) for column in columns)
+            cells = tuple(show(summary) for show in columns.values())
             marks = study.marks(run) if run else ()
             lines.append(Line(summary.row, _settings(run, summary.row), marks, cells))
     return lines

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from photochrom.color import Array, Pixels, lab_to_rgb, to_uint8
 from photochrom.evaluation import metrics
-from photochrom.evaluation.contact_sheet import sheet
+from photochrom.evaluation.contact_sheet import make_contact_sheet
 from photochrom.training.augmentation import render_hints
 from photochrom.training.heads import SoftBinsHead
 from photochrom.training.loader import to_lab
@@ -124,7 +124,8 @@ def compare(before: Sequence[Row], now: Sequence[Row]) -> dict[str, tuple[float,
 def save_sheet(target: Path, pictures: Sequence[Pair]) -> None:
     """A contact sheet: grey, coloured, original."""
     rows = [(_grey(true), out, true) for out, true in pictures]
-    sheet(rows, ("grey", "coloured", "original"), height=160, across=3).save(target, quality=90)
+    columns = "grey", "coloured", "original"
+    make_contact_sheet(rows, columns, height=160, across=3).save(target, quality=90)
 
 
 def _rgb(lab: Tensor) -> npt.NDArray[np.float32]:
