@@ -140,6 +140,18 @@ def scene() -> np.ndarray:
 
 
 @pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A place for results, which is not there yet."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def color_scene(scene) -> np.ndarray:
+    """The same (48, 64, 3) in colour."""
+    return np.dstack([scene, 255 - scene, scene // 2])
+
+
+@pytest.fixture
 def encoded() -> Callable[..., bytes]:
     """The bytes of a photo of noise: ``encoded(seed, width=60, height=40, kind="JPEG")``."""
 

@@ -264,3 +264,26 @@ def test_where_folders_have_no_handles_their_paths_stand_for_them(tmp_path, monk
     files.discard_abandoned(inner)
     assert (inner.device, list(inner.names())) == (tmp_path.stat().st_dev, [])
     assert names(tmp_path) == ["in", "link", "x.txt", "y.txt"]
+
+
+def test_what_is_being_written_is_discarded_when_the_process_leaves(tmp_path):
+    def leave(file) -> None:
+        file.write(b"half")
+        assert len(list(tmp_path.iterdir())) == 1
+        files.discard_unfinished()
+        assert not list(tmp_path.iterdir())
+        raise CannotWrite("left")
+
+    with pytest.raises(CannotWrite):
+        files.write_atomically(tmp_path / "x.png", leave)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM])
+def test_a_permission_that_lacks_is_what_is_said(tmp_path, code):
+    def refuse(_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with pytest.raises(CannotWrite) as raised:
+        files.write_atomically(tmp_path / "x.png", refuse)
+    assert "permission" in str(raised.value).lower()
+    assert "room" not in str(raised.value)

@@ -17,19 +17,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from commands import unfinished
 from photochrom import files
 from photochrom.batch import journal as journals
 from photochrom.batch.entries import Entry, Seen
 from photochrom.batch.journal import FOLDER, Journal
 from photochrom.errors import BadPhoto, CannotWrite, DiskFull
 from photochrom.folder import Folder
-
-QUICK = settings(
-    deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 @pytest.fixture
@@ -39,18 +36,19 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
-
-
-def finish(journal: Journal, photo: Path, targets: list[Path], digest: str = "digest") -> None:
+def finish(journal: Journal, photo: Path, *targets: Path) -> None:
     """Make results of a photo as the worker does."""
-    seal = journal.seal(journal.look(photo), targets, digest)
+    seal = journal.seal(journal.look(photo), targets, "digest")
     for target in targets:
         content = photo.read_bytes() + os.fsencode(target.name)
         write = partial(files.write_atomically, room=journal.room(target), seal=seal)
         write(target, lambda file: file.write(content))  # noqa: B023
+
+
+def find(journal: Journal | Path, photo: Path, *targets: Path) -> Entry | None:
+    """What a journal, or one that is opened now, knows of a photo."""
+    known = Journal(journal) if isinstance(journal, Path) else journal
+    return known.find(photo, targets, "digest")
 
 
 def lines(out: Path) -> list[bytes]:
@@ -60,40 +58,35 @@ def lines(out: Path) -> list[bytes]:
 # --- what is known ----------------------------------------------------------------------------
 
 
-def test_a_finished_result_is_known_now_and_later(photo, out):
+def test_finished_results_are_known_now_and_later_by_photo_targets_and_digest(photo, out):
     target = out / "photo.jpg"
     journal = Journal(out)
-    assert journal.find(photo, [target], "digest") is None
-    finish(journal, photo, [target])
+    assert find(journal, photo, target) is None
+    finish(journal, photo, target)
     for later in (journal, Journal(out)):
-        entry = later.find(photo, [target], "digest")
-        assert entry is not None
-        assert [seen.name for seen in entry.results] == ["photo.jpg"]
+        assert [seen.name for seen in find(later, photo, target).results] == ["photo.jpg"]
         assert later.find(photo, [target], "another digest") is None
-        assert later.find(photo, [out / "other.jpg"], "digest") is None
+        assert find(later, photo, out / "other.jpg") is None
 
 
-def test_what_counts_is_the_content(photo, out):
+def test_files_are_known_by_their_content(photo, out, tmp_path):
     target = out / "photo.jpg"
-    finish(Journal(out), photo, [target])
+    finish(Journal(out), photo, target)
     for path in (photo, target):
         os.utime(path, ns=(1, 1))
     copy = photo.with_name("copy.jpg")
     copy.write_bytes(photo.read_bytes())
     known = Journal(out)
-    assert known.find(photo, [target], "digest")
-    assert known.find(copy, [target], "digest")
+    assert find(known, photo, target)
+    assert find(known, copy, target)
     photo.write_bytes(b"blue")  # of the same size
-    assert not known.find(photo, [target], "digest")
+    assert not find(known, photo, target)
     photo.write_bytes(b"grey")
     target.write_bytes(target.read_bytes().upper())
-    assert not known.find(photo, [target], "digest")
-
-
-def test_an_album_and_its_results_may_move_together(photo, out, tmp_path):
-    finish(Journal(out), photo, [out / "photo.jpg"])
+    assert not find(known, photo, target)
+    target.write_bytes(target.read_bytes().lower())
     moved = out.rename(tmp_path / "moved")
-    assert Journal(moved).find(photo, [moved / "photo.jpg"], "digest")
+    assert find(moved, photo, moved / "photo.jpg")
 
 
 def test_a_photo_that_changes_while_it_is_read_is_not_taken_for_done(photo, out):
@@ -102,7 +95,7 @@ def test_a_photo_that_changes_while_it_is_read_is_not_taken_for_done(photo, out)
     photo.write_bytes(b"blue")
     seal = journal.seal(seen, [target], "digest")
     files.write_atomically(target, lambda file: file.write(b"of whichever"), seal=seal)
-    assert not journal.find(photo, [target], "digest")
+    assert not find(journal, photo, target)
 
 
 def test_a_photo_that_changes_while_it_is_looked_at_shows_as_changed(photo, monkeypatch):
@@ -112,80 +105,85 @@ def test_a_photo_that_changes_while_it_is_looked_at_shows_as_changed(photo, monk
 
     digest = files.sha256
     monkeypatch.setattr(files, "sha256", slowly)
-    seen = Seen.at(photo, "")
-    assert seen.size == 4
+    assert Seen.at(photo, "").size == 4
 
 
 def test_the_first_of_several_versions_are_known_too(photo, out):
     targets = [out / f"photo-{i}.jpg" for i in (1, 2, 3)]
-    first = Journal(out)
-    finish(first, photo, targets[:2])
+    finish(Journal(out), photo, *targets[:2])
     second = Journal(out)
-    entry = second.find(photo, targets, "digest")
-    assert len(entry.results) == 2
-    finish(second, photo, targets)
+    assert len(find(second, photo, *targets).results) == 2
+    finish(second, photo, *targets)
     for _ in range(8):  # whatever the order in which their files are read
         third = Journal(out)
-        assert len(third.find(photo, targets, "digest").results) == 3
-        finish(third, photo, targets[:1])
+        assert len(find(third, photo, *targets).results) == 3
+        finish(third, photo, targets[0])
     targets[1].unlink()
-    assert len(Journal(out).find(photo, targets, "digest").results) == 1
+    assert len(find(out, photo, *targets).results) == 1
 
 
-def test_what_was_passed_over_is_known(photo, out):
+def test_what_was_passed_over_is_known_and_what_failed_is_not(photo, out):
     journal = Journal(out)
     journal.pass_over(journal.look(photo), out / "photo.jpg", "digest", "in colour")
-    entry = Journal(out).find(photo, [out / "photo.jpg"], "digest")
-    assert (entry.passed, entry.results) == ("in colour", ())
+    journal.fail(photo, out / "b.jpg", "digest", "it broke", "IndexError in x.y, line 1")
+    for known in (journal, out):
+        entry = find(known, photo, out / "photo.jpg")
+        assert (entry.passed, entry.results) == ("in colour", ())
+        assert find(known, photo, out / "b.jpg") is None
+    assert Entry.from_json(lines(out)[1]).failed == "it broke"
     photo.write_bytes(b"changed")
-    assert not Journal(out).find(photo, [out / "photo.jpg"], "digest")
+    assert not find(out, photo, out / "photo.jpg")
 
 
 def test_odd_names_are_kept(photo, out):
     for name in ("two\nlines.jpg", "ärmel 🎞.jpg", os.fsdecode(b"caf\xe9.jpg"), 'a"b\\.jpg'):
-        finish(Journal(out), photo, [out / name])
-        assert Journal(out).find(photo, [out / name], "digest"), name
+        finish(Journal(out), photo, out / name)
+        assert find(out, photo, out / name), name
     assert all(line.isascii() and json.loads(line) for line in lines(out))
 
 
 def test_without_a_folder_nothing_is_known_or_written(photo, tmp_path):
-    journal = Journal(None)
-    seal = journal.seal(journal.look(photo), [tmp_path / "x.jpg"], "digest")
-    seal(io.BytesIO(b"result"))
-    journal.pass_over(None, tmp_path / "x.jpg", "digest", "in colour")
+    journal, target = Journal(None), tmp_path / "x.jpg"
+    journal.seal(journal.look(photo), [target], "digest")(io.BytesIO(b"result"))
+    journal.pass_over(None, target, "digest", "in colour")
     journal.refresh()
     journal.close()
-    assert journal.find(photo, [tmp_path / "x.jpg"], "digest") is None
-    assert journal.room(tmp_path / "x.jpg") is None
+    assert find(journal, photo, target) is None
+    assert journal.room(target) is None
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
-def test_what_is_no_file_is_not_looked_at(out, tmp_path):
-    os.mkfifo(tmp_path / "pipe.jpg")  # which would be waited for
-    journal = Journal(out)
-    assert journal.look(tmp_path / "pipe.jpg") is None
-    assert journal.look(tmp_path / "missing.jpg") is None
-    assert journal.look(tmp_path / f"{'long' * 99}.jpg") is None
-
-
-def test_a_photo_that_cannot_be_looked_at(photo, out, monkeypatch):
+def test_only_files_are_looked_at_and_those_that_do_not_open_are_named(
+    photo, out, tmp_path, monkeypatch
+):
     def refuse(*_: object) -> BinaryIO:
         raise PermissionError(errno.EACCES, "Permission denied")
 
+    os.mkfifo(tmp_path / "pipe.jpg")  # which would be waited for
     journal = Journal(out)
+    for name in ("pipe.jpg", "missing.jpg", f"{'long' * 99}.jpg"):
+        assert journal.look(tmp_path / name) is None
     monkeypatch.setattr(files, "open_plain", refuse)
     with pytest.raises(BadPhoto, match=r"cannot be opened \(Permission denied\): check path"):
         journal.look(photo)
 
 
+def test_a_closed_journal_takes_no_more(photo, out):
+    journal = Journal(out)
+    seal = journal.seal(journal.look(photo), [out / "a.png"], "digest")
+    journal.close()
+    with photo.open("rb") as file, pytest.raises(CannotWrite, match="start it again"):
+        seal(file)
+
+
 # --- damage -----------------------------------------------------------------------------------
 
 
-def test_cut_anywhere_it_loses_the_last_line_at_most(photo, out, tmp_path):
+def test_cut_anywhere_it_loses_the_last_line_at_most(photo, out):
     targets = [out / f"{name}.jpg" for name in ("a", "ü", "c")]
     journal = Journal(out)
     for target in targets:
-        finish(journal, photo, [target])
+        finish(journal, photo, target)
     journal.close()
     (path,) = (out / FOLDER).glob("*.jsonl")
     whole = path.read_bytes()
@@ -193,7 +191,7 @@ def test_cut_anywhere_it_loses_the_last_line_at_most(photo, out, tmp_path):
     for length in range(0, len(whole) + 1, 7):
         path.write_bytes(whole[:length])
         known = Journal(out)
-        found = [known.find(photo, [target], "digest") is not None for target in targets]
+        found = [find(known, photo, target) is not None for target in targets]
         assert found == [end <= length for end in ends], length
         known.close()
 
@@ -209,63 +207,53 @@ GARBAGE = (
 )  # fmt: skip
 
 
-@QUICK
+@settings(database=None)
 @given(st.lists(st.binary(max_size=60) | st.sampled_from(GARBAGE), max_size=9), st.integers(0, 9))
 @example(list(GARBAGE), 3)
-def test_lines_that_are_none_are_passed_over(tmp_path_factory, garbage, place):
+def test_lines_of_nonsense_are_passed_over(tmp_path_factory, garbage, place):
     folder = tmp_path_factory.mktemp("journal")
     (folder / "photo.jpg").write_bytes(b"grey")
-    target = folder / "a.jpg"
     journal = Journal(folder)
-    finish(journal, folder / "photo.jpg", [target])
+    finish(journal, folder / "photo.jpg", folder / "a.jpg")
     journal.close()
     (path,) = (folder / FOLDER).glob("*.jsonl")
     mixed = [*garbage[:place], path.read_bytes().rstrip(), *garbage[place:]]
     path.write_bytes(b"\n".join(mixed) + b"\n")
-    assert Journal(folder).find(folder / "photo.jpg", [target], "digest")
+    assert find(folder, folder / "photo.jpg", folder / "a.jpg")
 
 
-def test_a_ledger_that_cannot_be_read_teaches_nothing(photo, out, monkeypatch):
-    finish(Journal(out), photo, [out / "photo.jpg"])
-    (out / FOLDER / "x.jsonl").symlink_to("gone.jsonl")
-    (out / FOLDER / "y.jsonl").mkdir()
-    assert Journal(out).find(photo, [out / "photo.jpg"], "digest")
-
-
-def test_half_a_line_on_a_full_disk_spoils_no_other(photo, out):
+@pytest.mark.parametrize("room", [0, 1, 99])
+def test_half_a_line_on_a_full_disk_spoils_no_other(photo, out, room):
     class Full:
         """A file of which only some bytes find room."""
 
-        def __init__(self, file, room: int) -> None:
-            self.file, self.room = file, room
+        def __init__(self, file) -> None:
+            self.file = file
 
         def __getattr__(self, name):
             return getattr(self.file, name)
 
         def write(self, line: bytes) -> int:
-            if not self.room:
+            if not room:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return self.file.write(line[: self.room])
+            return self.file.write(line[:room])
 
-    for room in (0, 1, 99):
-        journal = Journal(out / str(room))
-        finish(journal, photo, [out / str(room) / "a.jpg"])
-        file = journal._file
-        journal._file = Full(file, room)
-        with pytest.raises(DiskFull, match="make room"):
-            finish(journal, photo, [out / str(room) / "b.jpg"])
-        with pytest.raises(DiskFull, match="make room"):
-            journal.pass_over(journal.look(photo), out / str(room) / "b.jpg", "digest", "in colour")
-        journal._file = file  # there is room again
-        finish(journal, photo, [out / str(room) / "c.jpg"])
-        assert len(lines(out / str(room))) == 2
-        known = Journal(out / str(room))
-        assert known.find(photo, [out / str(room) / "c.jpg"], "digest")
-        assert not known.find(photo, [out / str(room) / "b.jpg"], "digest")
+    journal = Journal(out)
+    finish(journal, photo, out / "a.jpg")
+    file, journal._file = journal._file, Full(journal._file)
+    with pytest.raises(DiskFull, match="make room"):
+        finish(journal, photo, out / "b.jpg")
+    with pytest.raises(DiskFull, match="make room"):
+        journal.pass_over(journal.look(photo), out / "b.jpg", "digest", "in colour")
+    journal._file = file  # there is room again
+    finish(journal, photo, out / "c.jpg")
+    assert len(lines(out)) == 2
+    assert find(out, photo, out / "c.jpg")
+    assert not find(out, photo, out / "b.jpg")
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
-def test_a_folder_that_takes_no_files(out, monkeypatch, code):
+def test_a_folder_that_takes_no_files_is_refused(out, monkeypatch, code):
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
@@ -276,7 +264,7 @@ def test_a_folder_that_takes_no_files(out, monkeypatch, code):
 
 
 @pytest.mark.parametrize("name", ["out", f"out/{FOLDER}"])
-def test_a_file_where_the_folder_should_be(tmp_path, name):
+def test_a_file_where_the_folder_should_be_is_kept(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
     with pytest.raises(CannotWrite, match="out cannot be written"):
@@ -287,32 +275,26 @@ def test_a_file_where_the_folder_should_be(tmp_path, name):
 # --- other processes --------------------------------------------------------------------------
 
 
-def test_what_others_do_is_learnt(photo, out):
+def test_what_others_do_is_learnt_once_and_when_the_line_is_whole(photo, out):
     mine, other = Journal(out), Journal(out)
     for i in range(3):
-        finish(other, photo, [out / f"{i}.jpg"])
-        assert not mine.find(photo, [out / f"{i}.jpg"], "digest")
+        finish(other, photo, out / f"{i}.jpg")
+        assert not find(mine, photo, out / f"{i}.jpg")
         mine.refresh()
-        assert mine.find(photo, [out / f"{i}.jpg"], "digest")
-    assert list(map(len, mine._places.values())) == [1, 1, 1]  # nothing is learnt twice
-
-
-def test_a_line_that_is_being_written_is_learnt_when_it_is_whole(photo, out):
-    mine, other = Journal(out), Journal(out)
-    finish(other, photo, [out / "a.jpg"])
+        assert find(mine, photo, out / f"{i}.jpg")
+    finish(other, photo, out / "a.jpg")
     (path,) = [path for path in (out / FOLDER).iterdir() if path.stat().st_size]
     whole = path.read_bytes()
-    path.write_bytes(whole[:50])
-    mine.refresh()
-    assert not mine.find(photo, [out / "a.jpg"], "digest")
-    path.write_bytes(whole)
-    mine.refresh()
-    assert mine.find(photo, [out / "a.jpg"], "digest")
+    for length, found in ((len(whole) - 50, False), (len(whole), True)):
+        path.write_bytes(whole[:length])
+        mine.refresh()
+        assert (find(mine, photo, out / "a.jpg") is not None) is found
+    assert list(map(len, mine._places.values())) == [1, 1, 1, 1]
 
 
-def test_a_ledger_in_which_nothing_was_written_goes(photo, out, monkeypatch):
+def test_a_journal_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     first, second = Journal(out), Journal(out)
-    finish(first, photo, [out / "a.jpg"])
+    finish(first, photo, out / "a.jpg")
     gone = Path(second._file.name)
     names = Folder.names
 
@@ -328,7 +310,7 @@ def test_a_ledger_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     assert len(list((out / FOLDER).iterdir())) == 1
 
 
-def begin(journal: Journal, target: Path, then: Callable[[], object]) -> None:
+def begin(out: Path, name: str, then: Callable[[], object]) -> None:
     """Be in the middle of a result."""
 
     def make(file: BinaryIO) -> None:
@@ -336,7 +318,7 @@ def begin(journal: Journal, target: Path, then: Callable[[], object]) -> None:
         then()
 
     with contextlib.suppress(CannotWrite):
-        files.write_atomically(target, make, room=journal.room(target))
+        files.write_atomically(out / name, make, room=Journal(out).room(out / name))
 
 
 def work(out: Path) -> None:
@@ -344,14 +326,10 @@ def work(out: Path) -> None:
         (out / "begun").touch()
         time.sleep(600)  # it is killed long before
 
-    begin(Journal(out), out / "x.jpg", wait)
+    begin(out, "x.jpg", wait)
 
 
-def parts(out: Path) -> list[Path]:
-    return list((out / FOLDER).glob("*.part"))
-
-
-def test_what_the_dead_leave_unfinished_is_cleared_and_the_livings_is_not(out):
+def test_what_the_dead_leave_unfinished_is_cleared_and_that_of_the_living_is_not(out):
     out.mkdir()
     process = multiprocessing.get_context("fork").Process(target=work, args=(out,))
     process.start()
@@ -359,26 +337,26 @@ def test_what_the_dead_leave_unfinished_is_cleared_and_the_livings_is_not(out):
         while not (out / "begun").exists():
             assert process.is_alive()
             time.sleep(0.01)
-        (part,) = parts(out)
+        (part,) = unfinished(out)
 
         def meanwhile() -> None:
             Journal(out).close()
-            assert len(parts(out)) == 2
+            assert len(unfinished(out)) == 2
             os.kill(process.pid, signal.SIGKILL)
             process.join()
             Journal(out).close()
             assert not part.exists()
-            assert len(parts(out)) == 1
+            assert len(unfinished(out)) == 1
 
-        begin(Journal(out), out / "y.jpg", meanwhile)
-        assert parts(out) == []
+        begin(out, "y.jpg", meanwhile)
+        assert unfinished(out) == []
     finally:
         process.kill()
         process.join()
 
 
-def left_behind(folder: Path) -> Path:
-    """What a killed process leaves."""
+def leave_behind(folder: Path) -> Path:
+    """Leave what a killed process does."""
     path = folder / f".{uuid.uuid4().hex}.part"
     path.write_bytes(b"half")
     return path
@@ -390,11 +368,11 @@ def test_where_locks_cannot_tell_nothing_is_taken_for_abandoned(out, monkeypatch
         raise OSError(code, os.strerror(code))
 
     Journal(out).close()
-    part = left_behind(out / FOLDER)
-    monkeypatch.setattr(files, "_lock", refuse)
-    Journal(out).close()
+    part = leave_behind(out / FOLDER)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_lock", refuse)
+        Journal(out).close()
     assert part.exists()
-    monkeypatch.undo()
     Journal(out).close()
     assert not part.exists()
 
@@ -438,7 +416,7 @@ def test_a_folder_that_is_a_link_is_refused_and_what_it_leads_to_is_left(out, tm
     if to == "a folder":
         theirs.mkdir()
         (theirs / "movie.part").write_bytes(b"half")
-        left_behind(theirs)
+        leave_behind(theirs)
     before = sorted(theirs.rglob("*"))
     out.mkdir()
     (out / FOLDER).symlink_to(theirs)
@@ -448,12 +426,14 @@ def test_a_folder_that_is_a_link_is_refused_and_what_it_leads_to_is_left(out, tm
     assert theirs.exists() == (to == "a folder")
 
 
-def test_ledgers_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, out, monkeypatch):
-    finish(Journal(out), photo, [out / "a.jpg"])
+def test_journals_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, out, monkeypatch):
+    finish(Journal(out), photo, out / "a.jpg")
     foreign = plant(out, forged("b.jpg", passed="in colour", photo=vars(Seen.at(photo, ""))))
     (out / FOLDER / "1.jsonl").symlink_to(foreign.rename(out / "elsewhere"))
     (out / FOLDER / "2.jsonl").symlink_to("/dev/zero")
     os.mkfifo(out / FOLDER / "3.jsonl")
+    (out / FOLDER / "x.jsonl").symlink_to("gone.jsonl")
+    (out / FOLDER / "y.jsonl").mkdir()
     opened = os.open
 
     def check(path, flags, *mode, **options):
@@ -462,8 +442,8 @@ def test_ledgers_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, 
 
     monkeypatch.setattr(os, "open", check)
     known = Journal(out)
-    assert known.find(photo, [out / "a.jpg"], "digest")
-    assert not known.find(photo, [out / "b.jpg"], "digest")
+    assert find(known, photo, out / "a.jpg")
+    assert not find(known, photo, out / "b.jpg")
 
 
 @pytest.mark.parametrize("odd", ["the photo", "the result"])
@@ -475,22 +455,21 @@ def test_what_a_line_tells_of_is_not_waited_for_either(photo, out, tmp_path, odd
     empty = {"name": "a.jpg", "size": 0, "changed": 0, "sha256": "0" * 64}
     if odd == "the photo":
         plant(out, forged("a.jpg", passed="in colour"))
-        assert not Journal(out).find(path, [out / "a.jpg"], "digest")
+        assert not find(out, path, out / "a.jpg")
     else:
         path.rename(out / "a.jpg")
         plant(out, forged("a.jpg", results=[empty], photo=vars(Seen.at(photo, ""))))
-        assert not Journal(out).find(photo, [out / "a.jpg"], "digest")
+        assert not find(out, photo, out / "a.jpg")
 
 
-def test_lines_too_long_for_us_are_passed_over(photo, out, monkeypatch):
-    finish(Journal(out), photo, [out / "a.jpg"])
+def test_lines_too_long_for_us_are_passed_over(photo, out):
+    finish(Journal(out), photo, out / "a.jpg")
     told = vars(Seen.at(photo, ""))
     long = forged("b.jpg", passed="in colour" * 2**15, photo=told)
     plant(out, b"[" * 2**19 + b"\n", long, forged("c.jpg", passed="in colour", photo=told))
     known = Journal(out)
-    assert known.find(photo, [out / "a.jpg"], "digest")
-    assert not known.find(photo, [out / "b.jpg"], "digest")
-    assert known.find(photo, [out / "c.jpg"], "digest")
+    found = [find(known, photo, out / f"{name}.jpg") is not None for name in "abc"]
+    assert found == [True, False, True]
 
 
 def test_no_more_is_read_than_we_ever_write(photo, out, monkeypatch):
@@ -500,7 +479,7 @@ def test_no_more_is_read_than_we_ever_write(photo, out, monkeypatch):
     def found() -> int:
         known = Journal(out)
         known.refresh()
-        return sum(known.find(photo, [out / f"{i}.jpg"], "digest") is not None for i in range(9))
+        return sum(find(known, photo, out / f"{i}.jpg") is not None for i in range(9))
 
     assert found() == 9
     with monkeypatch.context() as patch:
@@ -514,15 +493,10 @@ def test_no_more_is_read_than_we_ever_write(photo, out, monkeypatch):
 def test_a_photo_is_read_once_however_many_lines_tell_of_it(photo, out, monkeypatch):
     told = [{"name": "", "size": 4, "changed": 0, "sha256": f"{i:064}"} for i in range(999)]
     plant(out, *(forged("a.jpg", passed="in colour", photo=photo) for photo in told))
-    known, digests = Journal(out), []
-
-    def digest(file: BinaryIO) -> str:
-        digests.append(file)
-        return "0" * 64
-
-    monkeypatch.setattr(files, "sha256", digest)
-    assert not known.find(photo, [out / "a.jpg"], "digest")
-    assert len(digests) == 1
+    known, read = Journal(out), []
+    monkeypatch.setattr(files, "sha256", lambda file: read.append(file) or "0" * 64)
+    assert not find(known, photo, out / "a.jpg")
+    assert len(read) == 1
 
 
 WRONG = [
@@ -530,21 +504,18 @@ WRONG = [
     {"target": 5}, {"results": [5]}, {"results": "ab"}, {"photo": []},
     {"photo": {"name": "", "size": True, "changed": 0, "sha256": ""}},
     {"photo": {"name": "", "size": 1.0, "changed": 0, "sha256": ""}},
-    {"photo": {"name": "", "size": 1, "changed": 0, "sha256": 5}}, {"more": 1},
+    {"photo": {"name": "", "size": 1, "changed": 0, "sha256": 5}}, {"more": 1}, {"version": 3},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
-def test_a_line_in_which_anything_is_of_another_kind_is_none(wrong):
+def test_a_line_of_another_version_or_in_which_anything_is_of_another_kind_is_none(wrong):
+    seen = Seen("a.jpg", 1, 2, "3")
+    entry = Entry("a.jpg", "digest", seen, (seen,))
+    assert Entry.from_json(entry.to_json()) == entry
+    assert Entry.from_json(json.dumps(json.loads(entry.to_json()) | wrong)) is None
     assert Entry.from_json(forged("a.jpg"))
     assert Entry.from_json(forged(**{"target": "a.jpg"} | wrong)) is None
-
-
-def test_a_line_of_a_later_version_is_none():
-    seen = Seen("a.jpg", 1, 2, "3")
-    line = json.loads(Entry("a.jpg", "digest", seen, (seen,)).to_json())
-    assert Entry.from_json(json.dumps(line)) == Entry("a.jpg", "digest", seen, (seen,))
-    assert Entry.from_json(json.dumps(line | {"version": 3})) is None
 
 
 def test_a_line_tells_of_nothing_outside_the_folder(photo, out, tmp_path):
@@ -553,5 +524,5 @@ def test_a_line_tells_of_nothing_outside_the_folder(photo, out, tmp_path):
     told = vars(Seen.at(photo, ""))
     for target in ("a.jpg", "../mine.jpg"):
         plant(out, forged(target, results=[seen], photo=told))
-    assert not Journal(out).find(photo, [out / "a.jpg"], "digest")
+    assert not find(out, photo, out / "a.jpg")
     assert (tmp_path / "mine.jpg").read_bytes() == b"mine"

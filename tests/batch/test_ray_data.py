@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import shutil
 import signal
@@ -16,39 +14,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from commands import digests, rows, run, unfinished
+
 ray = pytest.importorskip("ray")
 fsspec = pytest.importorskip("fsspec")
 
 from photochrom.batch import ray_data, worker  # noqa: E402
-from photochrom.batch.journal import FOLDER, Journal  # noqa: E402
+from photochrom.batch.journal import Journal  # noqa: E402
 from photochrom.batch.options import BatchOptions  # noqa: E402
 from photochrom.batch.planning import Job  # noqa: E402
 from photochrom.batch.ray_data import Task  # noqa: E402
 from photochrom.batch.worker import Worker  # noqa: E402
-from photochrom.cli import main  # noqa: E402
 from photochrom.errors import BadData, BadOption  # noqa: E402
+from photochrom.image import tone  # noqa: E402
 
-
-def results(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and FOLDER not in path.parts
-    }
-
-
-@pytest.fixture
-def model(make_model) -> str:
-    return str(make_model(hints=0.1, tells=("logits",)))
-
-
-@pytest.fixture
-def album(tmp_path: Path, scene) -> Path:
-    folder = tmp_path / "album"
-    (folder / "summer").mkdir(parents=True)
-    for i, name in enumerate(("a.png", "b.jpg", "summer/c.tif", "d.gif")):
-        Image.fromarray(np.roll(scene, 9 * i)).save(folder / name)
-    return folder
+PLACES = ["a.png", "b.jpg", "c.tif", "d.png", "summer/e.png", "summer/sea/f.jpg"]
 
 
 def url(path: Path) -> str:
@@ -62,17 +42,15 @@ def test_paths_are_listed_as_for_one_machine(album, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out, root in ((None, album), ("out", tmp_path / "out"), (str(tmp_path / "out"), None)):
         tasks = ray_data.listing(["album"], out)
-        assert [task.photo for task in tasks] == [
-            str(album / name) for name in ("a.png", "b.jpg", "d.gif", "summer/c.tif")
-        ]
+        assert [task.photo for task in tasks] == [str(album / name) for name in PLACES]
         assert {task.root for task in tasks} == {str(root or tmp_path / "out")}
         assert all(Path(task.target).is_absolute() and not task.remote for task in tasks)
 
 
-def test_urls_are_mirrored(album, tmp_path, monkeypatch):
+def test_urls_are_mirrored(album, out, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    out = tmp_path / "out"
-    places = ["a.png", "b.jpg", "d.gif.png", "summer/c.tif"]
+    Image.open(album / "d.png").save(album / "d.gif")
+    (album / "d.png").unlink()
     for given, into in (
         (url(album), url(out)),
         (f"{url(album)}/", f"{url(out)}/"),
@@ -80,7 +58,7 @@ def test_urls_are_mirrored(album, tmp_path, monkeypatch):
         (url(album), "out"),
     ):
         tasks = ray_data.listing([given], into)
-        expected = [str(out / place) for place in places]
+        expected = [str(out / place.replace("d.", "d.gif.")) for place in PLACES]
         assert [task.target.removeprefix("file://") for task in tasks] == expected
         assert all(task.remote for task in tasks)
         assert {task.root.removeprefix("file://").rstrip("/") for task in tasks} == {str(out)}
@@ -88,13 +66,13 @@ def test_urls_are_mirrored(album, tmp_path, monkeypatch):
     assert one == Task(url(album / "a.png"), url(out / "a.png"), url(out))
 
 
-def test_what_is_hidden_or_a_result_is_no_photo(album, tmp_path):
-    for name in ("out/a.png", ".hidden/a.png", "summer/.x.png", f"{FOLDER}/a.png"):
+def test_what_is_hidden_or_a_result_is_no_photo(album):
+    for name in ("out/a.png", ".hidden/a.png", "summer/.x.png", ".photochrom/a.png"):
         (album / name).parent.mkdir(exist_ok=True)
         shutil.copy(album / "a.png", album / name)
     tasks = ray_data.listing([url(album)], url(album / "out"))
-    assert len(tasks) == 4
-    assert len(ray_data.listing([url(album)], url(album))) == 5
+    assert len(tasks) == 6
+    assert len(ray_data.listing([url(album)], url(album))) == 7
 
 
 def test_two_photos_never_share_a_target(album, tmp_path):
@@ -109,7 +87,7 @@ def test_a_folder_that_does_not_open_is_told_of(album, tmp_path, monkeypatch):
     scandir = os.scandir
 
     def refuse(path):
-        if str(path).endswith("summer"):
+        if str(path).endswith("sea"):
             raise PermissionError(13, "Permission denied", os.fspath(path))
         return scandir(path)
 
@@ -117,7 +95,7 @@ def test_a_folder_that_does_not_open_is_told_of(album, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for out in (url(tmp_path / "out"), str(tmp_path / "out"), None):
         *_, last = ray_data.listing(["album"], out)
-        assert "summer cannot be searched (Permission denied)" in last.trouble
+        assert "sea cannot be searched (Permission denied)" in last.trouble
 
 
 @pytest.mark.parametrize(
@@ -140,34 +118,36 @@ def test_urls_that_cannot_be(given, out, words, tmp_path):
 @pytest.fixture
 def do(model):
     def do(task: Task, **options):
-        return ray_data._ColorizeActor(BatchOptions(model=model, **options))(task._asdict())
+        return ray_data._ColorizeActor(BatchOptions(model=str(model), **options))(task._asdict())
 
     return do
 
 
-def test_a_url_is_fetched_coloured_and_sent_once(album, tmp_path, do):
-    (task, *_) = ray_data.listing([url(album)], url(tmp_path / "out"))
+@pytest.fixture
+def task(album, out) -> Task:
+    """The first of the album, by URL."""
+    return ray_data.listing([url(album)], url(out))[0]
+
+
+def test_a_url_is_fetched_coloured_and_sent_once(album, out, tmp_path, model, task, do):
     first = do(task)
     assert (first["state"], first["results"]) == ("done", [task.target])
-    expected = tmp_path / "here.png"
-    worker = Worker(BatchOptions(model=str(tmp_path / "toy.onnx")))
-    assert worker(Job(album / "a.png", expected), Journal(None)).state == "done"
-    assert results(tmp_path / "out") == {"a.png": expected.read_bytes()}
+    worker, here = Worker(BatchOptions(model=str(model))), tmp_path / "here" / "a.png"
+    assert worker(Job(album / "a.png", here), Journal(None)).state == "done"
+    expected = digests(here.parent)
+    assert digests(out) == expected
     assert do(task)["state"] == "skipped"
     Image.open(album / "a.png").rotate(180).save(album / "a.png")
     for options in ({}, {"strength": 0.5}):
         again = do(task, **options)
         assert again["state"] == "failed"
         assert "exists already" in again["words"]
-    assert results(tmp_path / "out") == {"a.png": expected.read_bytes()}
+    assert digests(out) == expected
     assert do(task, force=True)["state"] == "done"
-    assert results(tmp_path / "out") != {"a.png": expected.read_bytes()}
+    assert digests(out) != expected
 
 
-def test_a_result_that_is_cut_off_on_its_way_does_not_appear(album, tmp_path, do, monkeypatch):
-    (task, *_) = ray_data.listing([url(album)], url(tmp_path / "out"))
-    copy = shutil.copyfileobj
-
+def test_a_result_that_is_cut_off_on_its_way_does_not_appear(out, task, do, monkeypatch):
     def cut(read, write) -> None:
         data = read.read()
         if data[:8] == b"\x89PNG\r\n\x1a\n" and "result" in str(getattr(read, "name", read)):
@@ -175,27 +155,26 @@ def test_a_result_that_is_cut_off_on_its_way_does_not_appear(album, tmp_path, do
             raise ConnectionResetError(104, "Connection reset by peer")
         write.write(data)
 
-    monkeypatch.setattr(ray_data.shutil, "copyfileobj", cut)
-    failed = do(task)
+    with monkeypatch.context() as patch:
+        patch.setattr(ray_data.shutil, "copyfileobj", cut)
+        failed = do(task)
     assert failed["state"] == "failed"
     assert "Connection reset by peer" in failed["words"]
-    assert results(tmp_path / "out") == {}
-    monkeypatch.setattr(ray_data.shutil, "copyfileobj", copy)
+    assert digests(out) == {}
     assert do(task)["state"] == "done"
 
 
-def test_a_store_that_fails_in_its_own_way_costs_one_photo(album, tmp_path, do, monkeypatch):
+def test_a_store_that_fails_in_its_own_way_costs_one_photo(task, do, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("NoSuchBucket")
 
-    (task, *_) = ray_data.listing([url(album)], url(tmp_path / "out"))
     monkeypatch.setattr(ray_data, "_exists", fail)
     failed = do(task)
     assert (failed["state"], failed["words"]) == ("failed", f"{task.photo}: NoSuchBucket")
 
 
 def test_a_photo_at_a_url_is_never_replaced(album, do):
-    before = results(album)
+    before = digests(album)
     tasks = ray_data.listing([url(album / "a.png")], url(album))
     tasks += ray_data.listing([str(album / "a.png")], url(album))
     tasks += ray_data.listing([url(album / "a.png")], str(album))
@@ -203,7 +182,7 @@ def test_a_photo_at_a_url_is_never_replaced(album, do):
         failed = do(task, force=True)
         assert failed["state"] == "failed"
         assert "is the photo itself" in failed["words"]
-    assert results(album) == before
+    assert digests(album) == before
 
 
 def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
@@ -221,16 +200,53 @@ def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
     assert not list((tmp_path / "out").glob("*.*"))
 
 
-def test_an_option_that_the_model_does_not_have_is_not_a_matter_of_the_photo(album, tmp_path, do):
-    (task, *_) = ray_data.listing([str(album)], str(tmp_path / "out"))
+def test_an_option_that_the_model_does_not_have_is_not_a_matter_of_the_photo(album, out, do):
+    task, *_ = ray_data.listing([str(album)], str(out))
     assert do(task, vivid=0.5)["refused"]
     assert not do(task)["refused"]
 
 
-def test_versions_have_no_urls(album, tmp_path, model):
-    tasks = ray_data.listing([url(album)], url(tmp_path / "out"))
+def test_whatever_goes_wrong_with_a_path_costs_one_photo(album, out, do, monkeypatch):
+    def broken(page):
+        if page.source.name == "b.jpg":
+            raise IndexError("list index out of range")
+        return read(page)
+
+    read = tone.measure_tone
+    monkeypatch.setattr(tone, "measure_tone", broken)
+    (album / "c.tif").write_bytes((album / "c.tif").read_bytes()[:90])
+    told = [do(task) for task in ray_data.listing([str(album)], str(out))]
+    assert [row["state"] for row in told] == ["done", "failed", "failed", *["done"] * 3]
+    assert told[1]["error"].startswith("IndexError in image.tone.")
+    assert told[2]["error"].startswith("BadPhoto in image.")
+    assert not any(row["refused"] for row in told)
+
+
+def test_a_photo_that_takes_too_long_is_given_up(album, out, do, monkeypatch):
+    let_go, ended = threading.Event(), threading.Event()
+
+    def hang(self, job, journal, turn):
+        assert let_go.wait(60)
+        try:
+            return colour(self, job, journal, turn)
+        finally:
+            ended.set()
+
+    task, *_ = ray_data.listing([str(album)], str(out))
+    colour = Worker.__call__
+    monkeypatch.setattr(Worker, "__call__", hang)
+    late = do(task, timeout=1e-9)
+    assert (late["state"], late["error"]) == ("failed", "TimeLimit")
+    assert "a.png took more than 1e-09 s" in late["words"]
+    let_go.set()
+    assert ended.wait(60)
+    assert not (out / "a.png").exists()
+    assert do(task)["state"] == "done"
+
+
+def test_versions_have_no_urls(task, model):
     with pytest.raises(BadOption, match="give --samples paths"):
-        next(ray_data.run(tasks, BatchOptions(model=model, samples=2), "local"))
+        next(ray_data.run([task], BatchOptions(model=str(model), samples=2), "local"))
 
 
 # --- all of them ------------------------------------------------------------------------------
@@ -270,25 +286,25 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
     out, killed = tmp_path / "out", []
 
     def kill() -> None:
-        while not results(out):
+        while not digests(out):
             time.sleep(0.02)
         for pid in workers()[:1]:
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
     tasks = ray_data.listing([str(tmp_path / "album")], str(out))
-    order = BatchOptions(model=model)
+    options = BatchOptions(model=str(model))
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    told = list(ray_data.run(tasks, order, "local", 2))
+    told = list(ray_data.run(tasks, options, "local", 2))
     killer.join()
     assert len(killed) == 1
     assert sorted(outcome.photo for outcome in told) == sorted(task.photo for task in tasks)
     states = [outcome.state for outcome in told]
     assert states.count("failed") == 1
     assert set(states) <= {"failed", "done", "skipped"}
-    worker, known = Worker(order), Journal(out)
-    assert set(results(out)) == set(names)
+    worker, known = Worker(options), Journal(out)
+    assert set(digests(out)) == set(names)
     for name in names:
         photo, target = tmp_path / "album" / name, out / name
         expected = tmp_path / "expected.png"
@@ -296,8 +312,8 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
         assert target.read_bytes() == expected.read_bytes()
         expected.unlink()
         assert known.find(photo, [target], worker.digest)
-    assert not list((out / FOLDER).glob("*.part"))
-    again = [outcome.state for outcome in ray_data.run(tasks, order, "local", 2)]
+    assert not unfinished(out)
+    again = [outcome.state for outcome in ray_data.run(tasks, options, "local", 2)]
     assert sorted(again) == ["failed"] + ["skipped"] * len(names)
 
 
@@ -306,27 +322,22 @@ def test_by_the_command_line_with_urls(album, tmp_path, model, ray_here, capsys,
     monkeypatch.chdir(tmp_path)
     out, report = tmp_path / "out", tmp_path / "report.csv"
 
-    def run(*arguments: object) -> int:
-        with pytest.raises(SystemExit) as ended:
-            main.main(["colorize", *map(str, arguments), "--model", "toy.onnx", "--ray"])
-        return int(ended.value.code or 0)
+    def colorize(*arguments: object) -> int:
+        return run("colorize", *arguments, "--model", "toy.onnx", "--ray")
 
     asked = (url(album), "-o", url(out))
-    assert run(*asked, "--report", report) == 0
-    assert sorted(capsys.readouterr().out.split()) == [
-        url(out / name) for name in ("a.png", "b.jpg", "d.gif.png", "summer/c.tif")
-    ]
-    text = report.read_text()
-    assert [row["state"] for row in csv.DictReader(io.StringIO(text))] == ["done"] * 4
-    before = results(out)
+    assert colorize(*asked, "--report", report) == 0
+    assert sorted(capsys.readouterr().out.split()) == [url(out / name) for name in PLACES]
+    assert [row["state"] for row in rows(report).values()] == ["done"] * 6
+    before = digests(out)
     (album / "bad.jpg").write_bytes(b"bad")
-    assert run(*asked) == 1
+    assert colorize(*asked) == 1
     said = capsys.readouterr()
     assert not said.out
-    assert "4 of 5 photos were done before." in said.err
-    assert "1 of 5 photos failed." in said.err
-    assert results(out) == before
-    assert run(album, "-o", tmp_path / "wrong", "--strength", 9) == 2
+    assert "6 of 7 photos were done before." in said.err
+    assert "1 of 7 photos failed." in said.err
+    assert digests(out) == before
+    assert colorize(album, "-o", tmp_path / "wrong", "--strength", 9) == 2
     assert "strength is 9" in capsys.readouterr().err
 
 
@@ -340,22 +351,18 @@ def test_a_worker_that_cannot_begin_is_said(album, tmp_path, model, ray_here, mo
     with pytest.raises(
         worker.PhotochromError, match=r"gave up \(.*BadModel: .*toy.onnx is not a file"
     ):
-        list(ray_data.run(tasks, BatchOptions(model=model), "local"))
+        list(ray_data.run(tasks, BatchOptions(model=str(model)), "local"))
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_where_no_cluster_is_that_is_said_soon(album, tmp_path, model, capsys):
+def test_where_no_cluster_is_that_is_said_soon(album, out, model, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         closed = f"127.0.0.1:{taken.getsockname()[1]}"
         for address in (closed, f"ray://{closed}", "127.0.0.1:99999"):
             start = time.monotonic()
-            with pytest.raises(SystemExit) as ended:
-                main.main([
-                    "colorize", str(album), "--model", model, "--ray", address,
-                    "-o", str(tmp_path / "out"),
-                ])  # fmt: skip
-            assert ended.value.code == 2
+            asked = ("colorize", album, "-o", out, "--model", model, "--ray", address)
+            assert run(*asked) == 2
             assert time.monotonic() - start < 120  # not the many minutes that Ray waits by default
             assert f"No Ray cluster can be used at {address}" in capsys.readouterr().err
 
@@ -363,7 +370,7 @@ def test_where_no_cluster_is_that_is_said_soon(album, tmp_path, model, capsys):
 def test_absolute_options_name_the_same_files_from_anywhere(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = BatchOptions(model="toy.onnx", reference=Path("red.png")).absolute()
-    assert (options.model, options.reference) == (model, tmp_path / "red.png")
+    assert (options.model, options.reference) == (str(model), tmp_path / "red.png")
     assert options.hints == ()
     assert BatchOptions(model="hintnet").absolute().model == "hintnet"
 

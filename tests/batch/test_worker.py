@@ -6,28 +6,27 @@ import errno
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom import files
+from commands import unfinished
+from photochrom import errors, files
 from photochrom.batch import planning, worker
-from photochrom.batch.journal import FOLDER, Journal, Seen
+from photochrom.batch.entries import Seen
+from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
 from photochrom.batch.worker import Worker
-from photochrom.errors import BadModel, BadOption, CannotWrite, DiskFull
+from photochrom.errors import BadModel, BadOption, CannotWrite
 from photochrom.image import encoding
+from photochrom.image.encoding import Encoding
 from photochrom.image.photo import Photo
 from photochrom.inference import flow
 from photochrom.inference.colorizer import Colorizer
-
-
-@pytest.fixture
-def model(make_model) -> str:
-    return str(make_model(hints=0.1, tells=("logits", "features")))
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def do(model, job):
     def do(given: Job = job, **options):
         journal = Journal(given.root)
         try:
-            return Worker(BatchOptions(model=model, **options))(given, journal)
+            return Worker(BatchOptions(model=str(model), **options))(given, journal)
         finally:
             journal.close()
 
@@ -52,28 +51,43 @@ def do(model, job):
 
 def redo(path: Path) -> None:
     """Other pixels, in a file that is read as well."""
-    pixels = np.asarray(Image.open(path))
-    Image.fromarray(255 - pixels).save(path)
+    Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+
+
+def raising(error: Exception):
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    return refuse
 
 
 # --- what is there already --------------------------------------------------------------------
 
 
-def test_what_is_done_is_skipped_by_its_content(do, job):
+def test_what_is_done_is_skipped_by_its_content_and_made_again_if_it_was_deleted(do, job):
     first = do()
     assert (first.state, first.results, first.words) == ("done", (str(job.target),), "")
-    before = job.target.stat()
+    before, content = job.target.stat(), job.target.read_bytes()
     os.utime(job.photo, ns=(1, 1))
     os.utime(job.target, ns=(2, 2))
     again = do()
     assert (again.state, again.results) == ("skipped", (str(job.target),))
     assert job.target.stat().st_ino == before.st_ino
+    job.target.unlink()
+    assert do().state == "done"
+    assert job.target.read_bytes() == content
 
 
-def test_a_photo_that_has_changed_is_not_taken_for_done(do, job):
-    do()
+@pytest.mark.parametrize("what", ["the photo", "the result", "both"])
+def test_what_has_changed_is_not_taken_for_done_nor_replaced(do, job, what):
+    """Be it retouched, or somebody else's."""
+    if what == "both":
+        job.root.mkdir()
+        job.target.write_bytes(b"mine")
+    else:
+        do()
+        redo(job.photo if what == "the photo" else job.target)
     before = job.target.read_bytes()
-    redo(job.photo)
     refused = do()
     assert (refused.state, refused.results) == ("failed", ())
     assert "a.png exists already" in refused.words
@@ -83,221 +97,155 @@ def test_a_photo_that_has_changed_is_not_taken_for_done(do, job):
     assert do().state == "skipped"
 
 
-def test_other_options_are_another_wish(do, job):
+def test_other_options_are_other_results(do, job):
     do()
     before = job.target.read_bytes()
-    for other in ({"strength": 0.5}, {"strip": True}, {"mark": False}, {"size": 32}, {"seed": 1}):
+    for other in ({"strength": 0.5}, {"strip": True}, {"mark": False}, {"size": 32}, {"seed": 1},
+                  {"quality": "best"}):  # fmt: skip
         assert "exists already" in do(**other).words, other
     assert job.target.read_bytes() == before
-    assert "exists already" in do(quality="best").words
+    for same in ({"device": "cpu"}, {"force": True}):  # it is what was asked for
+        assert do(**same).state == "skipped"
     assert do(strength=0.5, force=True).state == "done"
     assert do(strength=0.5).state == "skipped"
     assert "exists already" in do().words
 
 
-def test_the_device_and_force_are_no_part_of_a_wish(do):
-    do()
-    assert do(device="cpu").state == "skipped"
-    assert do(force=True).state == "skipped"  # it is what was asked for
+def test_options_that_are_newer_than_a_journal_leave_its_digests_as_they_were(model):
+    def digest(**options) -> str:
+        return Worker(BatchOptions(model=str(model), **options)).digest
 
-
-def test_what_was_done_before_there_was_a_quality_is_still_done(model):
     known = {
-        "hints": None,
-        "mark": True,
-        "model": hashlib.sha256(Path(model).read_bytes()).hexdigest(),
-        "recolor": False,
-        "reference": None,
-        "samples": None,
-        "seed": 0,
-        "size": None,
-        "strength": 1.0,
-        "strip": False,
-        "vivid": None,
-    }
-    old = hashlib.sha256(json.dumps(known).encode()).hexdigest()
-    assert Worker(BatchOptions(model=model)).digest == old
-    assert Worker(BatchOptions(model=model, quality="best")).digest != old
+        "model": hashlib.sha256(model.read_bytes()).hexdigest(), "size": None, "strength": 1.0,
+        "vivid": None, "hints": None, "reference": None, "samples": None, "seed": 0,
+        "recolor": False, "strip": False, "mark": True,
+    }  # fmt: skip
+    old = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    assert digest() == digest(timeout=9, keep_times=True, damaged=True) == old
+    assert old not in (digest(quality="best"), digest(encoding=Encoding(quality=80)))
 
 
-def test_a_wish_is_what_is_in_the_files_it_names(model, job, tmp_path):
-    def digest(path: str) -> str:
-        return Worker(BatchOptions(model=model, hints=tmp_path / path)).digest
+def test_of_files_that_options_name_the_content_counts(model, tmp_path):
+    def digest(model: Path, hints: str) -> str:
+        return Worker(BatchOptions(model=str(model), hints=tmp_path / hints)).digest
 
-    hints = '{"hints": [{"x": 1, "y": 1, "color": "red"}]}'
-    (tmp_path / "a.json").write_text(hints)
-    (tmp_path / "b.json").write_text(hints)
-    (tmp_path / "c.json").write_text(hints.replace("red", "blue"))
-    assert digest("a.json") == digest("b.json") != digest("c.json")
-    renamed = Path(model).rename(tmp_path / "renamed.onnx")
-    assert Worker(BatchOptions(model=str(renamed), hints=tmp_path / "a.json")).digest == wish_of(
-        renamed, tmp_path
-    )
+    text = '{"hints": [{"x": 1, "y": 1, "color": "red"}]}'
+    for name, content in {"a": text, "b": text, "c": text.replace("red", "blue")}.items():
+        (tmp_path / name).write_text(content)
+    first = digest(model, "a")
+    assert first == digest(model, "b") != digest(model, "c")
+    assert first == digest(model.rename(tmp_path / "renamed.onnx"), "a")
 
 
-def wish_of(model: Path, folder: Path) -> str:
-    again = str(model.rename(folder / "toy.onnx"))
-    return Worker(BatchOptions(model=again, hints=folder / "b.json")).digest
-
-
-def test_a_result_that_was_retouched_is_kept(do, job):
-    do()
-    redo(job.target)
-    before = job.target.read_bytes()
-    assert "exists already" in do().words
-    assert job.target.read_bytes() == before
-
-
-def test_a_result_that_was_deleted_is_made_again(do, job):
-    do()
-    before = job.target.read_bytes()
-    job.target.unlink()
-    assert do().state == "done"
-    assert job.target.read_bytes() == before
-
-
-def test_a_file_of_somebody_else_is_kept(do, job):
-    job.root.mkdir()
-    job.target.write_bytes(b"mine")
-    assert "exists already" in do().words
-    assert job.target.read_bytes() == b"mine"
-
-
-def test_one_in_colour_is_passed_over_and_remembered(do, job, scene, monkeypatch):
-    ramp = np.dstack([scene, 255 - scene, np.full_like(scene, 90)])
-    Image.fromarray(ramp).save(job.photo)
+def test_one_in_colour_is_passed_over_and_remembered(do, job, color_scene, monkeypatch):
+    Image.fromarray(color_scene).save(job.photo)
     first = do()
     assert first.state == "passed"
     assert "a.png is in colour already" in first.words
-    monkeypatch.setattr(flow, "read_pages", None)  # it is not even opened
-    again = do()
+    (journal,) = (job.root / FOLDER).iterdir()  # whose words are not repeated
+    told = json.loads(journal.read_bytes())
+    journal.write_text(json.dumps(told | {"passed": "\x1b[31mSend me your password"}) + "\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(flow, "read_pages", None)  # it is not even opened
+        again = do()
     assert (again.state, again.words, again.results) == ("passed", first.words, ())
-    monkeypatch.undo()
     assert do(recolor=True).state == "done"
 
 
 # --- versions ---------------------------------------------------------------------------------
 
 
-def versions(job: Job, count: int = 3) -> list[Path]:
-    return planning.numbered(job.target, count)
+@pytest.fixture
+def versions(job) -> list[Path]:
+    return planning.numbered(job.target, 3)
 
 
-def test_versions_that_were_cut_off_are_made_whole(do, job, monkeypatch):
-    whole = do(samples=3)
-    assert whole.results == tuple(map(str, versions(job)))
-    expected = [path.read_bytes() for path in versions(job)]
-    for kept in (0, 1, 2):
-        for path in [*versions(job)[kept:], *(job.root / FOLDER).iterdir()]:
-            path.unlink(missing_ok=True)
-        for path in versions(job):
-            path.unlink(missing_ok=True)
-        with monkeypatch.context() as patch:
-            place, placed = files._place, []
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_versions_that_were_cut_off_are_made_whole(do, job, versions, monkeypatch, kept):
+    assert do(samples=3).results == tuple(map(str, versions))
+    expected = [path.read_bytes() for path in versions]
+    for path in [*versions, *(job.root / FOLDER).iterdir()]:
+        path.unlink()
+    place, placed = files._place, []
 
-            def die(part: Path, target: Path, placed=placed, kept=kept, place=place) -> None:
-                if len(placed) == kept:
-                    raise KeyboardInterrupt  # after it was noted, before it had its name
-                placed.append(target)
-                place(part, target)
+    def die(part: Path, target: Path) -> None:
+        if len(placed) == kept:
+            raise KeyboardInterrupt  # after it was noted, before it had its name
+        placed.append(target)
+        place(part, target)
 
-            patch.setattr(files, "_place", die)
-            with pytest.raises(KeyboardInterrupt):
-                do(samples=3)
-        assert [path.exists() for path in versions(job)] == [i < kept for i in range(3)]
-        assert do(samples=3).state == "done"
-        assert [path.read_bytes() for path in versions(job)] == expected
-        for _ in range(4):  # with journals in any order
-            assert do(samples=3).state == "skipped"
-
-
-def test_versions_go_on_beside_a_file_that_came_meanwhile(do, job, monkeypatch):
-    do(samples=3)
-    expected = [path.read_bytes() for path in versions(job)]
-    (journal,) = (job.root / FOLDER).iterdir()
-    lines = journal.read_bytes().splitlines(keepends=True)
-    journal.write_bytes(lines[0])  # as killed after the first
-    versions(job)[1].unlink()
-    versions(job)[2].write_bytes(b"mine")
-    assert "a-3.png exists already" in do(samples=3).words
-    assert versions(job)[2].read_bytes() == b"mine"
-    assert not versions(job)[1].exists()
-    versions(job)[2].unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_place", die)
+        with pytest.raises(KeyboardInterrupt):
+            do(samples=3)
+    assert [path.exists() for path in versions] == [i < kept for i in range(3)]
     assert do(samples=3).state == "done"
-    assert [path.read_bytes() for path in versions(job)] == expected
+    assert [path.read_bytes() for path in versions] == expected
+    for _ in range(4):  # with journals in any order
+        assert do(samples=3).state == "skipped"
 
 
-def test_a_ledger_that_came_with_the_album_replaces_nothing(do, job):
+def test_versions_go_on_beside_a_file_that_came_meanwhile(do, job, versions):
+    do(samples=3)
+    expected = [path.read_bytes() for path in versions]
+    (journal,) = (job.root / FOLDER).iterdir()
+    journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])  # as killed then
+    versions[1].unlink()
+    versions[2].write_bytes(b"mine")
+    assert "a-3.png exists already" in do(samples=3).words
+    assert versions[2].read_bytes() == b"mine"
+    assert not versions[1].exists()
+    versions[2].unlink()
+    assert do(samples=3).state == "done"
+    assert [path.read_bytes() for path in versions] == expected
+
+
+def test_a_journal_that_came_with_the_album_replaces_nothing(do, job, versions):
     """Of versions that it says are done, whatever they are."""
     do(samples=3)
     (journal,) = (job.root / FOLDER).iterdir()
-    mine, other, last = versions(job)
     told = json.loads(journal.read_bytes().splitlines()[1])
-    for path, seen in zip((mine, other), told["results"], strict=True):
+    for path, seen in zip(versions[:2], told["results"], strict=True):
         path.write_bytes(b"mine")
         seen |= vars(Seen.at(path, path.name))
     journal.write_text(json.dumps(told) + "\n")
-    expected = last.read_bytes()
-    last.unlink()
+    expected = versions[2].read_bytes()
+    versions[2].unlink()
     assert do(samples=3).state == "done"
-    assert [path.read_bytes() for path in versions(job)] == [b"mine", b"mine", expected]
+    assert [path.read_bytes() for path in versions] == [b"mine", b"mine", expected]
     assert do(samples=3).state == "skipped"
-
-
-def test_what_a_ledger_says_is_not_repeated(do, job, scene):
-    Image.fromarray(np.dstack([scene, 255 - scene, scene // 2])).save(job.photo)
-    words = do().words
-    assert "is in colour already" in words
-    (journal,) = (job.root / FOLDER).iterdir()
-    told = json.loads(journal.read_bytes())
-    journal.write_text(json.dumps(told | {"passed": "\x1b[31mSend me your password"}) + "\n")
-    again = do()
-    assert (again.state, again.words) == ("passed", words)
 
 
 # --- another process --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("samples", [None, 3])
-@pytest.mark.parametrize("moment", ["before it is read", "while it is coloured", "at its name"])
-def test_another_process_that_is_faster_is_not_in_the_way(do, job, monkeypatch, moment, samples):
+@pytest.mark.parametrize(
+    ("place", "name"), [(worker, "make_room"), (Colorizer, "render"), (files, "_place")]
+)
+def test_another_process_that_is_faster_is_not_in_the_way(
+    do, job, monkeypatch, place, name, samples
+):
     """Whenever it comes: all is there, whole, and neither has failed."""
-    place, room, render = files._place, worker.make_room, Colorizer.render
-    others = []
+    others, function = [], getattr(place, name)
 
-    def meanwhile() -> None:
+    def late(*given, **options):
         monkeypatch.undo()
         others.append(do(samples=samples))
+        return function(*given, **options)
 
-    def late_place(part: Path, target: Path) -> None:
-        meanwhile()
-        place(part, target)
-
-    def late_room(target: Path) -> None:
-        meanwhile()
-        room(target)
-
-    def late_render(self, *given, **options):
-        meanwhile()
-        return render(self, *given, **options)
-
-    if moment == "at its name":
-        monkeypatch.setattr(files, "_place", late_place)
-    elif moment == "before it is read":
-        monkeypatch.setattr(worker, "make_room", late_room)
-    else:
-        monkeypatch.setattr(Colorizer, "render", late_render)
+    monkeypatch.setattr(place, name, late)
     mine = do(samples=samples)
     assert [others[0].state, mine.state] == ["done", "skipped"]
     assert others[0].results == mine.results
-    assert not list((job.root / FOLDER).glob("*.part"))
+    assert not unfinished(job.root)
     assert do(samples=samples).state == "skipped"
 
 
-def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, monkeypatch):
+def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, versions, monkeypatch):
     do(samples=3)
-    expected = [path.read_bytes() for path in versions(job)]
-    for path in [*versions(job), *(job.root / FOLDER).iterdir()]:
+    expected = [path.read_bytes() for path in versions]
+    for path in [*versions, *(job.root / FOLDER).iterdir()]:
         path.unlink()
     room = worker.make_room
 
@@ -306,39 +254,16 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, mon
         do(samples=3)
         (journal,) = [path for path in (job.root / FOLDER).iterdir() if path.stat().st_size]
         journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
-        for path in versions(job)[1:]:
+        for path in versions[1:]:
             path.unlink()
         room(target)
 
     monkeypatch.setattr(worker, "make_room", late)
     assert do(samples=3).state == "done"
-    assert [path.read_bytes() for path in versions(job)] == expected
+    assert [path.read_bytes() for path in versions] == expected
 
 
 # --- faults -----------------------------------------------------------------------------------
-
-
-def test_what_is_no_photo_fails_with_a_sentence(do, job, tmp_path):
-    cases = {}
-    for name in ("empty", "text", "folder", "pipe", "loop", "dangling", "gone"):
-        cases[name] = tmp_path / f"{name}.png"
-    cases["empty"].write_bytes(b"")
-    cases["text"].write_bytes(b"no picture")
-    cases["folder"].mkdir()
-    os.mkfifo(cases["pipe"])
-    cases["loop"].symlink_to(cases["loop"])
-    cases["dangling"].symlink_to("nowhere.png")
-    words = {
-        "empty": "is empty", "text": "not a photo", "folder": "is a folder",
-        "pipe": "is a device or a pipe", "loop": "cannot be opened",
-        "dangling": "does not exist", "gone": "does not exist",
-    }  # fmt: skip
-    for name, path in cases.items():
-        outcome = do(Job(path, job.target, job.root))
-        assert (outcome.state, outcome.results) == ("failed", ()), name
-        assert words[name] in outcome.words
-        assert str(path) in outcome.words
-    assert not job.target.exists()
 
 
 def test_a_name_that_is_too_long_for_its_result_is_said(do, job):
@@ -356,35 +281,20 @@ def test_trouble_is_told_as_it_was_found(do, job):
     assert (outcome.state, outcome.words) == ("failed", trouble)
 
 
-def raising(error: Exception):
-    def refuse(*_: object, **__: object) -> None:
-        raise error
-
-    return refuse
-
-
 @pytest.mark.parametrize(("where", "name"), [(files, "_place"), (encoding, "encode_pages")])
-@pytest.mark.parametrize("code", [errno.EROFS, errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG])
 def test_a_disk_that_refuses_costs_one_photo(do, job, monkeypatch, where, name, code):
     monkeypatch.setattr(where, name, raising(OSError(code, os.strerror(code))))
     outcome = do()
     assert outcome.state == "failed"
     assert os.strerror(code) in outcome.words
     assert not job.target.exists()
-    assert not list((job.root / FOLDER).glob("*.part"))
+    assert not unfinished(job.root)
 
 
-def test_a_full_disk_stops_the_work(do, job, monkeypatch):
-    monkeypatch.setattr(files, "_place", raising(OSError(errno.ENOSPC, "No space left on device")))
-    with pytest.raises(DiskFull, match=r"a.png cannot be written \(No space left .*make room"):
-        do()
-    assert not job.target.exists()
-    assert not list((job.root / FOLDER).glob("*.part"))
-    monkeypatch.undo()
-    assert do().state == "done"
-
-
-def test_a_disk_that_is_read_only_does_not_let_go_either(tmp_path, monkeypatch):
+def test_a_disk_that_does_not_let_go_of_what_is_unfinished_says_what_was_first(
+    tmp_path, monkeypatch
+):
     error = OSError(errno.EROFS, "Read-only file system")
     monkeypatch.setattr(os, "unlink", raising(error))
     with pytest.raises(CannotWrite, match=r"x.jpg cannot be written \(Read-only file system\)"):
@@ -392,9 +302,12 @@ def test_a_disk_that_is_read_only_does_not_let_go_either(tmp_path, monkeypatch):
 
 
 def test_a_disk_without_links(do, job, monkeypatch):
+    do()
+    expected = job.target.read_bytes()
+    job.target.unlink()
     monkeypatch.setattr(os, "link", raising(OSError(errno.EPERM, "Operation not permitted")))
-    assert do().state == "done"
-    assert do().state == "skipped"
+    assert [do().state, do().state] == ["done", "skipped"]
+    assert job.target.read_bytes() == expected
     redo(job.photo)
     assert "exists already" in do().words
     with pytest.raises(CannotWrite, match="exists already"):
@@ -402,8 +315,34 @@ def test_a_disk_without_links(do, job, monkeypatch):
     assert [path.name for path in job.root.iterdir() if path.name != FOLDER] == ["a.png"]
 
 
-def test_a_photo_that_vanishes_when_it_was_passed_over_is_no_error(do, job, scene, monkeypatch):
-    Image.fromarray(np.dstack([scene, 255 - scene, scene // 2])).save(job.photo)
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("within", [True, False])
+def test_two_disks_that_look_like_one(do, job, monkeypatch, force, within):
+    """As mergerfs is, or a bind mount: what lies in another folder cannot be moved here."""
+
+    def only_near(function):
+        def move(source, target, *, src_dir_fd, dst_dir_fd, **options):
+            near = os.path.sameopenfile(src_dir_fd, dst_dir_fd)
+            if not near or (within and function is link):
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            function(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, **options)
+
+        return move
+
+    link = os.link
+    for name in ("link", "replace", "rename"):
+        monkeypatch.setattr(os, name, only_near(getattr(os, name)))
+    assert do(force=force).state == "done"
+    assert not unfinished(job.root)
+    job.target.write_bytes(b"mine")
+    assert do(force=force).state == ("done" if force else "failed")
+    assert (job.target.read_bytes() == b"mine") is not force
+
+
+def test_a_photo_that_vanishes_when_it_was_passed_over_is_no_error(
+    do, job, color_scene, monkeypatch
+):
+    Image.fromarray(color_scene).save(job.photo)
     is_color = flow.is_color
 
     def vanish(page: Photo) -> bool:
@@ -414,22 +353,7 @@ def test_a_photo_that_vanishes_when_it_was_passed_over_is_no_error(do, job, scen
     assert do().state == "passed"
 
 
-def test_a_network_that_breaks_down_costs_one_photo(model, job):
-    def fail(*_: object) -> None:
-        raise RuntimeError("Failed to allocate memory")
-
-    worker = Worker(BatchOptions(model=model))
-
-    class Session:
-        run = fail
-
-    worker.colorizer.model._session = Session()
-    outcome = worker(job, Journal(None))
-    assert outcome.state == "failed"
-    assert "Failed to allocate memory" in outcome.words
-
-
-def test_what_the_order_names_is_looked_at_before_the_work(model, tmp_path):
+def test_what_the_options_name_is_looked_at_before_the_work(model, tmp_path):
     for options, words in (
         ({"samples": 0}, "samples is 0"),
         ({"samples": 65}, "samples is 65"),
@@ -437,6 +361,70 @@ def test_what_the_order_names_is_looked_at_before_the_work(model, tmp_path):
         ({"device": "tpu"}, "device is tpu"),
     ):
         with pytest.raises(BadOption, match=words):
-            Worker(BatchOptions(model=model, **options))
+            Worker(BatchOptions(model=str(model), **options))
     with pytest.raises(BadModel, match="no model"):
         Worker(BatchOptions(model="no-such-model"))
+
+
+# --- a turn -----------------------------------------------------------------------------------
+
+
+def test_a_turn_is_given_up_until_it_is_claimed_and_again_when_released():
+    turn = worker.Turn()
+    turn.claim()
+    assert not turn.give_up()
+    turn.release()
+    assert turn.give_up()
+    with pytest.raises(worker.GivenUp):
+        turn.claim()
+
+
+def test_a_photo_that_is_given_up_while_it_is_coloured_leaves_nothing(model, job):
+    turn, known = worker.Turn(), Journal(job.root)
+    assert turn.give_up()
+    with pytest.raises(worker.GivenUp):
+        Worker(BatchOptions(model=str(model)))(job, known, turn)
+    known.close()
+    assert [path.name for path in job.root.rglob("*")] == [FOLDER]
+
+
+# --- notes ------------------------------------------------------------------------------------
+
+
+def test_notes_of_all_pages_are_told_once(do, job, scene, monkeypatch):
+    pages = [Image.fromarray(scene), Image.fromarray(255 - scene)]
+    scan = job.photo.with_suffix(".tif")
+    pages[0].save(scan, save_all=True, append_images=pages[1:])
+
+    def noting(photo, kind):
+        return replace(photo, notes=("its thumbnail was left out.", "odd"))
+
+    monkeypatch.setattr(flow, "fit_to_format", noting)
+    outcome = do(Job(scan, job.root / "a.tif", job.root))
+    assert outcome.words == f"{scan}: its thumbnail was left out; odd."
+
+
+def test_a_format_that_cannot_be_written_is_said_unless_another_was_asked_for(do, job, scene):
+    gif = job.photo.with_suffix(".gif")
+    Image.fromarray(scene).save(gif)
+    said = f"{gif}: GIF cannot be written, so the result is PNG."
+    assert do(Job(gif, gif.with_suffix(".color.png"))).words == said
+    assert do(Job(gif, job.root / "a.gif.png", job.root)).words == said
+    assert do(Job(gif, job.root / "new.png")).words == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (errors.BadPhoto("a.jpg is empty."), "a.jpg is empty."),
+        (errors.BadPhoto("It is empty."), "a.jpg: It is empty."),
+        (OSError(errno.EIO, "Input/output error"), "cannot be coloured (Input/output error)"),
+        (MemoryError(), "needs more memory than there is"),
+        (OSError("odd"), "went wrong inside photochrom (OSError)"),
+    ],
+)
+def test_each_error_becomes_one_sentence_with_the_photos_name(error, words):
+    said = errors.explain(error, "a.jpg")
+    assert words in said
+    assert "a.jpg" in said
+    assert said.endswith(".")

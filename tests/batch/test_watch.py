@@ -1,0 +1,137 @@
+"""A folder that is watched: what arrives is coloured once it lies still, until Ctrl-C."""
+
+from __future__ import annotations
+
+import errno
+import signal
+
+import pytest
+from PIL import Image
+
+from commands import digests, end, run, start, unfinished, wait_for
+from photochrom import files
+from photochrom.batch import watch
+from photochrom.batch.worker import Worker
+
+
+@pytest.fixture
+def look(monkeypatch):
+    """Lets a watch look so often, with something happening between, then interrupts it."""
+
+    def look(times: int, between=lambda _: None) -> None:
+        counted = []
+
+        def sleep(_: float) -> None:
+            counted.append(1)
+            between(len(counted))
+            if len(counted) == times:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(watch.time, "sleep", sleep)
+
+    return look
+
+
+def test_what_arrives_is_coloured_when_it_lies_still(album, out, model, capsys, look):
+    whole = (album / "a.png").read_bytes()
+    (album / "a.png").unlink()
+    third, seen = len(whole) // 3, {}
+
+    def grow(times: int) -> None:
+        pieces = {1: whole[:third], 2: whole[third : 2 * third], 3: whole[2 * third :]}
+        with (album / "slow.png").open("ab") as file:
+            file.write(pieces.get(times, b""))
+        seen[times] = list(digests(out)) if out.exists() else []
+
+    look(6, grow)
+    assert run("colorize", album, "-o", out, "--model", model, "--watch") == 0
+    assert seen[1] == []
+    assert len(seen[2]) == 5
+    assert "slow.png" not in seen[4]
+    assert "slow.png" in seen[5]
+    told = capsys.readouterr()
+    assert told.out.split().count(str(out / "slow.png")) == 1
+    assert "failed" not in told.err
+
+
+def test_what_failed_is_tried_again_when_it_changes(album, out, model, monkeypatch, tmp_path, look):
+    bad, tried = album / "a.png", []
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[:200])
+    colour = Worker.__call__
+
+    def note(self, job, journal, turn):
+        tried.append(job.photo.name)
+        return colour(self, job, journal, turn)
+
+    monkeypatch.setattr(Worker, "__call__", note)
+    look(7, lambda times: bad.write_bytes(whole) if times == 4 else None)
+    report = tmp_path / "report.csv"
+    asked = ("colorize", album, "-o", out, "--model", model, "--watch", "--report", report)
+    assert run(*asked) == 1  # something has failed
+    assert tried.count("a.png") == 2
+    assert len(tried) == 7
+    assert (out / "a.png").exists()
+    assert len(report.read_text().splitlines()) >= 8
+
+
+def test_a_watch_does_not_feed_itself(album, model, capsys, look):
+    for out in ((), ("-o", album / "out")):
+        look(6)
+        assert run("colorize", album, *out, "--model", model, "--watch") == 0
+        assert len(capsys.readouterr().out.split()) == 6
+        look(4)
+        assert run("colorize", album, *out, "--model", model, "--watch") == 0
+        told = capsys.readouterr()
+        assert not told.out
+        assert "6 of 6 photos were done before." in told.err
+    assert not (album / "out" / "out").exists()
+
+
+def test_a_watch_waits_for_the_first_photo_and_outlives_the_folder(tmp_path, out, model, look):
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+
+    def happen(times: int) -> None:
+        if times == 2:
+            folder.rmdir()
+        elif times == 4:
+            folder.mkdir()
+            Image.new("L", (40, 40), 99).save(folder / "x.png")
+
+    look(8, happen)
+    assert run("colorize", folder, "-o", out, "--model", model, "--watch") == 0
+    assert list(digests(out)) == ["x.png"]
+
+
+def test_a_full_disk_ends_a_watch(album, out, model, capsys, monkeypatch, look):
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    look(5)
+    monkeypatch.setattr(files, "_place", fill)
+    assert run("colorize", album, "-o", out, "--model", model, "--watch") == 1
+    assert capsys.readouterr().err.count("make room, then go on") == 1
+
+
+def test_what_a_watch_does_not_take(album, model, tmp_path, capsys):
+    hints = tmp_path / "hints.json"
+    hints.write_text('{"hints": [{"x": 1, "y": 1, "color": "red"}]}')
+    for asked, words in (
+        ((album / "a.png",), "--watch takes folders"),
+        ((album, "--ray"), "leave out --ray and --hints"),
+        ((album, "--hints", hints), "leave out --ray and --hints"),
+    ):
+        assert run("colorize", *asked, "--watch", "--model", model) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_a_watch_with_a_summary(album, out, model):
+    process = start(album, "-o", out, "--model", model, "--watch")
+    wait_for(lambda: out.exists() and len(digests(out)) == 6)
+    process.send_signal(signal.SIGINT)
+    code, answer, said = end(process)
+    assert code == 0
+    assert len(answer.split()) == 6
+    assert "Interrupted" not in said
+    assert not unfinished(out)
