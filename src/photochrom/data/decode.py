@@ -52,17 +52,20 @@ def decode(data: bytes) -> Pixels:
     Raises:
         BadPhoto: not an image, cut short, or whatever else is wrong with it.
     """
-    if _is_plain(data):
-        try:
-            if data[:2] == b"\xff\xd8":
-                pixels = imagecodecs.jpeg8_decode(data, outcolorspace="RGB")
-            else:
-                pixels = imagecodecs.webp_decode(data, hasalpha=False)
-            if pixels.dtype == np.uint8 and pixels.shape[2:] == (3,):
-                return pixels
-        except (RuntimeError, ValueError):  # the other way says what is wrong with it
-            pass
-    return np.asarray(to_image(read_photo(data)).convert("RGB"))
+    pixels = _decode_plain(data) if _is_plain(data) else None
+    return np.asarray(to_image(read_photo(data)).convert("RGB")) if pixels is None else pixels
+
+
+def _decode_plain(data: bytes) -> Pixels | None:
+    """None where that fails, of which the other way says why."""
+    if data[:4] == b"RIFF":
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        return None if bgr is None else np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+    try:  # OpenCV would print what is odd about a JPEG
+        pixels = imagecodecs.jpeg8_decode(data, outcolorspace="RGB")
+    except (RuntimeError, ValueError):
+        return None
+    return pixels if pixels.dtype == np.uint8 and pixels.shape[2:] == (3,) else None
 
 
 def _is_plain(data: bytes) -> bool:
