@@ -5,9 +5,12 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import tifffile
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 
@@ -84,3 +87,33 @@ def gamma_profile(gamma: float, grey: bool = False) -> bytes:
     head += (b"GRAY" if grey else b"RGB ") + b"XYZ " + bytes(12) + b"acsp" + bytes(28)
     head += fixed(0.9642, 1, 0.8249)
     return head.ljust(128, b"\0") + len(tags).to_bytes(4, "big") + table + data
+
+
+# --- any bytes --------------------------------------------------------------------------------
+
+FUZZ = settings(
+    max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@st.composite
+def mangled(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
+    """One of these with bytes changed, cut out, put in or doubled, and maybe its end missing."""
+    data = bytearray(draw(st.sampled_from(seeds)))
+    for _ in range(draw(st.integers(1, 6))):
+        place = draw(st.integers(0, max(0, len(data) - 1)))
+        match draw(st.sampled_from(["set", "cut", "insert", "repeat", "zero", "fill"])):
+            case "set":
+                data[place : place + 4] = draw(st.binary(min_size=1, max_size=4))
+            case "cut":
+                del data[place : place + draw(st.integers(1, 64))]
+            case "insert":
+                data[place:place] = draw(st.binary(min_size=1, max_size=16))
+            case "repeat":
+                data[place:place] = data[place : place + 64]
+            case "zero":
+                data[place : place + 16] = bytes(len(data[place : place + 16]))
+            case "fill":
+                data[place : place + 4] = b"\xff" * 4
+    whole = bytes(data) or b"x"
+    return whole[: draw(st.just(len(whole)) | st.integers(1, len(whole)))]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_files import FUZZ, mangled
 from PIL import Image
 from PIL.ExifTags import Base as Tag
 
@@ -228,26 +229,18 @@ def survives(data: bytes) -> None:
     exif.with_resolution(marked, (300, 300))
 
 
-def mangled(draw: st.DrawFn) -> bytes:
-    data = bytearray(block(draw(st.sampled_from(["little", "big"]))))
-    for _ in range(draw(st.integers(1, 6))):
-        place = draw(st.integers(0, len(data) - 1))
-        data[place : place + 4] = draw(st.binary(min_size=1, max_size=4))
-    return bytes(data[: draw(st.integers(1, len(data)))] if draw(st.booleans()) else data)
+BLOCKS = mangled([block("little"), block("big")])
 
 
-FUZZ = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
-
-@settings(FUZZ, max_examples=200)
-@given(st.composite(mangled)() | st.binary(max_size=400))
+@FUZZ
+@given(BLOCKS | st.binary(max_size=400))
 def test_any_bytes(data):
     survives(data)
 
 
 @pytest.mark.slow
 @settings(FUZZ, max_examples=10_000)
-@given(st.composite(mangled)() | st.binary(max_size=2000))
+@given(BLOCKS | st.binary(max_size=2000))
 def test_any_bytes_for_long(data):
     survives(data)
 

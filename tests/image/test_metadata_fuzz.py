@@ -129,7 +129,7 @@ def other_file(random: np.random.Generator) -> bytes:
     options = {"exif": b"Exif\0\0" + told["exif"], "xmp": told["xmp"], "comment": random.bytes(9)}
     file = io.BytesIO()
     try:
-        image.save(file, ("WEBP", "JPEG2000", "GIF")[random.integers(3)], **options)
+        image.save(file, ("WEBP", "JPEG2000", "GIF", "AVIF")[random.integers(4)], **options)
     except Exception:
         image.save(file := io.BytesIO(), "GIF")
     return file.getvalue()

@@ -13,9 +13,9 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from image_files import chunk, gamma_profile, png, tiff
+from image_files import FUZZ, chunk, gamma_profile, mangled, png, tiff
 
 from photochrom.errors import PhotochromError
 from photochrom.image import icc
@@ -23,7 +23,6 @@ from photochrom.image.reader import read_pages, read_photo
 
 GREY = np.add.outer(np.arange(24), np.arange(30)).astype(np.uint8) * 4
 DEEP = GREY.astype(np.uint16) * 257
-QUICK = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 MINUTE = 60
 
 
@@ -90,23 +89,10 @@ WHOLE = [
 ]
 
 
-@st.composite
-def changed(draw, whole: list[bytes]) -> bytes:
-    """A file of these with some bytes changed."""
-    data = bytearray(draw(st.sampled_from(whole)))
-    for _ in range(draw(st.integers(1, 6))):
-        place = draw(st.integers(0, len(data) - 1))
-        new = draw(
-            st.one_of(st.binary(min_size=1, max_size=4), st.just(b"\xff" * 4), st.just(bytes(4)))
-        )
-        data[place : place + len(new)] = new
-    return bytes(data[: draw(st.one_of(st.just(len(data)), st.integers(9, len(data))))])
+tiffs = st.one_of(directories(), mangled(WHOLE), mangled([data[:400] for data in WHOLE]))
 
 
-tiffs = st.one_of(directories(), changed(WHOLE), changed([data[:400] for data in WHOLE]))
-
-
-@QUICK
+@FUZZ
 @given(tiffs, st.booleans())
 def test_directories(data, damaged):
     attempt(data, damaged=damaged)
@@ -165,10 +151,10 @@ def pngs(draw) -> bytes:
     extra = [chunk(*pair) for pair in draw(st.lists(st.tuples(names, contents), max_size=5))]
     pixels = draw(st.sampled_from([GREY, DEEP, RGB16, np.dstack([GREY] * 3)]))
     data = png(pixels, *extra)
-    return draw(st.one_of(st.just(data), changed([data])))
+    return draw(st.one_of(st.just(data), mangled([data])))
 
 
-@QUICK
+@FUZZ
 @given(pngs(), st.booleans())
 def test_chunks(data, damaged):
     attempt(data, damaged=damaged)
@@ -178,10 +164,10 @@ def test_chunks(data, damaged):
 
 PROFILES = [icc.srgb_profile(), gamma_profile(1.8), gamma_profile(1.0, grey=True)]
 SPACES = {"grey": GREY, "RGB": np.dstack([GREY] * 3), "CMYK": np.dstack([GREY] * 4)}
-profiles = st.one_of(st.binary(max_size=400), changed(PROFILES))
+profiles = st.one_of(st.binary(max_size=400), mangled(PROFILES))
 
 
-@QUICK
+@FUZZ
 @given(profiles, st.sampled_from(sorted(SPACES)), st.booleans())
 def test_profiles(data, space, deep):
     pixels = SPACES[space].astype(np.uint16) * 257 if deep else SPACES[space]
@@ -205,9 +191,7 @@ def test_for_a_minute(kind):
     }
     strategy, check = inner[kind]
 
-    @settings(
-        max_examples=2_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(FUZZ, max_examples=2_000)
     @given(strategy)
     def some(data):
         if time.monotonic() < end:
