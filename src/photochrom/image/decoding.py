@@ -41,7 +41,7 @@ class Planes(NamedTuple):
     """What was left behind, as :attr:`photochrom.image.photo.Photo.notes`."""
 
 
-_InSpace = tuple[Levels, Levels | None, Space]  # pixels and alpha in the picture's own colour space
+_Decoded = tuple[Levels, Levels | None, Space]  # pixels and alpha in the picture's own colour space
 
 
 def decode_image(image: Image.Image, name: str) -> Planes:
@@ -84,7 +84,7 @@ def decode_file(file: PhotoFile, name: str) -> Planes:
     return _to_srgb(found, file.image.info, file.notes)
 
 
-def _decode(image: Image.Image, name: str, data: bytes | None) -> _InSpace:
+def _decode(image: Image.Image, name: str, data: bytes | None) -> _Decoded:
     """A picture in its own colours, by whatever reads all of its bits."""
     array = None
     if data is not None and image.format == "QOI":  # which Pillow reads slowly
@@ -109,7 +109,7 @@ def _complete(file: PhotoFile, error: Exception) -> tuple[Image.Image, bytes]:
     try:
         with pillow.without_limit():
             if kind == "PNG":
-                data, missing = png.repair(data, limits.plausible(file.size))
+                data, missing = png.repair(data, limits.plausible_size(file.size))
                 image = pillow.open_image(io.BytesIO(data))
             else:
                 image, missing = rescue.decode_truncated(data, kind, pillow.open_image)
@@ -148,7 +148,7 @@ def _decode_page(file: PhotoFile, page: tiff_page.Page, name: str) -> Planes:
     return _to_srgb((decoded.pixels, decoded.alpha, decoded.space), file.image.info, notes)
 
 
-def _to_srgb(found: _InSpace, info: dict[Any, Any], notes: list[str]) -> Planes:
+def _to_srgb(found: _Decoded, info: dict[Any, Any], notes: list[str]) -> Planes:
     pixels, alpha, space = found
     profile, unheeded = icc.find_profile(info, space)
     pixels, ignored = icc.to_srgb(pixels, space, profile)
@@ -172,7 +172,7 @@ def decode_array(array: Array, name: str) -> Planes:
     return Planes(pixels, alpha)
 
 
-def _split_array(array: Array, name: str) -> _InSpace:
+def _split_array(array: Array, name: str) -> _Decoded:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or array.size == 0:
         raise BadPhoto(f"{name} has shape {array.shape}: give (H, W), (H, W, 3) or (H, W, 4).")
@@ -182,7 +182,7 @@ def _split_array(array: Array, name: str) -> _InSpace:
     return np.ascontiguousarray(pixels), alpha, "RGB" if channels >= 3 else "grey"
 
 
-def _split_image(image: Image.Image, name: str, *, from_file: bool) -> _InSpace:
+def _split_image(image: Image.Image, name: str, *, from_file: bool) -> _Decoded:
     """A loaded picture as numbers, in its own colours."""
     mode = image.mode
     if mode == "CMYK":

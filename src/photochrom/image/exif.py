@@ -32,7 +32,7 @@ def parse(block: bytes) -> Parsed:
     if layout.big:
         raise Broken("it is a BigTIFF")
     read = ifd.bytes_reader(block)
-    return ifd.read_tree(read, layout.number(ifd.exactly(read, 4, 4)), layout)
+    return ifd.read_tree(read, layout.number(ifd.read_exactly(read, 4, 4)), layout)
 
 
 def build_block(tree: Tree, order: Order = "little") -> bytes:
@@ -79,7 +79,7 @@ def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
     entries = {tag: entry for tag, entry in entries.items() if tag in tree or tag in changes}
     if entries.keys() == first.entries.keys() and all(e.at is not None for e in entries.values()):
         return bytes(data)
-    return _with_first(data, parsed, {**entries})
+    return _rewrite_first(data, parsed, {**entries})
 
 
 def has_entry(block: bytes, tag: int) -> bool:
@@ -90,7 +90,7 @@ def has_entry(block: bytes, tag: int) -> bool:
         return False
 
 
-def _with_first(data: bytearray, parsed: Parsed, entries: Tree) -> bytes:
+def _rewrite_first(data: bytearray, parsed: Parsed, entries: Tree) -> bytes:
     """The block with its first directory anew, at the end."""
     if not entries:
         return b""
@@ -134,7 +134,7 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
     orientation = read_number(tree.get(Tag.Orientation), layout) or 1
     orientation = orientation if orientation in range(1, 9) and not turned else 1
     data = bytearray(block)
-    _patch(data, tree, size if orientation < 5 else size[::-1], layout)
+    _patch_in_place(data, tree, size if orientation < 5 else size[::-1], layout)
     gone = (_PIXELS | _CARRIED_APART) & first.entries.keys()
     gone |= {tag for tag in first.entries if tag not in tree}  # leading nowhere
     if read_number(tree.get(Tag.Orientation), layout) is None:
@@ -147,11 +147,11 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
             if isinstance(entry, Entry) and entry.at is not None:
                 now = bytes(data[entry.at : entry.at + len(entry.data)])
                 entries[tag] = replace(entry, data=now)
-        return Tidied(_with_first(data, parsed, entries), orientation, parsed.whole)
+        return Tidied(_rewrite_first(data, parsed, entries), orientation, parsed.whole)
     return Tidied(bytes(data), orientation, parsed.whole)
 
 
-def _patch(data: bytearray, tree: Tree, size: tuple[int, int], layout: Layout) -> None:
+def _patch_in_place(data: bytearray, tree: Tree, size: tuple[int, int], layout: Layout) -> None:
     values: dict[int, int] = {**dict.fromkeys(_WIDTHS, size[0]), **dict.fromkeys(_HEIGHTS, size[1])}
     values |= {Tag.Orientation: 1, Tag.ColorSpace: 1}
     details = tree.get(EXIF)
@@ -205,14 +205,14 @@ def read_from_tiff(read: Read, at: int, layout: Layout) -> tuple[bytes, bool]:
         parsed = ifd.read_tree(read, at, layout)
     except Broken:
         return b"", False
-    kept = _classic(for_tiff(parsed.tree))
+    kept = _drop_big_types(for_tiff(parsed.tree))
     return (build_block(kept, layout.order) if kept else b""), parsed.whole
 
 
-def _classic(tree: Tree) -> Tree:
+def _drop_big_types(tree: Tree) -> Tree:
     """Without the types that only a BigTIFF has."""
     return {
-        tag: _classic(value) if isinstance(value, dict) else value
+        tag: _drop_big_types(value) if isinstance(value, dict) else value
         for tag, value in tree.items()
         if isinstance(value, dict) or value.type not in (16, 17, 18)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from photochrom.image import jpeg, png
-from photochrom.image.limits import Excess, plausible
+from photochrom.image.limits import Excess, plausible_size
 
 JPEG = b"\xff\xd8\xff"
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -18,14 +18,14 @@ _PPM = re.compile(rb"P(?:[14](?:(?:\s|#[^\r\n]*)+\d+){2}|[2356](?:(?:\s|#[^\r\n]
 """A head and its numbers, with remarks anywhere, which Pillow reads byte by byte."""
 
 
-def check(data: bytes) -> None:
+def check_header(data: bytes) -> None:
     """Refuse a file whose head alone would make a decoder take what no photo does.
 
     Raises:
         Excess: it does.
     """
     width, height = _webp_size(data) or (0, 0)
-    if 3 * width * height > plausible(len(data)):
+    if 3 * width * height > plausible_size(len(data)):
         raise Excess(f"it has {width:,} × {height:,} pixels in {len(data):,} bytes")
     if data.startswith(b"GIF"):
         count_gif_frames(data)

@@ -63,7 +63,7 @@ def to_srgb(pixels: Levels, space: Space, profile: bytes | None) -> tuple[Levels
             raise
         except Exception:  # the library tells broken profiles by more than one type
             note = _DAMAGED
-    return (_without_profile(pixels) if space == "CMYK" else pixels), note
+    return (_cmyk_to_rgb(pixels) if space == "CMYK" else pixels), note
 
 
 def _misfit(profile: bytes, space: Space) -> str | None:
@@ -83,11 +83,11 @@ def _apply(profile: bytes, pixels: Levels, space: Space) -> Levels:
     if _SPACES[profile[16:20]] != space or _changes_nothing(profile, space):
         return pixels
     if space == "grey":
-        return _transform_greys(profile, int(np.iinfo(pixels.dtype).max))[pixels]
+        return _grey_table(profile, int(np.iinfo(pixels.dtype).max))[pixels]
     return _transform(pixels, space, profile)
 
 
-def _transform_greys(profile: bytes, top: int) -> Levels:
+def _grey_table(profile: bytes, top: int) -> Levels:
     """What every grey level 0..top becomes."""
     ramp = np.linspace(0, 1, top + 1, dtype=np.float32).reshape(1, -1)
     curve = _transform(ramp, "grey", profile)[0, :, 1]
@@ -134,7 +134,7 @@ def _transform(pixels: Array, space: Space, profile: bytes) -> Array:
     return result
 
 
-def _without_profile(ink: Levels) -> Levels:
+def _cmyk_to_rgb(ink: Levels) -> Levels:
     """CMYK (H, W, 4) as RGB, as if inks were perfect."""
     top, result = int(np.iinfo(ink.dtype).max), np.empty((*ink.shape[:2], 3), ink.dtype)
     for rows in bands(ink):

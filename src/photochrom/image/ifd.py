@@ -114,7 +114,7 @@ def read_directory(
         Broken: the directory itself is not there.
     """
     counter, size = (8, 20) if layout.big else (2, 12)
-    count = layout.number(exactly(read, at, counter))
+    count = layout.number(read_exactly(read, at, counter))
     if not 0 < count <= MAX_ENTRIES:
         raise Broken("a directory has no entries, or too many")
     start = at + counter
@@ -124,7 +124,7 @@ def read_directory(
         tag, kind = (layout.number(table[i + k : i + k + 2]) for k in (0, 2))
         if tags is not None and tag not in tags:
             continue
-        entry = _entry(read, start + i, table[i : i + size], kind, layout)
+        entry = _read_entry(read, start + i, table[i : i + size], kind, layout)
         if entry and tag not in entries:
             entries[tag] = entry
     end = start + count * size
@@ -133,7 +133,7 @@ def read_directory(
     return Directory(entries, at, end, following, len(entries) == count)
 
 
-def _entry(read: Read, at: int, raw: bytes, kind: int, layout: Layout) -> Entry | None:
+def _read_entry(read: Read, at: int, raw: bytes, kind: int, layout: Layout) -> Entry | None:
     count = layout.number(raw[4 : 4 + layout.word])
     length = count * SIZES.get(kind, 0)
     if not length or length > _MOST:
@@ -151,7 +151,7 @@ def is_tiff(head: bytes) -> bool:
     return head[:4] in _HEADS
 
 
-def exactly(read: Read, at: int, length: int) -> bytes:
+def read_exactly(read: Read, at: int, length: int) -> bytes:
     """Read so many bytes. Raises Broken: there are fewer."""
     data = read(at, length)
     if len(data) < length:
@@ -184,10 +184,10 @@ def read_tree(read: Read, at: int, layout: Layout) -> Parsed:
     """Read a first directory and those within it. Raises Broken: there is no directory."""
     first = read_directory(read, at, layout)
     found = [first]
-    return Parsed(layout, _descend(read, first, (EXIF, GPS), layout, found), first, found)
+    return Parsed(layout, _read_inner(read, first, (EXIF, GPS), layout, found), first, found)
 
 
-def _descend(
+def _read_inner(
     read: Read,
     directory: Directory,
     pointers: Collection[int],
@@ -206,7 +206,7 @@ def _descend(
             continue
         found.append(within)
         below = (INTEROP,) if pointer == EXIF else ()
-        tree[pointer] = _descend(read, within, below, layout, found)
+        tree[pointer] = _read_inner(read, within, below, layout, found)
     return tree
 
 

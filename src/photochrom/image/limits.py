@@ -61,7 +61,7 @@ def check_size(
         raise BadPhoto(f"{large}, and at most {MAX_SIDE:,} along a side: cut it into parts first.")
     if memory is None:
         return
-    if memory.planes > plausible(file_size):
+    if memory.planes > plausible_size(file_size):
         raise BadPhoto(
             f"{large} in only {file_size:,} bytes, as no photo has: fetch it again, or scale it "
             "down first."
@@ -73,7 +73,7 @@ def check_size(
         )
 
 
-def plausible(file_size: int) -> int:
+def plausible_size(file_size: int) -> int:
     """How many bytes of planes are believable in a file of so many bytes."""
     most, share = PLAUSIBLE
     return max(most, file_size * share)

@@ -218,7 +218,7 @@ def _open_png(data: bytes, name: str, damaged: bool) -> PhotoFile:
     except ValueError:
         if not damaged:
             raise
-        whole, missing = png.repair(data, limits.plausible(len(data)))
+        whole, missing = png.repair(data, limits.plausible_size(len(data)))
         prepared = png.prepare(whole)
         prepared.notes.append(rescue.note_missing(missing))
     image = pillow.open_image(io.BytesIO(prepared.pixels))
@@ -236,7 +236,7 @@ def _open_png(data: bytes, name: str, damaged: bool) -> PhotoFile:
 
 
 def _open_jpeg(data: bytes, name: str, damaged: bool) -> PhotoFile:
-    headers.check(data)
+    headers.check_header(data)
     lean = jpeg.strip_remarks(data)
     try:
         image, notes = _open_image(lean, name, damaged)
@@ -252,7 +252,7 @@ def _open_jpeg(data: bytes, name: str, damaged: bool) -> PhotoFile:
 
 def _open_other(data: bytes, head: bytes, name: str, damaged: bool) -> PhotoFile:
     needs_heif = pillow.looks_like_heif(head) and not pillow.heif_available()
-    headers.check(data)
+    headers.check_header(data)
     try:
         image, notes = _open_image(data, name, damaged)
     except UnidentifiedImageError as error:

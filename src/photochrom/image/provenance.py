@@ -40,11 +40,11 @@ def mark_colorized(photo: Photo, tool: str, model: str) -> Photo:
     note = f"colorized by {tool}, model {model}"
     notes = photo.notes
     try:
-        block = _noted(photo.exif, ifd.text_entry(tool))
+        block = _note_software(photo.exif, ifd.text_entry(tool))
     except MemoryError:
         raise
     except Exception:  # whatever the bytes provoke
-        block = _noted(b"", ifd.text_entry(tool))
+        block = _note_software(b"", ifd.text_entry(tool))
         notes += ("its EXIF data are damaged and were left out",)
     try:
         packet = xmp.with_note(photo.xmp, tool=tool, note=note, source_type=SOURCE_TYPE)
@@ -58,7 +58,7 @@ def mark_colorized(photo: Photo, tool: str, model: str) -> Photo:
     return replace(photo, exif=block, xmp=packet, text=text, notes=notes)
 
 
-def _noted(block: bytes, entry: ifd.Entry) -> bytes:
+def _note_software(block: bytes, entry: ifd.Entry) -> bytes:
     block = exif.edit(block, {Tag.ProcessingSoftware: entry})
     if exif.has_entry(block, Tag.Software):
         return block

@@ -45,21 +45,23 @@ def decode_truncated(
         data = data.rstrip(b"\xff")  # with which a marker would begin
         plain, filled = _END_OF_JPEG, _NONSENSE + _END_OF_JPEG
     else:
-        room = _room(data, open_image)
+        room = _padding_size(data, open_image)
         plain, filled = bytes(room), (_NONSENSE * (room // len(_NONSENSE) + 1))[:room]
     try:
-        image = _decoded(data + plain, open_image)
+        image = _decode(data + plain, open_image)
     except MemoryError:
         raise
     except Exception:
-        return _as_far_as_it_came(data, open_image), None
+        return _decode_in_part(data, open_image), None
     pixels = np.asarray(image)
+    lost: float | None = None
     try:
-        lost: float | None = _difference(pixels, np.asarray(_decoded(data + filled, open_image)))
+        other = np.asarray(_decode(data + filled, open_image))
+        lost = _share_of_rows_changed(pixels, other)
     except MemoryError:
         raise
-    except Exception:  # nonsense need not be decodable
-        lost = None
+    except Exception:  # noqa: S110 - nonsense need not be decodable
+        pass
     if lost is not None and lost < 1:
         return image, lost
     if pixels.std() < _FLAT:
@@ -67,7 +69,7 @@ def decode_truncated(
     return image, None  # such as a progressive JPEG, all of which is coarser than it was
 
 
-def _room(data: bytes, open_image: Open) -> int:
+def _padding_size(data: bytes, open_image: Open) -> int:
     """Bytes that will fill up whatever is missing."""
     if data[:4] == b"RIFF":
         return min(max(0, int.from_bytes(data[4:8], "little") + 8 - len(data)), _MOST)
@@ -75,13 +77,13 @@ def _room(data: bytes, open_image: Open) -> int:
         return min(image.width * image.height * 8 + (1 << 16), _MOST)
 
 
-def _decoded(data: bytes, open_image: Open) -> Image.Image:
+def _decode(data: bytes, open_image: Open) -> Image.Image:
     image = open_image(io.BytesIO(data))
     image.load()
     return image
 
 
-def _as_far_as_it_came(data: bytes, open_image: Open) -> Image.Image:
+def _decode_in_part(data: bytes, open_image: Open) -> Image.Image:
     """What Pillow has decoded when it gives up, the rest black."""
     image = open_image(io.BytesIO(data))
     try:
@@ -97,7 +99,7 @@ def _as_far_as_it_came(data: bytes, open_image: Open) -> Image.Image:
     return image
 
 
-def _difference(one: Any, other: Any) -> float:
+def _share_of_rows_changed(one: Any, other: Any) -> float:
     """Share of the rows that differ."""
     if one.shape != other.shape:
         return 1.0

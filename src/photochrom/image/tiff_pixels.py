@@ -44,7 +44,7 @@ class Decoded(NamedTuple):
     missing: float  # share of the pixels that could not be read, 0..1; they are black
 
 
-_KINDS: dict[int, tuple[Space, int]] = {
+_SPACES: dict[int, tuple[Space, int]] = {
     **{0: ("grey", 1), 1: ("grey", 1), 2: ("RGB", 3), 3: ("grey", 1)},
     **{5: ("CMYK", 4), 6: ("RGB", 3), 8: ("Lab", 3), 9: ("Lab", 3)},
 }
@@ -72,9 +72,9 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
         assert isinstance(found, tifffile.TiffPage)
         kind = int(found.photometric if found.photometric is not None else 1)
         photometric = page.number(Tag.PhotometricInterpretation, kind)
-        if photometric not in _KINDS or page.number(Tag.InkSet, 1) != 1:
+        if photometric not in _SPACES or page.number(Tag.InkSet, 1) != 1:
             raise BadPhoto(f"{name} has colours of an unusual kind: export it as RGB first.")
-        space, colors = _KINDS[photometric]
+        space, colors = _SPACES[photometric]
         samples = found.samplesperpixel
         if not colors <= samples <= MAX_SAMPLES or found.imagedepth != 1:
             raise BadPhoto(
@@ -82,22 +82,22 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
             )
         if int(found.compression) in _REFUSED:
             raise BadPhoto(f"{name} is compressed in an unusual way: export it uncompressed first.")
-        _check_told(found, page)
+        _check_agreement(found, page)
         if found.compression == _LZW:  # which is unpacked before tifffile gets it
             found.compression, found.fillorder = UNPACKED, 1
         if photometric == YCBCR and int(found.compression) not in (6, 7):
-            return _ycbcr(page)
+            return _decode_ycbcr(page)
         extra = page.numbers(Tag.ExtraSamples) or ((ALPHA,) if samples == colors + 1 else ())
         extra = (*extra, *(0,) * samples)[: samples - colors]
         alpha_at = next((i for i, sort in enumerate(extra) if sort in (MULTIPLIED, ALPHA)), None)
         keep = [*range(colors)] + ([] if alpha_at is None else [colors + alpha_at])
-        values, missing = _values(found, page, stream, keep, damaged)
+        values, missing = _read_samples(found, page, stream, keep, damaged)
         bits, form = found.bitspersample, int(found.sampleformat)
     notes = (LEFT_OUT,) if len(extra) > (alpha_at is not None) else ()
     if photometric == _PALETTE:
-        return Decoded(_through_palette(values[..., 0], page), None, "RGB", notes, missing)
+        return Decoded(_apply_palette(values[..., 0], page), None, "RGB", notes, missing)
     if space == "Lab":
-        pixels, alpha = _lab(values, photometric, name), None
+        pixels, alpha = _convert_lab(values, photometric, name), None
         if alpha_at is not None:
             alpha = levels.to_levels(values[..., 3], name)
         return Decoded(pixels, alpha, space, notes, missing)
@@ -111,7 +111,7 @@ def decode(page: Page, name: str, *, damaged: bool = False) -> Decoded:
     return Decoded(pixels, alpha, space, notes, missing)
 
 
-def _check_told(found: Any, page: Page) -> None:
+def _check_agreement(found: Any, page: Page) -> None:
     """Refuse a page that tells tifffile something else than was checked."""
     tall, wide = (
         (found.tilelength, found.tilewidth)
@@ -126,7 +126,7 @@ def _check_told(found: Any, page: Page) -> None:
         raise ValueError("its strips overlap")
 
 
-def _values(
+def _read_samples(
     found: Any, page: Page, stream: BinaryIO, keep: list[int], damaged: bool
 ) -> tuple[Array, float]:
     """The samples that are kept, (H, W, samples) as stored, and the share that is missing."""
@@ -142,7 +142,7 @@ def _values(
         raise ValueError("some of its pixels are nowhere")
     for index, span in enumerate(spans):
         try:
-            data, (plane, _, top, left, _), _shape = _segment(
+            data, (plane, _, top, left, _), _shape = _decode_segment(
                 found, page, stream, index, span, damaged
             )
         except MemoryError:
@@ -167,7 +167,7 @@ def _values(
     return values, missing / segments
 
 
-def _segment(
+def _decode_segment(
     found: Any, page: Page, stream: BinaryIO, index: int, span: tuple[int, int], damaged: bool
 ) -> Any:
     """A strip or tile: samples (1, h, w, samples), its place and its shape."""
@@ -190,14 +190,14 @@ def _segment(
     except Exception:
         if not damaged:
             raise
-        return decode(_filled_up(data, found, index), index, **tables)
+        return decode(_fill_up(data, found, index), index, **tables)
 
 
 def _check_head(data: bytes, compression: int, most: tuple[int, int]) -> None:
     """Refuse a strip that would become larger than its height and width."""
     if compression not in _OF_THEIR_OWN:
         return
-    headers.check(data)
+    headers.check_header(data)
     told = headers.read_size(data)
     tall, wide = (-(-side // _BLOCK) * _BLOCK for side in most)
     if told is None or told[0] > wide or told[1] > tall:
@@ -224,7 +224,7 @@ def _unpack_lzw(data: bytes, found: Any, page: Page, index: int) -> Any:
     return imagecodecs.tiff_decode(file, index=0)[0]
 
 
-def _filled_up(data: bytes, found: Any, index: int) -> bytes:
+def _fill_up(data: bytes, found: Any, index: int) -> bytes:
     """A strip that is cut short with nothing in place of what is missing."""
     whole = int(np.prod(found.decode(None, index)[2])) * found.dtype.itemsize
     if int(found.compression) == UNPACKED:
@@ -248,7 +248,7 @@ def _to_levels(values: Array, bits: int, form: int, name: str) -> Levels:
     return levels.stretch(values, min(bits, values.dtype.itemsize * 8))
 
 
-def _through_palette(indices: Array, page: Page) -> Levels:
+def _apply_palette(indices: Array, page: Page) -> Levels:
     """Indices (H, W) as RGB."""
     table = page.numbers(Tag.ColorMap)
     if not table or len(table) % 3 or indices.dtype.kind not in "ub":
@@ -258,7 +258,7 @@ def _through_palette(indices: Array, page: Page) -> Levels:
     return np.asarray(colors[np.minimum(indices, len(colors) - 1)])
 
 
-def _lab(values: Array, photometric: int, name: str) -> Levels:
+def _convert_lab(values: Array, photometric: int, name: str) -> Levels:
     """Lab as TIFF has it, (H, W, 3 or more), as version 4 profiles have it."""
     if values.dtype.kind not in "ui" or values.dtype.itemsize > 2:
         raise BadPhoto(f"{name} has Lab colours as {values.dtype}: export it as RGB first.")
@@ -279,7 +279,7 @@ def _lab(values: Array, photometric: int, name: str) -> Levels:
     return result
 
 
-def _ycbcr(page: Page) -> Decoded:
+def _decode_ycbcr(page: Page) -> Decoded:
     """YCbCr that is not JPEG, which only libtiff unpacks."""
     import imagecodecs
 

@@ -38,12 +38,12 @@ _LEVELS = 32  # groups of pixels of like lightness
 
 def measure_tone(photo: Photo) -> Tone:
     """What a photo is; where it is transparent does not count."""
-    lab = _small(photo)
+    lab = _sample_lab(photo)
     ab = lab[:, 1:]
     chroma = np.hypot(ab[:, 0], ab[:, 1])
     if not len(lab) or np.percentile(chroma, 98) < _GREY:
         return "grey"
-    if np.percentile(chroma, 95) > _VIVID or np.percentile(stray(lab), 98) > _STRAY:
+    if np.percentile(chroma, 95) > _VIVID or np.percentile(distance_from_tone(lab), 98) > _STRAY:
         return "colour"
     return "toned"
 
@@ -53,7 +53,7 @@ def is_color(photo: Photo) -> bool:
     return measure_tone(photo) == "colour"
 
 
-def stray(lab: Array) -> npt.NDArray[np.float64]:
+def distance_from_tone(lab: Array) -> npt.NDArray[np.float64]:
     """How far each of the Lab colours (n, 3) lies beside its lightness's own, (n,), unordered."""
     parts = max(1, min(_LEVELS, len(lab) // 32))
     found = []
@@ -70,7 +70,7 @@ def stray(lab: Array) -> npt.NDArray[np.float64]:
     return np.concatenate(found).astype(np.float64)
 
 
-def _small(photo: Photo) -> Plane:
+def _sample_lab(photo: Photo) -> Plane:
     """Lab of the photo's pixels at a small size, (n, 3)."""
     pixels = photo.pixels
     if pixels.ndim == 2:

@@ -65,10 +65,10 @@ def recognize(name: str, head: bytes) -> str | None:
             return f"{name} is {kind} that cannot be read: export it as PNG or TIFF first."
     if head[128:132] == b"DICM":
         return f"{name} is a DICOM picture, which cannot be read: export it as PNG or TIFF first."
-    return _text(name, head)
+    return _recognize_text(name, head)
 
 
-def _text(name: str, head: bytes) -> str | None:
+def _recognize_text(name: str, head: bytes) -> str | None:
     if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
         return f"{name} is not a picture but a PostScript drawing: export it as PNG first."
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()

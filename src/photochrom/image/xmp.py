@@ -155,10 +155,11 @@ def merge(packet: bytes, extension: bytes) -> bytes:
         Broken: they do not go together.
     """
     here, there = _map_packet(packet), _map_packet(extension)
-    known = _declared(packet[: here.start])
-    lacking = {p: uri for p, uri in _declared(extension[: there.start]).items() if p not in known}
-    if any(known.get(p, uri) != uri for p, uri in _declared(extension[: there.start]).items()):
+    known = _declared_prefixes(packet[: here.start])
+    theirs = _declared_prefixes(extension[: there.start])
+    if any(known.get(prefix, uri) != uri for prefix, uri in theirs.items()):
         raise Broken("their prefixes differ")
+    lacking = {prefix: uri for prefix, uri in theirs.items() if prefix not in known}
     added = extension[there.start : there.end].decode()
     opening = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in lacking.items())
     edits = [(*span, "") for span in here.named(_EXTENDED)]
@@ -208,7 +209,7 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     return main, extension, guid
 
 
-def _declared(head: bytes) -> dict[str, str]:
+def _declared_prefixes(head: bytes) -> dict[str, str]:
     return {
         match[1].decode(): (match[2] or match[3] or b"").decode()
         for match in _DECLARED.finditer(head)
