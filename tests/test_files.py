@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
@@ -203,6 +204,33 @@ def test_a_folder_that_nobody_has_is_closed(tmp_path):
     assert handles() == before
     files.write_bytes(tmp_path / "x", b"new")
     assert handles() == before
+
+
+# --- lines of JSON ----------------------------------------------------------------------------
+
+
+def test_lines_of_json_are_read_but_for_what_a_crash_has_left_of_one(tmp_path):
+    path = tmp_path / "x.jsonl"
+    assert files.read_json_lines(path) == []
+    files.append_json_lines(path, [{"a": "ü\n"}, [1]])
+    with path.open("ab") as file:
+        file.write(b'{"cut o')
+    assert files.read_json_lines(path) == [{"a": "ü\n"}, [1]]
+    files.append_json_lines(path, [2])  # on a line of its own
+    assert files.read_json_lines(path) == [{"a": "ü\n"}, [1], 2]
+    with pytest.raises(CannotWrite):
+        files.append_json_lines(tmp_path / "no" / "x.jsonl", [1])
+
+
+def test_of_what_a_full_disk_does_not_take_nothing_stays(tmp_path):
+    class Full(io.FileIO):
+        def write(self, data):
+            return super().write(data[:3])
+
+    with Full(tmp_path / "x", "a+") as file:
+        with pytest.raises(OSError, match="No space left"):
+            files.append_durably(file, b"a line\n")
+        assert (tmp_path / "x").read_bytes() == b""
 
 
 # --- what is left behind ----------------------------------------------------------------------

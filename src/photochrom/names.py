@@ -21,14 +21,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How what a spreadsheet computes begins (OWASP, CSV injection)."""
 
 
-def shown(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""Spell out what would not be seen, or do something: a line end as ``\n``."""
     return _UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def say(sentence: str, *lines: str) -> None:
     """Tell the user one sentence, and what goes with it, apart from answers."""
-    print(shown(f"photochrom: {sentence}"), *map(shown, lines), sep="\n", file=sys.stderr)  # noqa: T201
+    told = map(escape_controls, (f"photochrom: {sentence}", *lines))
+    print(*told, sep="\n", file=sys.stderr)  # noqa: T201
 
 
 def is_plain(name: str) -> bool:

@@ -221,7 +221,7 @@ def test_a_journal_that_came_with_the_album_replaces_nothing(do, job, versions):
 
 @pytest.mark.parametrize("samples", [None, 3])
 @pytest.mark.parametrize(
-    ("place", "name"), [(worker, "make_room"), (Colorizer, "render"), (files, "_place")]
+    ("place", "name"), [(worker, "make_parent"), (Colorizer, "render"), (files, "_place")]
 )
 def test_another_process_that_is_faster_is_not_in_the_way(
     do, job, monkeypatch, place, name, samples
@@ -247,7 +247,7 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, ver
     expected = [path.read_bytes() for path in versions]
     for path in [*versions, *(job.root / FOLDER).iterdir()]:
         path.unlink()
-    room = worker.make_room
+    room = worker.make_parent
 
     def late(target: Path) -> None:
         monkeypatch.undo()
@@ -258,7 +258,7 @@ def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, ver
             path.unlink()
         room(target)
 
-    monkeypatch.setattr(worker, "make_room", late)
+    monkeypatch.setattr(worker, "make_parent", late)
     assert do(samples=3).state == "done"
     assert [path.read_bytes() for path in versions] == expected
 

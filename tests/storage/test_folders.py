@@ -177,4 +177,4 @@ def test_a_file_that_is_called_like_a_pattern_is_that_file(album):
 
 def test_a_folder_that_cannot_be_made(album):
     with pytest.raises(CannotWrite, match="choose another folder"):
-        search.make_room(album / "b.jpg" / "x.jpg")
+        search.make_parent(album / "b.jpg" / "x.jpg")

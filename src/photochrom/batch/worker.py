@@ -43,7 +43,7 @@ from photochrom.inference.flow import (
     png_instead,
 )
 from photochrom.inference.options import ColorizeOptions
-from photochrom.storage.search import make_room
+from photochrom.storage.search import make_parent
 
 Seal = Callable[[BinaryIO], None]
 Status = Literal["done", "skipped", "passed", "failed"]
@@ -213,7 +213,7 @@ class Worker:
             turn: the photo's.
         """
         options, photo = self.options, job.photo
-        make_room(targets[0])
+        make_parent(targets[0])
         for target in targets[begun:]:  # before the work, not after it
             for source in (photo, path_of(options.reference)):
                 kind = check_target(target, source, force=options.force)

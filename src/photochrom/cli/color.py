@@ -54,11 +54,11 @@ def uncertainty(
     from photochrom.image.reader import read_photo
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.color_distribution import render_entropy
-    from photochrom.storage.search import make_room
+    from photochrom.storage.search import make_parent
 
     check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=hints or (), size=pixels(size))
-    make_room(out)
+    make_parent(out)
     answer(write_photo(read_photo(render_entropy(bits)), out, force=force))
     answer(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
     return 0

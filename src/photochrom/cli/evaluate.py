@@ -152,9 +152,9 @@ def _write(results: Results, asked: Sequence[_Asked], flags: Flags) -> None:
     if flags.figures is not None:
         from photochrom.report.curves import draw_hint_curve, draw_tradeoff
         from photochrom.report.plot_style import save_figure
-        from photochrom.storage.search import make_room
+        from photochrom.storage.search import make_parent
 
-        make_room(flags.figures / "any")
+        make_parent(flags.figures / "any")
         save_figure(partial(draw_tradeoff, results), flags.figures / "tradeoff.svg")
         if flags.hints:
             save_figure(partial(draw_hint_curve, results), flags.figures / "hints.svg")

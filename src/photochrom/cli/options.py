@@ -14,7 +14,7 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from photochrom.errors import BadOption, MissingExtra
-from photochrom.names import shown
+from photochrom.names import escape_controls
 
 if TYPE_CHECKING:
     from photochrom.data.shards import PhotoSource
@@ -71,7 +71,7 @@ Look = Annotated[LookFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")]
 
 def answer(*lines: object) -> None:
     """What was asked for, a line each, as it may go into a pipe; unseen signs are spelled out."""
-    print(*(shown(str(line)) for line in lines), sep="\n", flush=True)  # noqa: T201
+    print(*(escape_controls(str(line)) for line in lines), sep="\n", flush=True)  # noqa: T201
 
 
 def counted(number: int, thing: str) -> str:

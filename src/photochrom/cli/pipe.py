@@ -98,11 +98,11 @@ def _colorize(
     from photochrom.batch.worker import Worker
     from photochrom.image.writer import check_target, encode_photo, write_photo
     from photochrom.inference.flow import colorize_pages
-    from photochrom.storage.search import make_room
+    from photochrom.storage.search import make_parent
 
     kind = None
     if target is not None:
-        make_room(target)
+        make_parent(target)
         kind = check_target(target, None, force=options.force)
     worker = Worker(options)
 

@@ -51,7 +51,7 @@ def sheet(
     from photochrom.image.reader import read_photo
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.options import ColorizeOptions
-    from photochrom.storage.search import make_room
+    from photochrom.storage.search import make_parent
 
     sources, failed = listed(photos, most)
     for source in sources:
@@ -78,7 +78,7 @@ def sheet(
     if all(row[-1] is None for row in rows):
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     picture = make_contact_sheet(rows, columns, height=height, across=across)
-    make_room(out)
+    make_parent(out)
     answer(write_photo(read_photo(picture), out, force=force))
     return 1 if failed else 0
 

@@ -76,7 +76,7 @@ def terminal_table(results: Results) -> Table:
     for heading in columns:
         table.add_column(heading, justify="right")
     for row in results.summary:
-        table.add_row(*(Text(names.shown(show(row))) for show in columns.values()))
+        table.add_row(*(Text(names.escape_controls(show(row))) for show in columns.values()))
     return table
 
 

@@ -38,8 +38,8 @@ from photochrom.inference.options import (
 from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_views
 from photochrom.inference.sampling import cell_of, draw_versions
-from photochrom.names import shown
-from photochrom.storage.search import make_room
+from photochrom.names import escape_controls
+from photochrom.storage.search import make_parent
 
 SAMPLES = 64
 """Versions at a time at most: they are held in memory together."""
@@ -225,7 +225,7 @@ class Colorizer:
             raise BadOption("output and force go with a path: save the result that is returned.")
         pages, kind, notes = colorize_pages(photo, wanted, self, kind=kind)
         if isinstance(photo, str | os.PathLike):
-            make_room(target)
+            make_parent(target)
             result: Any = write_photo(pages, target, force=force)
         elif isinstance(photo, bytes):
             result = encode_photo(pages, kind)
@@ -234,7 +234,7 @@ class Colorizer:
         else:
             result = to_array(next(pages), photo.dtype)
         for note in notes:
-            warnings.warn(shown(f"{name_of(photo)}: {note}"), PhotoWarning, stacklevel=2)
+            warnings.warn(escape_controls(f"{name_of(photo)}: {note}"), PhotoWarning, stacklevel=2)
         return result
 
     # --- what else the distribution tells -----------------------------------------------------

@@ -193,7 +193,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - as the other raises for such a name
 
 
-def make_room(target: Path) -> None:
+def make_parent(target: Path) -> None:
     """Make the folder that ``target`` goes to.
 
     Raises:

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom import files
 from photochrom.errors import BadOption, ExportMismatch
-from photochrom.storage.search import make_room
+from photochrom.storage.search import make_parent
 from photochrom.training import run_folder
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment
@@ -86,7 +86,7 @@ def export(
             file.flush()
             differences.append(check(network, Path(file.name), FP16_TOLERANCE, photos))
 
-    make_room(target)
+    make_parent(target)
     files.write_atomically(target, save)
     return differences[-1]
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from photochrom import files
 from photochrom.color import Pixels, rgb_to_lab
 from photochrom.errors import BadRun
-from photochrom.names import shown
+from photochrom.names import escape_controls
 from photochrom.report.run_folder import read_config, read_lines
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
@@ -87,7 +87,7 @@ def _check_same(run: Path, experiment: Experiment) -> None:
 
 def save_unreadable(run: Path, unreadable: Mapping[str, str]) -> None:
     """Write which photos could not be decoded, and why."""
-    lines = (shown(f"{name}: {reason}") + "\n" for name, reason in unreadable.items())
+    lines = (escape_controls(f"{name}: {reason}") + "\n" for name, reason in unreadable.items())
     (run / "unreadable.txt").write_text("".join(lines), "utf-8", "surrogateescape")
 
 
