@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pictures import TOY_AB, encode, halves
 from PIL import Image
 
 from photochrom.cli.main import main
@@ -29,7 +30,9 @@ pytestmark = [
 playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("uvicorn")
 
-from browser.visitor import House, Visitor  # noqa: E402
+from browser.visitor import PageServer, Visitor  # noqa: E402
+
+from photochrom.web import create_app  # noqa: E402
 
 expect = playwright.expect
 expect.set_options(timeout=120_000)
@@ -61,31 +64,27 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def toy(make_model) -> Path:
-    """A model that colours all alike, and obeys hints."""
     return make_model(
-        offset=(6.0, 10.0), hints=1, vivid=[], tells=("logits",),
-        metadata={"default_vivid": "0.3"},
-    )  # fmt: skip
+        offset=TOY_AB, hints=1, vivid=[], tells=("logits",), metadata={"default_vivid": "0.3"}
+    )
 
 
 @pytest.fixture
-def house(toy) -> Iterator[House]:
-    from photochrom.web import create_app
-
-    house = House(lambda: create_app(model=toy))
-    yield house
-    house.shut()
+def server(toy) -> Iterator[PageServer]:
+    server = PageServer(lambda: create_app(model=toy))
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def come(chromium, house) -> Iterator[Come]:
+def come(chromium, server) -> Iterator[Come]:
     """Lets visitors in; at the end none may have complained, or been led elsewhere."""
     visitors, rooms = [], []
 
     def come(**wishes: Any) -> Visitor:
         quick = {"reduced_motion": "reduce", "accept_downloads": True}
         rooms.append(chromium.new_context(**WINDOW | quick | wishes))
-        visitors.append(Visitor(rooms[-1].new_page(), house))
+        visitors.append(Visitor(rooms[-1].new_page(), server))
         return visitors[-1]
 
     yield come
@@ -93,19 +92,23 @@ def come(chromium, house) -> Iterator[Come]:
         room.close()
     for visitor in visitors:
         assert visitor.complaints == []
-        ours = (house.address, "blob:", "data:")
+        ours = (server.address, "blob:", "data:")
         assert [address for address in visitor.visited if not address.startswith(ours)] == []
 
 
 @pytest.fixture
 def photo(tmp_path) -> Path:
-    """A grey PNG (300, 400): dark on the left, bright on the right, with some grain."""
-    grey = np.full((300, 400), 90.0)
-    grey[:, 200:] = 200
-    grey += np.random.default_rng(0).normal(0, 4, grey.shape)
     path = tmp_path / "garden.png"
-    Image.fromarray(np.rint(grey).astype(np.uint8)).save(path, dpi=(300, 300))
+    path.write_bytes(encode(halves(), dpi=(300, 300)))
     return path
+
+
+@pytest.fixture
+def visitor(come: Come, photo: Path) -> Visitor:
+    """One who has brought that photo."""
+    visitor = come()
+    visitor.upload(photo)
+    return visitor
 
 
 def ab(rgb: list[float]) -> np.ndarray:
@@ -115,7 +118,7 @@ def ab(rgb: list[float]) -> np.ndarray:
 # --- colouring and hints ----------------------------------------------------------------------
 
 
-def test_a_dropped_photo_is_coloured_and_can_be_compared(come, photo):
+def test_dropped_photo_is_coloured_and_can_be_compared(come, photo):
     visitor = come()
     visitor.drop(photo)
     visitor.ready()
@@ -132,9 +135,7 @@ def test_a_dropped_photo_is_coloured_and_can_be_compared(come, photo):
         assert boxes[0] == boxes[1]
 
 
-def test_zoom_and_pan_keep_the_photo_under_the_pointer(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_zoom_and_pan_keep_the_photo_under_the_pointer(visitor):
     whole = visitor.at(".view").bounding_box()
     x, y = visitor.place(0.25, 0.25)
     visitor.page.mouse.move(x, y)
@@ -152,9 +153,7 @@ def test_zoom_and_pan_keep_the_photo_under_the_pointer(come, photo):
     assert visitor.at(".view").bounding_box() == whole
 
 
-def test_a_chosen_colour_is_there_and_stays_where_it_belongs(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_chosen_colour_is_there_and_stays_where_it_belongs(visitor):
     before, far = ab(visitor.pixel(*SPOT)), ab(visitor.pixel(*FAR))
     visitor.point_at(*SPOT)
     assert visitor.at(".swatches button").count() >= 4
@@ -163,19 +162,17 @@ def test_a_chosen_colour_is_there_and_stays_where_it_belongs(come, photo):
     assert np.hypot(*(now - before)) > 10
     assert np.hypot(*(now - chosen)) < 4
     assert np.hypot(*(ab(visitor.pixel(*FAR)) - far)) < np.hypot(*(now - before)) / 4
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.keyboard.press("Control+z")
     assert np.allclose(ab(visitor.pixel(*SPOT)), before, atol=2)
     expect(visitor.at(".point")).to_have_count(0)
     expect(visitor.at("#palette")).to_be_hidden()
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.keyboard.press("Control+Shift+Z")
     assert np.allclose(ab(visitor.pixel(*SPOT)), now, atol=2)
 
 
-def test_points_are_dragged_hidden_removed_and_cleared(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_points_are_dragged_hidden_removed_and_cleared(visitor):
     visitor.point_at(*SPOT)
     visitor.choose(2)
     visitor.page.keyboard.press("Escape")
@@ -183,7 +180,7 @@ def test_points_are_dragged_hidden_removed_and_cleared(come, photo):
     visitor.page.mouse.move(*visitor.place(*SPOT))
     visitor.page.mouse.down()
     visitor.page.mouse.move(*dragged, steps=4)
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.mouse.up()
     box = visitor.at(".point").bounding_box()
     assert np.allclose((box["x"] + box["width"] / 2, box["y"] + box["height"] / 2), dragged, atol=2)
@@ -191,7 +188,7 @@ def test_points_are_dragged_hidden_removed_and_cleared(come, photo):
     expect(visitor.at(".point")).to_be_hidden()
     visitor.page.click("#show")
     visitor.at(".point").click()
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.click("#palette [data-do=remove]")
     expect(visitor.at(".point")).to_have_count(0)
     visitor.page.click("#undo")
@@ -200,29 +197,27 @@ def test_points_are_dragged_hidden_removed_and_cleared(come, photo):
     expect(visitor.at(".point")).to_have_count(0)
 
 
-def test_any_colour_the_pipette_and_keeping(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_palette_gives_any_colour_one_from_elsewhere_and_the_present_one(visitor):
     visitor.point_at(*SPOT)
     visitor.page.click("#palette [data-do=more]")
     visitor.page.fill("#hex", "#zzz")
     visitor.at("#hex").press("Enter")
     expect(visitor.at("#wrong")).to_be_visible()
     visitor.page.fill("#hex", "8a4b30")
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.at("#hex").press("Enter")
     wished = ab([0x8A, 0x4B, 0x30])
     assert np.hypot(*(ab(visitor.pixel(*SPOT)) - wished)) < 4
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.at(".plane").click(position={"x": 100, "y": 60})
     assert np.hypot(*(ab(visitor.pixel(*SPOT)) - wished)) > 4
     visitor.page.fill("#hex", "#505f50")  # such as bright places can have, too
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.at("#hex").press("Enter")
     visitor.page.keyboard.press("Escape")
     visitor.point_at(*FAR)
     visitor.page.click("#palette [data-do=pipette]")
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.mouse.click(*visitor.place(0.32, 0.32))
     spot, far = ab(visitor.pixel(*SPOT)), ab(visitor.pixel(*FAR))
     assert spot[0] < -3
@@ -230,29 +225,25 @@ def test_any_colour_the_pipette_and_keeping(come, photo):
     visitor.page.keyboard.press("Escape")
     visitor.point_at(0.8, 0.2)
     kept = ab(visitor.pixel(0.8, 0.2))
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.click("#palette [data-do=keep]")
     assert np.allclose(ab(visitor.pixel(0.8, 0.2)), kept, atol=2)
     expect(visitor.at(".point")).to_have_count(3)
 
 
-def test_the_dials(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_dials_colour_anew(visitor):
     expect(visitor.at("#vivid-word")).to_have_text("natural")
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.fill("#strength", "0")
     assert np.allclose(ab(visitor.pixel(*SPOT)), 0, atol=1)
     expect(visitor.at("#strength")).to_have_attribute("aria-valuetext", "none")
 
 
-def test_one_of_other_versions_becomes_points(come, photo, tmp_path):
-    visitor = come()
-    visitor.upload(photo)
+def test_version_that_is_chosen_becomes_points(visitor, tmp_path):
     visitor.page.click("#versions")
     third = visitor.at("#others .grid button").nth(2)
     third.locator("img").wait_for()
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         third.click()
     expect(visitor.at("#others")).to_be_hidden()
     expect(visitor.at(".point")).to_have_count(3)
@@ -260,9 +251,7 @@ def test_one_of_other_versions_becomes_points(come, photo, tmp_path):
     expect(visitor.at(".point")).to_have_count(0)
 
 
-def test_where_it_guesses(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_guesses_are_shown_and_hidden(visitor):
     visitor.page.click("#guesses")
     expect(visitor.at(".guesses")).to_be_visible()
     expect(visitor.at("#pill")).to_contain_text("guesses")
@@ -270,7 +259,7 @@ def test_where_it_guesses(come, photo):
     expect(visitor.at(".guesses")).to_be_hidden()
 
 
-def test_a_paste_is_taken_and_pages_are_not_pointed_at(come, photo, tmp_path):
+def test_paste_is_taken_and_pages_are_not_pointed_at(come, photo, tmp_path):
     page = Image.open(photo)
     page.save(tmp_path / "album.tif", save_all=True, append_images=[page])
     visitor = come()
@@ -286,9 +275,7 @@ def test_a_paste_is_taken_and_pages_are_not_pointed_at(come, photo, tmp_path):
 # --- results ----------------------------------------------------------------------------------
 
 
-def test_saved_points_repeat_the_result_on_the_command_line(come, photo, toy, tmp_path):
-    visitor = come()
-    visitor.upload(photo)
+def test_saved_points_repeat_the_result_on_the_command_line(visitor, photo, toy, tmp_path):
     visitor.point_at(*SPOT)
     visitor.choose(1)
     visitor.page.keyboard.press("Escape")
@@ -304,15 +291,15 @@ def test_saved_points_repeat_the_result_on_the_command_line(come, photo, toy, tm
     assert end.value.code == 0
     assert np.array_equal(np.asarray(Image.open(shown)), np.asarray(Image.open(repeated)))
 
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.menu("clear")
     told.write_text('{"size": [200, 150], "hints": [{"x": 60, "y": 45, "color": "tan"}]}')
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.set_input_files("#hint-file", told)
     assert np.hypot(*(ab(visitor.pixel(*SPOT)) - ab([210, 180, 140]))) < 4
 
 
-def test_the_download_has_the_size_and_metadata_of_the_photo(come, tmp_path):
+def test_download_has_the_size_and_metadata_of_the_photo(come, tmp_path):
     exif = Image.Exif()
     exif[0x010E] = "Grandmother, 1931"
     grey = Image.linear_gradient("L").resize((2000, 1500))
@@ -366,12 +353,10 @@ def test_several_photos_wait_in_line_and_leave_in_one_zip(come, photo, tmp_path)
 # --- when things go wrong ---------------------------------------------------------------------
 
 
-def test_nothing_is_lost_by_a_reload(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_nothing_is_lost_by_a_reload(visitor):
     visitor.point_at(*SPOT)
     visitor.choose(1)
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         visitor.page.fill("#strength", "0.5")
     shown = visitor.pixel(*SPOT)
     visitor.page.reload()
@@ -387,21 +372,19 @@ def test_nothing_is_lost_by_a_reload(come, photo):
     expect(visitor.at("#welcome")).to_be_visible()
 
 
-def test_the_server_goes_and_comes_back_with_nothing_in_mind(come, house, photo):
-    visitor = come()
-    visitor.upload(photo)
-    house.shut()
+def test_server_that_comes_back_with_nothing_in_mind_is_sent_all_again(visitor, server, photo):
+    server.stop()
     visitor.page.fill("#strength", "0")
     expect(visitor.at("#banner")).to_contain_text("does not answer")
     assert np.hypot(*ab(visitor.pixel(*SPOT))) > 5  # the last picture stays
-    house.open()  # it knows nothing of the photo now
-    with visitor.coloured_anew():
+    server.start()  # it knows nothing of the photo now
+    with visitor.colored_anew():
         pass
     expect(visitor.at("#banner")).to_be_hidden()
     assert np.allclose(ab(visitor.pixel(*SPOT)), 0, atol=1)
 
 
-def test_a_busy_server_is_waited_for(come, photo):
+def test_busy_server_is_waited_for(come, photo):
     visitor = come()
     busy = {"detail": "There is much to do.", "code": "busy"}
     waiting = []
@@ -420,20 +403,18 @@ def test_a_busy_server_is_waited_for(come, photo):
     assert answers == []
 
 
-def test_the_token_leaves_the_address_and_opens_the_door(chromium, toy, photo):
-    from photochrom.web import create_app
-
-    house = House(lambda: create_app(model=toy, token="open sesame"))
+def test_token_leaves_the_address_and_opens_the_door(chromium, toy, photo):
+    server = PageServer(lambda: create_app(model=toy, token="open sesame"))
     room = chromium.new_context()
-    visitor = Visitor(room.new_page(), house)
+    visitor = Visitor(room.new_page(), server)
     expect(visitor.at("#refusal")).to_contain_text("token")
-    visitor.page.goto(f"{house.address}/?token=open%20sesame")
+    visitor.page.goto(f"{server.address}/?token=open%20sesame")
     visitor.upload(photo)
-    assert visitor.page.url == f"{house.address}/"
+    assert visitor.page.url == f"{server.address}/"
     visitor.page.reload()
     visitor.ready()
     room.close()
-    house.shut()
+    server.stop()
 
 
 def test_what_is_no_photo_is_told_in_words(come, photo, tmp_path):
@@ -451,7 +432,7 @@ def test_what_is_no_photo_is_told_in_words(come, photo, tmp_path):
     expect(visitor.at("#notice p")).to_have_text(large["detail"])
 
 
-def test_a_photo_in_colour_is_asked_about(come, tmp_path):
+def test_photo_in_colour_is_asked_about(come, tmp_path):
     rgb = np.random.default_rng(1).integers(0, 255, (6, 8, 3)).astype(np.uint8)
     path = tmp_path / "parrot.png"
     Image.fromarray(rgb).resize((400, 300), Image.Resampling.NEAREST).save(path)
@@ -468,7 +449,7 @@ def test_a_photo_in_colour_is_asked_about(come, tmp_path):
 # --- for everybody ----------------------------------------------------------------------------
 
 
-def test_on_a_small_phone_by_touch(come, photo):
+def test_page_serves_a_small_phone_by_touch(come, photo):
     visitor = come(**PHONE)
     narrow = "document.documentElement.scrollWidth <= innerWidth && innerWidth === 320"
     expect(visitor.at("#samples img").first).to_be_visible()
@@ -480,7 +461,7 @@ def test_on_a_small_phone_by_touch(come, photo):
     spot, sheet = visitor.at(".spot").bounding_box(), visitor.at("#palette").bounding_box()
     assert spot["y"] + spot["height"] < sheet["y"]  # one sees what one colours
     swatch = visitor.at(".swatches button").nth(1)
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         swatch.tap()
     visitor.at("#palette [data-do=close]").tap()
     expect(visitor.at(".point")).to_have_count(1)
@@ -509,9 +490,7 @@ def test_two_fingers_zoom_and_point_at_nothing(come, photo):
     expect(visitor.at("#palette")).to_be_hidden()
 
 
-def test_by_keyboard_alone(come, photo):
-    visitor = come()
-    visitor.upload(photo)
+def test_page_serves_by_keyboard_alone(visitor):
     keyboard = visitor.page.keyboard
     crosshair = visitor.at(".crosshair")
     for _ in range(12):
@@ -526,26 +505,26 @@ def test_by_keyboard_alone(come, photo):
     keyboard.press("Enter")
     expect(visitor.at(".swatches button").first).to_be_focused()
     keyboard.press("Tab")
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         keyboard.press("Enter")
     keyboard.press("Escape")
     point = visitor.at(".point")
     expect(point).to_be_focused()
     x = point.bounding_box()["x"]
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         keyboard.press("Shift+ArrowLeft")
     assert point.bounding_box()["x"] < x - 10
     keyboard.press("Enter")
     expect(visitor.at("#palette")).to_be_visible()
     keyboard.press("Escape")
-    with visitor.coloured_anew():
+    with visitor.colored_anew():
         keyboard.press("Delete")
     expect(point).to_have_count(0)
     expect(crosshair).to_be_focused()
 
 
 @pytest.mark.parametrize("wishes", [{}, {"color_scheme": "dark"}, PHONE], ids=["", "dark", "phone"])
-def test_nothing_stands_in_anybodys_way(come, photo, wishes):
+def test_page_has_no_grave_barriers(come, photo, wishes):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     visitor = come(**wishes)
 

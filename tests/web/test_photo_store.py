@@ -121,7 +121,7 @@ def test_check_size_counts_pages_however_small():
         page.save(file, "TIFF", save_all=True, append_images=[page] * (many - 1))
         return file.getvalue()
 
-    limits = PhotoLimits(megapixels=1, megabytes=10)
+    limits = PhotoLimits(megapixels=1)
     photo_store.check_size(pages(MOST_PAGES), limits)
     with pytest.raises(RequestProblem) as problem:
         photo_store.check_size(pages(MOST_PAGES + 1), limits)

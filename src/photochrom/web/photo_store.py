@@ -37,8 +37,11 @@ class PhotoLimits(NamedTuple):
 
     megapixels: float
     """Of all its pages."""
-    megabytes: float
-    """That decoding a page takes; pages are decoded one after the other."""
+
+    @property
+    def megabytes(self) -> float:
+        """That decoding a page may take: what the largest photos in 8 bits do."""
+        return 10 * self.megapixels
 
 
 class PhotoSummary(NamedTuple):
@@ -192,9 +195,6 @@ class PhotoStore:
         """Forget what was kept for too long, or takes too much."""
         with self._lock:
             self._evict()
-
-    def __len__(self) -> int:
-        return len(self._kept)
 
     def _evict(self) -> None:
         oldest = time.monotonic() - self.seconds

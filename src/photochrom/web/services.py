@@ -45,16 +45,6 @@ class ServerLimits:
     kept: float = 1800
     """Seconds for which a photo is kept after it was last used."""
 
-    @property
-    def decoded(self) -> float:
-        """Megabytes that decoding a page may take: what the largest photos in 8 bits do."""
-        return 10 * self.megapixels
-
-    @property
-    def memory(self) -> float:
-        """Megabytes that work on a photo may take: a model, and copies of the pixels."""
-        return 1000 + 2 * self.decoded
-
 
 class Services:
     """What the requests share.
@@ -69,7 +59,7 @@ class Services:
 
     def __init__(self, model: str | os.PathLike[str] | None, limits: ServerLimits) -> None:
         self.limits = limits
-        self.engine = Engine(model, PhotoLimits(limits.megapixels, limits.decoded))
+        self.engine = Engine(model, PhotoLimits(limits.megapixels))
         self.photos = PhotoStore(limits.photos, int(limits.budget * 1e6), limits.kept)
 
     @contextlib.asynccontextmanager
@@ -79,7 +69,8 @@ class Services:
         self.previews, self.files = (
             WorkQueue(limits.at_once, limits.waiting, limits.seconds) for _ in range(2)
         )
-        self._pool = ProcessPool(int(limits.memory * 1e6))
+        # A model, and copies of the pixels.
+        self._pool = ProcessPool(int((1000 + 2 * self.engine.limits.megabytes) * 1e6))
         process_pool.prepare()
         evicting = asyncio.create_task(self._keep_evicting())
         yield

@@ -36,15 +36,15 @@ DROP = """([files, by]) => {
 }"""
 
 
-class House:
-    """The page's server, in a thread; it can be shut and opened again at the same port."""
+class PageServer:
+    """The page's server, in a thread; it can be stopped and started again at the same port."""
 
     def __init__(self, make_app: Any) -> None:
         self.make_app = make_app
         self.port = 0
-        self.open()
+        self.start()
 
-    def open(self) -> None:
+    def start(self) -> None:
         config = uvicorn.Config(
             self.make_app(), host="127.0.0.1", port=self.port, log_level="error",
             timeout_graceful_shutdown=1,
@@ -57,7 +57,7 @@ class House:
             time.sleep(0.01)
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
 
-    def shut(self) -> None:
+    def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(120)
 
@@ -69,15 +69,15 @@ class House:
 class Visitor:
     """Places on the photo are shares of its width and height."""
 
-    def __init__(self, page: Page, house: House) -> None:
-        self.page, self.house = page, house
+    def __init__(self, page: Page, server: PageServer) -> None:
+        self.page = page
         self.complaints: list[str] = []
         self.visited: set[str] = set()
         page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._heard)
         page.on("request", lambda request: self.visited.add(request.url))
-        page.goto(house.address)
+        page.goto(server.address)
 
     def _heard(self, message: Any) -> None:
         if "Security Policy" in message.text:
@@ -116,14 +116,14 @@ class Visitor:
         """Red, green and blue, 0..255, as the page has them."""
         return self.page.evaluate(PIXEL, [picture, x, y])
 
-    def coloured_anew(self) -> _Anew:
+    def colored_anew(self) -> _Anew:
         """Around what colours anew: leaves once the new picture is there."""
         return _Anew(self.at(".after"))
 
     def choose(self, number: int) -> list[float]:
         """Takes a swatch; answers its colour."""
         swatch = self.at(".swatches button").nth(number)
-        with self.coloured_anew():
+        with self.colored_anew():
             swatch.click()
         text = swatch.locator("i").evaluate("(dot) => getComputedStyle(dot).backgroundColor")
         return [float(part) for part in text[4:-1].split(",")]
