@@ -16,6 +16,7 @@ from PIL import Image
 
 from photochrom.color import lab_to_rgb
 from photochrom.data import shards
+from photochrom.data.decode import decode
 from photochrom.evaluation.evaluate import EvaluateOptions, evaluate
 from photochrom.evaluation.results import Results
 from photochrom.evaluation.rows import Row
@@ -43,6 +44,17 @@ def own_rgb(L: Any) -> Any:
 PAINTS = SimpleNamespace(flat=flat, stepped=stepped, own_rgb=own_rgb)
 
 
+def scene(seed: int = 0, height: int = 40, width: int = 50) -> Any:
+    """A colourful photo, (H, W, 3) uint8."""
+    small = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
+    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def pink(lightness: Any, _spots: Any = None) -> Any:
+    """A colorizer, hinted or not, that answers ab (20, 20)."""
+    return np.full((1, 2, *lightness.shape[2:]), 20, np.float32)
+
+
 def make_album(folder: Path) -> Path:
     """Four photos: a coloured ramp that is smooth, and three busy ones."""
     folder.mkdir()
@@ -52,10 +64,13 @@ def make_album(folder: Path) -> Path:
     rgb = np.clip(lab_to_rgb(ramp), 0, 1).transpose(1, 2, 0)
     Image.fromarray((rgb * 255).round().astype(np.uint8)).save(folder / "ramp.png")
     for i in range(3):
-        small = np.random.default_rng(i).integers(0, 256, (4, 5, 3), np.uint8)
-        image = Image.fromarray(small).resize((80, 64), Image.Resampling.BICUBIC)
-        image.save(folder / f"{i}.png")
+        Image.fromarray(scene(i, 64, 80)).save(folder / f"{i}.png")
     return folder
+
+
+def finder(album: Path) -> Callable[[str], Any]:
+    """Finds a photo of the album by its name."""
+    return {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
 
 
 def measure(

@@ -12,16 +12,11 @@ from PIL import Image
 from photochrom.cli import main
 from photochrom.color import rgb_to_lab
 from photochrom.evaluation import metrics
-from photochrom.evaluation.protocol import SIDES, crop, file_order, shown_lightness
+from photochrom.evaluation.protocol import SIDES, crop, draw_hints, file_order, shown_lightness
 from photochrom.evaluation.results import Results
 from photochrom.evaluation.rows import GREY, Row
 from studies import measure as measure_photos
-
-
-def scene(seed=0, height=40, width=50):
-    """A colourful photo, (H, W, 3) uint8."""
-    small = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
-    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+from studies import pink, scene
 
 
 def planes(photo):
@@ -31,10 +26,6 @@ def planes(photo):
 def measure(colorizers=None, protocol="native", **options):
     photos = [(f"{i}.png", scene(i)) for i in range(3)]
     return measure_photos(photos, colorizers or {}, protocol=protocol, **options)
-
-
-def pink(L):
-    return np.full((1, 2, *L.shape[2:]), 20, np.float32)
 
 
 # --- the ab error ---------------------------------------------------------------------------
@@ -85,6 +76,43 @@ def test_results_from_before_the_ab_error_can_be_read(tmp_path):
     old.write_csv(tmp_path / "old.csv")
     with (tmp_path / "old.csv").open(newline="") as file:
         assert {line["ab_error"] for line in csv.DictReader(file)} == {""}
+
+
+# --- how photos are cut, and hints drawn ----------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(256, 256), (301, 457), (999, 257), (31, 47), (1, 3), (600, 80)])
+def test_a_crop_is_a_square_whatever_the_photo(size):
+    photo = scene(0, *size)
+    assert crop(photo, "crop256").shape == (256, 256, 3)
+    assert crop(photo, "crop512").shape == (512, 512, 3)
+    assert crop(photo, "native") is photo
+    if size == (256, 256):
+        assert (crop(photo, "crop256") == photo).all()
+
+
+def test_a_crop_takes_the_middle():
+    photo = np.zeros((256, 600, 3), np.uint8)
+    photo[:, 172:428] = 255
+    assert (crop(photo, "crop256") == 255).all()
+
+
+@pytest.mark.parametrize("size", [(40, 50), (6, 9), (6, 6), (300, 20)])
+def test_a_hint_tells_the_mean_true_ab_of_a_patch_inside_the_photo(size):
+    lab = rgb_to_lab(planes(scene(1, *size)))
+    for y, x, a, b in draw_hints(lab, 200, 0):
+        top, left = y - 3, x - 3
+        assert (top, left) == (int(top), int(left))
+        assert 0 <= top <= size[0] - 6
+        assert 0 <= left <= size[1] - 6
+        patch = lab[1:, int(top) : int(top) + 6, int(left) : int(left) + 6]
+        np.testing.assert_allclose([a, b], patch.mean((1, 2)), atol=1e-4)
+
+
+def test_hints_reach_every_corner_of_the_photo():
+    spots = draw_hints(rgb_to_lab(planes(scene(0, 8, 9))), 500, 0)
+    assert set(spots[:, 0]) == {3, 4, 5}
+    assert set(spots[:, 1]) == {3, 4, 5, 6}
 
 
 # --- the protocol of papers -----------------------------------------------------------------

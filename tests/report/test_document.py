@@ -2,7 +2,6 @@ import base64
 import io
 import json
 import re
-from dataclasses import asdict
 from functools import partial
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -11,15 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom.data import shards
-from photochrom.data.decode import decode
 from photochrom.errors import BadOption, CannotWrite
 from photochrom.evaluation.results import Results
 from photochrom.evaluation.rows import GREY, Row
 from photochrom.report import document
 from photochrom.report.examples import Gallery
 from photochrom.report.runs import read_study
-from photochrom.training.presets import PRESETS as EXPERIMENTS
+from studies import PRESETS, finder
 
 
 class Page(HTMLParser):
@@ -77,9 +74,6 @@ def rows(page, table="measured"):
     return told
 
 
-PRESETS = {name: asdict(experiment) for name, (_, experiment) in EXPERIMENTS.items()}
-
-
 def the_four(run, folder, paints):
     """The study's presets, one of them reduced, with an ablation."""
     short = [{"step": i, "epoch": 0.13 * i, "loss": 1 / i} for i in range(1, 11)]
@@ -114,8 +108,7 @@ def written(workshop, tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     album = workshop.album(folder / "album")
     study = read_study(the_four(partial(workshop.run, album), folder, workshop.paints), PRESETS)
-    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
-    gallery = Gallery(study.results, the_painters(workshop.paints), find)
+    gallery = Gallery(study.results, the_painters(workshop.paints), finder(album))
     document.write_report(study, folder / "r.html", gallery)
     html = (folder / "r.html").read_text("utf-8")
     return study, html, Page(html)
@@ -319,8 +312,7 @@ def test_names_are_text_and_nothing_else(measured, make_run, paints, presets, tm
     results = measured({NASTY: paints.flat(1, 6), f"{NASTY}, vivid 1": paints.flat(1, 9)})
     results.write_json(path)
     study = read_study([path, make_run("unet-lab")], presets)
-    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
-    gallery = Gallery(study.results, {Row(NASTY): paints.flat(1, 6)}, find)
+    gallery = Gallery(study.results, {Row(NASTY): paints.flat(1, 6)}, finder(album))
     html = document.render_report(study, document.choose_pictures(study, gallery), [f"No {NASTY}."])
     page = Page(html)
     assert "script" not in {tag for tag, _ in page.elements}
@@ -344,7 +336,7 @@ def test_without_photographs_the_rest_still_comes(four, presets, tmp_path):
 
 def test_a_model_that_has_gone_is_left_out_of_the_pictures_alone(four, presets, paints, album):
     study = read_study(four, presets)
-    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
+    find = finder(album)
     shown = document.choose_pictures(
         study, Gallery(study.results, {Row("unet-lab"): paints.flat(3, 9)}, find)
     )

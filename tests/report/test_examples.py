@@ -6,18 +6,17 @@ import pytest
 from PIL import Image
 
 from photochrom.color import rgb_to_lab
-from photochrom.data import shards
-from photochrom.data.decode import decode
 from photochrom.evaluation.rows import Row
 from photochrom.report import examples
 from photochrom.report.examples import Gallery
+from studies import finder
 
 FLAT, STEPPED, RGB = map(Row, ("flat", "stepped", "rgb"))
 
 
 @pytest.fixture
 def find(album):
-    return {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
+    return finder(album)
 
 
 @pytest.fixture

@@ -7,12 +7,11 @@ import subprocess
 
 import pytest
 
-from photochrom.data import shards
-from photochrom.data.decode import decode
 from photochrom.evaluation.rows import Row
 from photochrom.report import document
 from photochrom.report.examples import Gallery
 from photochrom.report.runs import read_study
+from studies import finder
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -63,7 +62,7 @@ def page(workshop, tmp_path_factory):
         workshop.run(album, folder / "unet-bins", paints.stepped),
     ]  # fmt: skip
     study = read_study(runs, workshop.presets)
-    find = {s.name: decode(s.read()) for s in shards.find_sources([album])}.get
+    find = finder(album)
     painters = {Row(run.name): paints.flat(5, 10) for run in runs[1:]}
     painters |= {Row("unet-bins"): paints.stepped}
     path = folder / "report.html"

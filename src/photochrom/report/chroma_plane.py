@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,9 +54,11 @@ def clouds(results: Results, rows: Sequence[Row]) -> tuple[Cloud, ...]:
     brightest = math.log(max(float(stack[0].max()), 10 * _FAINTEST) / _FAINTEST)
     light = np.clip(np.log(np.maximum(stack, _FAINTEST) / _FAINTEST) / brightest, 0, 1) ** _GAMMA
     colors = _cell_colors().reshape(side, side, 3)
+    # Counted a down and b to the right; drawn with a to the right and b up.
+    lit = (to_uint8((colors * glow[..., None])[cut].transpose(1, 0, 2)[::-1]) for glow in light)
     return tuple(
-        Cloud(row, _upright((colors * glow[..., None])[cut]), float(share[near].sum()))
-        for (row, share), glow in zip(shares.items(), light, strict=True)
+        Cloud(row, picture, float(share[near].sum()))
+        for (row, share), picture in zip(shares.items(), lit, strict=True)
     )
 
 
@@ -75,11 +76,6 @@ def _window(used: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
     reach = max((int(np.abs(np.concatenate([a, b]) - middle).max(initial=0)) + 1), 10)
     along = slice(max(middle - reach, 0), middle + reach)
     return along, along
-
-
-def _upright(plane: Any) -> Pixels:
-    """From a down and b to the right, as cells are counted, to a right and b up."""
-    return to_uint8(plane.transpose(1, 0, 2)[::-1])
 
 
 # --- which hues are found again -------------------------------------------------------------

@@ -32,17 +32,6 @@ COLUMNS_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Line:
-    """A row of the table of results."""
-
-    row: Row
-    settings: str
-    marks: tuple[str, ...]
-    """What has to be known before its figures are compared."""
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Pictures:
     """What is shown of photographs; empty where they cannot be had."""
 
@@ -148,16 +137,19 @@ def _list_columns(study: Study) -> Columns:
     return columns
 
 
-def _list_lines(study: Study, columns: Columns) -> list[Line]:
+def _list_lines(study: Study, columns: Columns) -> list[dict[str, Any]]:
     """The table of results: the baselines, then every row that was given no hints."""
-    lines = []
-    for summary in study.results.summary:
-        if summary.row.hints is None:
-            run = study.run_of(summary.row)
-            cells = tuple(show(summary) for show in columns.values())
-            marks = study.marks(run) if run else ()
-            lines.append(Line(summary.row, _settings(run, summary.row), marks, cells))
-    return lines
+    return [
+        {
+            "row": summary.row,
+            "settings": _settings(run, summary.row),
+            "marks": study.marks(run) if run else (),  # to be known before figures are compared
+            "cells": [show(summary) for show in columns.values()],
+        }
+        for summary in study.results.summary
+        if summary.row.hints is None
+        for run in [study.run_of(summary.row)]
+    ]
 
 
 def _settings(run: MeasuredRun | None, row: Row) -> str:

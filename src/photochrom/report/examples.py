@@ -39,7 +39,7 @@ AMPLIFIED = 4.0
 """How many times a close-up's chroma departs further from its mean than it does."""
 _LOOKED_THROUGH = 200
 """Photos among which those with the largest smooth and coloured regions are sought."""
-_COLOURED = 8.0
+_COLORED = 8.0
 """Chroma from which steps can be seen."""
 
 
@@ -116,7 +116,8 @@ class Gallery:
 
     def plate(self, view: View, rows: Mapping[Row, str], side: int = THUMB) -> Plate:
         """Grey, each row with what there is to note of it, and the truth."""
-        shots = [shot("grey", grey(view), side)]
+        grey = lab_to_rgb(view.lab * np.array([1, 0, 0], np.float32).reshape(3, 1, 1))
+        shots = [shot(GREY, _eight_bit(grey), side)]
         shots += [shot(row, self.paint(view, row), side, note) for row, note in rows.items()]
         return Plate(_title(view.name), (*shots, shot(TRUTH, view.pixels, LARGE)))
 
@@ -146,20 +147,20 @@ class Gallery:
         """Smooth regions as they are, and their chroma alone, amplified; each with its jump."""
         scores = [score for score in self.results.rows[GREY] if score.truth_steps]
         every = max(1, -(-len(scores) // _LOOKED_THROUGH))
-        found = [
-            (view, m) for s in scores[::every] if (view := self.view(s)) for m in [_even(view)]
+        views = (view for score in scores[::every] if (view := self.view(score)))
+        even = [
+            (view, metrics.smooth(view.lab) & (np.hypot(*view.lab[1:]) >= _COLORED))
+            for view in views
         ]
-        found = [pair for pair in found if pair[1].any()]
-        found.sort(key=lambda pair: -float(pair[1].mean()))
-        return tuple(self._close_up(view, even, rows) for view, even in found[:CLOSE_UPS])
+        found = sorted((pair for pair in even if pair[1].any()), key=lambda pair: -pair[1].mean())
+        return tuple(self._close_up(*pair, rows) for pair in found[:CLOSE_UPS])
 
     def _close_up(self, view: View, even: npt.NDArray[np.bool_], rows: Sequence[Row]) -> CloseUp:
         where = _evenest(even)
-        jumps = {row: self._score(row, view.name).steps for row in rows}
-        truth = self._score(GREY, view.name).truth_steps
-        told = {TRUTH: truth, **jumps}
+        steps_of = {TRUTH: self._score(GREY, view.name).truth_steps}
+        steps_of |= {row: self._score(row, view.name).steps for row in rows}
         plain, loud = [], []
-        for row, steps in told.items():
+        for row, steps in steps_of.items():
             pixels = view.pixels if row == TRUTH else self.paint(view, row)
             piece = pixels[where]
             note = f"jump {steps.jump:.1f}" if steps else "jump unknown"
@@ -172,11 +173,6 @@ class Gallery:
         return next(score for score in self.results.rows[row] if score.photo == photo)
 
 
-def grey(view: View) -> Pixels:
-    """The photo without its colour."""
-    return _eight_bit(lab_to_rgb(np.concatenate([view.lab[:1], np.zeros_like(view.lab[1:])])))
-
-
 def amplified(piece: Pixels) -> Pixels:
     """Chroma alone, at one lightness, its departures from the mean enlarged: steps become edges."""
     lab = rgb_to_lab(_planes(piece))
@@ -184,11 +180,6 @@ def amplified(piece: Pixels) -> Pixels:
     lab[1:] = mean[1:] + AMPLIFIED * (lab[1:] - mean[1:])
     lab[0] = 65
     return _eight_bit(lab_to_rgb(fit_gamut(lab)))
-
-
-def _even(view: View) -> npt.NDArray[np.bool_]:
-    """Where a photo is both smooth and coloured, ``(H, W)``."""
-    return np.asarray(metrics.smooth(view.lab) & (np.hypot(*view.lab[1:]) >= _COLOURED))
 
 
 def _evenest(even: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
