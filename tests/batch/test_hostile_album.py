@@ -60,17 +60,21 @@ NAMES = (
 
 
 @pytest.mark.parametrize("into", [("-o", "out"), ()])
-def test_photos_of_any_name_are_coloured_and_reported(album, model, into):
+def test_photos_of_any_name_are_coloured_reported_and_known(album, model, into, capsys):
     for name in NAMES:
         save(album / os.fsdecode(name))
     photos = {path.name for path in album.iterdir()}
-    assert run("colorize", "album", *into, "--model", model, "--report", "report.csv") == 0
+    asked = ("colorize", "album", *into, "--model", model)
+    assert run(*asked, "--report", "report.csv") == 0
     results = {path.name for path in Path(into[-1] if into else album).iterdir()}
     visible = {name for name in photos if not name.startswith(".")}
     assert len(results - {".photochrom"}) == len(visible) + (0 if into else len(photos))
     assert {path.name for path in album.iterdir()} >= photos
     told = rows(Path("report.csv"))
     assert {name for name, row in told.items() if Path(row["results"]).is_file()} == visible
+    capsys.readouterr()
+    assert run(*asked) == 0
+    assert f"{len(visible)} of {len(visible)} photos were done before." in capsys.readouterr().err
 
 
 def test_a_folder_too_deep_to_open_is_named_and_the_others_are_coloured(album, model, capsys):

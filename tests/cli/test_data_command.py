@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
-from photochrom.cli import main
+import commands
 from photochrom.data import shards
 from photochrom.data.decode import decode
 
-
-def run(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main.main(["data", *map(str, arguments)])
-    return int(ended.value.code or 0)
+run = partial(commands.run, "data")
 
 
 @pytest.fixture

@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photochrom.cli import main
+from commands import run
 from photochrom.cli import report as command
-
-
-def run(*arguments):
-    with pytest.raises(SystemExit) as ended:
-        main.main([str(argument) for argument in arguments])
-    return int(ended.value.code or 0)
 
 
 @pytest.fixture

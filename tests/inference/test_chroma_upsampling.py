@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from photochrom import color
 from photochrom.image.photo import Photo
 from photochrom.inference import chroma_upsampling
+from pixels import grey_levels
 
 LEVELS = color.grey_to_lightness(np.arange(256) / 255.0)  # L of the 256 grey levels
 
@@ -18,11 +19,6 @@ LEVELS = color.grey_to_lightness(np.arange(256) / 255.0)  # L of the 256 grey le
 def upsample(ab, L, full):
     """ab (2, H, W) of a photo with lightness ``full``."""
     return chroma_upsampling.fit_chroma(ab, L, full.shape).rows(0, len(full), full)
-
-
-def grey_levels(rgb: np.ndarray) -> np.ndarray:
-    top = np.iinfo(rgb.dtype).max
-    return np.interp(color.rgb_to_lab(rgb / top, axis=-1)[..., 0], LEVELS, np.arange(256))
 
 
 def assert_alike(one: np.ndarray, other: np.ndarray) -> None:
@@ -47,9 +43,8 @@ def test_lightness_stays_at_every_grey_level(dtype):
     L, ab = every_level(400)
     rgb = chroma_upsampling.recombine(L, ab, dtype=dtype)
     assert rgb.dtype == dtype
-    assert np.abs(grey_levels(rgb) - np.arange(256)[:, None]).max() < (
-        0.6 if dtype == np.uint8 else 0.3
-    )
+    off = np.abs(grey_levels(rgb) - np.arange(256)[:, None]).max()
+    assert off < (0.6 if dtype == np.uint8 else 0.3)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -106,12 +101,6 @@ def test_only_pixels_that_need_it_are_fitted(monkeypatch):
     ab[:, 3, 4] = 120, -120
     chroma_upsampling.recombine(L, ab)
     assert [lab.shape for lab in fitted] == [(3, 1, 1)]
-
-
-def test_strength_scales_the_colour():
-    L, ab = np.full((4, 4), 60, np.float32), np.full((2, 4, 4), 10, np.float32)
-    half = color.rgb_to_lab(chroma_upsampling.recombine(L, ab, strength=0.5) / 255.0, axis=-1)
-    np.testing.assert_allclose(half[..., 1:], 5, atol=0.5)
 
 
 def test_an_error_in_a_band_is_raised():
@@ -192,7 +181,7 @@ def test_a_small_photo_is_enlarged_within_what_lightness_can_be():
 # --- upsample ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=st.integers(1, 80), width=st.integers(1, 80))
 def test_equal_sizes_give_ab_back(height: int, width: int):
     rng = np.random.default_rng(0)
@@ -201,7 +190,7 @@ def test_equal_sizes_give_ab_back(height: int, width: int):
     np.testing.assert_allclose(upsample(ab, L, L), ab, atol=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     small=st.tuples(st.integers(1, 12), st.integers(1, 12)),
     full=st.tuples(st.integers(1, 90), st.integers(1, 90)),

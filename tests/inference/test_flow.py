@@ -1,6 +1,7 @@
+"""The one flow from a photo to its colours, whatever holds the photo."""
+
 from __future__ import annotations
 
-import io
 from dataclasses import fields
 
 import numpy as np
@@ -13,33 +14,20 @@ from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.flow import Notes, colorize_pages
 from photochrom.inference.hints import Hint, HintSet
 from photochrom.inference.options import ColorizeKeywords, ColorizeOptions
+from pixels import png
 
 PLAIN = ColorizeOptions()
 RED = Hint(3, 3, "red")
 
 
 @pytest.fixture
-def toy(make_model) -> Colorizer:
-    return Colorizer(make_model())
-
-
-@pytest.fixture
-def colors(scene) -> np.ndarray:
-    return np.dstack([scene, 255 - scene, scene // 2])
-
-
-def encode(pixels: np.ndarray, kind: str = "PNG", more: list[np.ndarray] | None = None) -> bytes:
-    file = io.BytesIO()
-    images = [Image.fromarray(page) for page in more or []]
-    Image.fromarray(pixels).save(
-        file, kind, **({"save_all": True, "append_images": images} if more else {})
-    )
-    return file.getvalue()
+def toy(make_toy) -> Colorizer:
+    return make_toy()
 
 
 def test_file_and_bytes_and_pixels_give_the_same_colors(toy, scene, tmp_path):
     path = tmp_path / "a.png"
-    path.write_bytes(data := encode(scene))
+    path.write_bytes(data := png(scene))
     results = []
     for source in (path, data, scene, Image.fromarray(scene), read_photo(path)):
         (page,) = colorize_pages(source, PLAIN, toy).pages
@@ -49,7 +37,7 @@ def test_file_and_bytes_and_pixels_give_the_same_colors(toy, scene, tmp_path):
 
 @pytest.mark.parametrize(("kind", "expected"), [("PNG", "PNG"), ("JPEG", "JPEG"), ("GIF", "PNG")])
 def test_a_file_keeps_its_format_or_becomes_png(toy, scene, kind, expected):
-    colored = colorize_pages(encode(scene, kind), PLAIN, toy)
+    colored = colorize_pages(png(scene, kind), PLAIN, toy)
     assert colored.kind == expected
     assert list(colored.notes) == ["GIF cannot be written, so the result is PNG"] * (kind == "GIF")
 
@@ -62,26 +50,26 @@ def test_pixels_fit_no_format_in_particular(toy, scene):
     assert next(colored.pages).alpha is not None
 
 
-def test_what_is_in_color_is_refused_before_it_is_colored(toy, colors):
+def test_what_is_in_color_is_refused_before_it_is_colored(toy, color_scene):
     with pytest.raises(InColor, match="The photo is in colour already"):
-        colorize_pages(encode(colors), PLAIN, toy)
-    (page,) = colorize_pages(encode(colors), ColorizeOptions(recolor=True), toy).pages
-    assert not np.array_equal(page.pixels, colors)
+        colorize_pages(png(color_scene), PLAIN, toy)
+    (page,) = colorize_pages(png(color_scene), ColorizeOptions(recolor=True), toy).pages
+    assert not np.array_equal(page.pixels, color_scene)
 
 
-def test_of_several_pages_those_in_color_stay_as_they_are(toy, scene, colors):
-    album = encode(colors, "TIFF", [np.dstack([scene] * 3), colors])
+def test_of_several_pages_those_in_color_stay_as_they_are(toy, scene, color_scene):
+    album = png(color_scene, "TIFF", (np.dstack([scene] * 3), color_scene))
     first, second, third = colorize_pages(album, PLAIN, toy).pages
-    np.testing.assert_array_equal(first.pixels, colors)
-    np.testing.assert_array_equal(third.pixels, colors)
+    np.testing.assert_array_equal(first.pixels, color_scene)
+    np.testing.assert_array_equal(third.pixels, color_scene)
     assert np.ptp(second.pixels, axis=2).any()
     with pytest.raises(InColor):
-        colorize_pages(encode(colors, "TIFF", [colors]), PLAIN, toy)
+        colorize_pages(png(color_scene, "TIFF", (color_scene,)), PLAIN, toy)
 
 
 def test_hints_are_for_one_page(toy, scene):
     with pytest.raises(BadOption, match="Hints are for one page, and there are 2"):
-        colorize_pages(encode(scene, "TIFF", [scene]), ColorizeOptions(hints=[RED]), toy)
+        colorize_pages(png(scene, "TIFF", (scene,)), ColorizeOptions(hints=[RED]), toy)
 
 
 def test_hints_of_a_smaller_copy_are_moved(toy, scene):
@@ -96,7 +84,7 @@ def test_hints_of_a_smaller_copy_are_moved(toy, scene):
 
 
 def test_an_animation_tells_that_one_picture_is_colored(toy, scene):
-    colored = colorize_pages(encode(scene, "GIF", [255 - scene]), PLAIN, toy, kind="PNG")
+    colored = colorize_pages(png(scene, "GIF", (255 - scene,)), PLAIN, toy, kind="PNG")
     assert list(colored.notes) == ["it holds 2 pictures, of which only the first is coloured"]
 
 

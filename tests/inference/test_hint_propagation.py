@@ -119,12 +119,6 @@ def test_nothing_is_quite_sure():
     np.testing.assert_allclose(met[:, 16, 16], [65, -5], atol=5)
 
 
-def test_hints_that_agree_with_the_network_change_nothing():
-    ab, L = two_tones(40, 40)
-    spots = np.vstack([spot(3, 4, 5, -5), spot(30, 31, 5, -5)])
-    np.testing.assert_allclose(propagate_hints(ab, L, spots), ab, atol=1e-4)
-
-
 def test_far_spots_are_all_met():
     ab, L = flat(64, 64)
     spots = np.vstack([spot(5, 5, 60, 0), spot(60, 60, -60, 0), spot(5, 60, 0, 60)])
@@ -153,10 +147,12 @@ def test_a_thousand_spots():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 3), (5, 64), (67, 33), (31, 257)])
-def test_any_size(size):
+def test_any_size_has_its_spots_met_in_range_and_agreement_changes_nothing(size):
     ab, L = flat(*size)
     spots = np.vstack([spot(0, 0, 127, -128), spot(*size, -128, 127)])
+    agreeing = np.vstack([spot(0, 0, 5, -5), spot(*size, 5, -5)])
     for unsure in (None, np.ones((1, 1)), np.ones((9, 4))):
+        np.testing.assert_allclose(propagate_hints(ab, L, agreeing, unsure), ab, atol=1e-4)
         met = propagate_hints(ab, L, spots, unsure)
         assert met.shape == (2, *size)
         assert np.isfinite(met).all()

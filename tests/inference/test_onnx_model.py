@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,6 @@ from photochrom.inference import onnx_model as models
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
 
-MakeModel = Callable[..., Path]
-
 
 def lightness(height: int, width: int, count: int = 1) -> np.ndarray:
     ramp = np.linspace(0, 100, count * height * width, dtype=np.float32)
@@ -26,7 +23,7 @@ def lightness(height: int, width: int, count: int = 1) -> np.ndarray:
 # --- files ------------------------------------------------------------------------------------
 
 
-def test_models_by_name(make_model: MakeModel, monkeypatch, tmp_path: Path):
+def test_models_by_name(make_model, monkeypatch, tmp_path: Path):
     make_model("other")
     monkeypatch.setattr(models, "WEIGHTS", tmp_path)
     assert list(models.list_models()) == ["other"]
@@ -47,7 +44,7 @@ def test_models_of_a_folder_of_ones_own_have_names_too(make_model, monkeypatch, 
     assert Model("study").path == study
 
 
-def test_files_that_are_no_colorizers(make_model: MakeModel, tmp_path: Path):
+def test_files_that_are_no_colorizers(make_model, tmp_path: Path):
     text = tmp_path / "text.onnx"
     text.write_text("not a model")
     with pytest.raises(BadModel, match="cannot be loaded as an ONNX model"):
@@ -66,19 +63,13 @@ def test_files_that_are_no_colorizers(make_model: MakeModel, tmp_path: Path):
 
 
 @pytest.mark.parametrize("key", ["multiple", "size"])
-@pytest.mark.parametrize("told", ["many", "nan", "inf", "0", "-32"])
-def test_metadata_that_is_no_number_of_pixels(make_model: MakeModel, key, told):
-    with pytest.raises(BadModel, match=f"metadata {key}, not {told}"):
+@pytest.mark.parametrize("told", ["many", "nan", "inf", "0", "-32", "1e12", "1e300", "99999"])
+def test_metadata_that_is_no_number_of_pixels_or_would_take_all_memory(make_model, key, told):
+    with pytest.raises(BadModel, match=f"needs .* as metadata {key}, not "):
         Model(make_model(metadata={key: told}))
 
 
-@pytest.mark.parametrize("told", ["red", "[[1, 2], [3]]", '{"a": 1}', "[[1, 2, 3]]"])
-def test_centres_that_are_no_colours(make_model: MakeModel, told):
-    with pytest.raises(BadModel, match="metadata centres"):
-        Model(make_model(tells=("logits",), metadata={"centres": told})).centres()
-
-
-def test_metadata_is_what_the_model_says_of_itself(make_model: MakeModel):
+def test_metadata_is_what_the_model_says_of_itself(make_model):
     model = Model(make_model(metadata={"name": "toy", "multiple": "7", "size": "64"}))
     assert model.metadata["name"] == "toy"
     assert (model.multiple, model.size) == (7, 64)
@@ -87,7 +78,7 @@ def test_metadata_is_what_the_model_says_of_itself(make_model: MakeModel):
 # --- what it can do ---------------------------------------------------------------------------
 
 
-def test_a_model_can_what_its_names_say(make_model: MakeModel):
+def test_a_model_can_what_its_names_say(make_model):
     plain = Model(make_model("plain"))
     assert not plain.takes_hints
     assert not plain.has_distribution
@@ -97,30 +88,27 @@ def test_a_model_can_what_its_names_say(make_model: MakeModel):
     assert able.outputs == {"ab", "logits", "features"}
 
 
-@pytest.mark.parametrize("told", ["[[10, -20], [0.5, 0]]", "[10, -20, 0.5, 0]"])
-def test_centres_are_pairs_of_a_and_b(make_model: MakeModel, told):
-    centres = Model(make_model(tells=("logits",), metadata={"centres": told})).centres()
-    assert centres.dtype == np.float32
-    assert centres.tolist() == [[10, -20], [0.5, 0]]
+def test_centres_are_pairs_of_a_and_b(make_model):
+    def centres(told: str) -> np.ndarray:
+        return Model(make_model(tells=("logits",), metadata={"centres": told})).centres()
+
+    for told in ("[[10, -20], [0.5, 0]]", "[10, -20, 0.5, 0]"):
+        assert centres(told).dtype == np.float32
+        assert centres(told).tolist() == [[10, -20], [0.5, 0]]
+    for told in ("red", "[[1, 2], [3]]", '{"a": 1}', "[[1, 2, 3]]"):
+        with pytest.raises(BadModel, match="metadata centres"):
+            centres(told)
 
 
-def test_without_centres_there_is_no_distribution(make_model: MakeModel):
-    with pytest.raises(BadOption, match="toy tells no distribution over colours: use a model that"):
-        Model(make_model()).centres()
-
-
-def test_an_output_that_is_missing_is_named(make_model: MakeModel):
-    with pytest.raises(BadOption, match="toy tells no features: use a model that does"):
-        Model(make_model()).run(lightness(4, 4), None, ["ab", "features"])
-
-
-def test_numbers_are_those_asked_for_over_the_models_own(make_model: MakeModel):
+def test_numbers_are_those_asked_for_over_the_models_own(make_model):
     model = Model(make_model(vivid=[1], metadata={"default_vivid": "0.25"}))
-    assert {name: value.tolist() for name, value in model.numbers().items()} == {"vivid": [0.25]}
-    assert model.numbers(vivid=None)["vivid"] == 0.25
-    asked = model.numbers(vivid=0.75, temperature=None)["vivid"]
+    assert {name: value.tolist() for name, value in model.fill_numbers().items()} == {
+        "vivid": [0.25]
+    }
+    assert model.fill_numbers(vivid=None)["vivid"] == 0.25
+    asked = model.fill_numbers(vivid=0.75, temperature=None)["vivid"]
     assert (asked.tolist(), asked.dtype, asked.shape) == ([0.75], np.float32, (1,))
-    assert Model(make_model("plain")).numbers(vivid=None) == {}
+    assert Model(make_model("plain")).fill_numbers(vivid=None) == {}
 
 
 @pytest.mark.parametrize(
@@ -131,10 +119,10 @@ def test_numbers_are_those_asked_for_over_the_models_own(make_model: MakeModel):
         ({"temperature": 0.4}, "toy has no temperature: leave the option out"),
     ],
 )
-def test_numbers_that_are_refused(make_model: MakeModel, asked, words):
+def test_numbers_that_are_refused(make_model, asked, words):
     model = Model(make_model(vivid=[], metadata={"default_vivid": "0"}))
     with pytest.raises(BadOption, match=words):
-        model.numbers(**asked)
+        model.fill_numbers(**asked)
 
 
 # --- what it answers --------------------------------------------------------------------------
@@ -142,7 +130,7 @@ def test_numbers_that_are_refused(make_model: MakeModel, asked, words):
 
 @pytest.mark.parametrize("stride", [1, 4, 8])
 @pytest.mark.parametrize("size", [(1, 1), (32, 64), (33, 47), (40, 31)])
-def test_each_output_is_cut_to_what_belongs_to_the_photo(make_model: MakeModel, size, stride):
+def test_each_output_is_cut_to_what_belongs_to_the_photo(make_model, size, stride):
     model = Model(make_model(hints=True, tells=("logits", "features"), stride=stride))
     L = lightness(*size, count=2)
     ab, logits, features = model.run(L, None, ["ab", "logits", "features"])
@@ -152,7 +140,7 @@ def test_each_output_is_cut_to_what_belongs_to_the_photo(make_model: MakeModel, 
     assert features.shape == (2, 8, *cells)
 
 
-def test_outputs_come_in_the_order_asked_for(make_model: MakeModel):
+def test_outputs_come_in_the_order_asked_for(make_model):
     model = Model(make_model(tells=("logits", "features"), stride=1))
     L = lightness(5, 6)
     features, ab = model.run(L, None, ["features", "ab"])
@@ -174,7 +162,7 @@ def test_a_network_of_one_fixed_output_is_found_out(tmp_path: Path):
         Model(tmp_path / "frozen.onnx").run(lightness(32, 32), None, ["ab"])
 
 
-def test_coarse_ab_comes_whole_and_has_to_be_two_planes(make_model: MakeModel):
+def test_coarse_ab_comes_whole_and_has_to_be_two_planes(make_model):
     path = make_model(slope=(1, 0), offset=(0, 5), tells=("coarse",))
     model, L = Model(path), lightness(30, 41)
     (coarse,) = model.run(L, None, ["coarse"])
@@ -189,29 +177,27 @@ def test_coarse_ab_comes_whole_and_has_to_be_two_planes(make_model: MakeModel):
         Model(path).run(L, None, ["coarse"])
 
 
-def test_logits_of_other_colours_than_the_centres_are_found_out(make_model: MakeModel):
+def test_logits_of_other_colours_than_the_centres_are_found_out(make_model):
     model = Model(make_model(tells=("logits",), metadata={"centres": "[[0, 0], [10, 10]]"}))
     with pytest.raises(BadModel, match="answered logits of shape"):
         model.run(lightness(8, 8), None, ["logits"])
 
 
-def test_numbers_that_are_none_are_a_fault_of_the_model(make_model: MakeModel):
+def test_numbers_that_are_none_are_a_fault_of_the_model(make_model):
     with pytest.raises(BadModel, match="or not numbers"):
         Model(make_model(offset=(float("nan"), 0))).run(lightness(4, 4), None, ["ab"])
 
 
-def test_a_runtime_that_fails_is_told_in_a_sentence(make_model: MakeModel, monkeypatch):
+def test_a_runtime_that_fails_is_told_in_a_sentence(make_model, monkeypatch):
     class Session:
         def run(self, *_: object) -> None:
             raise self.error
 
     model = Model(make_model())
     model._session = Session()
+    allocating = RuntimeError("Failed to allocate memory\nat a.cc:7")
     for error, words in (
-        (
-            RuntimeError("Failed to allocate memory\nat a.cc:7"),
-            r"\(Failed to allocate memory\): give",
-        ),
+        (allocating, r"\(Failed to allocate memory\): give"),
         (RuntimeError(), r"\(RuntimeError\): give a smaller size"),
     ):
         Session.error = error
@@ -241,38 +227,34 @@ def sessions(monkeypatch) -> list[list[str]]:
     return asked
 
 
-def test_without_cuda_only_the_cpu_is_asked_for(make_model: MakeModel, monkeypatch):
+def test_without_cuda_only_the_cpu_is_asked_for(make_model, monkeypatch):
     monkeypatch.setattr(models.ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
     for device in ("auto", "cpu"):
-        assert Model(make_model(), device=device)._session.get_providers() == [
-            "CPUExecutionProvider"
-        ]
+        session = Model(make_model(), device=device)._session
+        assert session.get_providers() == ["CPUExecutionProvider"]
     with pytest.raises(BadOption, match="cannot use one: pip install onnxruntime-gpu"):
         Model(make_model(), device="cuda")
 
 
-def test_a_gpu_is_asked_for_where_there_may_be_one(make_model: MakeModel, sessions):
+def test_a_gpu_is_asked_for_where_there_may_be_one(make_model, sessions):
     Model(make_model(), device="auto")  # none answers, which is fine
     Model(make_model(), device="cpu")
-    assert sessions == [
-        ["CUDAExecutionProvider", "CPUExecutionProvider"],
-        ["CPUExecutionProvider"],
-    ]
+    assert sessions == [["CUDAExecutionProvider", "CPUExecutionProvider"], ["CPUExecutionProvider"]]
     with pytest.raises(BadOption, match="no GPU answers: check its driver, or take cpu"):
         Model(make_model(), device="cuda")
 
 
-@pytest.mark.parametrize("device", ["tpu", "", "CUDA"])
-def test_devices_that_there_are_not(make_model: MakeModel, device):
-    with pytest.raises(BadOption, match="take one of auto, cpu, cuda"):
-        Model(make_model(), device=device)
+def test_devices_that_there_are_not(make_model):
+    for device in ("tpu", "", "CUDA"):
+        with pytest.raises(BadOption, match="take one of auto, cpu, cuda"):
+            Model(make_model(), device=device)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(
     "CUDAExecutionProvider" not in models.ort.get_available_providers(), reason="no CUDA here"
 )
-def test_a_gpu_answers_as_the_cpu_does(make_model: MakeModel):
+def test_a_gpu_answers_as_the_cpu_does(make_model):
     path, L = make_model(slope=(0.1, -0.2)), lightness(33, 47)
     (on_gpu,) = Model(path, device="cuda").run(L, None, ["ab"])
     (on_cpu,) = Model(path, device="cpu").run(L, None, ["ab"])
