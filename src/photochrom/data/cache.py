@@ -21,9 +21,16 @@ import numpy.typing as npt
 from rich.progress import track
 
 from photochrom.color import Pixels
-from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
-from photochrom.data.shards import PhotoSource, find_sources, is_held_out
-from photochrom.errors import BadData, BadPhoto, CannotWrite
+from photochrom.data.decode import decode, digest, scale_short_side
+from photochrom.data.shards import (
+    PhotoSource,
+    find_sources,
+    is_held_out,
+    none_readable,
+    process_photo,
+    stamp_file,
+)
+from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.parallel import map_ahead
 
 VERSION = 2
@@ -125,11 +132,8 @@ def load(
 def _key(sources: Sequence[PhotoSource], side: int) -> str:
     state: list[tuple[str, str, int, int]] = []
     for path in dict.fromkeys(source.path for source in sources if not source.trouble):
-        try:
-            known = path.stat()
-            state.append((str(path), str(path.resolve()), known.st_size, known.st_mtime_ns))
-        except (OSError, BadData):  # gone, or a link to nothing: to decode it will say so
-            state.append((str(path), str(path), 0, 0))
+        size, changed = stamp_file(path)
+        state.append((str(path), str(path.resolve() if changed else path), size, changed))
     state += [(source.name, source.trouble, 0, 0) for source in sources if source.trouble]
     return hashlib.sha256(repr((VERSION, side, state)).encode()).hexdigest()[:16]
 
@@ -159,16 +163,13 @@ def _decode_all(
     unreadable: dict[str, str] = {}
     start = 0
 
-    def prepare(source: PhotoSource) -> tuple[Pixels, str] | BadPhoto:
-        try:
-            with as_bad_photo():
-                data = source.read()
-                return scale_short_side(decode(data), side), digest(data)
-        except BadPhoto as error:
-            return error
+    def prepare(data: bytes) -> tuple[Pixels, str]:
+        return scale_short_side(decode(data), side), digest(data)
 
     cores = os.cpu_count() or 1
-    prepared = map_ahead(prepare, sources, cores, ahead=16 * cores)
+    prepared = map_ahead(
+        lambda source: process_photo(source, prepare), sources, cores, ahead=16 * cores
+    )
     bar = track(prepared, f"decoding {len(sources)} photos", len(sources), disable=quiet)
     with target.open("wb") as file, contextlib.closing(prepared):
         for source, photo in zip(sources, bar, strict=True):
@@ -182,6 +183,5 @@ def _decode_all(
             names.append(source.name)
             digests.append(key)
     if not names:
-        name, reason = next(iter(unreadable.items()))
-        raise BadData(f"None of the photos can be read; the first, {name}: {reason}")
+        raise none_readable(unreadable)
     return {"table": table, "names": names, "digests": digests, "unreadable": unreadable}

@@ -11,6 +11,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,8 @@ import numpy.typing as npt
 from photochrom import files
 from photochrom.data import look as looking
 from photochrom.data.look import MIRROR, Look
-from photochrom.data.shards import PhotoSource
-from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
+from photochrom.data.shards import PhotoSource, process_photo, stamp_file
+from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.names import write_table
 from photochrom.parallel import map_ahead
 from photochrom.storage.remote import Remote
@@ -202,7 +203,7 @@ class Looks:
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOOKS
         self.known: dict[str, Look] = {}
-        self._states: dict[str, tuple[int, int]] = {}
+        self._stamp = cache(stamp_file)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lines = files.read_json_lines(self.path)
@@ -237,21 +238,12 @@ class Looks:
 
     def _key(self, source: PhotoSource) -> str:
         """A photo as it is: where, how large, and when it was changed."""
-        where = str(source.path)
-        if where not in self._states:
-            try:
-                state = source.path.stat()
-                self._states[where] = state.st_size, state.st_mtime_ns
-            except (OSError, BadData):
-                self._states[where] = 0, 0  # gone; to look at it will say so
-        return "\t".join(map(str, (source.name, source.offset, *self._states[where])))
+        return "\t".join(map(str, (source.name, source.offset, *self._stamp(source.path))))
 
 
 def _look(source: PhotoSource) -> Look:
-    try:
-        return looking.look(source.read())
-    except BadPhoto as error:
-        return Look(str(error))
+    seen = process_photo(source, looking.look)
+    return Look(str(seen)) if isinstance(seen, BadPhoto) else seen
 
 
 # --- results ----------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from photochrom.color import Array, Pixels
-from photochrom.data.decode import as_bad_photo, decode_small
-from photochrom.errors import BadPhoto
+from photochrom.data.decode import decode_small
 from photochrom.image.photo import Photo
 from photochrom.image.tone import measure_tone
 
@@ -51,25 +50,25 @@ class Look:
 
 
 def look(data: bytes) -> Look:
-    """Look at an encoded photo; never raises."""
-    try:
-        with as_bad_photo():
-            pixels, width, height = decode_small(data, SIDE)
-            hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
-            lab = cv2.cvtColor(pixels[::2, ::2].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-            return Look(
-                width=width,
-                height=height,
-                saturation=round(float(hsv[..., 1].mean()), 2),
-                tone=measure_tone(Photo(pixels)),
-                chroma=round(float(np.hypot(lab[..., 1], lab[..., 2]).mean()), 2),
-                frame=round(measure_frame(pixels), 4),
-                gutter=round(measure_gutter(pixels), 3),
-                graphic=round(measure_graphic(pixels), 3),
-                hash=hash_frequencies(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)),
-            )
-    except BadPhoto as error:
-        return Look(str(error))
+    """Look at an encoded photo.
+
+    Raises:
+        BadPhoto: it cannot be decoded.
+    """
+    pixels, width, height = decode_small(data, SIDE)
+    hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
+    lab = cv2.cvtColor(pixels[::2, ::2].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return Look(
+        width=width,
+        height=height,
+        saturation=round(float(hsv[..., 1].mean()), 2),
+        tone=measure_tone(Photo(pixels)),
+        chroma=round(float(np.hypot(lab[..., 1], lab[..., 2]).mean()), 2),
+        frame=round(measure_frame(pixels), 4),
+        gutter=round(measure_gutter(pixels), 3),
+        graphic=round(measure_graphic(pixels), 3),
+        hash=hash_frequencies(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)),
+    )
 
 
 # --- what is seen -----------------------------------------------------------------------------

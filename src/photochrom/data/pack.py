@@ -12,7 +12,7 @@ import io
 import itertools
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple
@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from photochrom import files
-from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
-from photochrom.data.shards import INDEX, PhotoSource
-from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
+from photochrom.data.decode import decode, digest, scale_short_side
+from photochrom.data.shards import INDEX, PhotoSource, none_readable, process_photo
+from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.parallel import map_ahead
 
 VERSION = 1
@@ -95,8 +95,8 @@ class _Packed(NamedTuple):
     """A photo encoded anew, or why it is not."""
 
     name: str
-    data: bytes
-    about: dict[str, Any]
+    data: bytes = b""
+    about: Mapping[str, Any] = {}
     trouble: str = ""
 
 
@@ -131,8 +131,7 @@ def pack(
             index.write(out)
             yield index
     if not index.shards:
-        name, reason = next(iter(index.unreadable.items()))
-        raise BadData(f"None of the photos can be read; the first, {name}: {reason}")
+        raise none_readable(index.unreadable)
 
 
 def open_index(sources: Sequence[PhotoSource], out: Path, how: Packing) -> Index:
@@ -182,21 +181,19 @@ def _read(out: Path) -> Index:
 
 
 def _encode(source: PhotoSource, how: Packing) -> _Packed:
-    file = io.BytesIO()
-    try:
-        with as_bad_photo():
-            data = source.read()
-            pixels = decode(data)
-            height, width = pixels.shape[:2]
-            small = Image.fromarray(scale_short_side(pixels, min(how.side, height, width)))
-            if how.kind == "webp":
-                small.save(file, "WEBP", quality=how.quality, method=4)
-            else:  # without subsampling, as what is learned is colour
-                small.save(file, "JPEG", quality=how.quality, subsampling=0)
-    except BadPhoto as error:
-        return _Packed(source.name, b"", {}, str(error))
-    about = {"source": source.name, "sha256": digest(data), "width": width, "height": height}
-    return _Packed(source.name, file.getvalue(), about)
+    def encode(data: bytes) -> _Packed:
+        file, pixels = io.BytesIO(), decode(data)
+        height, width = pixels.shape[:2]
+        small = Image.fromarray(scale_short_side(pixels, min(how.side, height, width)))
+        if how.kind == "webp":
+            small.save(file, "WEBP", quality=how.quality, method=4)
+        else:  # without subsampling, as what is learned is colour
+            small.save(file, "JPEG", quality=how.quality, subsampling=0)
+        about = {"source": source.name, "sha256": digest(data), "width": width, "height": height}
+        return _Packed(source.name, file.getvalue(), about)
+
+    packed = process_photo(source, encode)
+    return _Packed(source.name, trouble=str(packed)) if isinstance(packed, BadPhoto) else packed
 
 
 def _add_shard(

@@ -11,10 +11,10 @@ import csv
 import json
 import os
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from photochrom.color import Pixels
 from photochrom.data.decode import as_bad_photo, decode
@@ -23,6 +23,8 @@ from photochrom.image.reader import PHOTO_SUFFIXES
 from photochrom.names import is_plain
 from photochrom.storage.remote import STORES, Remote, parse_place, why_refused
 from photochrom.storage.search import expand_pattern, find_photos, photos_among
+
+R = TypeVar("R")
 
 INDEX = "index.json"
 """Beside packed shards: what is in them, so that they need not be gone through to be found out."""
@@ -274,6 +276,21 @@ def _one(path: Path | Remote) -> PhotoSource | None:
         return None
 
 
+def none_readable(unreadable: Mapping[str, str]) -> BadData:
+    """The error of photos of which none can be read, by their reasons."""
+    name, reason = next(iter(unreadable.items()))
+    return BadData(f"None of the photos can be read; the first, {name}: {reason}")
+
+
+def stamp_file(path: Path | Remote) -> tuple[int, int]:
+    """Size of a file, and what changes with it; zeros where it has gone, as to read it will say."""
+    try:
+        known = path.stat()
+        return known.st_size, known.st_mtime_ns
+    except (OSError, BadData):
+        return 0, 0
+
+
 def is_held_out(digest: str, share: float) -> bool:
     """Whether the photo belongs to the ``share`` that is held out; the same on every machine."""
     return int(digest[:8], 16) < share * 2**32
@@ -294,8 +311,13 @@ def read_split_index(path: Path) -> dict[str, str]:
 
 def decode_sources(sources: Sequence[PhotoSource]) -> Iterator[tuple[str, Pixels | BadPhoto]]:
     """Name and pixels of each photo, one at a time; a bad one comes as its error."""
-    for source in sources:
-        try:
-            yield source.name, decode(source.read())
-        except BadPhoto as error:
-            yield source.name, error
+    return ((source.name, process_photo(source, decode)) for source in sources)
+
+
+def process_photo(source: PhotoSource, work: Callable[[bytes], R]) -> R | BadPhoto:
+    """What ``work`` makes of the bytes of a photo; where anything goes wrong, that as an error."""
+    try:
+        with as_bad_photo():
+            return work(source.read())
+    except BadPhoto as error:
+        return error

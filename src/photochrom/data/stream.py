@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from photochrom.color import Pixels
 from photochrom.data.cache import PhotoSet
-from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
-from photochrom.data.shards import PhotoSource
+from photochrom.data.decode import decode, digest, scale_short_side
+from photochrom.data.shards import PhotoSource, process_photo
 from photochrom.errors import BadData, BadOption, BadPhoto
 from photochrom.parallel import map_ahead
 
@@ -109,11 +109,9 @@ class StreamedPhotos(PhotoSet):
         return shuffle_by_shard([self.sources[i] for i in chosen], seed, epoch)
 
     def _try(self, i: int) -> Pixels | BadPhoto:
-        try:
-            with as_bad_photo():
-                return scale_short_side(decode(self.sources[i].read()), self.side)
-        except BadPhoto as error:
-            return error
+        return process_photo(
+            self.sources[i], lambda data: scale_short_side(decode(data), self.side)
+        )
 
     def _is_good(self, photo: Pixels | BadPhoto, i: int) -> TypeGuard[Pixels]:
         if isinstance(photo, BadPhoto):
