@@ -135,10 +135,8 @@ def test_no_photo_near_to_a_test_photo_is_kept(folder, tmp_path, pack_tar):
     out = tmp_path / "out"
     assert run(folder, "-o", out, "--against", test, mirrored) == 0
     rows = dropped(out)
-    assert {name for name, row in rows.items() if row["reason"] == "leak"} == {
-        "good2.jpg",
-        "good3.jpg",
-    }
+    leaks = [name for name, row in rows.items() if row["reason"] == "leak"]
+    assert sorted(leaks) == ["good2.jpg", "good3.jpg"]
     assert rows["good2.jpg"]["duplicate_of"] == f"{test}/t.jpg"
     assert len(kept(out)) == 3
 
@@ -343,11 +341,8 @@ def test_of_duplicates_the_largest_is_kept_and_nothing_is_dropped_for_what_is_dr
     assert [v.reason for v in middle] == ["duplicate", "", "duplicate"]
     looks[1] = Look(width=300, height=300, saturation=90, tone="colour", hash=chain[1])
     first = decide(photos, looks, CurationLimits())
-    assert [(v.reason, v.duplicate_of) for v in first] == [
-        ("", ""),
-        ("duplicate", "0.jpg"),
-        ("", ""),
-    ]
+    assert [v.reason for v in first] == ["", "duplicate", ""]
+    assert first[1].duplicate_of == "0.jpg"
     assert first[1].detail == "6 of 64 bits"
     assert not any(v.reason for v in decide(photos, looks, CurationLimits(alike=-1)))
     with pytest.raises(BadOption):

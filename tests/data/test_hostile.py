@@ -95,19 +95,12 @@ def test_what_was_seen_before_does_not_let_a_name_in(tmp_path, encoded, pack_tar
 @pytest.mark.parametrize(
     "line",
     [
-        "reference://::file:///{album}/refs.jpg",
-        "reference://x/a.jpg",
-        "http://127.0.0.1:1/a.jpg",
-        "https://example.org/a.jpg",
-        "sftp://example.org/a.jpg",
-        "zip://a.jpg::file:///{album}/a.zip",
-        "simplecache::file:///{album}/0.jpg",
-        "s3://bucket/x.jpg::memory://y",
-        "reference://::file:///{album}/refs.tar/a.jpg",
-        "file:///{album}/0.jpg\tx",
-        "{album}/0.jpg\r{album}/1.jpg",
-        "{album}/pipe.jpg",
-        "{album}",
+        *("reference://::file:///{album}/refs.jpg", "reference://x/a.jpg"),
+        *("http://127.0.0.1:1/a.jpg", "https://example.org/a.jpg", "sftp://example.org/a.jpg"),
+        *("zip://a.jpg::file:///{album}/a.zip", "simplecache::file:///{album}/0.jpg"),
+        *("s3://bucket/x.jpg::memory://y", "reference://::file:///{album}/refs.tar/a.jpg"),
+        *("file:///{album}/0.jpg\tx", "{album}/0.jpg\r{album}/1.jpg"),
+        *("{album}/pipe.jpg", "{album}"),
     ],
 )
 def test_what_a_list_may_not_name_is_left_out_alone(tmp_path, encoded, line, monkeypatch):
@@ -157,15 +150,9 @@ def test_a_list_may_name_paths_and_stores(tmp_path, encoded, pack_tar):
 @pytest.mark.parametrize(
     "url",
     [
-        "reference://x",
-        "reference://::file:///x.jpg",
-        "simplecache::s3://b/x",
-        "zip://x::memory://y",
-        "file:///x::y.jpg",
-        "github://a:b@/x",
-        "jupyter://x",
-        "dask://x",
-        "smb://host/x",
+        *("reference://x", "reference://::file:///x.jpg", "simplecache::s3://b/x"),
+        *("zip://x::memory://y", "file:///x::y.jpg", "github://a:b@/x"),
+        *("jupyter://x", "dask://x", "smb://host/x"),
     ],
 )
 def test_urls_that_are_never_asked(url, monkeypatch):
@@ -218,16 +205,10 @@ def test_an_index_is_believed_within_its_shard_only(tmp_path, encoded):
     assert [source.read() for source in find_sources([f"file://{out}"])] == right
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"shards": 5},
-        {"shards": [5]},
-        {"shards": [{"name": "../x"}]},
-        {"taken": "1"},
-        {"shards": [{}]},
-    ],
-)
+FOREIGN = [{"shards": given} for given in (5, [5], [{"name": "../x"}], [{}])]
+
+
+@pytest.mark.parametrize("change", [*FOREIGN, {"taken": "1"}])
 def test_an_index_to_go_on_with_is_our_own(tmp_path, encoded, change):
     (tmp_path / "0.jpg").write_bytes(encoded(0))
     sources, out = find_sources([tmp_path]), tmp_path / "out"
