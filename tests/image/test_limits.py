@@ -325,7 +325,7 @@ def test_a_packet_is_read_without_making_expressions(monkeypatch):
         "</x:xmpmeta>"
     ).encode()
     monkeypatch.setattr(xmp.re, "compile", lambda *_: pytest.fail("an expression was compiled"))
-    places = xmp._map_packet(packet).named("urn:")
+    places = xmp._Packet(packet).named("urn:")
     assert [packet[a:b].strip() for a, b in places[:2]] == [b'p0:a="1"', b"q:b='2'"]
     assert len(places) == 600
 

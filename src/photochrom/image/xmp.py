@@ -8,7 +8,6 @@ is refused, and with it entities: an XMP packet has none (ISO 16684-1, 7.3).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from hashlib import md5
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
@@ -67,23 +66,6 @@ class Broken(Exception):
 Span = tuple[int, int]
 
 
-@dataclass
-class _PacketMap:
-    """Where things are in a packet, in bytes."""
-
-    start: int = -1  # of what the RDF holds
-    end: int = -1  # of the RDF, where a description can be added
-    history_end: int = -1  # of the list of events
-    about: str = ""
-    properties: list[tuple[str, str, Span]] = field(default_factory=list)
-    """Name, text and place of each property, whether element or attribute."""
-    descriptions: list[Span] = field(default_factory=list)
-
-    def named(self, *names: str) -> list[Span]:
-        """The places of properties whose names begin so."""
-        return [span for name, _, span in self.properties if name.startswith(names)]
-
-
 def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes:
     """Add an event to a packet's history, and a digital source type.
 
@@ -99,8 +81,8 @@ def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes
         Broken: it is not well-formed, not XMP, has a document type, or is not in UTF-8.
     """
     packet = packet.rstrip(b"\0") or _EMPTY
-    layout = _map_packet(packet)
-    sources = [text for name, text, _ in layout.properties if name == _SOURCE]
+    found = _Packet(packet)
+    sources = [text for name, text, _ in found.properties if name == _SOURCE]
     if sources and sources[-1] not in ("", source_type):
         note += f"; digital source type before: {sources[-1]}"
     event = (
@@ -109,21 +91,21 @@ def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes
         f"</stEvt:softwareAgent><stEvt:parameters>{escape(note)}</stEvt:parameters></rdf:li>"
     )
     parts = [
-        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about={quoteattr(layout.about)}>'
+        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about={quoteattr(found.about)}>'
         f'<iptc:DigitalSourceType xmlns:iptc="{_IPTC}">{escape(source_type)}'
         "</iptc:DigitalSourceType>"
     ]
-    if not layout.named(_TOOL):
+    if not found.named(_TOOL):
         parts.append(f'<xmp:CreatorTool xmlns:xmp="{_XMP}">{escape(tool)}</xmp:CreatorTool>')
-    edits = [(*span, "") for span in layout.named(_SOURCE)]
-    if layout.history_end < 0:
-        edits += [(*span, "") for span in layout.named(_HISTORY)]  # one without events
+    edits = [(*span, "") for span in found.named(_SOURCE)]
+    if found.history_end < 0:
+        edits += [(*span, "") for span in found.named(_HISTORY)]  # one without events
         sequence = f"<rdf:Seq>{event}</rdf:Seq>"
         parts.append(f'<xmpMM:History xmlns:xmpMM="{_MM}">{sequence}</xmpMM:History>')
     else:
-        edits.append((layout.history_end, layout.history_end, event))
+        edits.append((found.history_end, found.history_end, event))
     parts.append("</rdf:Description>")
-    edits.append((layout.end, layout.end, "".join(parts)))
+    edits.append((found.end, found.end, "".join(parts)))
     return _splice(packet, edits)
 
 
@@ -137,9 +119,9 @@ def tidy(packet: bytes) -> tuple[bytes, bool]:
     if not packet.strip(b"\0 \r\n\t"):
         return b"", False
     try:
-        layout = _map_packet(packet)
-        appended = layout.named(*_APPENDED)
-        cuts = [*appended, *layout.named(*_OLD_PIXELS, _EXTENDED)]
+        found = _Packet(packet)
+        appended = found.named(*_APPENDED)
+        cuts = [*appended, *found.named(*_OLD_PIXELS, _EXTENDED)]
         return _splice(packet, [(*span, "") for span in cuts]), bool(appended)
     except Broken:
         return packet, False
@@ -154,7 +136,7 @@ def merge(packet: bytes, extension: bytes) -> bytes:
     Raises:
         Broken: they do not go together.
     """
-    here, there = _map_packet(packet), _map_packet(extension)
+    here, there = _Packet(packet), _Packet(extension)
     known = _declared_prefixes(packet[: here.start])
     theirs = _declared_prefixes(extension[: there.start])
     if any(known.get(prefix, uri) != uri for prefix, uri in theirs.items()):
@@ -182,14 +164,14 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     packet = before.rstrip() + ending + rest
     if len(packet) <= room:
         return packet, b"", ""
-    layout = _map_packet(packet)
-    outer = b"".join(match[0] for match in _DECLARED.finditer(packet[: layout.start]))
+    found = _Packet(packet)
+    outer = b"".join(match[0] for match in _DECLARED.finditer(packet[: found.start]))
     outer = b"".join(
         match[0] for match in _DECLARED.finditer(outer) if match[1] not in (b"x", b"rdf")
     )
     moved: list[Span] = []
     left = len(packet) + 200  # the reference to the extension
-    for span in sorted(layout.descriptions, key=lambda span: span[0] - span[1]):
+    for span in sorted(found.descriptions, key=lambda span: span[0] - span[1]):
         if left <= room:
             break
         moved.append(span)
@@ -199,13 +181,13 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     guid = md5(extension, usedforsecurity=False).hexdigest().upper()
     reference = (
         f'<rdf:Description xmlns:rdf="{_RDF}" xmlns:xmpNote="{_NOTE}" '
-        f'rdf:about={quoteattr(layout.about)} xmpNote:HasExtendedXMP="{guid}"/>'
+        f'rdf:about={quoteattr(found.about)} xmpNote:HasExtendedXMP="{guid}"/>'
     )
-    edits = [(*span, "") for span in moved] + [(layout.end, layout.end, reference)]
+    edits = [(*span, "") for span in moved] + [(found.end, found.end, reference)]
     main = _splice(packet, edits)
     if len(main) > room:
         raise Broken("it does not fit")
-    _map_packet(extension)
+    _Packet(extension)
     return main, extension, guid
 
 
@@ -225,90 +207,95 @@ def _splice(packet: bytes, edits: list[tuple[int, int, str]]) -> bytes:
         parts += [packet[at:start], text.encode()]
         at = max(at, stop)
     packet = b"".join((*parts, packet[at:]))
-    _map_packet(packet)  # what comes out can be read
+    _Packet(packet)  # what comes out can be read
     return packet
 
 
-def _map_packet(packet: bytes) -> _PacketMap:
-    if len(packet) > MAX_BYTES:
-        raise Broken(f"it has more than {MAX_BYTES:,} bytes")
-    reader = _Reader(packet)
-    try:
-        reader.parser.Parse(packet, True)
-    except (expat.ExpatError, UnicodeError, RecursionError) as error:
-        raise Broken(str(error)) from error
-    if reader.layout.end < 0:
-        raise Broken("it holds no RDF")
-    return reader.layout
+class _Packet:
+    """A packet that was walked through, and where things are in it, in bytes.
 
+    Raises:
+        Broken: it is not well-formed, not XMP, has a document type, or is not in UTF-8.
+    """
 
-class _Reader:
-    """Walks a packet and notes its layout."""
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.start = -1  # of what the RDF holds
+        self.end = -1  # of the RDF, where a description can be added
+        self.history_end = -1  # of the list of events
+        self.about = ""
+        self.properties: list[tuple[str, str, Span]] = []  # elements and attributes: name, text
+        self.descriptions: list[Span] = []
+        self._path: list[tuple[str, re.Match[bytes]]] = []  # the open elements: name, first tag
+        self._prefixes: dict[str, list[str]] = {}  # what each stands for, the innermost last
+        self._text: list[str] = []
+        if len(data) > MAX_BYTES:
+            raise Broken(f"it has more than {MAX_BYTES:,} bytes")
+        self._parser = expat.ParserCreate("UTF-8", " ")  # names are "namespace name"
+        self._parser.StartElementHandler = self._open
+        self._parser.EndElementHandler = self._close
+        self._parser.CharacterDataHandler = self._text.append
+        self._parser.StartNamespaceDeclHandler = self._declare
+        self._parser.EndNamespaceDeclHandler = lambda prefix: self._prefixes[prefix or ""].pop()
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        try:
+            self._parser.Parse(data, True)
+        except (expat.ExpatError, UnicodeError, RecursionError) as error:
+            raise Broken(str(error)) from error
+        if self.end < 0:
+            raise Broken("it holds no RDF")
 
-    def __init__(self, packet: bytes) -> None:
-        self.packet = packet
-        self.layout = _PacketMap()
-        self.path: list[tuple[str, re.Match[bytes]]] = []  # the open elements: name, first tag
-        self.names: dict[str, list[str]] = {}  # what each prefix stands for, the innermost last
-        self.text: list[str] = []
-        self.parser = expat.ParserCreate("UTF-8", " ")  # names are "namespace name"
-        self.parser.StartElementHandler = self.start
-        self.parser.EndElementHandler = self.end
-        self.parser.CharacterDataHandler = self.text.append
-        self.parser.StartNamespaceDeclHandler = self.declare
-        self.parser.EndNamespaceDeclHandler = self.forget
-        self.parser.StartDoctypeDeclHandler = self.refuse
+    def named(self, *names: str) -> list[Span]:
+        """The places of properties whose names begin so."""
+        return [span for name, _, span in self.properties if name.startswith(names)]
 
-    def refuse(self, *_: object) -> None:
+    def _refuse(self, *_: object) -> None:
         raise Broken("it has a document type")
 
-    def declare(self, prefix: str | None, uri: str) -> None:
-        self.names.setdefault(prefix or "", []).append(uri)
+    def _declare(self, prefix: str | None, uri: str) -> None:
+        self._prefixes.setdefault(prefix or "", []).append(uri)
 
-    def forget(self, prefix: str | None) -> None:
-        self.names[prefix or ""].pop()
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        tag = _TAG.match(self.packet, self.parser.CurrentByteIndex)
+    def _open(self, name: str, attributes: dict[str, str]) -> None:
+        tag = _TAG.match(self.data, self._parser.CurrentByteIndex)
         if tag is None:
             raise Broken("a tag does not end")
-        if name == _TOP and self.layout.start < 0 and not tag[0].endswith(b"/>"):
-            self.layout.start = tag.end()
-        if name == _DESCRIPTION and self.inside(_TOP):
-            self.layout.about = attributes.get(_ABOUT, attributes.get("about", self.layout.about))
-            places = self.attributes(tag)
+        if name == _TOP and self.start < 0 and not tag[0].endswith(b"/>"):
+            self.start = tag.end()
+        if name == _DESCRIPTION and self._is_within(_TOP):
+            self.about = attributes.get(_ABOUT, attributes.get("about", self.about))
+            places = self._find_attributes(tag)
             for told, text in attributes.items():
                 if " " in told and told != _ABOUT and not told.startswith(f"{_XML} "):
                     if told not in places:
                         raise Broken("an attribute is not where it should be")
-                    self.layout.properties.append((told, text, places[told]))
-        self.path.append((name, tag))
-        self.text.clear()
+                    self.properties.append((told, text, places[told]))
+        self._path.append((name, tag))
+        self._text.clear()
 
-    def end(self, name: str) -> None:
-        _, tag = self.path.pop()
+    def _close(self, name: str) -> None:
+        _, tag = self._path.pop()
         empty = tag[0].endswith(b"/>")
-        here = tag.start() if empty else self.parser.CurrentByteIndex  # of </name>
-        stop = tag.end() if empty else self.packet.index(b">", here) + 1
+        here = tag.start() if empty else self._parser.CurrentByteIndex  # of </name>
+        stop = tag.end() if empty else self.data.index(b">", here) + 1
         if name == _TOP and not empty:
-            self.layout.end = here
-        elif name == f"{_RDF} Seq" and self.inside(_TOP, _DESCRIPTION, _HISTORY) and not empty:
-            self.layout.history_end = here
-        elif name == _DESCRIPTION and self.inside(_TOP):
-            self.layout.descriptions.append((tag.start(), stop))
-        elif self.inside(_TOP, _DESCRIPTION):
-            text = "".join(self.text).strip()
-            self.layout.properties.append((name, text, (tag.start(), stop)))
+            self.end = here
+        elif name == f"{_RDF} Seq" and self._is_within(_TOP, _DESCRIPTION, _HISTORY) and not empty:
+            self.history_end = here
+        elif name == _DESCRIPTION and self._is_within(_TOP):
+            self.descriptions.append((tag.start(), stop))
+        elif self._is_within(_TOP, _DESCRIPTION):
+            text = "".join(self._text).strip()
+            self.properties.append((name, text, (tag.start(), stop)))
 
-    def inside(self, *names: str) -> bool:
+    def _is_within(self, *names: str) -> bool:
         """Whether these are the innermost elements that are open."""
-        return [name for name, _ in self.path[-len(names) :]] == list(names)
+        return [name for name, _ in self._path[-len(names) :]] == list(names)
 
-    def attributes(self, tag: re.Match[bytes]) -> dict[str, Span]:
+    def _find_attributes(self, tag: re.Match[bytes]) -> dict[str, Span]:
         """Where the attributes of a tag lie, by "namespace name"."""
         found = {}
-        for match in _ATTRIBUTE.finditer(self.packet, *tag.span()):
+        for match in _ATTRIBUTE.finditer(self.data, *tag.span()):
             prefix, _, local = match[1].decode().rpartition(":")
-            if prefix and (uris := self.names.get(prefix)):
+            if prefix and (uris := self._prefixes.get(prefix)):
                 found[f"{uris[-1]} {local}"] = match.span()
         return found
