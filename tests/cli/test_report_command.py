@@ -140,13 +140,3 @@ def test_without_the_extra_its_name_is_told(trained, tmp_path, monkeypatch, caps
     monkeypatch.delattr("photochrom.report.document", raising=False)  # the package keeps it too
     assert run("report", trained, "-o", tmp_path / "page.html") == 1
     assert "pip install 'photochrom[study]'" in capsys.readouterr().err
-
-
-def test_figures_of_another_seed_are_refused(trained, workshop, album, tmp_path, capsys):
-    other = workshop.run(album, tmp_path / "runs" / "unet-bins", seed=1)
-    assert run("report", trained, other, "-o", tmp_path / "page.html") == 1
-    told = capsys.readouterr().err
-    assert "unet-lab" in told
-    assert "unet-bins" in told
-    assert "seed: 0 and 1" in told
-    assert json.loads((other / "evaluation.json").read_text())["seed"] == 1

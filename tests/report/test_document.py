@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from photochrom.errors import BadOption, CannotWrite
-from photochrom.evaluation.results import Results
 from photochrom.evaluation.rows import GREY, Row
 from photochrom.report import document
 from photochrom.report.examples import Gallery
@@ -231,16 +230,6 @@ def test_judged_figures_have_columns_where_there_are_any(make_run, presets, tmp_
     assert told == {"grey": "0.250", "constant": "1.250", "cnn-rgb": "2.250", "unet-rgb": "–"}
 
 
-def test_marks_of_runs_that_went_wrong(make_run, presets, training):
-    log = [*training(20), {"step": 110, "epoch": 21, "loss": float("nan")}]
-    page = Page(
-        document.render_report(
-            read_study([make_run("cnn-rgb", log=log)], presets), document.Pictures()
-        )
-    )
-    assert rows(page)["cnn-rgb"][0][1:] == ["diverged at step 110"]
-
-
 # --- one file that asks for nothing ---------------------------------------------------------
 
 
@@ -393,8 +382,3 @@ def test_half_a_page_is_never_left(four, presets, tmp_path, monkeypatch):
         document.write_report(study, tmp_path / "out" / "r.html")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["r.html"]
     assert (tmp_path / "out" / "r.html").read_text() == "before"
-
-
-def test_figures_survive_the_file(four, presets):
-    results = Results.read_json(four[0] / "evaluation.json")
-    assert results.summary == read_study(four[:1], presets).results.summary

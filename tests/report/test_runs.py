@@ -9,11 +9,6 @@ from photochrom.errors import BadData, BadRun
 from photochrom.evaluation.rows import GREY, Row
 from photochrom.report.runs import read_run, read_study
 
-
-def study_of(*runs, presets):
-    return read_study(list(runs), presets)
-
-
 # --- one run --------------------------------------------------------------------------------
 
 
@@ -49,7 +44,10 @@ def test_a_last_line_cut_short_is_ignored(make_run):
     assert read_run(path).log == []
 
 
-@pytest.mark.parametrize("bad", ["{", "[1]", "{}", '{"step": "x"}', '{"step": NaN}', "\udcff"])
+@pytest.mark.parametrize(
+    "bad",
+    ["{", "[1]", "{}", '{"step": "x"}', '{"step": 1, "loss": [2]}', '{"step": NaN}', "\udcff"],
+)
 def test_any_other_damage_to_the_log_is_named(make_run, bad):
     path = make_run("unet-lab")
     lines = (path / "metrics.jsonl").read_text().splitlines()
@@ -66,7 +64,7 @@ def test_any_other_damage_to_the_log_is_named(make_run, bad):
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_is_told(make_run, presets, loss, training):
     log = [*training(20), {"step": 110, "epoch": 21, "loss": loss}]
-    study = study_of(make_run("unet-bins", log=log), presets=presets)
+    study = read_study([make_run("unet-bins", log=log)], presets)
     assert study.runs[0].diverged == 110
     assert study.marks(study.runs[0]) == ("diverged at step 110",)
 
@@ -75,7 +73,7 @@ def test_figures_older_than_the_weights_are_told(make_run, presets):
     path = make_run("unet-lab")
     later = (path / "evaluation.json").stat().st_mtime + 10
     os.utime(path / "model.safetensors", (later, later))
-    study = study_of(path, presets=presets)
+    study = read_study([path], presets)
     assert study.marks(study.runs[0]) == ("evaluated before its last training",)
 
 
@@ -151,7 +149,7 @@ def test_runs_come_in_the_order_of_the_presets(make_run, presets, measured, tmp_
     names = ["unet-bins", "lab-l1", "cnn-rgb"]
     paths = [make_run(n, model="unet-lab" if n == "lab-l1" else n) for n in names]
     measured({"hintnet": paints.flat(0, 5)}).write_json(tmp_path / "hintnet.json")
-    study = study_of(tmp_path / "hintnet.json", *paths, presets=presets)
+    study = read_study([tmp_path / "hintnet.json", *paths], presets)
     assert [run.name for run in study.runs] == ["cnn-rgb", "lab-l1", "unet-bins", "hintnet"]
     rows = [str(row.row) for row in study.results.summary]
     assert rows == ["grey", "constant", "cnn-rgb", "lab-l1", "unet-bins", "hintnet"]
@@ -168,21 +166,21 @@ def test_runs_come_in_the_order_of_the_presets(make_run, presets, measured, tmp_
 def test_runs_that_were_measured_otherwise_are_refused_by_name(make_run, presets, options, words):
     paths = [make_run("cnn-rgb"), make_run("unet-rgb", **options)]
     with pytest.raises(BadData, match=rf"cnn-rgb and .*unet-rgb .*{words}: evaluate them in one"):
-        study_of(*paths, presets=presets)
+        read_study(paths, presets)
 
 
 def test_runs_of_other_photos_are_refused_by_name(make_run, presets, album):
     first = make_run("cnn-rgb")
     (album / "2.png").unlink()
     with pytest.raises(BadData, match=r"cnn-rgb and .*unet-rgb .*differ in their photos"):
-        study_of(first, make_run("unet-rgb"), presets=presets)
+        read_study([first, make_run("unet-rgb")], presets)
 
 
 def test_two_runs_of_one_name_are_refused(make_run, presets, tmp_path):
     path = make_run("cnn-rgb")
     again = shutil.copytree(path, tmp_path / "elsewhere" / "cnn-rgb")
     with pytest.raises(BadData, match=r"elsewhere.* do not go together, both have a row cnn-rgb"):
-        study_of(path, again, presets=presets)
+        read_study([path, again], presets)
 
 
 def test_who_stands_for_a_model_has_its_mix_and_is_the_least_reduced(make_run, presets):
@@ -191,10 +189,10 @@ def test_who_stands_for_a_model_has_its_mix_and_is_the_least_reduced(make_run, p
         make_run("mse", model="unet-lab", alpha=1.0),
         make_run("full", model="unet-lab"),
     ]
-    study = study_of(*paths, presets=presets)
+    study = read_study(paths, presets)
     assert study.run_for_model("unet-lab").name == "full"
-    assert study_of(*paths[:2], presets=presets).run_for_model("unet-lab").name == "small"
-    assert study_of(paths[1], presets=presets).run_for_model("unet-lab").name == "mse"
+    assert read_study(paths[:2], presets).run_for_model("unet-lab").name == "small"
+    assert read_study(paths[1:2], presets).run_for_model("unet-lab").name == "mse"
     assert study.run_for_model("unet-bins") is None
     assert [study.mark(run) for run in study.runs] == ["reduced: 64 px instead of 512", "", ""]
-    assert study_of(*paths, presets={}).mark(study.runs[0]) == "no preset to compare it with"
+    assert read_study(paths, {}).mark(study.runs[0]) == "no preset to compare it with"

@@ -44,13 +44,15 @@ def draw_tradeoff(results: Results) -> Figure:
             color=MUTED, markerfacecolor=PAPER, linestyle="none",
         )  # fmt: skip
     others = [row for row in results.summary if row not in baselines and row.row.hints is None]
+    beside = cycle([(4, 4), (4, -11)])  # where the values of vivid stand, line after line
     for line, (color, marker) in zip(_lines(others, "vivid"), cycle(LOOKS), strict=False):
         spots = [(row.colorfulness_ratio, row.psnr_mean) for row in line]
         (drawn,) = axes.plot(*zip(*spots, strict=True), color=color, marker=marker)
         vivid = [f"{row.row.vivid:g}" for row in line if row.row.vivid is not None]
         named[f"{line[0].row} to {vivid[-1]}" if len(vivid) > 1 else str(line[0].row)] = drawn
+        offset = next(beside)
         for spot, value in zip(spots, vivid, strict=False):
-            axes.annotate(value, spot, (4, 4), textcoords="offset points", color=color)
+            axes.annotate(value, spot, offset, textcoords="offset points", color=color)
     axes.margins(0.08, 0.12)
     plot_style.add_legend(figure, named)
     return figure

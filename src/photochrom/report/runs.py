@@ -170,13 +170,16 @@ def read_run(path: Path) -> MeasuredRun:
         raise BadRun(
             f"{path} has no evaluation.json: photochrom evaluate {path} --data PHOTOS first."
         )
+    log = read_lines(path / "metrics.jsonl")
+    if not all(isinstance(value, float) for line in log for value in line.values()):
+        raise BadRun(f"{path / 'metrics.jsonl'} is damaged: use a copy, or delete it.")
     run = MeasuredRun(
         name,
         path,
         Results.read_json(figures),
         experiment,
         data.get("training_photos"),
-        read_lines(path / "metrics.jsonl"),
+        log,
         weights.is_file() and weights.stat().st_mtime > figures.stat().st_mtime,
     )
     if not any(row.model == name for row in run.rows):
