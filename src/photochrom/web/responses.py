@@ -43,19 +43,16 @@ def describe_problems(*more: int) -> Responses:
     }
 
 
-def describe_picture(kind: str, words: str) -> Responses:
-    """An answer that is a picture."""
-    content = {kind: {"schema": {"type": "string", "format": "binary"}}}
-    described: dict[str, Any] = {"content": content, "description": words}
+def picture(kind: str, words: str, *more: int) -> dict[str, Any]:
+    """How a route is described that answers with a picture, or with more problems than usual."""
+    described: dict[str, Any] = {
+        "content": {kind: {"schema": {"type": "string", "format": "binary"}}},
+        "description": words,
+    }
     if kind == "image/*":
-        described["headers"] = {
-            NOTES: {
-                "description": "What of the photo was left out beside its picture, and why; "
-                "percent-encoded UTF-8.",
-                "schema": {"type": "string"},
-            }
-        }
-    return {200: described}
+        notes = "What of the photo was left out beside its picture, and why; percent-encoded UTF-8."
+        described["headers"] = {NOTES: {"description": notes, "schema": {"type": "string"}}}
+    return {"response_class": Response, "responses": {200: described} | describe_problems(*more)}
 
 
 def _attachment(name: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from asyncio import to_thread
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.responses import FileResponse, Response
 
 from photochrom import __version__
@@ -16,13 +16,8 @@ from photochrom.web.body_limits import BoundedRoute
 from photochrom.web.engine import ColoredFile
 from photochrom.web.photo_store import KeptPhoto
 from photochrom.web.process_pool import WorkerTask
-from photochrom.web.responses import (
-    describe_picture,
-    describe_problems,
-    file_response,
-    jpeg_response,
-)
-from photochrom.web.services import KeptPhotoDep, PhotoId, Services, ServicesDep
+from photochrom.web.responses import describe_problems, file_response, jpeg_response, picture
+from photochrom.web.services import KeptPhotoDep, PhotoId, RequestServices, ServicesDep
 
 STATIC = Path(__file__).with_name("static")
 
@@ -44,7 +39,7 @@ async def page() -> FileResponse:
 @router.get("/api/health")
 async def health(services: ServicesDep) -> schemas.Health:
     """How the server does."""
-    queues = services.previews, services.files
+    queues = services.all.previews, services.all.files
     return schemas.Health(
         status="ok",
         version=__version__,
@@ -54,12 +49,13 @@ async def health(services: ServicesDep) -> schemas.Health:
 
 
 @router.get("/api/models")
-async def list_models(request: Request, services: ServicesDep) -> schemas.Models:
+async def list_models(services: ServicesDep) -> schemas.Models:
     """The models there are."""
-    known = services.engine.known_models
-    return schemas.Models(
-        models=known or await services.previews.run(request, services.engine.load_models)
-    )
+    found = services.engine.known_models
+    if not found:
+        load = services.engine.load_models
+        found = await services.all.previews.run(services.request, load)
+    return schemas.Models(models=found)
 
 
 @router.get("/api/samples-photos")
@@ -72,14 +68,8 @@ async def list_samples() -> schemas.Samples:
 # --- photos come and go -----------------------------------------------------------------------
 
 
-@router.post(
-    "/api/colorize",
-    responses=describe_picture("image/*", "The photo in its own format.")
-    | describe_problems(409, 415),
-    response_class=Response,
-)
+@router.post("/api/colorize", **picture("image/*", "The photo in its own format.", 409, 415))
 async def colorize_photo(
-    request: Request,
     services: ServicesDep,
     form: Annotated[schemas.ColorizeForm, Form(media_type="multipart/form-data")],
 ) -> Response:
@@ -94,26 +84,25 @@ async def colorize_photo(
         data = form.photo.file.read()
         return task.run(services.engine.colorize_file, data, options, form.model)
 
-    result = await services.run_on_file(request, colorize)
+    result = await services.run_on_file(colorize)
     return file_response(result, engine.safe_name(form.photo.filename))
 
 
 @router.post("/api/photos", status_code=201, responses=describe_problems(415))
 async def keep_photo(
-    request: Request,
     services: ServicesDep,
     photo: Annotated[UploadFile, File(description="what it is, is found by reading it")],
 ) -> schemas.PhotoFacts:
     """Keep a photo, to be found by its id until it was not used for `expires_in` seconds."""
     services.check_upload(photo)
-    name, owner = engine.safe_name(photo.filename), client_address(request.scope)
+    name, owner = engine.safe_name(photo.filename), client_address(services.request.scope)
 
     def read(task: WorkerTask) -> KeptPhoto:
         data = photo.file.read()
         summary = task.run(photo_store.summarize, data, services.engine.limits)
         return KeptPhoto(name, data, summary, owner)
 
-    kept_photo = await services.run_on_file(request, read)
+    kept_photo = await services.run_on_file(read)
     services.photos.add(kept_photo)
     return _facts(kept_photo, services)
 
@@ -124,7 +113,7 @@ async def photo_facts(photo: KeptPhotoDep, services: ServicesDep) -> schemas.Pho
     return _facts(photo, services)
 
 
-def _facts(photo: KeptPhoto, services: Services) -> schemas.PhotoFacts:
+def _facts(photo: KeptPhoto, services: RequestServices) -> schemas.PhotoFacts:
     height, width = photo.preview.pixels.shape[:2]
     return schemas.PhotoFacts(
         id=photo.id,
@@ -149,31 +138,23 @@ async def forget_photo(id: PhotoId, services: ServicesDep) -> Response:  # noqa:
 # --- pictures of a photo that is kept ---------------------------------------------------------
 
 
-@kept.get("/grey", responses=describe_picture("image/jpeg", "A preview."), response_class=Response)
-async def grey_preview(request: Request, photo: KeptPhotoDep, services: ServicesDep) -> Response:
+@kept.get("/grey", **picture("image/jpeg", "A preview."))
+async def grey_preview(services: ServicesDep, photo: KeptPhotoDep) -> Response:
     """The photo's lightness."""
-    work = services.run_on_preview(request, lambda: engine.jpeg(engine.grey(photo)))
+    work = services.run_on_preview(lambda: engine.jpeg(engine.grey(photo)))
     return jpeg_response(await work)
 
 
-@kept.get(
-    "/original", responses=describe_picture("image/jpeg", "A preview."), response_class=Response
-)
-async def original_preview(
-    request: Request, photo: KeptPhotoDep, services: ServicesDep
-) -> Response:
+@kept.get("/original", **picture("image/jpeg", "A preview."))
+async def original_preview(services: ServicesDep, photo: KeptPhotoDep) -> Response:
     """The photo as it came."""
-    work = services.run_on_preview(request, lambda: engine.jpeg(photo.preview.pixels))
+    work = services.run_on_preview(lambda: engine.jpeg(photo.preview.pixels))
     return jpeg_response(await work)
 
 
-@kept.post(
-    "/colorize",
-    responses=describe_picture("image/*", "A preview, or the whole photo."),
-    response_class=Response,
-)
+@kept.post("/colorize", **picture("image/*", "A preview, or the whole photo."))
 async def colorize_kept_photo(
-    request: Request, services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.ColorizeRequest
+    services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.ColorizeRequest
 ) -> Response:
     """A preview in colour, of which only the newest is wanted: one that waits is answered 409.
 
@@ -181,47 +162,34 @@ async def colorize_kept_photo(
     own format.
     """
     options = wanted.options(await to_thread(wanted.parse_hints), recolor=True)
-    arguments = options, wanted.model
+    preview, colorize = services.engine.preview, services.engine.colorize_file
     if wanted.full:
-        colorize = services.engine.colorize_file
         result = await services.run_on_file(
-            request, lambda task: task.run(colorize, photo.data, *arguments)
+            lambda task: task.run(colorize, photo.data, options, wanted.model)
         )
         return file_response(result, photo.name)
     lane = photo.previews if wanted.side is None else None
-    work = services.run_on_preview(
-        request, lambda: services.engine.preview(photo, *arguments, wanted.side), lane
-    )
+    work = services.run_on_preview(lambda: preview(photo, options, wanted.model, wanted.side), lane)
     return jpeg_response(await work)
 
 
-@kept.post(
-    "/comparison",
-    responses=describe_picture("image/jpeg", "Before and after."),
-    response_class=Response,
-)
+@kept.post("/comparison", **picture("image/jpeg", "Before and after."))
 async def compare(
-    request: Request, services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.ColorizeRequest
+    services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.ColorizeRequest
 ) -> Response:
     """Before and after in one picture."""
     options = wanted.options(await to_thread(wanted.parse_hints), recolor=True)
-    work = services.run_on_preview(
-        request, lambda: services.engine.comparison(photo, options, wanted.model)
-    )
+    work = services.run_on_preview(lambda: services.engine.comparison(photo, options, wanted.model))
     return jpeg_response(await work, f"{Path(photo.name).stem}.before-after.jpg")
 
 
-@kept.post(
-    "/uncertainty",
-    responses=describe_picture("image/png", "To lay over the preview."),
-    response_class=Response,
-)
+@kept.post("/uncertainty", **picture("image/png", "To lay over the preview."))
 async def uncertainty(
-    request: Request, services: ServicesDep, photo: KeptPhotoDep, known: schemas.HintsRequest
+    services: ServicesDep, photo: KeptPhotoDep, known: schemas.HintsRequest
 ) -> Response:
     """Where the model guesses."""
     hints = await to_thread(known.parse_hints)
-    work = services.run_on_preview(request, lambda: services.engine.uncertainty(photo, hints))
+    work = services.run_on_preview(lambda: services.engine.uncertainty(photo, hints))
     return Response(await work, media_type="image/png")
 
 
@@ -230,23 +198,23 @@ async def uncertainty(
 
 @kept.post("/palette")
 async def palette(
-    request: Request, services: ServicesDep, photo: KeptPhotoDep, point: schemas.PaletteRequest
+    services: ServicesDep, photo: KeptPhotoDep, point: schemas.PaletteRequest
 ) -> schemas.Palette:
     """The likely colours of a point."""
     hints = await to_thread(point.parse_hints)
     lightness, swatches = await services.run_on_preview(
-        request, lambda: services.engine.palette(photo, point.x, point.y, hints, point.most)
+        lambda: services.engine.palette(photo, point.x, point.y, hints, point.most)
     )
     return schemas.Palette(lightness=lightness, colors=list(swatches))
 
 
 @kept.post("/samples")
 async def sample_versions(
-    request: Request, services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.SamplesRequest
+    services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.SamplesRequest
 ) -> schemas.Versions:
     """Other versions, as hints."""
     hints = await to_thread(wanted.parse_hints)
     drawn = await services.run_on_preview(
-        request, lambda: services.engine.sample_hints(photo, wanted.k, wanted.seed, hints)
+        lambda: services.engine.sample_hints(photo, wanted.k, wanted.seed, hints)
     )
     return schemas.Versions(versions=[schemas.Version(hints=list(version)) for version in drawn])

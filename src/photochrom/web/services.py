@@ -56,6 +56,7 @@ class Services:
     """For what is done with previews."""
     files: WorkQueue
     """For what is done with files, in worker processes."""
+    pool: ProcessPool
 
     def __init__(self, model: str | os.PathLike[str] | None, limits: ServerLimits) -> None:
         self.limits = limits
@@ -70,12 +71,12 @@ class Services:
             WorkQueue(limits.at_once, limits.waiting, limits.seconds) for _ in range(2)
         )
         # A model, and copies of the pixels.
-        self._pool = ProcessPool(int((1000 + 2 * self.engine.limits.megabytes) * 1e6))
+        self.pool = ProcessPool(int((1000 + 2 * self.engine.limits.megabytes) * 1e6))
         process_pool.prepare()
         evicting = asyncio.create_task(self._keep_evicting())
         yield
         evicting.cancel()
-        for part in (self.previews, self.files, self._pool):
+        for part in (self.previews, self.files, self.pool):
             part.close()
 
     async def _keep_evicting(self) -> None:
@@ -83,29 +84,38 @@ class Services:
             await asyncio.sleep(_EVICT_EVERY)
             self.photos.evict()
 
-    async def run_on_preview(
-        self, request: Request, work: Callable[[], T], lane: Lane | None = None
-    ) -> T:
+
+class RequestServices:
+    """The services, for one request: what it has done ends when its client hangs up."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.all: Services = request.app.state.services
+        self.engine: Engine = self.all.engine
+        self.photos: PhotoStore = self.all.photos
+
+    async def run_on_preview(self, work: Callable[[], T], lane: Lane | None = None) -> T:
         """The result of some work on a preview; as :meth:`WorkQueue.run`.
 
         Raises:
             RequestProblem: as there; or the photo provokes what nobody has foreseen.
         """
-        return await self.previews.run(request, _guard(work), lane)
+        return await self.all.previews.run(self.request, _guard(work), lane)
 
-    async def run_on_file(self, request: Request, work: Callable[[WorkerTask], T]) -> T:
+    async def run_on_file(self, work: Callable[[WorkerTask], T]) -> T:
         """The result of some work on a file, which may use a worker process.
 
         Raises:
             RequestProblem: as :meth:`run_on_preview` and :meth:`WorkerTask.run`.
         """
-        task = WorkerTask(self._pool)
-        return await self.files.run(request, _guard(work, task), cancel=task.cancel)
+        task = WorkerTask(self.all.pool)
+        return await self.all.files.run(self.request, _guard(work, task), cancel=task.cancel)
 
     def check_upload(self, photo: UploadFile) -> None:
         """Refuse a file of too many bytes. Until its turn comes it lies on the disk."""
-        if (photo.size or 0) > self.limits.megabytes * 1e6:
-            raise problems.too_many_bytes(self.limits.megabytes)
+        megabytes = self.all.limits.megabytes
+        if (photo.size or 0) > megabytes * 1e6:
+            raise problems.too_many_bytes(megabytes)
 
 
 def _guard(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
@@ -125,13 +135,11 @@ def _guard(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[
 PhotoId = Annotated[str, Path(description="of a photo that was sent", max_length=100)]
 
 
-async def _get_services(request: Request) -> Services:
-    services = request.app.state.services
-    assert isinstance(services, Services)
-    return services
+async def _get_services(request: Request) -> RequestServices:
+    return RequestServices(request)
 
 
-ServicesDep = Annotated[Services, Depends(_get_services)]
+ServicesDep = Annotated[RequestServices, Depends(_get_services)]
 
 
 async def _get_kept_photo(id: PhotoId, services: ServicesDep) -> KeptPhoto:  # noqa: A002
