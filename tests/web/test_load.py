@@ -21,8 +21,11 @@ pytestmark = [
 ]
 
 
-def run_benchmark(name: str, model: Path, folder: Path, *options: str) -> tuple[int, Any]:
-    seconds, out = os.environ.get("PHOTOCHROM_LOAD_SECONDS", "8"), folder / "figures.json"
+def run_benchmark(
+    name: str, seconds: str, model: Path, folder: Path, *options: str
+) -> tuple[int, Any]:
+    seconds = os.environ.get("PHOTOCHROM_LOAD_SECONDS", seconds)
+    out = folder / "figures.json"
     command = [sys.executable, str(BENCHMARKS / name), "--model", str(model), "--json", str(out)]
     done = subprocess.run(
         [*command, "--seconds", seconds, *options], capture_output=True, text=True
@@ -32,7 +35,7 @@ def run_benchmark(name: str, model: Path, folder: Path, *options: str) -> tuple[
 
 
 def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_path):
-    status, told = run_benchmark("web.py", toy, tmp_path)
+    status, told = run_benchmark("web.py", "8", toy, tmp_path)
     assert status == 0
     assert set(told["statuses"]) <= {"200", "201", "204", "409", "503"}
     assert told["statuses"]["200"] > 0
@@ -44,6 +47,6 @@ def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_p
 
 def test_users_get_their_results_among_attackers(toy, tmp_path):
     # Its status also tells of times, which are the machine's.
-    _, told = run_benchmark("hostile.py", toy, tmp_path, "--clients", "16")
+    _, told = run_benchmark("hostile.py", "12", toy, tmp_path, "--clients", "16")
     for figure in ("answers of 500", "users' requests without a result", "work left 10 s later"):
         assert told[figure]["measured"] == "0"
