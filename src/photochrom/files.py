@@ -174,8 +174,8 @@ def append_json_lines(path: Path, values: Iterable[object]) -> None:
         raise cannot_write(path, error) from error
 
 
-def append_durably(file: RawIOBase | BinaryIO, data: bytes) -> None:
-    """Append to an open file without a buffer all of the data, or nothing.
+def append_durably(file: RawIOBase | BinaryIO, data: bytes) -> int:
+    """Append to an open file without a buffer all of the data, or nothing; tells where it begins.
 
     Raises:
         OSError: the disk does not take it.
@@ -185,6 +185,7 @@ def append_durably(file: RawIOBase | BinaryIO, data: bytes) -> None:
         if (file.write(data) or 0) < len(data):  # which is how a disk says that it gets full
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file.fileno())
+        return start
     except OSError:
         with contextlib.suppress(OSError):  # half a line would spoil the next
             file.truncate(start)

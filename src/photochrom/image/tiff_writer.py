@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, Literal
 
 import cv2
@@ -21,6 +20,7 @@ from photochrom.color import Array
 from photochrom.image import exif, icc, ifd
 from photochrom.image.ifd import Entry, Layout, Tree
 from photochrom.image.photo import Photo
+from photochrom.parallel import map_ahead
 
 Compression = Literal["deflate", "lzw", "none"]
 
@@ -143,13 +143,11 @@ def _write_strips(
     def pack(start: int) -> bytes:
         return _pack_strip(pixels[start : start + rows], compression, layout)
 
-    with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
-        starts = range(0, len(pixels), rows)
-        for i in range(0, len(starts), 64):  # not all strips are held in memory
-            for data in pool.map(pack, starts[i : i + 64]):
-                places.append(file.tell())
-                lengths.append(len(data))
-                file.write(data + bytes(len(data) % 2))
+    starts = range(0, len(pixels), rows)
+    for data in map_ahead(pack, starts, cv2.getNumThreads(), ahead=64):
+        places.append(file.tell())
+        lengths.append(len(data))
+        file.write(data + bytes(len(data) % 2))
     return places, lengths
 
 
