@@ -210,10 +210,10 @@ def test_resolution_by_pillow_and_by_us():
         told = Image.Exif()
         told.load(fresh)
         assert (float(told[282]), float(told[283]), told[296]) == (*dpi, 2)
-        assert exif.resolution(fresh) == pytest.approx(dpi)
+        assert exif.read_resolution(fresh) == pytest.approx(dpi)
         assert exif.with_resolution(fresh, dpi) == fresh
     centimetres = dump({282: 100.0, 283: 50.0, 296: 3})
-    assert exif.resolution(centimetres) == pytest.approx((254, 127))
+    assert exif.read_resolution(centimetres) == pytest.approx((254, 127))
 
 
 # --- any bytes --------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def read_from_tiff(read: Read, at: int, layout: Layout) -> tuple[bytes, bool]:
         parsed = ifd.read_tree(read, at, layout)
     except Broken:
         return b"", False
-    kept = _drop_big_types(for_tiff(parsed.tree))
+    kept = _drop_big_types(without_tiff_tags(parsed.tree))
     return (build_block(kept, layout.order) if kept else b""), parsed.whole
 
 
@@ -218,23 +218,23 @@ def _drop_big_types(tree: Tree) -> Tree:
     }
 
 
-def for_tiff(tree: Tree) -> Tree:
+def without_tiff_tags(tree: Tree) -> Tree:
     """A block's entries without those that a TIFF tells by its own."""
     gone = _PIXELS | _CARRIED_APART | _TIFF_ONLY
     return {tag: value for tag, value in tree.items() if tag not in gone}
 
 
-def resolution(block: bytes) -> tuple[float, float] | None:
+def read_resolution(block: bytes) -> tuple[float, float] | None:
     """Pixels per inch that a block tells, across and down."""
     try:
         parsed = parse(block)
     except Broken:
         return None
-    return resolution_of(parsed.tree, parsed.layout)
+    return find_resolution(parsed.tree, parsed.layout)
 
 
-def resolution_of(tree: Tree, layout: Layout) -> tuple[float, float] | None:
-    """The same, of entries."""
+def find_resolution(tree: Tree, layout: Layout) -> tuple[float, float] | None:
+    """Pixels per inch that entries tell, across and down."""
     values = []
     for tag in (Tag.XResolution, Tag.YResolution):
         entry = tree.get(tag)
@@ -260,7 +260,7 @@ def with_resolution(block: bytes, dpi: tuple[float, float]) -> bytes:
 
 def has_resolution(tree: Tree, layout: Layout, dpi: tuple[float, float]) -> bool:
     """Whether entries tell this resolution, to a hundredth."""
-    told = resolution_of(tree, layout)
+    told = find_resolution(tree, layout)
     return bool(told) and all(abs(a - b) < 0.01 * b for a, b in zip(told or (), dpi, strict=True))
 
 

@@ -184,30 +184,23 @@ def read_tree(read: Read, at: int, layout: Layout) -> Parsed:
     """Read a first directory and those within it. Raises Broken: there is no directory."""
     first = read_directory(read, at, layout)
     found = [first]
-    return Parsed(layout, _read_inner(read, first, (EXIF, GPS), layout, found), first, found)
-
-
-def _read_inner(
-    read: Read,
-    directory: Directory,
-    pointers: Collection[int],
-    layout: Layout,
-    found: list[Directory],
-) -> Tree:
-    tree: Tree = dict(directory.entries)
-    for pointer in pointers:
-        if pointer not in tree:
+    tree: Tree = {**first.entries}
+    pending = [(tree, first, EXIF), (tree, first, GPS)]
+    for entries, directory, pointer in pending:
+        if pointer not in entries:
             continue
         try:
-            within = read_directory(read, read_number(tree[pointer], layout) or 0, layout)
+            within = read_directory(read, read_number(entries[pointer], layout) or 0, layout)
         except Broken:
-            del tree[pointer]
+            del entries[pointer]
             found.append(directory._replace(whole=False))
             continue
         found.append(within)
-        below = (INTEROP,) if pointer == EXIF else ()
-        tree[pointer] = _read_inner(read, within, below, layout, found)
-    return tree
+        inner: Tree = {**within.entries}
+        entries[pointer] = inner
+        if pointer == EXIF:
+            pending.append((inner, within, INTEROP))
+    return Parsed(layout, tree, first, found)
 
 
 def bytes_reader(block: bytes | bytearray) -> Read:

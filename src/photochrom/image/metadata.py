@@ -95,7 +95,7 @@ def _find_dpi(image: Image.Image, block: bytes) -> tuple[float, float] | None:
     """Pixels per inch across and down, where the file says so believably."""
     told = image.info.get("dpi")
     if not told and image.format != "TIFF":  # which has looked there, and found no unit
-        told = exif.resolution(block)
+        told = exif.read_resolution(block)
     if not told:
         return None
     try:

@@ -267,7 +267,7 @@ class Page:
         info: dict[Any, Any] = {}
         if Tag.InterColorProfile in self.entries:
             info["icc_profile"] = self.entries[Tag.InterColorProfile].data
-        dpi = exif.resolution_of({**self.entries}, self.tiff.layout)
+        dpi = exif.find_resolution({**self.entries}, self.tiff.layout)
         if dpi:
             info["dpi"] = dpi
         turned = self.numbers(Tag.Orientation)

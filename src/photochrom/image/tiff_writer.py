@@ -82,7 +82,7 @@ def _parse_exif(block: bytes) -> tuple[Layout | None, Tree]:
         parsed = exif.parse(block)
     except ifd.Broken:
         return None, {}
-    return parsed.layout, exif.for_tiff(parsed.tree)
+    return parsed.layout, exif.without_tiff_tags(parsed.tree)
 
 
 def _metadata_entries(photo: Photo, tree: Tree, layout: Layout) -> Tree:
