@@ -80,6 +80,8 @@ def in_mode(mode: str) -> Image.Image:
     if mode == "LAB":
         L = np.rint(color.grey_to_lightness(GREY / 255) * 2.55).astype(np.uint8)
         return Image.merge("LAB", [Image.fromarray(p) for p in (L, L * 0 + 128, L * 0 + 128)])
+    if mode in ("La", "RGBa"):
+        return image.convert(mode.upper()).convert(mode)
     if mode in ("LA", "RGBA"):
         image = image.convert(mode)
         image.putalpha(Image.fromarray(ALPHA))
@@ -102,6 +104,17 @@ MODES = {
     "HEIF": ("L", "LA", "RGB", "RGBA"),
 }
 DEEP = ("I;16", "I;16B", "I", "F")
+
+
+@pytest.mark.parametrize("mode", [*MODES["TIFF"], "La", "RGBa"])
+def test_every_mode_of_pillow_is_read(mode):
+    read = read_photo(in_mode(mode))
+    assert read.pixels.shape == ((H, W) if mode in ("1", "L", "LA", "La", *DEEP) else (H, W, 3))
+    assert read.pixels.dtype == (np.uint16 if mode in DEEP else np.uint8)
+    assert (read.alpha is not None) == (mode in ("LA", "La", "RGBA", "RGBa"))
+    if mode != "1":
+        atol = 1.5 if mode in ("P", "LAB") else 0.6
+        np.testing.assert_allclose(read.lightness(), Photo(GREY).lightness(), atol=atol)
 
 
 @pytest.mark.parametrize(("format", "mode"), [(f, m) for f, ms in MODES.items() for m in ms])

@@ -97,46 +97,6 @@ def test_arrays_that_are_no_photos(array, says):
         read_photo(array)
 
 
-@pytest.mark.parametrize(
-    ("mode", "shape", "dtype", "alpha"),
-    [
-        ("1", (4, 6), np.uint8, False),
-        ("L", (4, 6), np.uint8, False),
-        ("LA", (4, 6), np.uint8, True),
-        ("La", (4, 6), np.uint8, True),
-        ("P", (4, 6, 3), np.uint8, False),
-        ("RGB", (4, 6, 3), np.uint8, False),
-        ("RGBA", (4, 6, 3), np.uint8, True),
-        ("RGBa", (4, 6, 3), np.uint8, True),
-        ("CMYK", (4, 6, 3), np.uint8, False),
-        ("YCbCr", (4, 6, 3), np.uint8, False),
-        ("I;16", (4, 6), np.uint16, False),
-        ("I;16B", (4, 6), np.uint16, False),
-        ("I", (4, 6), np.uint16, False),
-        ("F", (4, 6), np.uint16, False),
-    ],
-)
-def test_modes(mode, shape, dtype, alpha):
-    grey = Image.fromarray(GREY)
-    if mode == "F":
-        image = Image.fromarray(GREY.astype(np.float32) / 255)
-    elif mode == "I":
-        image = Image.fromarray(GREY.astype(np.int32) * 257)
-    elif mode.startswith("I;16"):
-        stored = (GREY.astype(np.uint16) * 257).astype(">u2" if mode == "I;16B" else "<u2")
-        image = Image.frombytes(mode, (6, 4), stored.tobytes())
-    elif mode in ("La", "RGBa"):
-        image = grey.convert("LA" if mode == "La" else "RGBA").convert(mode)
-    else:
-        image = grey.convert(mode)
-    read = read_photo(image)
-    assert (read.pixels.shape, read.pixels.dtype) == (shape, dtype)
-    assert (read.alpha is not None) is alpha
-    if mode != "1":
-        expected = Photo(GREY).lightness()
-        np.testing.assert_allclose(read.lightness(), expected, atol=0.6)
-
-
 def test_mode_that_cannot_be_read(monkeypatch):
     def fail(image, mode):
         raise ValueError("conversion not supported")

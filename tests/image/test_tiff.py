@@ -30,15 +30,6 @@ G16 = np.rint(RAMP * 65535).astype(np.uint16)
 G8 = (G16 >> 8).astype(np.uint8)
 
 
-def channels(grey: np.ndarray, count: int) -> np.ndarray:
-    """Grey, grey and alpha, RGB or RGBA that differ everywhere."""
-    top = np.iinfo(grey.dtype).max if grey.dtype.kind in "ui" else 1
-    parts = {1: [grey], 2: [grey, top - grey]}.get(count, [grey, top - grey, grey // 2, grey // 3])
-    if grey.dtype.kind == "f" and count > 2:
-        parts = [grey, top - grey, grey / 2, grey / 3]
-    return parts[0] if count == 1 else np.stack(parts[:count], axis=-1)
-
-
 def shown(pixels: np.ndarray, **options) -> np.ndarray:
     """What is read of a TIFF made of such pixels."""
     read = read_photo(tiff(pixels, **options))
@@ -82,7 +73,8 @@ def test_a_broken_strip_does_not_end_the_program():
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("count", [1, 3, 4])
 def test_floats(dtype, count):
-    pixels = channels(RAMP.astype(dtype), count)
+    planes = [RAMP, 1 - RAMP, RAMP / 2, RAMP / 3][:count]
+    pixels = (np.stack(planes, -1) if count > 1 else RAMP).astype(dtype)
     options = {
         "photometric": "rgb" if count > 1 else "minisblack",
         "extrasamples": ["unassalpha"] if count == 4 else None,
@@ -383,13 +375,6 @@ def test_raw_files_are_refused(tmp_path):
         path.write_bytes(tiff(G8))
         with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
             read_photo(path)
-    for head in (
-        b"FUJIFILMCCD-RAW 0201",
-        b"IIU\0\x08\0\0\0",
-        b"\0\0\0\x18ftypcrx \0\0\0\1crx isom",
-    ):
-        with pytest.raises(BadPhoto, match="camera's raw file: develop it"):
-            read_photo(head + bytes(200))
 
 
 def test_the_picture_and_not_its_thumbnail():
