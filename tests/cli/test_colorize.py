@@ -15,7 +15,6 @@ from PIL import ExifTags, Image
 import photochrom
 from commands import digests, run
 from photochrom.batch import worker
-from photochrom.cli.summary import Summary
 from photochrom.color import grey_to_lightness, lab_to_rgb, rgb_to_lab
 from photochrom.image import pillow, writer
 from photochrom.inference.colorizer import Colorizer
@@ -299,16 +298,6 @@ def test_without_ray_the_extra_is_named(two_photos, model, monkeypatch, capsys):
     assert run("colorize", two_photos, "--model", model, "--ray") == 1
     said = capsys.readouterr().err
     assert "This needs ray, which is not installed: pip install 'photochrom[ray]'." in said
-
-
-def test_one_is_singular(capsys):
-    summary = Summary(None)
-    summary.counts["skipped"], summary.expected = 1, 1
-    assert summary.sum_up(quiet=False) == 0
-    assert "1 of 1 photo was done before." in capsys.readouterr().err
-    assert "1 of 1 photo is done;" in summary.interrupted()
-    summary.counts["skipped"], summary.expected = 1200, 3000
-    assert "1,200 of 3,000 photos are done;" in summary.interrupted()
 
 
 # --- sidecars ---------------------------------------------------------------------------------

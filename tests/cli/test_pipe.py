@@ -16,6 +16,7 @@ from PIL import ExifTags, Image
 from commands import end, run, start
 from photochrom.cli import pipe as pipes
 from photochrom.image import tone
+from pixels import png
 
 
 @pytest.fixture
@@ -75,14 +76,12 @@ def test_from_a_pipe_into_a_file(album, tmp_path, pipe):
 
 
 def test_a_pipe_of_something_else_answers_nothing(album, color_scene, pipe):
-    colour = io.BytesIO()
-    Image.fromarray(color_scene).save(colour, "PNG")
     whole = (album / "a.png").read_bytes()
     for given, words in (
         (b"", "is empty"),
         (b"text", "is not a picture"),
         (whole[: len(whole) // 2], "damaged"),
-        (colour.getvalue(), "is in colour already"),
+        (png(color_scene), "is in colour already"),
     ):
         code, answer, said = pipe(given, "-")
         assert (code, answer) == (1, b""), words
@@ -90,21 +89,25 @@ def test_a_pipe_of_something_else_answers_nothing(album, color_scene, pipe):
         assert len(said.splitlines()) == 1
 
 
-def test_pages_go_through_a_pipe_whole_or_not_at_all(album, scene, pipe):
-    pages = [Image.fromarray(scene), Image.fromarray(255 - scene)]
-    pages[0].save(album / "scan.tif", save_all=True, append_images=pages[1:])
-    given = (album / "scan.tif").read_bytes()
+def test_pages_go_through_a_pipe_whole_or_not_at_all(scene, pipe):
+    given = png(scene, "TIFF", (255 - scene,))
     code, answer, said = pipe(given, "-")
     assert (code, said) == (0, "")
     with Image.open(io.BytesIO(answer)) as image:
         assert (image.n_frames, image.mode) == (2, "RGB")
-    with Image.open(album / "scan.tif") as image:
+    with Image.open(io.BytesIO(given)) as image:
         image.seek(1)
         strip = image.tag_v2[273][0]
     broken = given.replace(strip.to_bytes(4, "little"), (1 << 30).to_bytes(4, "little"))
     code, answer, said = pipe(broken, "-")
     assert (code, answer) == (1, b"")
     assert "Page 2 of the photo" in said
+
+
+def test_what_is_to_be_said_of_a_photo_of_a_pipe_is_said(scene, pipe):
+    code, answer, said = pipe(png(scene, "GIF"), "-")
+    assert (code, answer[:4]) == (0, b"\x89PNG")
+    assert said == "photochrom: The photo: GIF cannot be written, so the result is PNG.\n"
 
 
 def test_whatever_a_photo_of_a_pipe_provokes_is_told(album, monkeypatch, pipe):

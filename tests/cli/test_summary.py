@@ -51,3 +51,13 @@ def test_a_report_has_no_formulas_and_is_still_known_for_one(tmp_path):
         (row,) = csv.DictReader(file)
     assert (row["photo"], row["words"], row["seconds"]) == ("'=a.jpg", "'@b", "0.25")
     check_report(summary.report, force=False)
+
+
+def test_one_is_singular(capsys):
+    summary = Summary(None)
+    summary.counts["skipped"], summary.expected = 1, 1
+    assert summary.sum_up(quiet=False) == 0
+    assert "1 of 1 photo was done before." in capsys.readouterr().err
+    assert "1 of 1 photo is done;" in summary.interrupted()
+    summary.counts["skipped"], summary.expected = 1200, 3000
+    assert "1,200 of 3,000 photos are done;" in summary.interrupted()
