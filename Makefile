@@ -55,7 +55,7 @@ lowest: .venv-lowest/test
 .venv-lowest/test: pyproject.toml requirements/lowest.txt
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --constraint requirements/lowest.txt --editable '.[heif]' \
-	  fsspec hypothesis onnx pytest pytest-xdist scikit-image
+	  fsspec httpx hypothesis onnx pytest pytest-xdist scikit-image
 	touch $@
 
 clean:
