@@ -75,7 +75,11 @@ class AccessRules:
         # The host of the request itself, too: who gives his name this address can forward any.
         for name in map(_host_name, (headers.get("host", ""), host)):
             if not self._knows(name):
-                return _unknown_host(name)
+                words = "This address is not known here: use localhost"
+                if re.fullmatch(r"[\w.:-]{1,253}", name, re.ASCII):  # only then it is repeated
+                    words = f"{name} is not known here: use localhost, or start with "
+                    words += f"--allowed-host {name}"
+                return RequestProblem(421, "bad-request", f"{words}.")
         if scope["method"] not in ("GET", "HEAD") and _from_foreign_page(headers, host, scheme):
             own = self._knows(_host_name(headers.get("origin", "").partition("://")[2]))
             more = " If this is its page, the proxy has to pass Host and X-Forwarded-Proto on."
@@ -131,14 +135,6 @@ def _without_usual_port(host: str, scheme: str) -> str:
     """A host as an origin has it: without the port that its scheme has anyway."""
     usual = {"http": ":80", "https": ":443"}.get(scheme, "")
     return host.removesuffix(usual).lower()
-
-
-def _unknown_host(name: str) -> RequestProblem:
-    """The refusal of a host; its name is repeated only if it is one."""
-    words = "This address is not known here: use localhost."
-    if re.fullmatch(r"[\w.:-]{1,253}", name, re.ASCII):
-        words = f"{name} is not known here: use localhost, or start with --allowed-host {name}."
-    return RequestProblem(421, "bad-request", words)
 
 
 def _host_name(host: str) -> str:

@@ -8,8 +8,22 @@ import time
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-from playwright.sync_api import Locator, Page, expect
+import numpy as np
+import pytest
+
+from photochrom.color import rgb_to_lab
+
+uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("playwright.sync_api")
+
+from playwright.sync_api import Locator, Page, expect  # noqa: E402
+
+expect.set_options(timeout=120_000)
+PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
+SPOT = (0.3, 0.3)
+"""On the dark half of the photo."""
+FAR = (0.9, 0.9)
+"""On the bright one, where a hint at SPOT hardly reaches: but a little, as light is shared."""
 
 PIXEL = """([selector, x, y]) => {
   const image = document.querySelector(selector);
@@ -34,6 +48,10 @@ DROP = """([files, by]) => {
       (type) => new DragEvent(type, { dataTransfer: transfer, ...common }));
   for (const event of events) document.body.dispatchEvent(event);
 }"""
+
+
+def ab(rgb: list[float]) -> np.ndarray:
+    return rgb_to_lab(np.array(rgb) / 255, axis=0)[1:]
 
 
 class PageServer:

@@ -1,8 +1,8 @@
 /** Pointing at things: from a spot of the photo through the palette to a point, and back. */
 
 import { aborted } from "./api.js";
-import { hintsOf, newPoint } from "./picture.js";
 import { announce, flashStatus, setStatus } from "./messages.js";
+import { hintsOf, newPoint } from "./picture.js";
 
 const SWATCHES = 9;
 

@@ -1,0 +1,250 @@
+"""Colours and points on the page, and what is saved."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from visitor import FAR, SPOT, ab, expect
+
+from photochrom.cli.main import main
+from photochrom.inference import hints
+
+# --- colouring and hints ----------------------------------------------------------------------
+
+
+def test_dropped_photo_is_coloured_and_can_be_compared(come, photo):
+    visitor = come()
+    visitor.drop(photo)
+    visitor.ready()
+    assert np.allclose(ab(visitor.pixel(*SPOT)), (6.3, 10.3), atol=3)
+    assert np.allclose(ab(visitor.pixel(*SPOT, picture=".before")), 0, atol=1)
+    knob = visitor.at(".knob")
+    knob.focus()
+    for key in ["PageUp"] * 4 + ["ArrowRight"]:
+        knob.press(key)
+    expect(knob).to_have_attribute("aria-valuetext", "42 % before")
+    for key in ("+", "+", "-", "0"):
+        visitor.page.keyboard.press(key)
+        boxes = [visitor.at(side).bounding_box() for side in (".before", ".after")]
+        assert boxes[0] == boxes[1]
+
+
+def test_zoom_and_pan_keep_the_photo_under_the_pointer(visitor):
+    whole = visitor.at(".view").bounding_box()
+    x, y = visitor.place(0.25, 0.25)
+    visitor.page.mouse.move(x, y)
+    visitor.page.mouse.wheel(0, -600)
+    expect(visitor.at("#stage.zoomed")).to_be_visible()
+    assert np.allclose(visitor.place(0.25, 0.25), (x, y), atol=1)
+    visitor.page.keyboard.down(" ")
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(x + 40, y + 30, steps=3)
+    visitor.page.mouse.up()
+    visitor.page.keyboard.up(" ")
+    assert np.allclose(visitor.place(0.25, 0.25), (x + 40, y + 30), atol=1)
+    expect(visitor.at("#palette")).to_be_hidden()  # it was no click
+    visitor.page.keyboard.press("0")
+    assert visitor.at(".view").bounding_box() == whole
+
+
+def test_chosen_colour_is_there_and_stays_where_it_belongs(visitor):
+    before, far = ab(visitor.pixel(*SPOT)), ab(visitor.pixel(*FAR))
+    visitor.point_at(*SPOT)
+    assert visitor.at(".swatches button").count() >= 4
+    chosen = ab(visitor.choose(1))
+    now = ab(visitor.pixel(*SPOT))
+    assert np.hypot(*(now - before)) > 10
+    assert np.hypot(*(now - chosen)) < 4
+    assert np.hypot(*(ab(visitor.pixel(*FAR)) - far)) < np.hypot(*(now - before)) / 4
+    with visitor.colored_anew():
+        visitor.page.keyboard.press("Control+z")
+    assert np.allclose(ab(visitor.pixel(*SPOT)), before, atol=2)
+    expect(visitor.at(".point")).to_have_count(0)
+    expect(visitor.at("#palette")).to_be_hidden()
+    with visitor.colored_anew():
+        visitor.page.keyboard.press("Control+Shift+Z")
+    assert np.allclose(ab(visitor.pixel(*SPOT)), now, atol=2)
+
+
+def test_points_are_dragged_hidden_removed_and_cleared(visitor):
+    visitor.point_at(*SPOT)
+    visitor.choose(2)
+    visitor.page.keyboard.press("Escape")
+    dragged = visitor.place(0.2, 0.7)
+    visitor.page.mouse.move(*visitor.place(*SPOT))
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(*dragged, steps=4)
+    with visitor.colored_anew():
+        visitor.page.mouse.up()
+    box = visitor.at(".point").bounding_box()
+    assert np.allclose((box["x"] + box["width"] / 2, box["y"] + box["height"] / 2), dragged, atol=2)
+    visitor.page.click("#show")
+    expect(visitor.at(".point")).to_be_hidden()
+    visitor.page.click("#show")
+    visitor.at(".point").click()
+    with visitor.colored_anew():
+        visitor.page.click("#palette [data-do=remove]")
+    expect(visitor.at(".point")).to_have_count(0)
+    visitor.page.click("#undo")
+    expect(visitor.at(".point")).to_have_count(1)
+    visitor.menu("clear")
+    expect(visitor.at(".point")).to_have_count(0)
+
+
+def test_palette_gives_any_colour_one_from_elsewhere_and_the_present_one(visitor):
+    visitor.point_at(*SPOT)
+    visitor.page.click("#palette [data-do=more]")
+    visitor.page.fill("#hex", "#zzz")
+    visitor.at("#hex").press("Enter")
+    expect(visitor.at("#wrong")).to_be_visible()
+    visitor.page.fill("#hex", "8a4b30")
+    with visitor.colored_anew():
+        visitor.at("#hex").press("Enter")
+    wished = ab([0x8A, 0x4B, 0x30])
+    assert np.hypot(*(ab(visitor.pixel(*SPOT)) - wished)) < 4
+    with visitor.colored_anew():
+        visitor.at(".plane").click(position={"x": 100, "y": 60})
+    assert np.hypot(*(ab(visitor.pixel(*SPOT)) - wished)) > 4
+    visitor.page.fill("#hex", "#505f50")  # such as bright places can have, too
+    with visitor.colored_anew():
+        visitor.at("#hex").press("Enter")
+    visitor.page.keyboard.press("Escape")
+    visitor.point_at(*FAR)
+    visitor.page.click("#palette [data-do=pipette]")
+    with visitor.colored_anew():
+        visitor.page.mouse.click(*visitor.place(0.32, 0.32))
+    spot, far = ab(visitor.pixel(*SPOT)), ab(visitor.pixel(*FAR))
+    assert spot[0] < -3
+    assert np.hypot(*(spot - far)) < 4
+    visitor.page.keyboard.press("Escape")
+    visitor.point_at(0.8, 0.2)
+    kept = ab(visitor.pixel(0.8, 0.2))
+    with visitor.colored_anew():
+        visitor.page.click("#palette [data-do=keep]")
+    assert np.allclose(ab(visitor.pixel(0.8, 0.2)), kept, atol=2)
+    expect(visitor.at(".point")).to_have_count(3)
+
+
+def test_dials_colour_anew(visitor):
+    expect(visitor.at("#vivid-word")).to_have_text("natural")
+    with visitor.colored_anew():
+        visitor.page.fill("#strength", "0")
+    assert np.allclose(ab(visitor.pixel(*SPOT)), 0, atol=1)
+    expect(visitor.at("#strength")).to_have_attribute("aria-valuetext", "none")
+
+
+def test_version_that_is_chosen_becomes_points(visitor, tmp_path):
+    visitor.page.click("#versions")
+    third = visitor.at("#others .grid button").nth(2)
+    third.locator("img").wait_for()
+    with visitor.colored_anew():
+        third.click()
+    expect(visitor.at("#others")).to_be_hidden()
+    expect(visitor.at(".point")).to_have_count(3)
+    visitor.page.click("#undo")
+    expect(visitor.at(".point")).to_have_count(0)
+
+
+def test_guesses_are_shown_and_hidden(visitor):
+    visitor.page.click("#guesses")
+    expect(visitor.at(".guesses")).to_be_visible()
+    expect(visitor.at("#pill")).to_contain_text("guesses")
+    visitor.page.click("#guesses")
+    expect(visitor.at(".guesses")).to_be_hidden()
+
+
+def test_paste_is_taken_and_pages_are_not_pointed_at(come, photo, tmp_path):
+    page = Image.open(photo)
+    page.save(tmp_path / "album.tif", save_all=True, append_images=[page])
+    visitor = come()
+    visitor.drop(tmp_path / "album.tif", by="paste")
+    visitor.ready()
+    visitor.page.mouse.click(*visitor.place(*SPOT))
+    expect(visitor.at("#pill")).to_contain_text("2 pages")
+    path = visitor.saved(tmp_path, lambda: visitor.page.click("#download"))
+    with Image.open(path) as image:
+        assert (image.format, image.n_frames, image.mode) == ("TIFF", 2, "RGB")
+
+
+# --- results ----------------------------------------------------------------------------------
+
+
+def test_saved_points_repeat_the_result_on_the_command_line(visitor, photo, toy, tmp_path):
+    visitor.point_at(*SPOT)
+    visitor.choose(1)
+    visitor.page.keyboard.press("Escape")
+    told = visitor.saved(tmp_path, lambda: visitor.menu("save"))
+    assert json.loads(told.read_text())["size"] == [400, 300]
+    (hint,) = hints.read_hints(told, (400, 300))
+    assert np.allclose((hint.x, hint.y), (120, 90), atol=1)
+    shown = visitor.saved(tmp_path, lambda: visitor.page.click("#download"))
+    repeated = tmp_path / "repeated.png"
+    command = ["colorize", photo, "--hints", told, "--model", toy, "-o", repeated]
+    with pytest.raises(SystemExit) as end:
+        main([str(part) for part in command])
+    assert end.value.code == 0
+    assert np.array_equal(np.asarray(Image.open(shown)), np.asarray(Image.open(repeated)))
+
+    with visitor.colored_anew():
+        visitor.menu("clear")
+    told.write_text('{"size": [200, 150], "hints": [{"x": 60, "y": 45, "color": "tan"}]}')
+    with visitor.colored_anew():
+        visitor.page.set_input_files("#hint-file", told)
+    assert np.hypot(*(ab(visitor.pixel(*SPOT)) - ab([210, 180, 140]))) < 4
+
+
+def test_download_has_the_size_and_metadata_of_the_photo(come, tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = "Grandmother, 1931"
+    grey = Image.linear_gradient("L").resize((2000, 1500))
+    grey.save(tmp_path / "grandmother.jpg", exif=exif, dpi=(600, 600), quality=95)
+    visitor = come()
+    visitor.upload(tmp_path / "grandmother.jpg")
+    path = visitor.saved(tmp_path, lambda: visitor.page.click("#download"))
+    assert path.name == "grandmother.color.jpg"
+    with Image.open(path) as image:
+        assert image.format == "JPEG"
+        assert image.size == (2000, 1500)
+        assert image.getexif()[0x010E] == "Grandmother, 1931"
+        assert [round(side) for side in image.info["dpi"]] == [600, 600]
+        assert np.asarray(image).std(-1).max() > 5
+    pair = visitor.saved(tmp_path, lambda: visitor.menu("comparison"))
+    with Image.open(pair) as image:
+        assert image.format == "JPEG"
+        assert image.width > image.height * 2
+
+
+def test_several_photos_wait_in_line_and_leave_in_one_zip(come, photo, tmp_path):
+    names = ["one.png", "two.png", "drei ü.png", "one.jpg"]
+    for name in names:
+        Image.open(photo).save(tmp_path / name)
+    (tmp_path / "letter.png").write_text("Dear all")
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(photo, other / "one.png")
+    visitor = come()
+    visitor.drop(*[tmp_path / name for name in names], tmp_path / "letter.png", other / "one.png")
+    visitor.ready()
+    expect(visitor.at(".tile")).to_have_count(6)
+    expect(visitor.at(".tile img")).to_have_count(5)
+    expect(visitor.at("#progress")).to_have_text("6 of 6")
+    archive = visitor.saved(tmp_path, lambda: visitor.page.click("#all"))
+    with zipfile.ZipFile(archive) as file:
+        assert file.testzip() is None
+        wanted = {"one.color.png", "one.color (2).png", "two.color.png", "drei ü.color.png"}
+        assert set(file.namelist()) == wanted | {"one.color.jpg"}
+        for name in file.namelist():
+            assert Image.open(io.BytesIO(file.read(name))).size == (400, 300)
+    visitor.at(".tile").nth(1).click()
+    expect(visitor.at("#name")).to_have_text("two.png")
+    visitor.ready()
+    single = visitor.at("#strip li").nth(2)
+    single.hover()
+    path = visitor.saved(tmp_path, lambda: single.locator("button").nth(1).click())
+    assert path.name == "drei ü.color.png"

@@ -1,0 +1,212 @@
+"""``photochrom serve`` as a process: what it does with requests under way, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from pictures import decode, encode, halves, refused, send
+
+from photochrom.image.photo import Photo
+from photochrom.image.writer import encode_photo
+from photochrom.web import create_app
+from photochrom.web.engine import Engine
+from photochrom.web.services import ServerLimits
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals")
+
+HELD = """
+import os, sys, time
+from pathlib import Path
+from photochrom.cli.main import main
+from photochrom.web.process_pool import WorkerTask
+go, tests, run = Path(sys.argv[1]), os.getppid(), WorkerTask.run
+def held(*args, **kwargs):
+    while not go.exists() and os.getppid() == tests:
+        time.sleep(0.01)
+    return run(*args, **kwargs)
+WorkerTask.run = held
+main(sys.argv[2:])
+"""
+STUCK = """
+import sys
+from functools import partial
+sys.path.insert(0, sys.argv[1])
+import poison
+from photochrom.cli.main import main
+from photochrom.web import photo_store, server
+server.PATIENCE = 0.1
+photo_store.summarize = partial(poison.hang, sys.argv[2])
+main(sys.argv[3:])
+"""
+
+
+class Running:
+    """``photochrom serve`` as a process of its own.
+
+    With a ``script`` it is that, with what comes before the command.
+    """
+
+    def __init__(self, model: Path, folder: Path, *options: str, script: Sequence[str]) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        run = ["-c", *script] if script else ["-m", "photochrom"]
+        self.process = subprocess.Popen(
+            [sys.executable, *run, "serve", "--port", "0", "--model", str(model), *options],
+            env=os.environ | {"TMPDIR": str(self.temporary)},
+            cwd=folder,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        said = self.process.stderr.readline()
+        self.address = re.search(r"http://\S+", said)[0]
+        self.client = httpx.Client(base_url=self.address, timeout=300)
+        until = time.monotonic() + 300
+        while True:
+            try:
+                self.client.get("/api/health")
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+
+
+@pytest.fixture
+def start(toy: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    running: list[Running] = []
+
+    def start(*options: str, script: Sequence[str] = ()) -> Running:
+        running.append(Running(toy, tmp_path, *options, script=script))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.client.close()
+        one.process.kill()
+        one.process.communicate()
+
+
+@posix
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(
+    start, how, tmp_path_factory
+):
+    go = tmp_path_factory.mktemp("held") / "go"
+    server, answers = start(script=(HELD, str(go))), []  # at work until it may go
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1600), np.uint8)
+    data = encode_photo(Photo(noise), "TIFF")
+    assert len(data) > 1 << 20  # over the part that is kept in memory
+
+    def ask() -> None:
+        answers.append(server.client.post("/api/colorize", files={"photo": ("large.tif", data)}))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with httpx.Client(base_url=server.address, timeout=300) as other:
+        while not other.get("/api/health").json()["working"]:
+            assert asking.is_alive()
+            time.sleep(0.005)
+    server.process.send_signal(how)
+    go.touch()
+    asking.join(300)
+    assert decode(answers[0]).shape == (1200, 1600, 3)
+    out, said = server.process.communicate(timeout=300)
+    assert server.process.returncode == (0 if how == signal.SIGINT else -signal.SIGTERM)
+    assert (out, said) == ("", "")  # nothing of the photo is told
+    assert list(server.temporary.iterdir()) == []
+    assert {path.name for path in server.temporary.parent.iterdir()} == {"toy.onnx", "temporary"}
+
+
+@posix
+def test_photo_that_never_ends_does_not_keep_it_from_stopping(start, tmp_path_factory):
+    fifo = tmp_path_factory.mktemp("stuck") / "fifo"
+    os.mkfifo(fifo)
+    server = start(script=(STUCK, str(Path(__file__).parent), str(fifo)))
+
+    def ask() -> None:
+        with suppress(httpx.TransportError):
+            answer = server.client.post("/api/photos", files={"photo": b"photo"})
+            assert answer.status_code == 503
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with fifo.open() as heard:
+        assert heard.readline() == "hanging\n"
+        server.process.send_signal(signal.SIGINT)
+        assert heard.read() == ""
+    out, said = server.process.communicate(timeout=60)
+    assert server.process.returncode == 0
+    assert "Traceback" not in out + said
+    asking.join()
+
+
+def test_what_is_too_large_hears_so_even_while_it_is_still_sending(start):
+    client = start("--max-megabytes", "1", "--max-megapixels", "0.1").client
+    for size in (2_500_000, 30_000_000):
+        answer = client.post("/api/photos", files={"photo": ("a.png", bytes(size))})
+        assert refused(answer) == (413, "too-large")
+    head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    endless = iter([head, *[bytes(100_000)] * 300])
+    answer = client.post("/api/photos", content=endless, headers=kind)
+    assert refused(answer) == (413, "too-large")
+    large = client.post("/api/photos", files={"photo": ("a.png", encode(halves(400, 300)))})
+    assert "0.1 megapixels" in large.json()["detail"]
+
+
+def test_nothing_is_computed_for_a_client_that_hung_up(toy, monkeypatch):
+    begun, free, works = threading.Event(), threading.Event(), []
+
+    def slowly(*_: object) -> bytes:
+        works.append("preview")
+        begun.set()
+        assert free.wait(300)
+        return b""
+
+    monkeypatch.setattr(Engine, "preview", slowly)
+    app = create_app(model=toy, limits=ServerLimits(at_once=1))
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    address = "http://{}:{}".format(*listener.getsockname())
+
+    def until(what: str) -> None:
+        limit = time.monotonic() + 300
+        while client.get("/api/health").json()[what]:
+            assert time.monotonic() < limit
+            time.sleep(0.005)
+
+    try:
+        with httpx.Client(base_url=address, timeout=300) as client:
+            path = f"{address}/api/photos/{send(client)['id']}/colorize"
+            working = threading.Thread(
+                target=lambda: httpx.post(path, json={"side": 20}, timeout=300)
+            )
+            working.start()
+            assert begun.wait(300)
+            with pytest.raises(httpx.ReadTimeout):  # and the connection is shut
+                httpx.post(path, json={"side": 20}, timeout=0.3)
+            until("waiting")
+            free.set()
+            until("working")
+            working.join()
+    finally:
+        free.set()
+        server.should_exit = True
+        thread.join()
+    assert works == ["preview"]
