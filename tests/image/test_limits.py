@@ -278,8 +278,8 @@ def test_a_page_costs_no_more_for_others(depth, codec):
         size = len(file.getvalue())
         found = tiff_pages.find_pages(file, size)
         before = file.read_so_far
-        opened = photo_file.PhotoFile(Image.new("L", (1, 1)), "album", size, tiff=found)
-        opened.turn_to(many - 1)
+        page = tiff_page.Page(found, found.pages[-1])
+        opened = photo_file.PhotoFile(page.described(), "album", size, page=page)
         assert decode_file(opened, "page").pixels.all()
         costs.append(file.read_so_far - before)
     assert costs[0] == costs[1] < 3000

@@ -54,19 +54,21 @@ class PhotoFile:
     """All of them, without what is broken and not needed; nothing of a TIFF."""
     pixels: bytes = b""
     """What the picture is decoded from, without metadata that are read apart."""
-    pages: int = 1
-    """Pages of a TIFF, without smaller copies and masks."""
     pictures: int = 1
     """Pages, or frames of an animation."""
     damaged: bool = False
     """Whether what can be read of it is enough."""
     notes: list[str] = field(default_factory=list)
     """What was left behind of it as a whole."""
-    tiff: tiff_pages.Tiff | None = None
     page: tiff_page.Page | None = None
     """Of a TIFF, the page that was turned to."""
     buffered: bool = False
     """Whether a JPEG's pixels come in several scans, and are held until the last."""
+
+    @property
+    def pages(self) -> int:
+        """How many pages a TIFF has, without smaller copies and masks; of others 1."""
+        return len(self.page.tiff.pages) if self.page else 1
 
     @property
     def memory(self) -> Memory:
@@ -81,10 +83,12 @@ class PhotoFile:
         Raises:
             BadPhoto: the page cannot be read.
         """
-        if self.tiff is not None:
-            with named_failures(f"Page {page + 1} of {self.name}", damaged=True):
-                self.page = tiff_page.Page(self.tiff, self.tiff.pages[page])
-                self.image = self.page.described()
+        if self.page is None:
+            return
+        tiff = self.page.tiff
+        with named_failures(f"Page {page + 1} of {self.name}", damaged=True):
+            self.page = tiff_page.Page(tiff, tiff.pages[page])
+            self.image = self.page.described()
 
 
 @contextmanager
@@ -181,35 +185,26 @@ def _open_stream(stream: BinaryIO, name: str, size: int, damaged: bool) -> Photo
     stream.seek(0)
     is_tiff = ifd.is_tiff(head)
     with named_failures(name, damaged=damaged or is_tiff):
-        if is_tiff:
-            return _open_tiff(stream, name, size, damaged)
-        data = stream.read()
-        if head.startswith(unreadable.JPEG_XL):
-            pillow.jpeg_xl_available()
         if unreadable.has_raw_suffix(name) and not head.startswith(headers.JPEG[:2]):
             raise BadPhoto(unreadable.explain_raw(name))
-        if head.startswith(png.SIGNATURE):
-            return _open_png(data, name, damaged)
-        if head.startswith(headers.JPEG):
-            return _open_jpeg(data, name, damaged)
-        return _open_other(data, head, name, damaged)
+        if is_tiff:
+            file = _open_tiff(stream, name, size)
+        elif head.startswith(png.SIGNATURE):
+            file = _open_png(stream.read(), name, damaged)
+        elif head.startswith(headers.JPEG):
+            file = _open_jpeg(stream.read(), name, damaged)
+        else:
+            file = _open_other(stream.read(), head, name, damaged)
+    file.damaged = damaged
+    return file
 
 
-def _open_tiff(stream: BinaryIO, name: str, size: int, damaged: bool) -> PhotoFile:
+def _open_tiff(stream: BinaryIO, name: str, size: int) -> PhotoFile:
     tiff = tiff_pages.find_pages(stream, size)
-    if tiff.raw or unreadable.has_raw_suffix(name):
+    if tiff.raw:
         raise BadPhoto(unreadable.explain_raw(name))
-    page, many = tiff_page.Page(tiff, tiff.pages[0]), len(tiff.pages)
-    return PhotoFile(
-        page.described(),
-        name,
-        size,
-        pages=many,
-        pictures=many,
-        damaged=damaged,
-        tiff=tiff,
-        page=page,
-    )
+    page = tiff_page.Page(tiff, tiff.pages[0])
+    return PhotoFile(page.described(), name, size, pictures=len(tiff.pages), page=page)
 
 
 def _open_png(data: bytes, name: str, damaged: bool) -> PhotoFile:
@@ -223,16 +218,9 @@ def _open_png(data: bytes, name: str, damaged: bool) -> PhotoFile:
         prepared.notes.append(rescue.note_missing(missing))
     image = pillow.open_image(io.BytesIO(prepared.pixels))
     image.info.update(prepared.info)
-    return PhotoFile(
-        image,
-        name,
-        len(data),
-        prepared.data,
-        prepared.pixels,
-        pictures=prepared.pictures,
-        damaged=damaged,
-        notes=prepared.notes,
-    )
+    file = PhotoFile(image, name, len(data), prepared.data, prepared.pixels, notes=prepared.notes)
+    file.pictures = prepared.pictures
+    return file
 
 
 def _open_jpeg(data: bytes, name: str, damaged: bool) -> PhotoFile:
@@ -245,12 +233,14 @@ def _open_jpeg(data: bytes, name: str, damaged: bool) -> PhotoFile:
             f"{name} is a JPEG whose beginning is damaged: fetch or export it again."
         ) from error
     image.info["exif"] = metadata.jpeg_exif(data)
-    file = PhotoFile(image, name, len(data), data, lean, damaged=damaged, notes=notes)
+    file = PhotoFile(image, name, len(data), data, lean, notes=notes)
     file.buffered = "progressive" in image.info or jpeg.count_scans(lean) > 1
     return file
 
 
 def _open_other(data: bytes, head: bytes, name: str, damaged: bool) -> PhotoFile:
+    if head.startswith(unreadable.JPEG_XL):
+        pillow.jpeg_xl_available()
     needs_heif = pillow.looks_like_heif(head) and not pillow.heif_available()
     headers.check_header(data)
     try:
@@ -262,7 +252,7 @@ def _open_other(data: bytes, head: bytes, name: str, damaged: bool) -> PhotoFile
         if start < 0 or unreadable.recognize(name, head):
             raise BadPhoto(unreadable.explain(name, head)) from error
         return _open_jpeg(data[start:], name, damaged)
-    file = PhotoFile(image, name, len(data), data, data, damaged=damaged, notes=notes)
+    file = PhotoFile(image, name, len(data), data, data, notes=notes)
     file.pictures = headers.count_gif_frames(data) if image.format == "GIF" else _frames(image)
     if image.format == "JPEG2000":
         image.info.update(jp2.read_metadata(data))  # as Pillow passes over it
