@@ -315,3 +315,9 @@ def test_a_permission_that_lacks_is_what_is_said(tmp_path, code):
         files.write_atomically(tmp_path / "x.png", refuse)
     assert "permission" in str(raised.value).lower()
     assert "room" not in str(raised.value)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "b.jpg").write_bytes(b"")
+    with pytest.raises(CannotWrite, match="choose another folder"):
+        files.make_parent(tmp_path / "b.jpg" / "x.jpg")

@@ -15,10 +15,10 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from photochrom.errors import CannotWrite, DiskFull
-from photochrom.folder import AT_ONCE, Folder, check_plain
+from photochrom.folder import AT_ONCE, Folder, Place, check_plain
 
 try:
     import fcntl
@@ -87,17 +87,6 @@ def sha256(file: BinaryIO) -> str:
 
 
 # --- writing ----------------------------------------------------------------------------------
-
-
-class Place(NamedTuple):
-    """A name in a folder."""
-
-    folder: Folder
-    name: str
-
-    def move(self, goal: Place) -> None:
-        """Give the file there another place; what has that is replaced."""
-        self.folder.move(self.name, goal.folder, goal.name)
 
 
 _unfinished: set[Place] = set()
@@ -190,6 +179,20 @@ def append_durably(file: RawIOBase | BinaryIO, data: bytes) -> int:
         with contextlib.suppress(OSError):  # half a line would spoil the next
             file.truncate(start)
         raise
+
+
+def make_parent(target: Path) -> None:
+    """Make the folder that ``target`` goes to.
+
+    Raises:
+        CannotWrite: it cannot be made.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(
+            f"{target.parent} cannot be made ({error.strerror}): choose another folder."
+        ) from error
 
 
 def make_symlink(target: Path, to: Path) -> None:

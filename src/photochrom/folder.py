@@ -13,7 +13,7 @@ import stat
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _HELD = {os.open, os.mkdir, os.unlink, os.rename, os.link, os.stat} <= os.supports_dir_fd
 """Whether folders have handles here."""
@@ -143,3 +143,14 @@ def check_plain(file: BinaryIO) -> BinaryIO:
         return file
     file.close()
     raise OSError(errno.EINVAL, "it is no plain file")
+
+
+class Place(NamedTuple):
+    """A name in a folder."""
+
+    folder: Folder
+    name: str
+
+    def move(self, goal: Place) -> None:
+        """Give the file there another place; what has that is replaced."""
+        self.folder.move(self.name, goal.folder, goal.name)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from photochrom.errors import CannotWrite
 from photochrom.storage import search
 from photochrom.storage.search import find_photos, photos_among
 
@@ -173,8 +172,3 @@ def test_a_file_that_is_called_like_a_pattern_is_that_file(album):
     make(album, "[b].jpg")
     assert search.expand_pattern(album / "[b].jpg") == [album / "[b].jpg"]
     assert search.expand_pattern(album / "missing.jpg") == [album / "missing.jpg"]
-
-
-def test_a_folder_that_cannot_be_made(album):
-    with pytest.raises(CannotWrite, match="choose another folder"):
-        search.make_parent(album / "b.jpg" / "x.jpg")

@@ -15,7 +15,6 @@ Nothing is replaced or removed because of a line.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import threading
 import uuid
@@ -198,14 +197,9 @@ class Journal:
         with self._lock:
             if self._file.closed:
                 raise CannotWrite(f"The work in {self.folder} has ended: start it again.")
-            start = self._file.seek(0, os.SEEK_END)
             try:
-                if self._file.write(line) < len(line):  # which is how a disk says that it gets full
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(self._file.fileno())
+                start = files.append_durably(self._file, line)
             except OSError as error:
-                with contextlib.suppress(OSError):  # half a line would spoil the next
-                    self._file.truncate(start)
                 raise files.cannot_write(self.folder, error) from error
             self._note(entry, (self._name, start))
 

@@ -26,6 +26,7 @@ from photochrom.errors import (
     explain,
     kind_and_place,
 )
+from photochrom.files import make_parent
 from photochrom.image.photo import Photo
 from photochrom.image.photo_file import check_file_size
 from photochrom.image.reader import read_photo
@@ -43,7 +44,6 @@ from photochrom.inference.flow import (
     png_instead,
 )
 from photochrom.inference.options import ColorizeOptions
-from photochrom.storage.search import make_parent
 
 Seal = Callable[[BinaryIO], None]
 Status = Literal["done", "skipped", "passed", "failed"]

@@ -51,10 +51,10 @@ def uncertainty(
 
     Example: photochrom uncertainty grandmother.jpg -o guesses.png
     """
+    from photochrom.files import make_parent
     from photochrom.image.reader import read_photo
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.color_distribution import render_entropy
-    from photochrom.storage.search import make_parent
 
     check_target(out, photo, force=force)
     bits = load(model).uncertainty(photo, hints=hints or (), size=pixels(size))

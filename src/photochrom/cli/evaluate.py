@@ -150,9 +150,9 @@ def _write(results: Results, asked: Sequence[_Asked], flags: Flags) -> None:
     if flags.csv is not None:
         results.write_csv(flags.csv)
     if flags.figures is not None:
+        from photochrom.files import make_parent
         from photochrom.report.curves import draw_hint_curve, draw_tradeoff
         from photochrom.report.plot_style import save_figure
-        from photochrom.storage.search import make_parent
 
         make_parent(flags.figures / "any")
         save_figure(partial(draw_tradeoff, results), flags.figures / "tradeoff.svg")

@@ -96,9 +96,9 @@ def _colorize(
     """
     from photochrom.batch import pool
     from photochrom.batch.worker import Worker
+    from photochrom.files import make_parent
     from photochrom.image.writer import check_target, encode_photo, write_photo
     from photochrom.inference.flow import colorize_pages
-    from photochrom.storage.search import make_parent
 
     kind = None
     if target is not None:

@@ -48,10 +48,10 @@ def sheet(
     is made of the others. Example: photochrom sheet album/ -o before-after.jpg
     """
     from photochrom.evaluation.contact_sheet import make_contact_sheet
+    from photochrom.files import make_parent
     from photochrom.image.reader import read_photo
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.options import ColorizeOptions
-    from photochrom.storage.search import make_parent
 
     sources, failed = listed(photos, most)
     for source in sources:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from photochrom.color import Array
 from photochrom.errors import BadOption, PhotoWarning
+from photochrom.files import make_parent
 from photochrom.image.photo import Photo, to_array, to_image
 from photochrom.image.reader import PhotoSource, as_photo, hold_source
 from photochrom.image.writer import check_target, default_output, encode_photo, write_photo
@@ -39,7 +40,6 @@ from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_views
 from photochrom.inference.sampling import cell_of, draw_versions
 from photochrom.names import escape_controls
-from photochrom.storage.search import make_parent
 
 SAMPLES = 64
 """Versions at a time at most: they are held in memory together."""

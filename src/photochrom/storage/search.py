@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar, overload
 
-from photochrom.errors import CannotWrite
 from photochrom.image.reader import PHOTO_SUFFIXES
 from photochrom.storage.remote import Remote
 
@@ -191,20 +190,6 @@ def _list_kinds(folder: Path) -> dict[str, bool]:
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """Whether it is a folder, also where its name is too long for any."""
     return os.path.isdir(path)  # noqa: PTH112 - as the other raises for such a name
-
-
-def make_parent(target: Path) -> None:
-    """Make the folder that ``target`` goes to.
-
-    Raises:
-        CannotWrite: it cannot be made.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(
-            f"{target.parent} cannot be made ({error.strerror}): choose another folder."
-        ) from error
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom import files
 from photochrom.errors import BadOption, ExportMismatch
-from photochrom.storage.search import make_parent
+from photochrom.files import make_parent
 from photochrom.training import run_folder
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from photochrom.color import Pixels
 from photochrom.errors import BadOption
 from photochrom.image.levels import Levels
 from photochrom.image.writer import encode_photo
@@ -187,7 +186,7 @@ def _engine(model: str, limits: PhotoLimits) -> Engine:
     return Engine(model, limits)
 
 
-def grey(photo: KeptPhoto) -> Pixels:
+def grey(photo: KeptPhoto) -> Levels:
     """The preview's lightness alone, (H, W, 3)."""
     return chroma_upsampling.to_grey(photo.preview.lightness())
 
