@@ -25,7 +25,7 @@ router = APIRouter(route_class=BoundedRoute, responses=describe_problems())
 kept = APIRouter(
     prefix="/api/photos/{id}", route_class=BoundedRoute, responses=describe_problems(404, 409)
 )
-"""For a photo that is kept."""
+"""For what is made of a photo that is kept."""
 
 # --- what needs no photo ----------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ async def keep_photo(
     return _facts(kept_photo, services)
 
 
-@kept.get("")
+@router.get("/api/photos/{id}", responses=describe_problems(404))
 async def photo_facts(photo: KeptPhotoDep, services: ServicesDep) -> schemas.PhotoFacts:
     """What is known of a photo."""
     return _facts(photo, services)
@@ -128,7 +128,7 @@ def _facts(photo: KeptPhoto, services: RequestServices) -> schemas.PhotoFacts:
     )
 
 
-@kept.delete("", status_code=204)
+@router.delete("/api/photos/{id}", status_code=204, responses=describe_problems(404))
 async def forget_photo(id: PhotoId, services: ServicesDep) -> Response:  # noqa: A002
     """Forget a photo."""
     services.photos.remove(id)
