@@ -95,7 +95,7 @@ def test_centres_are_pairs_of_a_and_b(make_model):
     for told in ("[[10, -20], [0.5, 0]]", "[10, -20, 0.5, 0]"):
         assert centres(told).dtype == np.float32
         assert centres(told).tolist() == [[10, -20], [0.5, 0]]
-    for told in ("red", "[[1, 2], [3]]", '{"a": 1}', "[[1, 2, 3]]"):
+    for told in ("red", "[[1, 2], [3]]", '{"a": 1}', "[[1, 2, 3]]", "[[NaN, 1]]"):
         with pytest.raises(BadModel, match="metadata centres"):
             centres(told)
 
