@@ -273,6 +273,12 @@ def test_what_cannot_be_asked_for_is_refused(options, message):
         measure(hinted={"p": patcher}, **options)
 
 
+def test_an_error_that_nobody_foresaw_names_the_photo(monkeypatch):
+    monkeypatch.setattr(metrics, "smooth", lambda lab: 1 / 0)
+    with pytest.raises(BadPhoto, match=r"0\.png cannot be measured \(ZeroDivisionError.*report"):
+        measure()
+
+
 def test_photos_without_colour_are_no_measure():
     with pytest.raises(BadData, match="some photos that have colour"):
         measure(of=[])
