@@ -48,7 +48,8 @@ def prepare_truth(
         raise BadPhoto(f"{name} is {photo.dtype} {photo.shape}: give (H, W, 3) uint8.")
     try:
         pixels = crop(photo, protocol)
-        rgb = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32) / np.float32(255)
+        rgb = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+        rgb /= 255
         if min(rgb.shape[1:]) < metrics.SSIM_WINDOW:
             raise BadPhoto(f"{name} is under {metrics.SSIM_WINDOW} pixels: measure it in a crop.")
         lab = rgb_to_lab(rgb)
@@ -85,20 +86,12 @@ def score_answers(
     Raises:
         BadPhoto: a perceptual metric cannot be asked about it.
     """
-    rgbs = [truth.rgb, *(_paint(truth, answer) for _, answer, _ in answers)]
-    labs = [truth.lab, *map(rgb_to_lab, rgbs[1:])]
     judged: list[dict[str, float]] = [{} for _ in answers]
-    features: dict[str, Array] = {}
-    for metric in perceptual:
-        try:
-            said = metric(np.stack(rgbs))
-        except BadPhoto as error:
-            raise BadPhoto(f"{truth.name}: {error}") from error
-        features |= said.features
-        for known, figures in zip(judged, said.figures, strict=True):
-            known.update(figures)
-    scores = [
-        Score(
+    rgbs, scores, counts = [truth.rgb], [], [_count(truth, truth.lab)]
+    for (row, answer, milliseconds), figures in zip(answers, judged, strict=True):
+        rgb = _paint(truth, answer)
+        lab = rgb_to_lab(rgb)
+        score = Score(
             photo=truth.name,
             row=row,
             psnr=metrics.psnr(truth.rgb, rgb),
@@ -114,11 +107,20 @@ def score_answers(
             cf=None if truth.cf is None else metrics.colorfulness(rgb, absolute=True),
             truth_cf=truth.cf,
         )
-        for (row, _, milliseconds), rgb, lab, figures in zip(
-            answers, rgbs[1:], labs[1:], judged, strict=True
-        )
-    ]
-    return scores, np.stack([_count(truth, lab) for lab in labs]), features
+        scores.append(score)
+        counts.append(_count(truth, lab))
+        if perceptual:
+            rgbs.append(rgb)
+    features: dict[str, Array] = {}
+    for metric in perceptual:
+        try:
+            said = metric(np.stack(rgbs))
+        except BadPhoto as error:
+            raise BadPhoto(f"{truth.name}: {error}") from error
+        features |= said.features
+        for known, new in zip(judged, said.figures, strict=True):
+            known.update(new)
+    return scores, np.stack(counts), features
 
 
 def _paint(truth: Truth, answer: Plane) -> Plane:
