@@ -67,14 +67,30 @@ def tiny(folder: Path, index: Path, kept: Path) -> Callable[..., tuple[Experimen
     """What to train, tiny; any setting of the experiment or the session may be given."""
 
     def settings(out: Path, **given) -> tuple[Experiment, TrainOptions]:
-        of_session = {k: v for k, v in given.items() if k in TrainOptions.__dataclass_fields__}
-        of_experiment = {k: v for k, v in given.items() if k not in of_session}
+        of_options = {k: v for k, v in given.items() if k in TrainOptions.__dataclass_fields__}
+        of_experiment = {k: v for k, v in given.items() if k not in of_options}
         base = TrainOptions(
             [folder], out, index, report_every=1, device="cpu", cache=kept, quiet=True
         )
-        return replace(TINY, **of_experiment), replace(base, **of_session)
+        return replace(TINY, **of_experiment), replace(base, **of_options)
 
     return settings
+
+
+@pytest.fixture
+def command(folder: Path, index: Path, kept: Path) -> Callable[..., list[str]]:
+    """What to give to Python or torchrun to train as ``tiny`` does, in a process of its own."""
+
+    def arguments(out: Path, **given) -> list[str]:
+        flags = {"size": 32, "side": 40, "zoom": 0.8, "batch": 4, "lr": 1e-3, "alpha": 0.5}
+        flags |= {"report_every": 1, "device": "cpu", "data": folder, "index": index}
+        words = ["-m", "photochrom", "train", "cnn-rgb", "--quiet"]
+        for key, value in (flags | {"cache": kept, "out": out} | given).items():
+            flag = f"--{key.replace('_', '-')}"
+            words += [flag] if value is True else [flag, str(value)]
+        return words
+
+    return arguments
 
 
 class Halvings(nn.Module):

@@ -76,23 +76,6 @@ def test_a_crop_is_pillows(windows, zoom, size):
         assert np.abs(mine.numpy() * 255 - theirs).max() < 0.02
 
 
-@pytest.mark.parametrize("size", [50, 128, 320])
-def test_a_whole_window_is_torchs_antialiased_bicubic(windows, size):
-    uniforms = throw(2, CROP_UNIFORMS)
-    uniforms[:, 3] = torch.tensor([0.9, 0.1])
-    plain = windows[:2].permute(0, 3, 1, 2).float() / 255
-    theirs = F.interpolate(plain, (size, size), mode="bicubic", antialias=True).clamp(0, 1)
-    theirs[1] = theirs[1].flip(2)
-    assert (crop(windows[:2], uniforms, 1.0, size) - theirs).abs().max() < 1e-4
-
-
-def test_a_whole_window_of_its_own_size_stays_as_it_is(windows):
-    uniforms = throw(24, CROP_UNIFORMS)
-    uniforms[:, 3] = 0.7
-    same = crop(windows, uniforms, 1.0, 200).permute(0, 2, 3, 1)
-    assert (same * 255 - windows).abs().max() < 1e-2
-
-
 @pytest.mark.parametrize("zoom", [0.5, 0.9])
 def test_crops_lie_between_zoom_and_the_whole_anywhere_within_half_of_them_mirrored(zoom):
     place = torch.arange(200, dtype=torch.uint8)
@@ -272,15 +255,6 @@ def test_each_hint_shows_the_mean_of_its_patch_the_last_where_they_overlap(shape
         assert np.array_equal(plane[2], expected[2])
         assert np.abs(plane - expected).max() < 1e-3
     assert {bool(plane.any()) for plane in planes} == {True, False}
-
-
-def test_a_hint_of_one_pixel_is_that_pixel_and_the_rest_is_nothing():
-    ab = torch.arange(2.0 * 6 * 8).view(1, 2, 6, 8)
-    points, given = torch.tensor([[[0.5, 0.25], [0.9, 0.9]]]), torch.tensor([[True, False]])
-    planes = render_hints(ab, points, given, torch.zeros(1))
-    assert planes[0, :, 3, 2].tolist() == [26, 74, 1]
-    planes[0, :, 3, 2] = 0
-    assert not planes.any()
 
 
 def test_what_happens_to_a_photo_is_its_own(windows, lab):

@@ -115,15 +115,6 @@ def test_jpeg_rounds_the_cosines_of_each_block(photo):
         assert np.abs(mine[block] - np.clip((restored + 128) / 2.55, 0, 100)).max() < 1e-2
 
 
-def test_jpeg_loses_less_the_higher_the_quality_and_all_but_nothing_at_100(photo):
-    loss = [
-        (jpeg(photo, torch.full((2,), float(quality))) - photo).abs().mean((1, 2, 3))
-        for quality in (1, 5, 15, 40, 60, 85, 100)
-    ]
-    assert (torch.stack(loss).diff(dim=0) < 0).all()
-    assert loss[-1].max() < 0.2
-
-
 # --- film -------------------------------------------------------------------------------------
 
 FILMS = ("blue-sensitive", "orthochromatic", "panchromatic", "yellow filter")
@@ -167,19 +158,20 @@ def test_grey_is_only_exposed_and_developed(which, grey):
 @pytest.mark.parametrize("green", [0.0, 0.99])
 @pytest.mark.parametrize("red", [0.0, 0.99])
 def test_old_film_hardly_sees_red_and_the_oldest_hardly_green(red, green):
-    seen = {
-        name: [exposed(rgb, i, red=red, green=green) for i in range(4)]
-        for name, rgb in (("brick", (0.7, 0.2, 0.15)), ("leaf", (0.2, 0.6, 0.1)))
-    }
-    brick, leaf = lightness_of((0.7, 0.2, 0.15)), lightness_of((0.2, 0.6, 0.1))
-    assert seen["brick"][0] < brick - 15  # blue-sensitive
-    assert seen["brick"][1] < brick - 5  # orthochromatic
-    assert seen["brick"][2] > brick - 3  # panchromatic sees it as well as we do, or better
-    assert seen["brick"][3] > brick  # and more so behind a yellow filter
-    assert seen["leaf"][0] < leaf - 20
-    assert seen["leaf"][0] < seen["leaf"][1] - 5 < leaf
-    sky = [exposed((0.45, 0.65, 0.95), i, red=red, green=green) for i in range(4)]
-    assert sky[0] > lightness_of((0.45, 0.65, 0.95)) + 8  # white skies
+    def seen(*rgb):
+        """How much lighter it is than we see it: on the oldest film first."""
+        return [exposed(rgb, i, red=red, green=green) - lightness_of(rgb) for i in range(4)]
+
+    plate, orthochromatic, panchromatic, filtered = seen(0.7, 0.2, 0.15)  # brick
+    assert plate < -15
+    assert orthochromatic < -5
+    assert panchromatic > -3  # it sees it as well as we do, or better
+    assert filtered > 0  # and more so behind a yellow filter
+    plate, orthochromatic, *_ = seen(0.2, 0.6, 0.1)  # a leaf
+    assert plate < -20
+    assert plate < orthochromatic - 5 < 0
+    sky = seen(0.45, 0.65, 0.95)
+    assert sky[0] > 8  # white
     assert sky[0] > sky[1] > sky[2] > sky[3]
 
 
@@ -195,14 +187,6 @@ def test_each_film_is_as_frequent_and_each_photo_has_its_own():
     assert levels.tolist() == pytest.approx(expected, abs=0.1)
     assert (counts / n - 1 / 4).abs().max() < 0.04
     assert torch.allclose(film(red[1::3], thrown[1::3]).flatten(), seen[1::3], atol=1e-4)
-
-
-def test_film_stays_in_its_range():
-    draw = torch.Generator().manual_seed(3)
-    rgb = torch.rand(300, 3, 8, 8, generator=draw).mul(1.2).sub(0.1).clamp(0, 1)
-    lightness = film(rgb, torch.rand(300, FILM_UNIFORMS, generator=draw))
-    assert lightness.isfinite().all()
-    assert 0 <= lightness.min() <= lightness.max() <= 100.01
 
 
 # --- together ---------------------------------------------------------------------------------
@@ -232,19 +216,16 @@ def test_lightness_stays_in_its_range_whatever_happens():
     thrown[::8, 5:], thrown[1::8, 5:] = 0, 1
     out = degrade(wild, 1.0, thrown, NOISE)
     assert out.isfinite().all()
-    assert out.min() >= 0
-    assert out.max() <= 100
+    assert 0 <= out.min() <= out.max() <= 100
 
 
-def test_the_share_asked_for_is_degraded():
-    draw = torch.Generator().manual_seed(2)
-    photos = torch.rand(1000, 1, 8, 8, generator=draw) * 100
-    for share in (0.0, 0.3, 1.0):
-        out = degrade(photos, share, uniforms(1000), NOISE)
-        changed = (out != photos).flatten(1).any(1).float().mean().item()
-        # One in 2⁴ of those that are degraded suffers none of the kinds.
-        assert changed == pytest.approx(share * (1 - (1 - OFTEN) ** len(KINDS)), abs=0.04)
-    assert torch.equal(degrade(photos, 0.0, uniforms(1000), NOISE), photos)
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_asked_for_is_degraded(share):
+    photos = torch.rand(1000, 1, 8, 8, generator=torch.Generator().manual_seed(2)) * 100
+    out = degrade(photos, share, uniforms(1000), NOISE)
+    changed = (out != photos).flatten(1).any(1).float().mean().item()
+    # One in 2⁴ of those that are degraded suffers none of the kinds.
+    assert changed == pytest.approx(share * (1 - (1 - OFTEN) ** len(KINDS)), abs=0.04 * (share > 0))
 
 
 def test_what_happens_to_a_photo_is_its_own(photo):

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,30 +17,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from photochrom.errors import BadData, BadOption
-from photochrom.training import sync_batchnorm
 from photochrom.training.distributed import finish_together
 from photochrom.training.sync_batchnorm import CpuSyncBatchNorm, sync_batch_norms
 from photochrom.training.train import train
 
-Command = Callable[..., list[str]]
 LAUNCH = [sys.executable, "-m", "torch.distributed.run"]
-
-
-@pytest.fixture
-def command(folder, index, kept) -> Command:
-    """What torchrun is given to train as ``tiny`` does, with one validation photo too many."""
-
-    def arguments(out: Path, **given) -> list[str]:
-        flags = {"size": 32, "side": 40, "zoom": 0.8, "batch": 4, "lr": 1e-3, "report_every": 1}
-        flags |= {"device": "cpu", "data": folder, "index": index, "cache": kept, "out": out}
-        flags |= {"validate_on": 3, "alpha": 0.5}
-        words = ["-m", "photochrom", "train", "cnn-rgb", "--quiet"]
-        for key, value in (flags | given).items():
-            flag = f"--{key.replace('_', '-')}"
-            words += [flag] if value is True else [flag, str(value)]
-        return words
-
-    return arguments
 
 
 def start(arguments: list[str], **variables: str) -> subprocess.Popen[str]:
@@ -85,8 +65,8 @@ def test_two_machines_have_the_curve_of_one_process(tiny, tmp_path, folder, comm
     """Each with photos, cache and batch norms of its own; only the first has the run."""
     one, both, never = (tmp_path / name for name in ("one", "both", "never"))
     elsewhere = shutil.copytree(folder, tmp_path / "elsewhere")
-    options = {"epochs": 2, "ema": 0.9}
-    train(*tiny(one, **options, validate_on=3))
+    options = {"epochs": 2, "ema": 0.9, "validate_on": 3}
+    train(*tiny(one, **options))
     for part in ({"epochs": 1}, {"epochs": 2, "resume": True}):
         answers = two_machines(
             command(both, **options | part),
@@ -194,13 +174,27 @@ def test_what_may_hang_at_the_end_is_left_alone(tmp_path, command):
     assert said.count(f"photochrom: {out} already holds a run") == 1
 
 
+def test_two_processes_make_in_parts_the_weights_that_one_makes(tiny, tmp_path, command):
+    """With frozen batch norms, which would see a part at a time."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = {"epochs": 1, "freeze": "norm", "ema": 0.9, "accumulate": 2}
+    train(*tiny(one, **options | {"accumulate": 1}))
+    code, said = ended(start(["--standalone", "--nproc-per-node", "2", *command(two, **options)]))
+    assert code == 0, said
+    assert reported(two) == pytest.approx(reported(one), rel=1e-4)
+    assert reported(two, "val_psnr") == pytest.approx(reported(one, "val_psnr"), abs=1e-3)
+    mine, theirs = (load_file(run / "model.safetensors") for run in (two, one))
+    for name, value in theirs.items():
+        torch.testing.assert_close(mine[name], value, rtol=1e-3, atol=2e-5)
+
+
 @pytest.mark.slow
 def test_machines_with_other_settings_are_one_sentence(tmp_path, command):
     first, second = two_machines(
         command(tmp_path / "a", epochs=1), command(tmp_path / "b", epochs=2, lr=0.1)
     )
-    assert first[0] != 0
-    assert second[0] != 0
+    assert first[0]
+    assert second[0]
     sentence = "The machines were given different --epochs, --lr: start each with the same command."
     assert first[1].count(sentence) == 1
     assert sentence not in second[1]
@@ -263,10 +257,8 @@ def test_shared_norms_are_those_of_the_whole_batch(tmp_path):
 
 def test_which_norms_are_shared():
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Sequential(nn.BatchNorm2d(5), nn.Conv2d(5, 5, 1)))
-    kept = network[0]
-    sync_batch_norms(network, [kept], torch.device("cpu"))
+    sync_batch_norms(network, [network[0]], torch.device("cpu"))
     assert type(network[0]) is nn.BatchNorm2d
-    assert type(network[1][0]) is sync_batchnorm.CpuSyncBatchNorm
-    x = torch.randn(2, 5, 4, 4)
-    alone = nn.BatchNorm2d(5).eval()
+    assert type(network[1][0]) is CpuSyncBatchNorm
+    x, alone = torch.randn(2, 5, 4, 4), nn.BatchNorm2d(5).eval()
     assert torch.equal(CpuSyncBatchNorm.from_batch_norm(alone)(x), alone(x))

@@ -11,7 +11,7 @@ import torch
 from skimage import data as pictures
 
 from photochrom.errors import MissingExtra
-from photochrom.training.models import build, efficientnet
+from photochrom.training.models import efficientnet
 from photochrom.training.models.efficientnet import (
     CHANNELS,
     Classifier,
@@ -94,19 +94,6 @@ def likeliest(classifier: Classifier, rgb: np.ndarray, n: int) -> set[int]:
 def test_real_photographs_are_recognised(classifier):
     assert likeliest(classifier, pictures.chelsea(), 1) <= {281, 282, 283, 284, 285}  # cats
     assert likeliest(classifier, pictures.coffee(), 5) & {967, 968}  # espresso, cup
-
-
-@torch.no_grad()
-def test_untrained_hints_change_nothing_and_the_encoder_starts_unharmed(classifier):
-    network = build("hintnet").eval()
-    network.backbone.pretrain()
-    assert not network.backbone.hints.weight.any()
-    lightness = torch.rand(1, 1, 32, 64) * 100
-    hints = torch.randn(1, 3, 32, 64) * 50
-    assert torch.equal(network.predict(lightness, hints)["ab"], network.predict(lightness)["ab"])
-    whole = classifier.state_dict()
-    encoder = network.backbone.encoder.state_dict()
-    assert all(torch.equal(value, whole[name]) for name, value in encoder.items())
 
 
 def test_features_at_right_angles_are_a_root_of_two_apart_at_every_stride():

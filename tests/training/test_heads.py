@@ -104,27 +104,6 @@ def test_every_ab_has_its_own_row(soft):
     assert rows == [0, 255, 65535, 131 * 256 + 120, 255 * 256]
 
 
-def test_decoding_undoes_the_weights_as_far_as_asked(soft):
-    head = SoftBinsHead()
-    counts = np.zeros(ZHANG_GRID.side**2)
-    counts[ZHANG_GRID.in_gamut()] = np.random.default_rng(0).pareto(0.5, head.channels)
-    head.set_frequency(counts, 0.3)
-    assert head.weights.max() / head.weights.min() > 2
-    p = torch.distributions.Dirichlet(torch.full((head.channels,), 0.1)).sample()
-    raw = (p * head.weights).log()[None, :, None, None].expand(1, -1, 4, 4)
-    lightness = torch.zeros(1, 1, 16, 16)
-
-    def decoded(vivid):
-        ab = head.decode(raw, lightness, vivid=torch.tensor(vivid), temperature=torch.tensor(1.0))
-        return ab["ab"][0, :, 8, 8]
-
-    assert decoded(0.0).tolist() == pytest.approx((p @ head.centres).tolist(), abs=1e-2)
-    rebalanced = p * head.weights / (p * head.weights).sum()
-    assert decoded(1.0).tolist() == pytest.approx((rebalanced @ head.centres).tolist(), abs=1e-2)
-    logits = head.decode(raw, lightness)["logits"]
-    assert (logits[0, :, 0, 0].softmax(0) - p).abs().max() < 1e-5  # p itself, whatever the dials
-
-
 def test_the_colder_the_closer_to_the_likeliest_bin(soft):
     raw = torch.randn(2, soft.channels, 4, 4) * 3
     likeliest = soft.centres[raw.argmax(1)].permute(0, 3, 1, 2)
@@ -141,23 +120,6 @@ def test_the_defaults_are_the_dials_of_the_graph(soft):
     dials = {name: torch.tensor(value) for name, value in soft.scalars.items()}
     by_default = soft.decode(raw, raw[:, :1])["ab"]
     assert torch.equal(by_default, soft.decode(raw, raw[:, :1], **dials)["ab"])
-
-
-@pytest.mark.parametrize("size", [(16, 16), (32, 48)])
-def test_the_answer_has_the_size_of_the_lightness(soft, size):
-    raw = torch.randn(2, soft.channels, size[0] // 4, size[1] // 4)
-    assert soft.decode(raw, torch.zeros(2, 1, *size))["ab"].shape == (2, 2, *size)
-
-
-def test_the_loss_is_smallest_at_the_soft_encoding(soft, lab):
-    ab = torch.nn.functional.avg_pool2d(lab[:, 1:], 4)
-    row = soft._row(ab)
-    target = torch.full((*row.shape, soft.channels), 1e-9)
-    target.scatter_(-1, soft.table_classes[row], soft.table_shares[row])
-    best = target.log().permute(0, 3, 1, 2)
-    assert soft.loss(best, lab) < soft.loss(best + 0.3 * torch.randn_like(best), lab)
-    assert soft.loss(best, lab) < soft.loss(torch.zeros_like(best), lab)
-    assert soft.loss(torch.zeros_like(best), lab) == pytest.approx(np.log(soft.channels), rel=1e-4)
 
 
 def test_rare_bins_are_smoothed_over_their_neighbours():
@@ -208,12 +170,6 @@ def test_whatever_the_emphasis_the_same_colours_are_decoded(log_p, emphasis, viv
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.5, 1.0])
-def test_the_offset_is_what_the_network_answers_beyond_log_p(emphasis):
-    head = weighted(emphasis)
-    assert torch.allclose(head.offset(), emphasis * head.weights.log())
-
-
-@pytest.mark.parametrize("emphasis", [0.0, 0.5, 1.0])
 def test_surprise_is_plain_cross_entropy_of_the_true_p(log_p, lab, emphasis):
     head = weighted(emphasis)
     raw = log_p + 7 + emphasis * head.weights.log()[:, None, None]  # odds need not add up to one
@@ -235,28 +191,17 @@ def test_the_loss_is_smallest_where_the_network_answers_p_times_w_to_the_emphasi
     p = torch.zeros(head.channels)
     row = head._row(ab).flatten()
     p.index_add_(0, head.table_classes[row].flatten(), head.table_shares[row].flatten() / 4)
-    best = (p.clamp(min=1e-12) * head.weights**emphasis).log()
-    raw = best[None, :, None, None].expand(1, -1, 2, 2)
-    lowest = head.loss(raw, lab)
-    for other in (p.clamp(min=1e-12) * head.weights ** (emphasis + 0.3), p + 1e-3):
-        assert lowest < head.loss(other.log()[None, :, None, None].expand(1, -1, 2, 2), lab)
+
+    def loss(odds: torch.Tensor) -> torch.Tensor:
+        return head.loss(odds.log()[None, :, None, None].expand(1, -1, 2, 2), lab)
+
+    best = p.clamp(min=1e-12) * head.weights**emphasis
+    assert loss(best) < loss(best * head.weights**0.3)
+    assert loss(best) < loss(p + 1e-3)
     draw = torch.Generator().manual_seed(0)
     for _ in range(20):
-        nudge = 0.3 * torch.randn(1, head.channels, 1, 1, generator=draw)
-        assert lowest < head.loss(raw + nudge, lab)
-
-
-def test_the_less_emphasis_the_more_grey_counts():
-    """At 0 all pixels alike."""
-    grey, rare = torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8)
-    rare[:, 1:] = torch.tensor([60.0, 50.0])[:, None, None]
-    counts = np.full(ZHANG_GRID.side**2, 1.0)
-    counts[ZHANG_GRID.index(np.float32(0), np.float32(0)).astype(int)] = 1000
-    ratio = []
-    for emphasis in (0.0, 0.5, 1.0):
-        head = SoftBinsHead(emphasis)
-        head.set_frequency(counts, 0.5)
-        flat = torch.zeros(1, head.channels, 2, 2)
-        ratio.append(float(head.loss(flat, rare) / head.loss(flat, grey)))
-    assert ratio[0] == pytest.approx(1)
-    assert 1 < ratio[1] < ratio[2]
+        nudge = (0.3 * torch.randn(head.channels, generator=draw)).exp()
+        assert loss(best) < loss(best * nudge)
+    assert loss(torch.ones(head.channels)) == pytest.approx(
+        float((head.weights**emphasis * p).sum() * np.log(head.channels)), rel=1e-4
+    )

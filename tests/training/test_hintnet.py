@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from photochrom.training.models import build
-from photochrom.training.models.hintnet import BLOCKS, Attention, ChannelNorm, HintNet, pool_hints
+from photochrom.training.models.hintnet import BLOCKS, Attention, pool_hints
 from photochrom.training.sync_batchnorm import FixedStatsNorm
 
 WAYS = ("hints", *(f"pooled_hints.{i}" for i in range(4)))
@@ -96,20 +96,6 @@ def test_attention_begins_by_changing_nothing(backbone):
     assert torch.equal(backbone(lightness, hints), with_it)
 
 
-def test_what_starts_at_zero_learns_first_and_then_all_of_it():
-    torch.manual_seed(0)
-    block, x, goal = Attention(64), torch.randn(2, 64, 4, 4), torch.randn(2, 64, 4, 4)
-    optimizer = torch.optim.SGD(block.parameters(), 1e-3)
-    learning = []
-    for _ in range(2):
-        optimizer.zero_grad()
-        (block(x) - goal).square().sum().backward()
-        learning.append({name for name, p in block.named_parameters() if p.grad.any()})
-        optimizer.step()
-    assert learning[0] == {f"{out}.{part}" for out in OUT for part in ("weight", "bias")}
-    assert learning[1] == {name for name, _ in block.named_parameters()}
-
-
 @torch.no_grad()
 def test_attention_is_that_of_a_transformer():
     """Written out: scores of every place for every other, head by head."""
@@ -157,18 +143,6 @@ def test_once_awake_it_lets_a_far_hint_matter(backbone):
     assert far() > 1e-3
 
 
-@torch.no_grad()
-def test_a_channel_norm_asks_no_other_place():
-    norm, x = ChannelNorm(8), torch.randn(2, 8, 4, 6)
-    torch.nn.init.normal_(norm.weight)
-    torch.nn.init.normal_(norm.bias)
-    whole = norm(x)
-    assert whole.shape == x.shape
-    assert torch.allclose(norm(x[:, :, 1:2, 2:3]), whole[:, :, 1:2, 2:3], atol=1e-6)
-    plain = torch.nn.functional.layer_norm(x[1, :, 3, 5], (8,), norm.weight, norm.bias)
-    assert torch.allclose(whole[1, :, 3, 5], plain, atol=1e-6)
-
-
 # --- norms that stay ----------------------------------------------------------------------------
 
 
@@ -205,23 +179,3 @@ def test_a_settled_norm_learns_its_scale_and_shift():
         module(x).square().sum().backward()
     assert torch.allclose(norm.weight.grad, plain.weight.grad, rtol=1e-4)
     assert torch.allclose(norm.bias.grad, plain.bias.grad, rtol=1e-4)
-
-
-@torch.no_grad()
-def test_what_training_sees_of_a_photo_depends_on_no_other(backbone):
-    """Nor on its size: but for the encoder, whose norms are frozen, none has batch statistics."""
-    backbone.train()
-    backbone.encoder.eval()
-    lightness, hints = torch.rand(3, 1, 64, 96) * 100, torch.zeros(3, 3, 64, 96)
-    training = backbone(lightness, hints)
-    assert (backbone(lightness[1:2], hints[1:2]) - training[1:2]).abs().max() < 1e-5
-    assert (backbone.eval()(lightness, hints) - training).abs().max() < 1e-5
-    norms = [m for m in backbone.ups.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert len(norms) == 6
-    assert all(isinstance(norm, FixedStatsNorm) for norm in norms)
-
-
-def test_what_older_weights_need_not_have_is_there_by_name(backbone):
-    names = [name for name, _ in backbone.named_parameters()]
-    assert HintNet.optional == ("attention.",)
-    assert [name for name in names if name.startswith(HintNet.optional)]

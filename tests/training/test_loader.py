@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from photochrom.color import STUDY_GRID, rgb_to_lab
-from photochrom.data.cache import DecodedPhotos
 from photochrom.data.shards import find_sources
 from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadOption
@@ -146,14 +146,6 @@ def test_resizing_keeps_a_plain_colour():
 # --- what else is done to the photos ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("share", [0, 0.5, 1])
-def test_about_the_share_asked_for_is_hinted(make, share):
-    loader = make(hints=share)
-    hinted = torch.cat([loader(step).hints[:, 2].amax((1, 2)) for step in range(50)])
-    assert set(hinted.tolist()) <= {0.0, 1.0}
-    assert hinted.mean().item() == pytest.approx(share, abs=0.12)
-
-
 def test_hints_show_the_colours_that_are_asked_for_and_nothing_elsewhere(make):
     exact = 0
     for step in range(20):
@@ -177,8 +169,6 @@ def test_only_the_lightness_the_network_sees_is_degraded(make):
         assert b.lightness.shape == (6, 1, 32, 32)
         changed += (b.lightness != a.lightness).flatten(1).any(1).tolist()
     assert np.mean(changed) == pytest.approx(15 / 16, abs=0.06)
-    half = torch.cat([make(degraded=0.5)(i).lightness != clean(i).lightness for i in range(40)])
-    assert half.flatten(1).any(1).float().mean().item() == pytest.approx(15 / 32, abs=0.1)
 
 
 @pytest.mark.parametrize(("share", "many"), [(0, 0), (0.25, 2), (0.5, 3), (0.6, 4), (1, 6)])
@@ -244,13 +234,7 @@ def test_bins_are_counted_over_every_other_pixel(photos):
 @pytest.mark.parametrize("most", [1, 3, 7, 19, 20, 100])
 def test_bins_are_counted_on_no_more_photos_than_asked(photos, most):
     seen = []
-
-    class Noted(DecodedPhotos):
-        def __getitem__(self, i):
-            seen.append(i)
-            return super().__getitem__(i)
-
-    noted = Noted(photos.names, photos.digests, {}, photos.pixels, photos.table)
+    noted = SimpleNamespace(each=lambda numbers: seen.extend(numbers) or photos.each(numbers))
     bin_frequency(noted, np.arange(20), STUDY_GRID, most)
     assert 1 <= len(seen) <= most
     assert len(seen) > most / 2 or most > 20

@@ -6,7 +6,6 @@ import copy
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 from photochrom.color import STUDY_GRID
 from photochrom.errors import BadOption
@@ -97,20 +96,6 @@ def test_hints_may_be_left_out(network):
     lightness = example(network, 1, m, m)[0]
     without = network.predict(lightness)["ab"]
     assert torch.equal(without, network.predict(lightness, torch.zeros(1, 3, m, m))["ab"])
-
-
-@torch.no_grad()
-def test_what_is_saved_answers_the_same_when_loaded(network, name, tmp_path):
-    network = copy.deepcopy(network).train()
-    inputs = example(network, 2, network.multiple, network.multiple)
-    network(*inputs)  # so that the batch norms have something to save
-    network.eval()
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, tmp_path / "n")
-    torch.manual_seed(1)
-    other = build(name, 0.1).eval()
-    assert not torch.equal(other(*inputs), network(*inputs))
-    other.load_state_dict(load_file(tmp_path / "n"))
-    assert torch.equal(other.predict(*inputs)["ab"], network.predict(*inputs)["ab"])
 
 
 def test_an_unknown_model_is_answered_with_those_there_are():

@@ -60,17 +60,6 @@ def test_it_moves_faster_in_the_first_steps(network, step, decay):
     assert torch.allclose(average[name], expected, atol=1e-6)
 
 
-def test_a_running_mean_is_no_part_of_the_network(network):
-    average = copy_weights(network)
-    before = copy_weights(network)
-    move(network)
-    assert all(torch.equal(value, before[name]) for name, value in average.items())
-    moved = copy_weights(network)
-    update_average(average, network, 0.5, 100)
-    assert all(torch.equal(value, moved[name]) for name, value in network.state_dict().items())
-    assert not any(value.requires_grad for value in average.values())
-
-
 def test_what_is_frozen_does_not_learn_and_its_norms_are_told(network):
     freeze(network, "")
     assert all(p.requires_grad for p in network.parameters())

@@ -13,7 +13,7 @@ from photochrom.training.perceptual import fid, lite2, load_metrics, lpips
 
 
 @pytest.fixture(scope="module")
-def judge():
+def score():
     return lite2()
 
 
@@ -21,62 +21,66 @@ def pictures(n=3, height=64, width=96):
     return np.random.default_rng(0).random((n, 3, height, width), np.float32)
 
 
-def test_the_truth_itself_is_at_no_distance_and_keeps_its_class(judge):
+def test_the_truth_itself_is_at_no_distance_and_keeps_its_class(score):
     truth = np.repeat(pictures(1), 3, axis=0)
-    said, features = judge(truth)
+    said, features = score(truth)
     assert said == [{"lite2": 0.0, "top-1 kept": 1.0}] * 2
     assert features["FD-lite2"].shape == (3, 352)
 
 
-def test_the_farther_from_the_truth_the_larger_the_distance(judge):
+def test_the_farther_from_the_truth_the_larger_the_distance(score):
     truth, other = pictures(2)
     rgb = np.stack([truth, truth + 0.1 * (other - truth), truth + 0.5 * (other - truth), other])
-    near, middle, far = (figures["lite2"] for figures in judge(rgb).figures)
+    near, middle, far = (figures["lite2"] for figures in score(rgb).figures)
     assert 0 < near < middle < far <= 2
 
 
-def test_what_is_said_of_a_picture_does_not_depend_on_the_others(judge):
+def test_what_is_said_of_a_picture_does_not_depend_on_the_others(score):
     rgb = pictures(12)
-    many, alone = judge(rgb), judge(rgb[[0, 11]])
+    many, alone = score(rgb), score(rgb[[0, 11]])
     assert many.figures[-1]["lite2"] == pytest.approx(alone.figures[0]["lite2"], abs=1e-5)
     features = [verdict.features["FD-lite2"][-1] for verdict in (many, alone)]
     np.testing.assert_allclose(*features, atol=1e-4)
 
 
-def test_the_class_is_the_classifiers(judge):
+def test_the_class_is_the_classifiers(score):
     network = Classifier().eval()
     load_imagenet(network)
     rgb = pictures(9)
     with torch.no_grad():
         classes = network.classify(network(scale(torch.from_numpy(rgb)))[-1]).argmax(1)
-    kept = [figures["top-1 kept"] for figures in judge(rgb).figures]
+    kept = [figures["top-1 kept"] for figures in score(rgb).figures]
     assert kept == (classes[1:] == classes[0]).float().tolist()
 
 
-def test_odd_sizes_are_cut_to_the_middle_and_tiny_ones_refused(judge):
+def test_odd_sizes_are_cut_to_the_middle_and_tiny_ones_refused(score):
     rgb = pictures(2, 70, 101)
-    assert judge(rgb).figures == judge(rgb[..., 3:67, 2:98]).figures
+    assert score(rgb).figures == score(rgb[..., 3:67, 2:98]).figures
     with pytest.raises(BadPhoto, match=r"A photo of 40 x 31 is too small to compare: 32 at least"):
-        judge(pictures(2, 31, 40))
+        score(pictures(2, 31, 40))
 
 
-def test_the_evaluation_keeps_what_is_judged(judge, tmp_path):
-    photos = [
-        (f"{i}", p)
-        for i, p in enumerate((pictures(3).transpose(0, 2, 3, 1) * 255).astype(np.uint8))
-    ]
-    results = evaluate(photos, {}, options=EvaluateOptions("native", perceptual=[judge]))
+def test_torch_has_afterwards_as_many_threads_as_before(score):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        score(pictures(2))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_evaluation_keeps_the_scores(score):
+    photos = (pictures(3).transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+    named = [(str(i), photo) for i, photo in enumerate(photos)]
+    results = evaluate(named, {}, options=EvaluateOptions("native", perceptual=[score]))
     grey, _ = results.summary
     assert list(grey.judged) == ["lite2", "top-1 kept", "FD-lite2"]
     assert grey.judged["lite2"] == np.mean([s.judged["lite2"] for s in results.rows[GREY]])
     assert grey.judged["FD-lite2"] > 0
-    results.write_csv(tmp_path / "all.csv")
-    head, *lines = (tmp_path / "all.csv").read_text().splitlines()
-    assert head.endswith("truth_colours,truth_jump,lite2,top-1 kept")
-    assert len(lines) == 6
 
 
-# --- judges whose weights are fetched -------------------------------------------------------
+# --- networks whose weights are fetched -------------------------------------------------------
 
 
 def pretend(monkeypatch, module, name, network):
@@ -93,17 +97,14 @@ FID = ("torchmetrics.image.fid", "FrechetInceptionDistance")
 
 
 @pytest.mark.parametrize(("make", "where"), [(lpips, LPIPS), (fid, FID)])
-def test_without_torchmetrics_the_extra_is_named(monkeypatch, make, where):
-    monkeypatch.setitem(sys.modules, where[0], None)
-    with pytest.raises(MissingExtra, match=r"pip install 'photochrom\[eval\]'"):
-        make()
-
-
-@pytest.mark.parametrize(("make", "where"), [(lpips, LPIPS), (fid, FID)])
-def test_weights_that_cannot_be_fetched_are_said(monkeypatch, make, where):
+def test_what_keeps_torchmetrics_from_its_networks_is_said(monkeypatch, make, where):
     def network(*args, **options):
         raise ConnectionError("no route to host")
 
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, where[0], None)
+        with pytest.raises(MissingExtra, match=r"pip install 'photochrom\[eval\]'"):
+            make()
     pretend(monkeypatch, *where, network)
     with pytest.raises(BadModel, match=r"could not be fetched \(no route to host\): leave it out"):
         make()

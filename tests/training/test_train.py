@@ -3,11 +3,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from photochrom.errors import BadData, BadOption, BadRun, CannotWrite, Diverged
 from photochrom.training import run_folder
 from photochrom.training import train as module
+from photochrom.training.models.efficientnet import Encoder
 from photochrom.training.presets import PRESETS, Experiment
 from photochrom.training.setup import set_up
 from photochrom.training.train import train
@@ -59,12 +60,12 @@ def whole(tiny, tmp_path_factory) -> Path:
 
 
 def test_a_run_leaves_what_it_promises(whole):
-    assert {p.name for p in whole.iterdir()} >= {
-        *("config.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors"),
-        *("samples", "unreadable.txt"),
-    }
-    assert not [p for p in whole.iterdir() if p.name.startswith(".")]
+    promised = {"config.json", "metrics.jsonl", "validation.jsonl", "model.safetensors"}
+    promised |= {"checkpoint.safetensors", "samples", "unreadable.txt", "probe.safetensors"}
+    assert {path.name for path in whole.iterdir()} == promised
     assert (whole / "unreadable.txt").read_text() == ""
+    _, data = run_folder.load_config(whole)
+    assert (data["training_photos"], data["validation_photos"]) == (16, 4)  # as the index says
     sheets = sorted(path.name for path in (whole / "samples").iterdir())
     assert sheets == ["step-000003.jpg", "step-000006.jpg", "step-000008.jpg"]
     with Image.open(whole / "samples" / sheets[0]) as sheet:
@@ -180,15 +181,14 @@ def test_resuming_what_is_done_changes_nothing(tiny, whole):
     assert before == after
 
 
-def test_a_done_run_may_be_given_more_epochs_and_a_running_mean(tiny, tmp_path):
+def test_a_done_run_may_be_given_more_epochs_parts_and_a_running_mean(tiny, tmp_path):
     out = tmp_path / "run"
     train(*tiny(out, epochs=0.5))
     after = weights(out, "checkpoint")
-    train(*tiny(out, epochs=0.75, ema=0.5, lr=1e-9, resume=True))
+    train(*tiny(out, epochs=0.75, ema=0.5, lr=1e-9, accumulate=2, resume=True))
     assert list(losses(out)) == [1, 2, 3]
-    mean = weights(out)
     name = "backbone.decoder.3.weight"
-    torch.testing.assert_close(mean[name], after[f"model.{name}"])
+    torch.testing.assert_close(weights(out)[name], after[f"model.{name}"])
 
 
 def test_minutes_stop_a_run_and_count_on_when_resumed(tiny, tmp_path, monkeypatch):
@@ -217,56 +217,16 @@ def test_checkpoints_are_written_on_the_way(tiny, tmp_path, monkeypatch):
     assert list(losses(tmp_path / "run")) == [1, 2, 3, 4]
 
 
-# --- several processes, and signals -----------------------------------------------------------
-
-
-@pytest.fixture
-def command(folder, index, kept) -> Callable[..., list[str]]:
-    """What to give to Python to train as ``tiny`` does, in a process of its own."""
-
-    def arguments(out: Path, **given) -> list[str]:
-        flags = {"size": 32, "side": 40, "zoom": 0.8, "batch": 4, "lr": 1e-3, "report-every": 1}
-        flags |= {"device": "cpu", "data": folder, "index": index, "cache": kept, "out": out}
-        words = [word for key, value in (flags | given).items() for word in (f"--{key}", value)]
-        return ["-m", "photochrom", "train", "cnn-rgb", "--quiet", *map(str, words)]
-
-    return arguments
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-
-
-def in_two_processes(arguments: list[str]) -> None:
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run(
-        [sys.executable, *launch, *arguments], check=True, env=environment(), timeout=600
-    )
-
-
-def test_two_processes_make_the_weights_that_one_makes(tiny, tmp_path, command):
-    """With frozen batch norms, whose statistics would be each process's own."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    options = {"epochs": 1, "freeze": "norm", "ema": 0.9, "alpha": 0.5}
-    train(*tiny(one, **options))
-    in_two_processes(command(two, **options))
-    assert losses(two) == pytest.approx(losses(one), rel=1e-4)
-    assert_equal(two, one, "model", rtol=1e-3, atol=2e-5)
-    exact, summed = lines(one)[-1], lines(two)[-1]
-    assert summed["val_psnr"] == pytest.approx(exact["val_psnr"], abs=1e-3)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_ends_its_step_and_is_saved_but_not_done(
     tmp_path, tiny, command, number
 ):
     out = tmp_path / "run"
-    process = subprocess.Popen([sys.executable, *command(out, epochs=100000)], env=environment())
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    process = subprocess.Popen([sys.executable, *command(out, epochs=100000)], env=environment)
     try:
-        waited = time.monotonic()
         while not (out / "metrics.jsonl").exists():
             assert process.poll() is None
-            assert time.monotonic() - waited < 600
             time.sleep(0.05)
         process.send_signal(number)
         assert process.wait(600) == 130
@@ -274,9 +234,8 @@ def test_an_interrupted_run_ends_its_step_and_is_saved_but_not_done(
         process.kill()
     done = list(losses(out))
     assert done == list(range(1, len(done) + 1))
-    facts = run_folder.load_network(out)[1]
-    assert facts["step"] == len(done)
-    train(*tiny(out, epochs=(len(done) + 1) / 4, alpha=0.7, resume=True))
+    assert run_folder.load_network(out)[1]["step"] == len(done)
+    train(*tiny(out, epochs=(len(done) + 1) / 4, resume=True))
     assert list(losses(out)) == [*done, len(done) + 1]
 
 
@@ -284,58 +243,28 @@ def test_an_interrupted_run_ends_its_step_and_is_saved_but_not_done(
 
 
 @pytest.mark.parametrize("model", ["cnn-rgb", "unet-bins"])
-def test_parts_of_a_batch_make_the_weights_that_the_whole_makes(tiny, tmp_path, model):
-    """With frozen batch norms, which would see a part at a time; 4 photos in 2, 1 and 1."""
-    options = {"model": model, "epochs": 0.5, "freeze": "norm", "optimizer": "adamw"}
-    train(*tiny(tmp_path / "whole", **options))
-    train(*tiny(tmp_path / "parts", **options, accumulate=3))
-    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), rel=1e-5)
-    assert_equal(tmp_path / "parts", tmp_path / "whole", "model", rtol=1e-3, atol=2e-4)
-
-
-def test_the_gradient_of_parts_is_that_of_the_whole(tiny, tmp_path):
-    """Which Adam's steps, all of one length, would hide."""
-    run = set_up(*tiny(tmp_path / "run", freeze="norm"))
-    network, batch = run.state.network.eval(), run.loader(0)
-    truth = network(batch.lightness), batch.lab
+def test_the_gradient_of_parts_is_that_of_the_whole(tiny, tmp_path, model):
+    """Which Adam's steps, all of one length, would hide; 4 photos in 2, 1 and 1."""
+    setup = set_up(*tiny(tmp_path / "run", model=model, freeze="norm"))
+    network, batch = setup.state.network.eval(), setup.loader(0)
+    expected = network.head.loss(network(batch.lightness), batch.lab).item()
     gradients = []
-    for parts in (run.loader(0).parts(1), run.loader(0).parts(3)):
-        run.state.optimizer.zero_grad()
-        loss = sum(module._backward(run, part) for part in parts)
+    for parts in (batch.parts(1), batch.parts(3)):
+        setup.state.optimizer.zero_grad()
+        assert sum(module._backward(setup, p) for p in parts) == pytest.approx(expected, rel=1e-5)
         gradients.append([p.grad.clone() for p in network.parameters() if p.requires_grad])
-        assert loss == pytest.approx(network.head.loss(*truth).item(), rel=1e-5)
     for whole, summed in zip(*gradients, strict=True):
         torch.testing.assert_close(summed, whole, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.slow
-def test_two_processes_make_the_same_weights_in_parts(tiny, tmp_path, command):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    options = {"epochs": 0.5, "freeze": "norm", "alpha": 0.5}
-    train(*tiny(whole, **options))
-    in_two_processes(command(parts, **options, accumulate=2))
-    assert losses(parts) == pytest.approx(losses(whole), rel=1e-4)
-    assert_equal(parts, whole, "model", rtol=1e-3, atol=2e-5)
-
-
 def test_a_part_at_a_time_is_held(tiny, tmp_path, monkeypatch):
-    run = set_up(*tiny(tmp_path / "run", accumulate=4))
-    assert [len(squares) for squares in run.validation] == [1, 1, 1, 1]
-    seen, forward = [], run.state.network.forward
-    monkeypatch.setattr(run.state.network, "forward", lambda L: seen.append(len(L)) or forward(L))
-    module._step(run)
+    setup = set_up(*tiny(tmp_path / "run", accumulate=4))
+    assert [len(squares) for squares in setup.validation] == [1, 1, 1, 1]
+    network, seen = setup.state.network, []
+    forward = network.forward
+    monkeypatch.setattr(network, "forward", lambda L: seen.append(len(L)) or forward(L))
+    module._step(setup)
     assert seen == [1, 1, 1, 1]
-
-
-def test_more_parts_than_photos_are_refused(tiny, tmp_path):
-    with pytest.raises(BadOption, match=r"--accumulate 5 makes more parts than the 4 photos .*: "):
-        set_up(*tiny(tmp_path / "run", accumulate=5))
-
-
-def test_a_run_may_be_resumed_in_parts(tiny, tmp_path):
-    train(*tiny(tmp_path / "run", epochs=0.25))
-    train(*tiny(tmp_path / "run", epochs=0.5, accumulate=2, resume=True))
-    assert list(losses(tmp_path / "run")) == [1, 2]
 
 
 # --- runs that go on --------------------------------------------------------------------------
@@ -347,30 +276,6 @@ def test_a_run_is_not_resumed_as_another(tiny, tmp_path):
     with pytest.raises(BadRun, match="was trained with --batch 4, --seed 0: resume it so"):
         train(*tiny(tmp_path / "run", batch=2, seed=3, resume=True))
     assert (tmp_path / "run" / "config.json").read_text() == before
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"minutes": -1},
-        {"report_every": 0},
-        {"validate_every": 0},
-        {"accumulate": 0},
-        {"readers": 0},
-        {"save_every": -1},
-    ],
-)
-def test_a_session_that_cannot_be_is_refused(tiny, tmp_path, bad):
-    with pytest.raises(BadOption, match="out of range"):
-        tiny(tmp_path / "run", **bad)
-
-
-def test_a_scheduler_that_ends_a_run_does_not_kill_it(tiny, tmp_path, monkeypatch):
-    stop_after(monkeypatch, 2, signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt):
-        train(*tiny(tmp_path / "run"))
-    assert list(losses(tmp_path / "run")) == [1, 2]
-    assert run_folder.load_network(tmp_path / "run")[1]["step"] == 2
 
 
 def test_pressing_twice_does_not_wait(tiny, tmp_path, monkeypatch):
@@ -435,23 +340,12 @@ def test_a_diverged_run_keeps_its_last_checkpoint(tiny, tmp_path, monkeypatch, r
 
 
 def test_unreadable_photos_are_listed(tiny, tmp_path, folder):
-    (tmp_path / "more").mkdir()
-    for path in folder.iterdir():
-        (tmp_path / "more" / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "more" / "bad.jpg").write_bytes(b"no photo")
-    out = tmp_path / "run"
-    train(
-        *tiny(
-            out,
-            epochs=0.25,
-            data=[tmp_path / "more"],
-            index=None,
-            validation=0.5,
-            cache=tmp_path / "kept",
-        )
-    )
+    out, more = tmp_path / "run", shutil.copytree(folder, tmp_path / "more")
+    (more / "bad.jpg").write_bytes(b"no photo")
+    settings = {"index": None, "validation": 0.5, "cache": tmp_path / "kept"}
+    train(*tiny(out, epochs=0.25, data=[more], **settings))
     (line,) = (out / "unreadable.txt").read_text().splitlines()
-    assert line.startswith(f"{tmp_path}/more/bad.jpg: ")
+    assert line.startswith(f"{more}/bad.jpg: ")
     _, data = run_folder.load_config(out)
     assert data["unreadable_photos"] == 1
     assert data["training_photos"] + data["validation_photos"] == 20
@@ -468,51 +362,34 @@ def test_too_few_photos_is_one_sentence(tiny, tmp_path, folder):
     assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_an_index_chooses(tiny, tmp_path):
-    train(*tiny(tmp_path / "run", epochs=0.25))
-    _, data = run_folder.load_config(tmp_path / "run")
-    assert (data["training_photos"], data["validation_photos"]) == (16, 4)
-
-
-def test_options_that_do_not_suit_are_one_sentence(tiny, tmp_path, whole, monkeypatch):
-    out = tmp_path / "run"
-    with pytest.raises(BadOption, match=r"--size 40 does not suit cnn-rgb: .*multiple of 16"):
-        train(*tiny(out, size=40))
-    with pytest.raises(BadOption, match="no pretrained weights for cnn-rgb"):
-        train(*tiny(out, pretrained=True))
-    with pytest.raises(BadRun, match=r"whole is a run of cnn-rgb: --init takes one of the same"):
-        train(*tiny(out, model="unet-rgb", init=whole))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(BadOption, match="torch sees no CUDA device"):
-        train(*tiny(out, device="cuda"))
-    train(*tiny(out, epochs=0.25, device="auto"))  # nothing of this is in the way
-
-
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("given", "sentence"),
     [
-        ("size", 31),
-        ("zoom", 0),
-        ("batch", 0),
-        ("alpha", 1.1),
-        ("seed", -1),
-        ("validate_on", 0),
-        ("degraded", 1.1),
+        ({"size": 40}, r"--size 40 does not suit cnn-rgb: .*multiple of 16"),
+        ({"pretrained": True}, "no pretrained weights for cnn-rgb"),
+        ({"device": "cuda"}, "torch sees no CUDA device"),
+        ({"accumulate": 5}, "--accumulate 5 makes more parts than the 4 photos .*: "),
+        ({"model": "unet-bins", "adversarial": 0.1}, "leave --perceptual and --adversarial out"),
+        ({"model": "unet-bins", "hints": 0.5}, "leave .*--hints.* out"),
+        ({"model": "unet-bins", "recolored": 0.5}, "leave .*--recolored.* out"),
+        ({"model": "unet-bins", "emphasis": 0.5}, "leave .*--emphasis.* out"),
     ],
 )
-def test_settings_out_of_range_are_refused(name, value):
-    with pytest.raises(BadOption, match=rf"--{name.replace('_', '-')} {value} is out of range"):
-        Experiment("cnn-rgb", **{name: value})
+def test_settings_that_do_not_go_together_are_refused(tiny, tmp_path, monkeypatch, given, sentence):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadOption, match=sentence):
+        train(*tiny(tmp_path / "run", **given))
 
 
 # --- weights to start from --------------------------------------------------------------------
 
 
 def test_a_run_may_start_from_another(tiny, tmp_path, whole):
-    train(*tiny(tmp_path / "run", epochs=0.25, init=whole, lr=1e-9))
-    started, before = weights(tmp_path / "run"), weights(whole)
-    name = "backbone.decoder.3.weight"
-    torch.testing.assert_close(started[name], before[name])
+    out, name = tmp_path / "run", "backbone.decoder.3.weight"
+    with pytest.raises(BadRun, match=r"whole is a run of cnn-rgb: --init takes one of the same"):
+        train(*tiny(out, model="unet-rgb", init=whole))
+    train(*tiny(out, epochs=0.25, init=whole, lr=1e-9, device="auto"))  # that is not in the way
+    torch.testing.assert_close(weights(out)[name], weights(whole)[name])
 
 
 def test_what_is_frozen_stays(tiny, tmp_path, whole):
@@ -547,34 +424,26 @@ def test_a_resumed_run_keeps_its_class_weights(tiny, tmp_path, folder):
     options = {"model": "unet-bins", "batch": 2, "ema": 0.5}
     train(*tiny(out, **options, epochs=0.25))
     before = weights(out)["head.weights"]
-    assert before.max() > before.min()
     fewer.mkdir()
     for name in ("00.png", "01.png", "02.png"):
-        (fewer / name).write_bytes((folder / name).read_bytes())
+        shutil.copy(folder / name, fewer)
     fresh = set_up(*tiny(tmp_path / "fresh", **options, data=[fewer]))
     assert not torch.equal(fresh.state.network.head.weights, before)
-    train(*tiny(out, **options, epochs=3, data=[fewer], resume=True))
-    assert list(losses(out)) == [1, 2, 3]
-    for weights_of, name in (("model", "head.weights"), ("checkpoint", "model.head.weights")):
-        assert torch.equal(weights(out, weights_of)[name], before)
+    train(*tiny(out, **options, epochs=2, data=[fewer], resume=True))
+    assert list(losses(out)) == [1, 2]
+    assert torch.equal(weights(out)["head.weights"], before)
+    assert torch.equal(weights(out, "checkpoint")["model.head.weights"], before)
 
 
-def test_hintnet_starts_from_imagenet(tiny, tmp_path):
-    out = tmp_path / "run"
-    options = PRESETS["hintnet"][1]
-    small = {"size": 32, "smallest": 0, "side": 40, "perceptual": 0.0}
-    experiment = replace(options, **small, batch=4, epochs=0.5, validate_on=1)
-    train(experiment, tiny(out)[1])
-    assert len(losses(out)) == 2
-    network, facts = run_folder.load_network(out)
-    from photochrom.training.models.efficientnet import Encoder, load_imagenet
-
+def test_hintnet_is_pretrained_frozen_and_calibrated(tiny, tmp_path):
+    options, out = PRESETS["hintnet"][1], tmp_path / "run"
+    small = {"size": 32, "smallest": 0, "side": 40, "perceptual": 0.0, "validate_on": 1}
+    train(replace(options, **small, batch=4, epochs=0.25), tiny(out)[1])
+    backbone = run_folder.load_network(out)[0].backbone
     encoder = Encoder()
-    load_imagenet(encoder)
-    name = "stem.norm.running_mean"
-    assert torch.equal(network.backbone.encoder.state_dict()[name], encoder.state_dict()[name])
-    assert facts["step"] == 2
-    for norm in (up.norm0 for up in network.backbone.ups):  # settled on these photos
+    encoder.pretrain()
+    assert torch.equal(backbone.encoder.stem.norm.running_mean, encoder.stem.norm.running_mean)
+    for norm in (up.norm0 for up in backbone.ups):  # on these photos
         assert norm.running_mean.abs().max() > 0
         assert not torch.equal(norm.running_var, torch.ones_like(norm.running_var))
 
@@ -618,17 +487,6 @@ def test_a_discriminator_is_resumed_with_all_it_has_learned(tiny, tmp_path, monk
     assert_equal(out, whole)
 
 
-def test_what_answers_the_likeliest_bin_takes_no_losses_of_pictures(tiny, tmp_path):
-    with pytest.raises(BadOption, match=r"leave --perceptual and --adversarial out"):
-        train(*tiny(tmp_path / "run", model="unet-bins", adversarial=0.1))
-
-
-@pytest.mark.parametrize("option", [{"hints": 0.5}, {"recolored": 0.5}, {"emphasis": 0.5}])
-def test_an_option_that_could_change_nothing_is_refused(tiny, tmp_path, option):
-    with pytest.raises(BadOption, match=f"leave .*--{next(iter(option))}.* out"):
-        train(*tiny(tmp_path / "run", model="unet-bins", **option))
-
-
 def test_what_is_reached_of_the_peak_is_told_and_where_the_time_goes(tiny, tmp_path, capsys):
     out = tmp_path / "run"
     train(*tiny(out, epochs=3, peak=True, profile=True, quiet=False))
@@ -650,14 +508,12 @@ def test_a_configuration_comes_back(tmp_path, preset):
 def test_a_damaged_configuration_is_one_sentence(tmp_path):
     with pytest.raises(BadRun, match=r"is no run: it has no config\.json"):
         run_folder.load_config(tmp_path)
-    path = tmp_path / "config.json"
-    for text in ("", "{}", "[]", '{"experiment": {}, "data": {}}'):
-        path.write_text(text)
-        with pytest.raises(BadRun, match=r"config\.json is damaged"):
+    values = asdict(Experiment("x"))
+    for change, error in (({"size": "a"}, BadRun), ({"new": 1}, BadOption)):
+        text = json.dumps({"experiment": values | change, "data": {}})
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(error, match=r"config\.json is damaged|unknown settings: new"):
             run_folder.load_config(tmp_path)
-    path.write_text(json.dumps({"experiment": asdict(Experiment("x")) | {"new": 1}, "data": {}}))
-    with pytest.raises(BadOption, match="unknown settings: new"):
-        run_folder.load_config(tmp_path)
 
 
 def test_damaged_weights_are_one_sentence(whole, tmp_path):

@@ -91,9 +91,9 @@ def exported(network, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundled() -> Network:
-    restored = build("hintnet")
-    load_onnx(restored, BUNDLED)
-    return restored
+    loaded = build("hintnet")
+    load_onnx(loaded, BUNDLED)
+    return loaded
 
 
 # --- from a file ------------------------------------------------------------------------------
@@ -105,74 +105,74 @@ def test_the_bundled_model_comes_back_whole(bundled):
     assert np.abs(answer(bundled, L, hints).numpy() - theirs).max() < 1e-3
 
 
-def test_a_file_without_attention_leaves_it_new_and_silent():
-    older = onnx.load(BUNDLED)
-    if any("attention" in tensor.name for tensor in older.graph.initializer):
-        pytest.skip("the bundled model has attention")
-    fresh = build("hintnet")
-    assert load_onnx(fresh, BUNDLED) == ["attention"]
-    x = torch.randn(1, 352, 2, 3)
-    assert torch.equal(fresh.backbone.attention(x), x)
-
-
 def test_a_file_of_the_grown_network_comes_back_whole(network, exported):
     """Parameters keep their names, but for norms and what they are folded into."""
-    restored = build("hintnet", encoder=TINY)
-    assert load_onnx(restored, exported) == []
+    loaded = build("hintnet", encoder=TINY)
+    assert load_onnx(loaded, exported) == []
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
-    file, ours = logits(exported, L, hints), answer(restored, L, hints).numpy()
+    file, ours = logits(exported, L, hints), answer(loaded, L, hints).numpy()
     assert np.abs(file - network.predict(L, hints)["logits"].detach().numpy()).max() < 1e-3
     assert np.abs(file - ours).max() < 1e-3
     for name, value in network.backbone.named_parameters():
         if not any(part in name for part in ("encoder.", "ups.", "last.bias")):
-            assert torch.allclose(restored.backbone.get_parameter(name), value, atol=1e-6), name
+            assert torch.allclose(loaded.backbone.get_parameter(name), value, atol=1e-6), name
 
 
 def test_a_file_in_sixteen_bits_comes_back_nearly_whole(network, exported, tmp_path):
     onnx.save(halve(onnx.load(exported)), tmp_path / "half.onnx")
-    restored = build("hintnet", encoder=TINY)
-    assert load_onnx(restored, tmp_path / "half.onnx") == []
+    loaded = build("hintnet", encoder=TINY)
+    assert load_onnx(loaded, tmp_path / "half.onnx") == []
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
     file = logits(tmp_path / "half.onnx", L, hints)
-    assert np.abs(file - answer(restored, L, hints).numpy()).max() < 1e-3
+    assert np.abs(file - answer(loaded, L, hints).numpy()).max() < 1e-3
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.3, 1.0])
 def test_whatever_the_emphasis_a_weighed_network_answers_the_same_distribution(
     network, exported, emphasis
 ):
-    restored = build("hintnet", encoder=TINY, emphasis=emphasis)
-    load_onnx(restored, exported)
+    loaded = build("hintnet", encoder=TINY, emphasis=emphasis)
+    load_onnx(loaded, exported)
     other = learned(build("hintnet", encoder=TINY), seed=3)
-    restored.head.weights.copy_(other.head.weights)  # those of other photos
-    apply_class_weights(restored)
-    L = lightness(1, 64, 64)
+    loaded.head.weights.copy_(other.head.weights)  # those of other photos
+    apply_class_weights(loaded)
     with torch.no_grad():
-        ours, theirs = (n.eval().predict(L)["logits"] for n in (restored, network))
-        ab = [n.predict(L, vivid=torch.tensor(0.0))["ab"] for n in (restored, network)]
-    assert (ours - theirs).abs().max() < 1e-3
-    assert (ab[0] - ab[1]).abs().max() < 0.01
-
-
-def test_weighing_a_network_that_has_no_class_weights_changes_nothing():
+        dials = {"vivid": torch.tensor(0.0)}
+        ours, theirs = (n.eval().predict(lightness(1, 64, 64), **dials) for n in (loaded, network))
+    assert (ours["logits"] - theirs["logits"]).abs().max() < 1e-3
+    assert (ours["ab"] - theirs["ab"]).abs().max() < 0.01
     plain = build("cnn-rgb")
     before = copy.deepcopy(plain.state_dict())
-    apply_class_weights(plain)
+    apply_class_weights(plain)  # which has none
     assert all(torch.equal(value, before[name]) for name, value in plain.state_dict().items())
 
 
-def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(tmp_path):
+def drop(path: Path, name: str, target: Path) -> int:
+    """Write the file without the tensors of such names; returns how many they are."""
+    model = onnx.load(path)
+    kept = [t for t in model.graph.initializer if name not in t.name]
+    dropped = len(model.graph.initializer) - len(kept)
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    onnx.save(model, target)
+    return dropped
+
+
+def test_a_bias_that_adds_nothing_and_is_left_out_is_nothing_again(exported, tmp_path):
     """So the exporter treats the context's before it has learned."""
-    older = onnx.load(BUNDLED)
-    kept = [tensor for tensor in older.graph.initializer if ".context.bias" not in tensor.name]
-    assert len(kept) < len(older.graph.initializer)
-    del older.graph.initializer[:]
-    older.graph.initializer.extend(kept)
-    onnx.save(older, tmp_path / "older.onnx")
-    restored = build("hintnet")
-    load_onnx(restored, tmp_path / "older.onnx")
-    assert not restored.backbone.context.bias.any()
-    assert restored.backbone.context.weight.any()
+    assert drop(exported, ".context.bias", tmp_path / "older.onnx") == 1
+    loaded = build("hintnet", encoder=TINY)
+    load_onnx(loaded, tmp_path / "older.onnx")
+    assert not loaded.backbone.context.bias.any()
+    assert loaded.backbone.context.weight.any()
+
+
+def test_a_file_without_attention_leaves_it_new_and_silent(exported, tmp_path):
+    assert drop(exported, ".attention.", tmp_path / "older.onnx") > 8
+    loaded = build("hintnet", encoder=TINY)
+    assert load_onnx(loaded, tmp_path / "older.onnx") == ["attention"]
+    x = torch.randn(1, 12, 2, 3)
+    assert torch.equal(loaded.backbone.attention(x), x)
 
 
 def test_a_convolution_whose_bias_was_dropped_before_its_norm_was_folded_comes_back(
@@ -193,18 +193,13 @@ def test_a_convolution_whose_bias_was_dropped_before_its_norm_was_folded_comes_b
     assert torch.equal(answer(renamed, L), answer(usual, L))
 
 
-def test_a_file_that_lacks_a_weight_is_refused(exported, tmp_path):
-    graph = onnx.load(exported)
-    for gone in ("ups.1.conv0.weight", "encoder.body.blocks.2.0.weight", "last.bias"):
-        damaged = onnx.ModelProto()
-        damaged.CopyFrom(graph)
-        kept = [tensor for tensor in graph.graph.initializer if not tensor.name.endswith(gone)]
-        assert len(kept) == len(graph.graph.initializer) - 1
-        del damaged.graph.initializer[:]
-        damaged.graph.initializer.extend(kept)
-        onnx.save(damaged, tmp_path / "damaged.onnx")
-        with pytest.raises(BadModel, match=rf"no export of this model: backbone\..*{gone}"):
-            load_onnx(build("hintnet", encoder=TINY), tmp_path / "damaged.onnx")
+@pytest.mark.parametrize(
+    "gone", ["ups.1.conv0.weight", "encoder.body.blocks.2.0.weight", "last.bias"]
+)
+def test_a_file_that_lacks_a_weight_is_refused(exported, tmp_path, gone):
+    assert drop(exported, gone, tmp_path / "damaged.onnx") == 1
+    with pytest.raises(BadModel, match=rf"no export of this model: backbone\..*{gone}"):
+        load_onnx(build("hintnet", encoder=TINY), tmp_path / "damaged.onnx")
 
 
 def test_other_files_are_refused(tmp_path: Path):
@@ -240,20 +235,18 @@ def keep(tmp_path) -> Callable[..., Path]:
     return run
 
 
-def test_a_run_comes_back_whole(network, keep):
+@torch.no_grad()
+@pytest.mark.parametrize("emphasis", [0.0, 1.0])
+def test_a_run_comes_back_whole(network, keep, emphasis):
     """In the end, whatever either run's emphasis, with the distribution that it had."""
-    run = keep("whole", network, emphasis=0.5)
+    loaded = build("hintnet", encoder=TINY, emphasis=emphasis)
+    assert load_run(loaded, keep("whole", network, emphasis=0.5)) == []
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
-    with torch.no_grad():
-        theirs = network.predict(L, hints)["logits"]
-    for emphasis in (0.0, 1.0):
-        restored = build("hintnet", encoder=TINY, emphasis=emphasis)
-        assert load_run(restored, run) == []
-        assert (answer(restored, L, hints) - theirs).abs().max() < 1e-3  # log p
-        apply_class_weights(restored)
-        with torch.no_grad():
-            assert (restored.predict(L, hints)["logits"] - theirs).abs().max() < 1e-3
-        assert torch.equal(restored.head.weights, network.head.weights)
+    theirs = network.predict(L, hints)["logits"]
+    assert (answer(loaded, L, hints) - theirs).abs().max() < 1e-3  # log p
+    apply_class_weights(loaded)
+    assert (loaded.predict(L, hints)["logits"] - theirs).abs().max() < 1e-3
+    assert torch.equal(loaded.head.weights, network.head.weights)
 
 
 def test_an_older_run_names_what_is_new_and_answers_as_before(keep):
@@ -261,79 +254,63 @@ def test_an_older_run_names_what_is_new_and_answers_as_before(keep):
     older = build("hintnet", encoder=TINY)
     older.backbone.attention = nn.Sequential()  # as it was
     learned(older)
-    restored = build("hintnet", encoder=TINY)
-    assert load_run(restored, keep("older", older, without_attention)) == ["attention"]
+    loaded = build("hintnet", encoder=TINY)
+    assert load_run(loaded, keep("older", older, without_attention)) == ["attention"]
     L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
     with torch.no_grad():
         theirs = older.predict(L, hints)["logits"]
-    assert (answer(restored, L, hints) - theirs).abs().max() < 1e-3
+    assert (answer(loaded, L, hints) - theirs).abs().max() < 1e-3
 
 
-def test_a_run_of_another_model_is_refused(network, keep):
-    with pytest.raises(BadRun, match=r"no run of this model: .* does not fit\."):
-        load_run(build("cnn-rgb"), keep("hints", network))
-    with pytest.raises(BadRun, match=r"no run of this model: .* does not fit\."):
-        load_run(build("hintnet", encoder=TINY), keep("cnn", build("cnn-rgb"), model="cnn-rgb"))
-    other = copy.deepcopy(network)
+def test_what_is_no_run_of_the_model_is_refused(network, keep, tmp_path):
+    hintnet, cnn, other = build("hintnet", encoder=TINY), build("cnn-rgb"), copy.deepcopy(network)
     other.backbone.last = nn.Conv2d(96, 100, 1)  # of another grid
-    with pytest.raises(BadRun, match=r"backbone\.last\.weight does not fit\."):
-        load_run(build("hintnet", encoder=TINY), keep("grid", other))
-
-
-def test_what_is_no_run_is_one_sentence(network, tmp_path, keep):
-    with pytest.raises(BadRun, match="is no run"):
-        load_run(network, tmp_path / "none")
-    run = keep("damaged", build("cnn-rgb"), model="cnn-rgb")
-    (run / "model.safetensors").write_bytes(b"text")
-    with pytest.raises(BadRun, match="is damaged"):
-        load_run(build("cnn-rgb"), run)
+    damaged = keep("damaged", cnn, model="cnn-rgb")
+    (damaged / "model.safetensors").write_bytes(b"text")
+    for into, run, sentence in (
+        (cnn, keep("hints", network), r"no run of this model: .* does not fit\."),
+        (hintnet, keep("cnn", cnn, model="cnn-rgb"), r"no run of this model: .* does not fit\."),
+        (hintnet, keep("grid", other), r"backbone\.last\.weight does not fit\."),
+        (hintnet, tmp_path / "none", "is no run"),
+        (cnn, damaged, "is damaged"),
+    ):
+        with pytest.raises(BadRun, match=sentence):
+            load_run(into, run)
 
 
 # --- norms ------------------------------------------------------------------------------------
 
 
-def test_settled_norms_change_no_answer_and_hold_their_statistics(bundled):
-    bundled = copy.deepcopy(bundled)  # the other tests are of the file's own
-    L = lightness(4, 64, 64)
-    before = answer(bundled, L).numpy()
-    calibrate_norms(bundled, L)
-    assert np.abs(answer(bundled, L).numpy() - before).max() < 1e-3
-    norm = bundled.backbone.ups[0].norm0
-    seen = []
+def test_calibrated_norms_change_no_answer_and_hold_their_statistics(bundled):
+    network, L = copy.deepcopy(bundled), lightness(4, 64, 64)
+    other = lightness(2, 96, 64), some_hints(2, 96, 64)  # of another size
+    before, before_hinted = answer(network, L), answer(network, *other)
+    calibrate_norms(network, L)
+    assert (answer(network, L) - before).abs().max() < 1e-3
+    assert (answer(network, *other) - before_hinted).abs().max() < 1e-3
+    norm, seen = network.backbone.ups[0].norm0, []
     hook = norm.register_forward_hook(lambda m, x, y: seen.append(x[0]))
-    answer(bundled, L)
+    answer(network, L)
     hook.remove()
     assert torch.allclose(seen[0].mean((0, 2, 3)), norm.running_mean, atol=1e-3)
     variance = seen[0].var((0, 2, 3), correction=0)
     assert torch.allclose(variance, norm.running_var, rtol=1e-2, atol=1e-5)
     # So training, which normalises by the batch, begins close to where the file ends.
-    bundled.train()
     with torch.no_grad():
-        trained = bundled(L).numpy()
-    assert np.abs(trained - before).mean() < 0.1 * np.abs(before).mean()
+        trained = network.train()(L)
+    assert (trained - before).abs().mean() < 0.1 * before.abs().mean()
 
 
-def test_settling_gives_convolutions_weights_of_a_usual_size(bundled):
+def test_calibrating_gives_convolutions_weights_of_a_usual_size(bundled):
     """Folded, they may be smaller than a learning rate."""
-    settled = copy.deepcopy(bundled)
-    calibrate_norms(settled, lightness(4, 64, 64))
-    spreads = {}
+    network = copy.deepcopy(bundled)
+    calibrate_norms(network, lightness(4, 64, 64))
     for name in ("ups.0.conv0", "ups.1.conv1", "encoder.stages.3.0.layers.project.conv"):
-        weight = settled.backbone.get_submodule(name).weight
+        weight = network.backbone.get_submodule(name).weight
         usual = 1 / (3 * weight[0].numel()) ** 0.5  # of torch's own for each output channel
-        spreads[name] = weight.square().mean((1, 2, 3)).sqrt() / usual
-    for name, spread in spreads.items():
+        spread = weight.square().mean((1, 2, 3)).sqrt() / usual
         assert torch.allclose(spread[spread > 0], torch.ones(()), rtol=1e-3), name
-    last = settled.backbone.last  # no norm behind it
-    assert torch.equal(last.weight, bundled.backbone.last.weight)
-
-
-def test_settling_leaves_the_answer_with_hints_too(bundled):
-    settled = copy.deepcopy(bundled)
-    calibrate_norms(settled, lightness(4, 64, 64))
-    L, hints = lightness(2, 96, 64), some_hints(2, 96, 64)  # another size
-    apart = (answer(settled, L, hints) - answer(bundled, L, hints)).abs().max()
-    assert apart < 1e-3
+    assert torch.equal(network.backbone.last.weight, bundled.backbone.last.weight)  # has no norm
 
 
 def test_new_norms_take_the_statistics_of_what_they_get():

@@ -95,7 +95,8 @@ class BinsHead(nn.Module):
 
     def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
         classes = self.grid.index(lab[:, 1], lab[:, 2]).long()
-        return losses.cross_entropy(raw, classes, self.weights)
+        # Over pixels, not over their weights: a batch of rare colours does weigh more.
+        return F.cross_entropy(raw, classes, self.weights, reduction="none").mean()
 
     def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         allowed = raw.masked_fill(~self.possible[:, None, None], -1e4)

@@ -14,35 +14,13 @@ from torch.nn import functional as F
 from photochrom.color import Float
 
 
-def mse(output: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error; its minimum is the conditional mean."""
-    return F.mse_loss(output, target)
-
-
-def l1(output: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error; its minimum is the conditional median."""
-    return F.l1_loss(output, target)
-
-
 def mix(output: Tensor, target: Tensor, alpha: float) -> Tensor:
     """``alpha * MSE + (1 - alpha) * L1``; the ends are the pure losses."""
     if alpha == 1:
-        return mse(output, target)
+        return F.mse_loss(output, target)
     if alpha == 0:
-        return l1(output, target)
-    return alpha * mse(output, target) + (1 - alpha) * l1(output, target)
-
-
-def cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor) -> Tensor:
-    """Class-weighted cross-entropy.
-
-    Args:
-        logits: ``(N, Q, H, W)``.
-        classes: ``(N, H, W)`` int64, the true class of each pixel.
-        weights: ``(Q,)``, see :func:`class_weights`. The sum is divided by the number of pixels
-            and not by their weights, so that a batch of rare colours does weigh more.
-    """
-    return F.cross_entropy(logits, classes, weights, reduction="none").mean()
+        return F.l1_loss(output, target)
+    return alpha * F.mse_loss(output, target) + (1 - alpha) * F.l1_loss(output, target)
 
 
 def soft_cross_entropy(

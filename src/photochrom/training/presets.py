@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -90,49 +90,29 @@ class Experiment:
     """Of weights, order, crops, flips and hints."""
 
     def __post_init__(self) -> None:
-        limits = {
-            "size": (self.size >= 32, "32 or more"),
-            "smallest": (
-                self.smallest == 0 or 32 <= self.smallest <= self.size,
-                f"0, or a number from 32 to --size ({self.size})",
-            ),
-            "side": (self.side >= 32, "32 or more"),
-            "zoom": (0 < self.zoom <= 1, "a number above 0, up to 1"),
-            "batch": (self.batch >= 1, "1 or more"),
-            "epochs": (self.epochs > 0, "a number above 0"),
-            "lr": (self.lr > 0, "a number above 0"),
-            "weight_decay": (self.weight_decay >= 0, "0 or more"),
-            "warmup": (self.warmup >= 0, "0 or more"),
-            "encoder_rate": (self.encoder_rate > 0, "a number above 0"),
-            "alpha": (0 <= self.alpha <= 1, "a number from 0 to 1"),
-            "rebalance": (0 <= self.rebalance <= 1, "a number from 0 to 1"),
-            "emphasis": (0 <= self.emphasis <= 1, "a number from 0 to 1"),
-            "hints": (0 <= self.hints <= 1, "a number from 0 to 1"),
-            "recolored": (0 <= self.recolored <= 1, "a number from 0 to 1"),
-            "film": (0 <= self.film <= 1, "a number from 0 to 1"),
-            "degraded": (0 <= self.degraded <= 1, "a number from 0 to 1"),
-            "perceptual": (self.perceptual >= 0, "0 or more"),
-            "perceptual_from": (0 <= self.perceptual_from <= 1, "a number from 0 to 1"),
-            "adversarial": (self.adversarial >= 0, "0 or more"),
-            "adversarial_from": (0 <= self.adversarial_from <= 1, "a number from 0 to 1"),
-            "ema": (0 <= self.ema < 1, "0, or a number below 1"),
-            "validation": (0 < self.validation < 1, "a number between 0 and 1"),
-            "validate_on": (self.validate_on >= 1, "1 or more"),
-            "seed": (self.seed >= 0, "0 or more"),
-        }
+        most = self.size
+        _check_ranges(
+            self,
+            {
+                "size side": (lambda n: n >= 32, "32 or more"),
+                "smallest": (
+                    lambda n: n == 0 or 32 <= n <= most,
+                    f"0, or a number from 32 to --size ({most})",
+                ),
+                "zoom": (lambda n: 0 < n <= 1, "a number above 0, up to 1"),
+                "batch validate_on": (lambda n: n >= 1, "1 or more"),
+                "epochs lr encoder_rate": (lambda n: n > 0, "a number above 0"),
+                "weight_decay warmup perceptual adversarial seed": (lambda n: n >= 0, "0 or more"),
+                "alpha rebalance emphasis hints recolored film degraded perceptual_from "
+                "adversarial_from": (lambda n: 0 <= n <= 1, "a number from 0 to 1"),
+                "ema": (lambda n: 0 <= n < 1, "0, or a number below 1"),
+                "validation": (lambda n: 0 < n < 1, "a number between 0 and 1"),
+            },
+        )
         try:
             re.compile(self.freeze)
         except re.error as error:
             raise BadOption(f"--freeze {self.freeze} is no regular expression: {error}.") from error
-        _refuse(self, limits)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Experiment:
-        """From what ``dataclasses.asdict`` gave; unknown keys are an error."""
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise BadOption(f"The configuration has unknown settings: {', '.join(sorted(unknown))}")
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -178,20 +158,27 @@ class TrainOptions:
     """No progress on the terminal."""
 
     def __post_init__(self) -> None:
-        limits = {"save_every": (self.save_every >= 0, "0 or more")}
+        counts = "accumulate validate_every report_every readers"
+        ranges: _Ranges = {
+            "save_every": (lambda n: n >= 0, "0 or more"),
+            counts: (lambda n: n >= 1, "1 or more"),
+        }
         if self.minutes is not None:
-            limits["minutes"] = self.minutes > 0, "a number above 0"
-        for name in ("accumulate", "validate_every", "report_every", "readers"):
-            limits[name] = getattr(self, name) >= 1, "1 or more"
-        _refuse(self, limits)
+            ranges["minutes"] = lambda n: n > 0, "a number above 0"
+        _check_ranges(self, ranges)
 
 
-def _refuse(given: object, limits: dict[str, tuple[bool, str]]) -> None:
-    """Raise BadOption for the first value that does not keep its limit, which it is told."""
-    for name, (holds, words) in limits.items():
-        if not holds:
-            flag = f"--{name.replace('_', '-')}"
-            raise BadOption(f"{flag} {getattr(given, name)} is out of range: give {words}.")
+_Ranges = dict[str, tuple[Callable[[float], bool], str]]
+"""What holds for the fields of these names, and in words."""
+
+
+def _check_ranges(given: object, ranges: _Ranges) -> None:
+    for names, (holds, words) in ranges.items():
+        for name in names.split():
+            value = getattr(given, name)
+            if not holds(value):
+                flag = f"--{name.replace('_', '-')}"
+                raise BadOption(f"{flag} {value} is out of range: give {words}.")
 
 
 # The four rows of the study (Adam, 1e-4), and the flagship.

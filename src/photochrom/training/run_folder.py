@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from photochrom import files
 from photochrom.color import Pixels, rgb_to_lab
-from photochrom.errors import BadRun
+from photochrom.errors import BadOption, BadRun
 from photochrom.names import escape_controls
 from photochrom.report.run_folder import read_config, read_lines
 from photochrom.training.models import Network, build
@@ -151,14 +151,17 @@ def save_config(run: Path, experiment: Experiment, data: Mapping[str, Any]) -> N
 
 
 def load_config(run: Path) -> tuple[Experiment, Mapping[str, Any]]:
-    """The experiment and the description of its data.
+    """Read the experiment and the description of its data.
 
     Raises:
-        BadRun: no run, or not readable.
+        BadRun: no run, or not readable. BadOption: it has settings that are not known here.
     """
     settings, data = read_config(run)
+    unknown = settings.keys() - Experiment.__dataclass_fields__
+    if unknown:
+        raise BadOption(f"The configuration has unknown settings: {', '.join(sorted(unknown))}")
     try:
-        return Experiment.from_json(settings), data
+        return Experiment(**settings), data
     except TypeError as error:
         raise BadRun(f"{run / 'config.json'} is damaged: {error}.") from error
 
