@@ -61,7 +61,7 @@ def profile(step: Callable[[], T], path: Path) -> T:
 def matrix_peak(device: torch.device, dtype: torch.dtype) -> float:
     """The most operations a second that a product of square matrices reaches there."""
     found = 0.0
-    for n in (4096, 8192) if device.type == "cuda" else (1024, 2048):
+    for n in (4096, 8192) if device.type == "cuda" else (512, 1024):
         a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
         for _ in range(10):
             synchronize()
