@@ -234,7 +234,9 @@ def test_bins_are_counted_over_every_other_pixel(photos):
 @pytest.mark.parametrize("most", [1, 3, 7, 19, 20, 100])
 def test_bins_are_counted_on_no_more_photos_than_asked(photos, most):
     seen = []
-    noted = SimpleNamespace(each=lambda numbers: seen.extend(numbers) or photos.each(numbers))
+    noted = SimpleNamespace(
+        read_photos=lambda numbers: seen.extend(numbers) or photos.read_photos(numbers)
+    )
     bin_frequency(noted, np.arange(20), STUDY_GRID, most)
     assert 1 <= len(seen) <= most
     assert len(seen) > most / 2 or most > 20
