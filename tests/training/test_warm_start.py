@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_whatever_the_emphasis_a_weighed_network_answers_the_same_distribution(
 def drop(path: Path, name: str, target: Path) -> int:
     """Write the file without the tensors of such names; returns how many they are."""
     model = onnx.load(path)
-    kept = [t for t in model.graph.initializer if name not in t.name]
+    kept = [tensor for tensor in model.graph.initializer if not re.search(name, tensor.name)]
     dropped = len(model.graph.initializer) - len(kept)
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
@@ -197,7 +198,7 @@ def test_a_convolution_whose_bias_was_dropped_before_its_norm_was_folded_comes_b
     "gone", ["ups.1.conv0.weight", "encoder.body.blocks.2.0.weight", "last.bias"]
 )
 def test_a_file_that_lacks_a_weight_is_refused(exported, tmp_path, gone):
-    assert drop(exported, gone, tmp_path / "damaged.onnx") == 1
+    assert drop(exported, f"{gone}$", tmp_path / "damaged.onnx") == 1
     with pytest.raises(BadModel, match=rf"no export of this model: backbone\..*{gone}"):
         load_onnx(build("hintnet", encoder=TINY), tmp_path / "damaged.onnx")
 
