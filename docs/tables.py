@@ -18,7 +18,7 @@ import sys
 from functools import reduce
 from pathlib import Path
 
-from photochrom.evaluation.results import Results, Summary, from_record, to_record
+from photochrom.evaluation.results import Results, RowSummary, from_record, to_record
 from photochrom.evaluation.tables import COLUMNS, filled_columns, markdown_table
 
 ROOT = Path(__file__).parents[1]
@@ -43,10 +43,10 @@ def keep(name: str, sources: list[str]) -> None:
     (FIGURES / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
-def rows(name: str) -> list[Summary]:
+def rows(name: str) -> list[RowSummary]:
     """What :func:`keep` kept."""
     content = json.loads((FIGURES / f"{name}.json").read_text("utf-8"))
-    return [Summary(**from_record(row)) for row in content["rows"]]
+    return [RowSummary(**from_record(row)) for row in content["rows"]]
 
 
 def scores(name: str, picked: list[str]) -> str:

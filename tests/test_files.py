@@ -14,7 +14,7 @@ from PIL import Image
 
 from photochrom import files
 from photochrom.errors import CannotWrite
-from photochrom.folder import Folder
+from photochrom.held_folder import HeldFolder
 from photochrom.image.reader import read_photo
 from photochrom.image.writer import write_photo
 
@@ -69,7 +69,7 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_does_not_matter(tmp_path,
         there.symlink_to(theirs)
         file.write(b"new")
 
-    files.write_atomically(target, make, room=Folder(there))
+    files.write_atomically(target, make, staging=HeldFolder(there))
     assert not list(theirs.iterdir())
     assert not unfinished(away)
     home = away if swapped == "the target's" else tmp_path
@@ -161,7 +161,7 @@ def odd(folder: Path) -> dict[str, Path]:
 def test_only_plain_files_are_read_and_nothing_is_waited_for(tmp_path):
     (tmp_path / "plain").write_bytes(b"content")
     (tmp_path / "link").symlink_to("plain")
-    opened = Folder(tmp_path)
+    opened = HeldFolder(tmp_path)
     for name, path in odd(tmp_path).items():
         with pytest.raises(OSError):  # noqa: PT011
             files.open_plain(path)
@@ -177,17 +177,17 @@ def test_only_plain_files_are_read_and_nothing_is_waited_for(tmp_path):
 
 
 def test_a_folder_within_another_is_a_real_one(tmp_path):
-    outer = Folder(tmp_path)
+    outer = HeldFolder(tmp_path)
     for _ in range(2):  # made, and found
-        assert list(Folder(tmp_path / "real", within=outer).names()) == []
+        assert list(HeldFolder(tmp_path / "real", within=outer).names()) == []
     (tmp_path / "real" / "x").touch()
-    assert list(Folder(tmp_path / "real", within=outer).names()) == ["x"]
+    assert list(HeldFolder(tmp_path / "real", within=outer).names()) == ["x"]
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "nothing").symlink_to("gone")
     (tmp_path / "file").touch()
     for name in ("link", "nothing", "file"):
         with pytest.raises(NotADirectoryError):
-            Folder(tmp_path / name, within=outer)
+            HeldFolder(tmp_path / name, within=outer)
     assert not (tmp_path / "gone").exists()
 
 
@@ -197,7 +197,7 @@ def test_a_folder_that_nobody_has_is_closed(tmp_path):
 
     before = handles()
     for _ in range(9):
-        folder = Folder(tmp_path)
+        folder = HeldFolder(tmp_path)
         list(folder.names())
     assert handles() == before + 1
     del folder
@@ -248,7 +248,7 @@ def test_only_what_was_left_behind_is_removed(tmp_path):
     (tmp_path / name.replace("0a", "0c")).mkdir()
     os.mkfifo(tmp_path / name.replace("0a", "0d"))
     before = set(names(tmp_path))
-    files.discard_abandoned(Folder(tmp_path))
+    files.discard_abandoned(HeldFolder(tmp_path))
     assert before - set(names(tmp_path)) == {name}
     assert mine.read_bytes() == b"precious"
 
@@ -276,18 +276,18 @@ def test_what_is_removed_before_it_is_locked_is_begun_anew(tmp_path, monkeypatch
 
 def test_where_folders_have_no_handles_their_paths_stand_for_them(tmp_path, monkeypatch):
     """As on Windows."""
-    monkeypatch.setattr("photochrom.folder._HELD", False)
-    outer = Folder(tmp_path)
-    inner = Folder(tmp_path / "in", within=outer)
+    monkeypatch.setattr("photochrom.held_folder._HELD", False)
+    outer = HeldFolder(tmp_path)
+    inner = HeldFolder(tmp_path / "in", within=outer)
     files.write_bytes(tmp_path / "x.txt", b"new")
     files.write_atomically(
-        tmp_path / "y.txt", lambda file: file.write(b"new"), force=False, room=inner
+        tmp_path / "y.txt", lambda file: file.write(b"new"), force=False, staging=inner
     )
     with pytest.raises(CannotWrite, match="exists already"):
         files.write_atomically(tmp_path / "y.txt", lambda file: file.write(b"newer"), force=False)
     (tmp_path / "link").symlink_to("in")
     with pytest.raises(NotADirectoryError):
-        Folder(tmp_path / "link", within=outer)
+        HeldFolder(tmp_path / "link", within=outer)
     (tmp_path / "in" / f".{'0a' * 16}.part").touch()
     files.discard_abandoned(inner)
     assert (inner.device, list(inner.names())) == (tmp_path.stat().st_dev, [])

@@ -51,6 +51,11 @@ def to_uint8(rgb: Array) -> Pixels:
     return levels
 
 
+def planes_to_pixels(rgb: Array) -> Pixels:
+    """sRGB in 0..1, (3, H, W), to (H, W, 3) uint8."""
+    return to_uint8(rgb.transpose(1, 2, 0))
+
+
 def rgb_to_lab(rgb: Same, axis: int = -3) -> Same:
     """sRGB in 0..1 to Lab. Same shape, dtype and kind of array; differentiable everywhere."""
     xp, channels = _unstack(rgb, axis)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from photochrom.errors import CannotWrite, DiskFull
-from photochrom.folder import AT_ONCE, Folder, Place, check_plain
+from photochrom.held_folder import AT_ONCE, HeldFolder, Place, check_plain
 
 try:
     import fcntl
@@ -98,9 +98,9 @@ def write_atomically(
     make: Callable[[BinaryIO], object],
     *,
     force: bool = True,
-    room: Folder | None = None,
+    staging: HeldFolder | None = None,
     mode: int = 0o666,
-    seal: Callable[[BinaryIO], object] | None = None,
+    before_rename: Callable[[BinaryIO], object] | None = None,
 ) -> None:
     """Let ``make`` write a file beside ``target``, then put it in its place.
 
@@ -110,27 +110,27 @@ def write_atomically(
         target: the file; where it is a link, the link makes way, and not what that leads to.
         make: writes into the file that it gets.
         force: replace a target that exists, even one that came to be meanwhile.
-        room: the folder to make it in, on the same disk; by default the target's.
+        staging: the folder to make it in, on the same disk; by default the target's.
         mode: the file's permissions, of which the process's mask is taken.
-        seal: is shown the finished file before it gets its name.
+        before_rename: is shown the finished file before it gets its name.
 
     Raises:
         CannotWrite: it exists, or the folder does not take it. Nothing is left behind, whatever
             goes wrong.
-        DiskFull: there is no room.
+        DiskFull: there is no staging.
     """
     try:
-        goal = Place(Folder(target.parent), target.name)
-        with _begin(room or goal.folder, mode) as (part, file):
+        goal = Place(HeldFolder(target.parent), target.name)
+        with _begin(staging or goal.folder, mode) as (part, file):
             make(file)
             _settle(file)
-            if seal is not None and not _SHUT:
-                seal(file)
+            if before_rename is not None and not _SHUT:
+                before_rename(file)
             if _SHUT:  # pragma: no cover
                 file.close()
-                if seal is not None:
+                if before_rename is not None:
                     with part.folder.read(part.name) as shut:
-                        seal(shut)
+                        before_rename(shut)
             _name(part, goal, force=force)
     except OSError as error:
         raise cannot_write(target, error) from error
@@ -140,7 +140,7 @@ def write_bytes(target: Path, data: bytes) -> None:
     """Write a file that replaces what has its name.
 
     Raises:
-        CannotWrite: the folder does not take it. DiskFull: there is no room.
+        CannotWrite: the folder does not take it. DiskFull: there is no staging.
     """
     write_atomically(target, lambda file: file.write(data))
 
@@ -149,7 +149,7 @@ def append_json_lines(path: Path, values: Iterable[object]) -> None:
     """Append values, a line of JSON each, and wait until the disk has them.
 
     Raises:
-        CannotWrite: the folder does not take it. DiskFull: there is no room.
+        CannotWrite: the folder does not take it. DiskFull: there is no staging.
     """
     data = "".join(f"{json.dumps(value)}\n" for value in values).encode()  # which is ASCII
     try:
@@ -202,7 +202,7 @@ def make_symlink(target: Path, to: Path) -> None:
         CannotWrite: the folder does not take it.
     """
     try:
-        folder, name = Folder(target.parent), _unforeseen_name()
+        folder, name = HeldFolder(target.parent), _unforeseen_name()
         folder.make_symlink(name, to)
         try:
             folder.move(name, folder, target.name)
@@ -246,7 +246,7 @@ def discard_unfinished() -> None:
             folder.remove(name)
 
 
-def discard_abandoned(folder: Folder) -> None:
+def discard_abandoned(folder: HeldFolder) -> None:
     """Remove what processes that are no more have left unfinished in a folder of ours.
 
     That is a plain file of such a name as only :func:`write_atomically` gives, which nobody holds.
@@ -279,7 +279,7 @@ def _lock(file: BinaryIO) -> None:
 
 
 @contextlib.contextmanager
-def _begin(folder: Folder, mode: int) -> Iterator[tuple[Place, BinaryIO]]:
+def _begin(folder: HeldFolder, mode: int) -> Iterator[tuple[Place, BinaryIO]]:
     """A file to write, which is not left behind, whatever goes wrong."""
     part, file = _create_locked(folder, mode)
     _unfinished.add(part)
@@ -291,11 +291,11 @@ def _begin(folder: Folder, mode: int) -> Iterator[tuple[Place, BinaryIO]]:
         with contextlib.suppress(OSError):  # a disk that does not take it may not let go of it
             folder.remove(part.name)
         _unfinished.discard(part)
-        with contextlib.suppress(OSError):  # what did not find room, again
+        with contextlib.suppress(OSError):  # what did not find staging, again
             file.close()
 
 
-def _create_locked(folder: Folder, mode: int) -> tuple[Place, BinaryIO]:
+def _create_locked(folder: HeldFolder, mode: int) -> tuple[Place, BinaryIO]:
     """Make a file that is locked, so that no other process takes it for abandoned."""
     while True:
         part = Place(folder, _unforeseen_name())

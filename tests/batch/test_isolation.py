@@ -16,7 +16,7 @@ from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.worker import Worker
 from photochrom.image import encoding, icc, metadata, photo_file, tone
 from photochrom.image.reader import read_photo
-from photochrom.inference import flow
+from photochrom.inference import pipeline
 from photochrom.inference.onnx_model import Model
 
 KINDS = (RuntimeError, IndexError, MemoryError, RecursionError)
@@ -26,7 +26,7 @@ STAGES = {
     "metadata": (metadata, "read_metadata", "image."),
     "tone": (tone, "measure_tone", "image.tone."),
     "network": (Model, "run", "inference."),
-    "fit": (flow, "fit_to_format", "inference.flow."),
+    "fit": (pipeline, "fit_to_format", "inference.pipeline."),
     "encode": (encoding, "encode_pages", "image."),
     "sync": (files, "_settle", "files.write_atomically"),
     "journal": (Journal, "_write", "batch.journal."),

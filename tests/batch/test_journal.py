@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from commands import unfinished
 from photochrom import files
 from photochrom.batch import journal as journals
-from photochrom.batch.entries import Entry, Seen
+from photochrom.batch.entries import JournalEntry, Seen
 from photochrom.batch.journal import FOLDER, Journal
 from photochrom.errors import BadPhoto, CannotWrite, DiskFull
-from photochrom.folder import Folder
+from photochrom.held_folder import HeldFolder
 
 
 @pytest.fixture
@@ -38,14 +38,16 @@ def photo(tmp_path: Path) -> Path:
 
 def finish(journal: Journal, photo: Path, *targets: Path) -> None:
     """Make results of a photo as the worker does."""
-    seal = journal.seal(journal.look(photo), targets, "digest")
+    seal = journal.recorder(journal.stamp(photo), targets, "digest")
     for target in targets:
         content = photo.read_bytes() + os.fsencode(target.name)
-        write = partial(files.write_atomically, room=journal.room(target), seal=seal)
+        write = partial(
+            files.write_atomically, staging=journal.staging_for(target), before_rename=seal
+        )
         write(target, lambda file: file.write(content))  # noqa: B023
 
 
-def find(journal: Journal | Path, photo: Path, *targets: Path) -> Entry | None:
+def find(journal: Journal | Path, photo: Path, *targets: Path) -> JournalEntry | None:
     """What a journal, or one that is opened now, knows of a photo."""
     known = Journal(journal) if isinstance(journal, Path) else journal
     return known.find(photo, targets, "digest")
@@ -91,10 +93,10 @@ def test_files_are_known_by_their_content(photo, out, tmp_path):
 
 def test_a_photo_that_changes_while_it_is_read_is_not_taken_for_done(photo, out):
     journal, target = Journal(out), out / "photo.jpg"
-    seen = journal.look(photo)
+    seen = journal.stamp(photo)
     photo.write_bytes(b"blue")
-    seal = journal.seal(seen, [target], "digest")
-    files.write_atomically(target, lambda file: file.write(b"of whichever"), seal=seal)
+    seal = journal.recorder(seen, [target], "digest")
+    files.write_atomically(target, lambda file: file.write(b"of whichever"), before_rename=seal)
     assert not find(journal, photo, target)
 
 
@@ -124,25 +126,25 @@ def test_the_first_of_several_versions_are_known_too(photo, out):
 
 def test_what_was_passed_over_is_known_and_what_failed_is_not(photo, out):
     journal = Journal(out)
-    journal.pass_over(journal.look(photo), out / "photo.jpg", "digest", "in colour")
+    journal.pass_over(journal.stamp(photo), out / "photo.jpg", "digest", "in colour")
     journal.fail(photo, out / "b.jpg", "digest", "it broke", "IndexError in x.y, line 1")
     for known in (journal, out):
         entry = find(known, photo, out / "photo.jpg")
         assert (entry.passed, entry.results) == ("in colour", ())
         assert find(known, photo, out / "b.jpg") is None
-    assert Entry.from_json(lines(out)[1]).failed == "it broke"
+    assert JournalEntry.from_json(lines(out)[1]).failed == "it broke"
     photo.write_bytes(b"changed")
     assert not find(out, photo, out / "photo.jpg")
 
 
 def test_without_a_folder_nothing_is_known_or_written(photo, tmp_path):
     journal, target = Journal(None), tmp_path / "x.jpg"
-    journal.seal(journal.look(photo), [target], "digest")(io.BytesIO(b"result"))
+    journal.recorder(journal.stamp(photo), [target], "digest")(io.BytesIO(b"result"))
     journal.pass_over(None, target, "digest", "in colour")
     journal.refresh()
     journal.close()
     assert find(journal, photo, target) is None
-    assert journal.room(target) is None
+    assert journal.staging_for(target) is None
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
@@ -155,15 +157,15 @@ def test_only_files_are_looked_at_and_those_that_do_not_open_are_named(
     os.mkfifo(tmp_path / "pipe.jpg")  # which would be waited for
     journal = Journal(out)
     for name in ("pipe.jpg", "missing.jpg", f"{'long' * 99}.jpg"):
-        assert journal.look(tmp_path / name) is None
+        assert journal.stamp(tmp_path / name) is None
     monkeypatch.setattr(files, "open_plain", refuse)
     with pytest.raises(BadPhoto, match=r"cannot be opened \(Permission denied\): check path"):
-        journal.look(photo)
+        journal.stamp(photo)
 
 
 def test_a_closed_journal_takes_no_more(photo, out):
     journal = Journal(out)
-    seal = journal.seal(journal.look(photo), [out / "a.png"], "digest")
+    seal = journal.recorder(journal.stamp(photo), [out / "a.png"], "digest")
     journal.close()
     with photo.open("rb") as file, pytest.raises(CannotWrite, match="start it again"):
         seal(file)
@@ -233,7 +235,7 @@ def test_half_a_line_on_a_full_disk_spoils_no_other(photo, out, room):
     with pytest.raises(DiskFull, match="make room"):
         finish(journal, photo, out / "b.jpg")
     with pytest.raises(DiskFull, match="make room"):
-        journal.pass_over(journal.look(photo), out / "b.jpg", "digest", "in colour")
+        journal.pass_over(journal.stamp(photo), out / "b.jpg", "digest", "in colour")
     journal._file = file  # there is room again
     finish(journal, photo, out / "c.jpg")
     assert len(lines(out)) == 2
@@ -285,14 +287,14 @@ def test_a_journal_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     first, second = Journal(out), Journal(out)
     finish(first, photo, out / "a.jpg")
     gone = Path(second._file.name)
-    names = Folder.names
+    names = HeldFolder.names
 
     def late(self):  # the other leaves after its file was found
         found = list(names(self))
         second.close()
         return found
 
-    monkeypatch.setattr(Folder, "names", late)
+    monkeypatch.setattr(HeldFolder, "names", late)
     first.refresh()
     first.close()
     assert not gone.exists()
@@ -307,7 +309,7 @@ def begin(out: Path, name: str, then: Callable[[], object]) -> None:
         then()
 
     with contextlib.suppress(CannotWrite):
-        files.write_atomically(out / name, make, room=Journal(out).room(out / name))
+        files.write_atomically(out / name, make, staging=Journal(out).staging_for(out / name))
 
 
 def work(out: Path) -> None:
@@ -368,7 +370,7 @@ def test_where_locks_cannot_tell_nothing_is_taken_for_abandoned(out, monkeypatch
 
 def test_on_another_disk_a_result_is_made_beside_its_name(out, monkeypatch):
     journal = Journal(out)
-    assert journal.room(out / "x.jpg").path == out / FOLDER
+    assert journal.staging_for(out / "x.jpg").path == out / FOLDER
     stat = Path.stat
 
     def elsewhere(self, **options):
@@ -379,7 +381,7 @@ def test_on_another_disk_a_result_is_made_beside_its_name(out, monkeypatch):
 
     (out / "linked").mkdir()
     monkeypatch.setattr(Path, "stat", elsewhere)
-    assert journal.room(out / "linked" / "x.jpg") is None
+    assert journal.staging_for(out / "linked" / "x.jpg") is None
 
 
 # --- what others have put there ---------------------------------------------------------------
@@ -500,11 +502,11 @@ WRONG = [
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_a_line_of_another_version_or_in_which_anything_is_of_another_kind_is_none(wrong):
     seen = Seen("a.jpg", 1, 2, "3")
-    entry = Entry("a.jpg", "digest", seen, (seen,))
-    assert Entry.from_json(entry.to_json()) == entry
-    assert Entry.from_json(json.dumps(json.loads(entry.to_json()) | wrong)) is None
-    assert Entry.from_json(forged("a.jpg"))
-    assert Entry.from_json(forged(**{"target": "a.jpg"} | wrong)) is None
+    entry = JournalEntry("a.jpg", "digest", seen, (seen,))
+    assert JournalEntry.from_json(entry.to_json()) == entry
+    assert JournalEntry.from_json(json.dumps(json.loads(entry.to_json()) | wrong)) is None
+    assert JournalEntry.from_json(forged("a.jpg"))
+    assert JournalEntry.from_json(forged(**{"target": "a.jpg"} | wrong)) is None
 
 
 def test_a_line_tells_of_nothing_outside_the_folder(photo, out, tmp_path):

@@ -25,7 +25,7 @@ from photochrom.errors import BadModel, BadOption, CannotWrite
 from photochrom.image import encoding
 from photochrom.image.encoding import Encoding
 from photochrom.image.photo import Photo
-from photochrom.inference import flow
+from photochrom.inference import pipeline
 from photochrom.inference.colorizer import Colorizer
 
 
@@ -146,7 +146,7 @@ def test_one_in_colour_is_passed_over_and_remembered(do, job, color_scene, monke
     told = json.loads(journal.read_bytes())
     journal.write_text(json.dumps(told | {"passed": "\x1b[31mSend me your password"}) + "\n")
     with monkeypatch.context() as patch:
-        patch.setattr(flow, "read_pages", None)  # it is not even opened
+        patch.setattr(pipeline, "read_pages", None)  # it is not even opened
         again = do()
     assert (again.state, again.words, again.results) == ("passed", first.words, ())
     assert do(recolor=True).state == "done"
@@ -343,13 +343,13 @@ def test_a_photo_that_vanishes_when_it_was_passed_over_is_no_error(
     do, job, color_scene, monkeypatch
 ):
     Image.fromarray(color_scene).save(job.photo)
-    is_color = flow.is_color
+    is_color = pipeline.is_color
 
     def vanish(page: Photo) -> bool:
         job.photo.unlink()
         return is_color(page)
 
-    monkeypatch.setattr(flow, "is_color", vanish)
+    monkeypatch.setattr(pipeline, "is_color", vanish)
     assert do().state == "passed"
 
 
@@ -399,7 +399,7 @@ def test_notes_of_all_pages_are_told_once(do, job, scene, monkeypatch):
     def noting(photo, kind):
         return replace(photo, notes=("its thumbnail was left out.", "odd"))
 
-    monkeypatch.setattr(flow, "fit_to_format", noting)
+    monkeypatch.setattr(pipeline, "fit_to_format", noting)
     outcome = do(Job(scan, job.root / "a.tif", job.root))
     assert outcome.words == f"{scan}: its thumbnail was left out; odd."
 

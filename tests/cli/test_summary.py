@@ -7,12 +7,12 @@ import csv
 import pytest
 
 from photochrom.batch.worker import Outcome
-from photochrom.cli.options import answer
-from photochrom.cli.summary import Summary, check_report
+from photochrom.cli.options import print_result
+from photochrom.cli.summary import BatchSummary, check_report
 
 
 def test_what_came_of_a_photo_with_an_odd_name_is_told_on_one_line(capsys):
-    summary = Summary(None, verbose=True)
+    summary = BatchSummary(None, verbose=True)
     done = Outcome("a", "done", ("a\n/etc/b.jpg",), "", 0.1)
     failed = Outcome("\x1b]0;x", "failed", (), "\x1b]0;x fails", 0.1, "KeyError", "one\n\x1b two\n")
     summary.follow([done, failed], 1)
@@ -30,11 +30,11 @@ def test_what_came_of_a_photo_with_an_odd_name_is_told_on_one_line(capsys):
 
 def test_what_was_told_when_it_is_interrupted_is_in_the_report(tmp_path, monkeypatch):
     def interrupt(*results: str) -> None:
-        answer(*results)
+        print_result(*results)
         raise KeyboardInterrupt
 
-    summary = Summary(tmp_path / "report.csv")
-    monkeypatch.setattr("photochrom.cli.summary.answer", interrupt)
+    summary = BatchSummary(tmp_path / "report.csv")
+    monkeypatch.setattr("photochrom.cli.summary.print_result", interrupt)
     with pytest.raises(KeyboardInterrupt):
         summary.follow([Outcome("a.jpg", "done", ("b.jpg",), "", 0.1)], 3)
     summary.save()
@@ -44,7 +44,7 @@ def test_what_was_told_when_it_is_interrupted_is_in_the_report(tmp_path, monkeyp
 
 
 def test_a_report_has_no_formulas_and_is_still_known_for_one(tmp_path):
-    summary = Summary(tmp_path / "report.csv")
+    summary = BatchSummary(tmp_path / "report.csv")
     summary.outcomes = [Outcome("=a.jpg", "failed", (), "@b", 0.25)]
     summary.save()
     with summary.report.open(newline="") as file:
@@ -54,7 +54,7 @@ def test_a_report_has_no_formulas_and_is_still_known_for_one(tmp_path):
 
 
 def test_one_is_singular(capsys):
-    summary = Summary(None)
+    summary = BatchSummary(None)
     summary.counts["skipped"], summary.expected = 1, 1
     assert summary.sum_up(quiet=False) == 0
     assert "1 of 1 photo was done before." in capsys.readouterr().err

@@ -15,7 +15,7 @@ from PIL import Image
 from test_limits import GREY, STRIP, gif, jpeg_of, tiff
 
 from photochrom.errors import BadPhoto
-from photochrom.image import headers, ifd, jpeg, photo_file, png, tiff_page, tiff_pages, xmp
+from photochrom.image import headers, ifd, jpeg, photo_file, png, tiff_directories, tiff_page, xmp
 from photochrom.image.decoding import decode_file
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
@@ -46,7 +46,7 @@ def test_a_page_costs_no_more_for_others(depth, codec):
             for _ in range(many):
                 writer.write(np.ones((20, 30), depth), metadata=None, compression=codec)
         size = len(file.getvalue())
-        found = tiff_pages.find_pages(file, size)
+        found = tiff_directories.find_pages(file, size)
         before = file.read_so_far
         page = tiff_page.Page(found, found.pages[-1])
         opened = photo_file.PhotoFile(page.described(), "album", size, page=page)
@@ -65,7 +65,7 @@ def test_entries_that_overlap_are_not_read_again_and_again():
     made = plain[:4] + struct.pack("<I", len(plain)) + plain[8:]
     made += struct.pack("<H", own + len(rows)) + table + body + bytes(4)
     file = Counted(made.ljust(900_000, b"\0"))
-    found = tiff_pages.find_pages(file, 900_000)
+    found = tiff_directories.find_pages(file, 900_000)
     before = file.read_so_far
     page = tiff_page.Page(found, found.pages[0])
     assert np.array_equal(np.asarray(page.open_image()), GREY)
@@ -76,7 +76,7 @@ def test_entries_that_overlap_are_not_read_again_and_again():
 
 
 def test_an_album_has_so_many_pages_at_most(monkeypatch):
-    monkeypatch.setattr(tiff_pages, "MAX_PAGES", 3)
+    monkeypatch.setattr(tiff_directories, "MAX_PAGES", 3)
     file = io.BytesIO()
     with tifffile.TiffWriter(file) as writer:
         for _ in range(5):

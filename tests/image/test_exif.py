@@ -19,7 +19,7 @@ from PIL.ExifTags import Base as Tag
 
 from photochrom.image import exif, ifd, pillow
 from photochrom.image.encoding import fit_to_format
-from photochrom.image.ifd import Entry, Layout
+from photochrom.image.ifd import IfdEntry, Layout
 from photochrom.image.photo import Photo
 from photochrom.image.provenance import mark_colorized
 from photochrom.image.reader import read_pages, read_photo
@@ -37,8 +37,8 @@ FORMATS = [
 ]
 
 
-def entry(kind: int, data: bytes, order: str = "little") -> Entry:
-    return Entry(kind, len(data) // ifd.SIZES[kind], data)
+def entry(kind: int, data: bytes, order: str = "little") -> IfdEntry:
+    return IfdEntry(kind, len(data) // ifd.SIZES[kind], data)
 
 
 def block(order: str = "little", orientation: int = 1) -> bytes:

@@ -27,7 +27,7 @@ def tiff(values: dict[int, tuple[int, ...]], data: bytes = b"", pad: int = 0) ->
     """A TIFF of one page: numbers by tag, and where "at" stands for its strip or tile, data."""
     layout = ifd.Layout()
     tree: ifd.Tree = {
-        tag: ifd.Entry(ifd.LONG, len(numbers), b"".join(map(layout.pack, numbers)))
+        tag: ifd.IfdEntry(ifd.LONG, len(numbers), b"".join(map(layout.pack, numbers)))
         for tag, numbers in values.items()
     }
     start = 8 + len(data) + len(data) % 2

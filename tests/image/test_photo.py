@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 
 from photochrom import color
 from photochrom.errors import BadPhoto, CannotWrite
-from photochrom.folder import Folder
+from photochrom.held_folder import HeldFolder
 from photochrom.image import icc, limits
 from photochrom.image.photo import Photo, to_array, to_image
 from photochrom.image.reader import read_photo
@@ -298,8 +298,8 @@ def test_nothing_is_left_of_a_failure(tmp_path: Path, monkeypatch, breaks):
 
         monkeypatch.setattr(Image.Image, "save", fail)
     elif breaks == "disk":
-        real = Folder.create  # the file is there, and then the disk is full
-        monkeypatch.setattr(Folder, "create", lambda *given: FullDisk(real(*given)))
+        real = HeldFolder.create  # the file is there, and then the disk is full
+        monkeypatch.setattr(HeldFolder, "create", lambda *given: FullDisk(real(*given)))
     else:
         error = OSError(13, "Permission denied") if breaks == "rename" else KeyboardInterrupt()
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from photochrom import color
 from photochrom.errors import BadPhoto
-from photochrom.image import tiff_page, tiff_pages, tiff_pixels
+from photochrom.image import tiff_decoding, tiff_directories, tiff_page
 from photochrom.image.photo import to_array
 from photochrom.image.reader import read_photo
 
@@ -237,8 +237,8 @@ def test_one_bit(compression):
     expected = np.asarray(page).astype(np.uint8) * 255
     data = saved(page, "TIFF", compression=compression)
     assert (read_photo(data).pixels == expected).all()
-    found = tiff_pages.find_pages(io.BytesIO(data), len(data))
-    other = tiff_pixels.decode(tiff_page.Page(found, found.pages[0]), "the page")
+    found = tiff_directories.find_pages(io.BytesIO(data), len(data))
+    other = tiff_decoding.decode(tiff_page.Page(found, found.pages[0]), "the page")
     assert (other.pixels == expected).all()  # tifffile says the same
 
 

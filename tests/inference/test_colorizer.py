@@ -19,7 +19,7 @@ from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.image.photo import Photo
 from photochrom.image.reader import read_pages, read_photo
 from photochrom.image.writer import encode_photo
-from photochrom.inference import colorizer, flow, onnx_model
+from photochrom.inference import colorizer, onnx_model, pipeline
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.hints import Hint
 from pixels import grey_levels, png
@@ -196,7 +196,7 @@ def test_notes_are_warnings(make_toy, scene, tmp_path, monkeypatch):
         return replace(photo, notes=("its thumbnail was left out",))
 
     (tmp_path / "a.png").write_bytes(png(scene))
-    monkeypatch.setattr(flow, "fit_to_format", noting)
+    monkeypatch.setattr(pipeline, "fit_to_format", noting)
     for source in (str(tmp_path / "a.png"), png(scene)):
         with pytest.warns(PhotoWarning, match="its thumbnail was left out"):
             make_toy().colorize(source)

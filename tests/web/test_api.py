@@ -17,7 +17,7 @@ from photochrom.image import encoding, metadata, photo_file, reader, tone
 from photochrom.image.photo import Photo
 from photochrom.image.reader import read_pages
 from photochrom.image.writer import encode_photo
-from photochrom.inference import flow
+from photochrom.inference import pipeline
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import ColorizeOptions
@@ -292,7 +292,8 @@ def test_format_that_cannot_be_written_becomes_png(colorize):
     ("place", "name"),
     [
         (photo_file, "open_file"), (reader, "decode_file"), (metadata, "read_metadata"),
-        (tone, "measure_tone"), (Model, "run"), (flow, "fit_to_format"), (encoding, "encode_pages"),
+        (tone, "measure_tone"), (Model, "run"), (pipeline, "fit_to_format"),
+        (encoding, "encode_pages"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("in_process")

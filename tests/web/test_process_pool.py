@@ -21,7 +21,7 @@ from photochrom.web import photo_store, process_pool
 from photochrom.web.problems import RequestProblem
 from photochrom.web.process_pool import ProcessPool, WorkerTask
 from photochrom.web.work_queue import WorkQueue
-from photochrom.web.worker_process import Outcome, WorkerProcess
+from photochrom.web.worker_process import WorkerProcess, WorkResult
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pipes with names")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory, no fork server")
@@ -93,7 +93,7 @@ def test_process_that_died_meanwhile_is_replaced(pool):
 def test_process_works_on_photo_after_photo_until_it_has_grown(pool, monkeypatch, worn):
     first = pool.take()
     pool.give_back(first)
-    monkeypatch.setattr(WorkerProcess, "call", lambda *_: Outcome(5, worn=worn))
+    monkeypatch.setattr(WorkerProcess, "call", lambda *_: WorkResult(5, worn=worn))
     assert works(pool)
     assert works(pool)
     last = pool.take()

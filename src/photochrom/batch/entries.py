@@ -67,7 +67,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """What came of a photo, whole or so far."""
 
     target: str
@@ -84,7 +84,7 @@ class Entry:
     """Of what kind the failure was, and where it arose."""
 
     @classmethod
-    def from_json(cls, line: bytes | str) -> Entry | None:
+    def from_json(cls, line: bytes | str) -> JournalEntry | None:
         """From a line; None for what a crash of the machine left of one, and for nonsense."""
         try:
             known = dict(json.loads(line))

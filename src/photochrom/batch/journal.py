@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from photochrom import files
-from photochrom.batch.entries import Entry, Seen
+from photochrom.batch.entries import JournalEntry, Seen
 from photochrom.errors import BadPhoto, CannotWrite
-from photochrom.folder import Folder
+from photochrom.held_folder import HeldFolder
 
 FOLDER = ".photochrom"
 _PATIENCE = 0.5
@@ -66,9 +66,9 @@ class Journal:
         self._name = f"{uuid.uuid4().hex}.jsonl"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._desk = _desk(self.folder)
-            files.discard_abandoned(self._desk)
-            self._file = self._desk.create(self._name, buffering=0)
+            self._staging = _staging(self.folder)
+            files.discard_abandoned(self._staging)
+            self._file = self._staging.create(self._name, buffering=0)
             self.refresh()
         except OSError as error:
             raise files.cannot_write(self.folder, error) from error
@@ -84,11 +84,11 @@ class Journal:
             self._file.close()
             if empty:
                 with contextlib.suppress(FileNotFoundError):
-                    self._desk.remove(self._name)
+                    self._staging.remove(self._name)
         finally:
             self._lock.release()
 
-    def find(self, photo: Path, targets: Sequence[Path], digest: str) -> Entry | None:
+    def find(self, photo: Path, targets: Sequence[Path], digest: str) -> JournalEntry | None:
         """What came of this content by these options, if its results are there, unchanged.
 
         Either all of the targets, or the first few, where the process was stopped then.
@@ -117,19 +117,19 @@ class Journal:
         if self.folder is None:
             return
         with self._lock:
-            for name in sorted(name for name in self._desk.names() if name.endswith(".jsonl")):
+            for name in sorted(name for name in self._staging.names() if name.endswith(".jsonl")):
                 if name != self._name:
                     self._learn(name)
 
-    def room(self, target: Path) -> Folder | None:
+    def staging_for(self, target: Path) -> HeldFolder | None:
         """The folder to make a result in before it gets its name; None for beside that."""
         if self.folder is None:
             return None
-        if target.parent.stat().st_dev != self._desk.device:
+        if target.parent.stat().st_dev != self._staging.device:
             return None  # a link has led to another disk, where nothing can be moved to
-        return self._desk
+        return self._staging
 
-    def look(self, photo: Path) -> Seen | None:
+    def stamp(self, photo: Path) -> Seen | None:
         """A photo as it is before it is read, so that one which changes then is not taken for done.
 
         None where that is not asked for, or where there is no file to look at.
@@ -146,7 +146,7 @@ class Journal:
                 f"{photo} cannot be opened ({error.strerror}): check path and permissions."
             ) from error
 
-    def seal(
+    def recorder(
         self,
         photo: Seen | None,
         targets: Sequence[Path],
@@ -168,7 +168,7 @@ class Journal:
 
         def note(file: BinaryIO) -> None:
             results.append(Seen.within(file, paths[len(results)]))
-            self._write(Entry(paths[0], digest, photo, tuple(results)))
+            self._write(JournalEntry(paths[0], digest, photo, tuple(results)))
 
         return note
 
@@ -179,7 +179,7 @@ class Journal:
             CannotWrite: the journal does not take it.
         """
         if self.folder is not None and photo is not None:
-            self._write(Entry(self._relative(target), digest, photo, passed=reason))
+            self._write(JournalEntry(self._relative(target), digest, photo, passed=reason))
 
     def fail(self, photo: Path, target: Path, digest: str, reason: str, error: str) -> None:
         """Note what went wrong with a photo, which is tried again all the same.
@@ -189,9 +189,11 @@ class Journal:
         """
         if self.folder is not None:
             named = Seen(str(photo), 0, 0, "")  # perhaps it cannot even be looked at
-            self._write(Entry(self._relative(target), digest, named, failed=reason, error=error))
+            self._write(
+                JournalEntry(self._relative(target), digest, named, failed=reason, error=error)
+            )
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: JournalEntry) -> None:
         assert self.folder is not None
         line = entry.to_json()
         with self._lock:
@@ -206,26 +208,26 @@ class Journal:
     def _relative(self, target: Path) -> str:
         return target.absolute().relative_to(self.folder or "").as_posix()
 
-    def _note(self, entry: Entry, place: tuple[str, int]) -> None:
+    def _note(self, entry: JournalEntry, place: tuple[str, int]) -> None:
         if entry.failed:  # which is tried again all the same
             return
         key = hash(entry.target)
         self._places[key] = (*self._places.get(key, ())[1 - _TRIED :], place)
 
-    def _recall(self, place: tuple[str, int]) -> Entry | None:
+    def _recall(self, place: tuple[str, int]) -> JournalEntry | None:
         """What is written at a place, if that is still there."""
         name, start = place
         try:
-            with self._desk.read(name) as file:
+            with self._staging.read(name) as file:
                 file.seek(start)
-                return Entry.from_json(file.readline(_LONGEST))
+                return JournalEntry.from_json(file.readline(_LONGEST))
         except OSError:
             return None
 
     def _learn(self, name: str) -> None:
         start = self._read.get(name, 0)
         try:
-            with self._desk.read(name) as file:
+            with self._staging.read(name) as file:
                 if os.fstat(file.fileno()).st_size - start > self._bytes_left:
                     return  # more than we write
                 for at, line in _lines(file, start):
@@ -234,7 +236,7 @@ class Journal:
                     if min(self._lines_left, self._bytes_left) < 0:
                         return
                     self._read[name] = at + len(line)
-                    if entry := Entry.from_json(line):
+                    if entry := JournalEntry.from_json(line):
                         self._note(entry, (name, at))
         except OSError:  # it is gone, is no plain file, or belongs to one who does not show it
             return
@@ -251,14 +253,14 @@ def obstacle(folder: Path) -> str:
     )
 
 
-def _desk(folder: Path) -> Folder:
+def _staging(folder: Path) -> HeldFolder:
     """Our own folder in one of results.
 
     Raises:
         CannotWrite: there is something else in its place. OSError: it does not open.
     """
     try:
-        return Folder(folder / FOLDER, within=Folder(folder))
+        return HeldFolder(folder / FOLDER, within=HeldFolder(folder))
     except OSError as error:
         if trouble := obstacle(folder):
             raise CannotWrite(trouble) from error

@@ -34,18 +34,18 @@ from photochrom.image.sidecar import copy_sidecars
 from photochrom.image.writer import check_target, default_output, write_photo
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
-from photochrom.inference.flow import (
+from photochrom.inference.options import ColorizeOptions
+from photochrom.inference.pipeline import (
     ColoredPages,
     Notes,
     colorize_pages,
     gather_hints,
-    in_color,
     open_pages,
     png_instead,
+    sentence_in_color,
 )
-from photochrom.inference.options import ColorizeOptions
 
-Seal = Callable[[BinaryIO], None]
+Recorder = Callable[[BinaryIO], None]
 Status = Literal["done", "skipped", "passed", "failed"]
 
 
@@ -127,10 +127,10 @@ class Worker:
         if hints := path_of(options.hints):
             hint_files.read_hints(hints)  # before the work, not after it
         self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
-        self.look: ColorizeOptions = options
+        self.page_options: ColorizeOptions = options
         """With the reference opened."""
         if reference := path_of(options.reference):
-            self.look = replace(self.look, reference=_read_reference(reference))
+            self.page_options = replace(self.page_options, reference=_read_reference(reference))
 
     @cached_property
     def digest(self) -> str:
@@ -180,14 +180,14 @@ class Worker:
         digest = self.digest if journal.folder else ""
         entry = journal.find(job.photo, targets, digest)
         if entry and entry.passed:
-            return "passed", [], in_color(str(job.photo))
+            return "passed", [], sentence_in_color(str(job.photo))
         begun = len(entry.results) if entry else 0
         if begun == len(targets):
             return "skipped", targets, ""
-        seen = journal.look(job.photo)
-        seal = journal.seal(seen, targets, digest, entry.results if entry else ())
+        seen = journal.stamp(job.photo)
+        record = journal.recorder(seen, targets, digest, entry.results if entry else ())
         try:
-            words = self._colour(job, targets, journal, seal, begun, turn)
+            words = self._colorize(job, targets, journal, record, begun, turn)
         except InColor as error:
             journal.pass_over(seen, targets[0], digest, str(error))
             return "passed", [], str(error)
@@ -199,8 +199,14 @@ class Worker:
             return self._outcome(job, journal, turn)
         return "done", targets, words
 
-    def _colour(
-        self, job: Job, targets: list[Path], journal: Journal, seal: Seal, begun: int, turn: Turn
+    def _colorize(
+        self,
+        job: Job,
+        targets: list[Path],
+        journal: Journal,
+        record: Recorder,
+        begun: int,
+        turn: Turn,
     ) -> str:
         """Colour one photo; answers what is to be said of it.
 
@@ -208,7 +214,7 @@ class Worker:
             job: the photo.
             targets: what to write.
             journal: of their folder.
-            seal: told of each.
+            record: told of each.
             begun: how many of them were written before the process was stopped, and are left.
             turn: the photo's.
         """
@@ -226,15 +232,15 @@ class Worker:
                 turn.claim()
                 if not options.strip:
                     notes.add(*copy_sidecars(photo, target, force=options.force))
-                seal(file)
+                record(file)
 
             try:
                 write_photo(
                     pages,
                     target,
                     force=options.force,
-                    room=journal.room(target),
-                    seal=name,
+                    staging=journal.staging_for(target),
+                    before_rename=name,
                     encoding=options.encoding,
                     keep_times=options.keep_times,
                 )
@@ -252,20 +258,20 @@ class Worker:
 
     def _colored(self, photo: Path, kind: str) -> Iterator[ColoredPages]:
         """The photo coloured, or in so many versions."""
-        options, look, colorizer = self.options, self.look, self.colorizer
+        options, page_options, colorizer = self.options, self.page_options, self.colorizer
         if options.samples is None:
-            yield colorize_pages(photo, look, colorizer, kind=kind, damaged=options.damaged)
+            yield colorize_pages(photo, page_options, colorizer, kind=kind, damaged=options.damaged)
             return
-        page, _ = open_pages(photo, look, damaged=options.damaged)
+        page, _ = open_pages(photo, page_options, damaged=options.damaged)
         if page.paged:
             raise BadPhoto(f"{photo} has {page.pictures} pages, but samples are of one: split it.")
         notes = Notes()
-        hints = gather_hints(page, look, colorizer, notes)
+        hints = gather_hints(page, page_options, colorizer, notes)
         drawn = colorizer.sample_hints(
-            page, options.samples, options.seed, hints=hints, size=look.size
+            page, options.samples, options.seed, hints=hints, size=page_options.size
         )
         for version in drawn:
-            own = replace(look, hints=version, reference=None, recolor=True)
+            own = replace(page_options, hints=version, reference=None, recolor=True)
             colored = colorize_pages(page, own, colorizer, kind=kind)
             colored.notes.add(*notes)
             yield colored

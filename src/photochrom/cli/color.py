@@ -10,7 +10,15 @@ import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
-from photochrom.cli.options import Force, HintFile, Model, Size, answer, load, pixels
+from photochrom.cli.options import (
+    Force,
+    HintFile,
+    Model,
+    Size,
+    load_colorizer,
+    parse_size,
+    print_result,
+)
 
 Photo = Annotated[Positional[Path], tyro.conf.arg(metavar="PHOTO", help="a photograph")]
 
@@ -29,12 +37,14 @@ def palette(
 
     Example: photochrom palette grandmother.jpg 640 210
     """
-    swatches = load(model).palette(photo, x, y, hints=hints or (), most=most, size=pixels(size))
+    swatches = load_colorizer(model).palette(
+        photo, x, y, hints=hints or (), most=most, size=parse_size(size)
+    )
     terminal = Console()
     for swatch in swatches:
         if sys.stdout.isatty():
             terminal.print(f"[on {swatch.color}]      [/] ", end="")
-        answer(f"{swatch.color} {swatch.probability:.3f}")
+        print_result(f"{swatch.color} {swatch.probability:.3f}")
     return 0
 
 
@@ -57,8 +67,8 @@ def uncertainty(
     from photochrom.inference.color_distribution import render_entropy
 
     check_target(out, photo, force=force)
-    bits = load(model).uncertainty(photo, hints=hints or (), size=pixels(size))
+    bits = load_colorizer(model).uncertainty(photo, hints=hints or (), size=parse_size(size))
     make_parent(out)
-    answer(write_photo(read_photo(render_entropy(bits)), out, force=force))
-    answer(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
+    print_result(write_photo(read_photo(render_entropy(bits)), out, force=force))
+    print_result(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
     return 0

@@ -15,8 +15,8 @@ import tyro
 from tyro.conf import Positional
 
 from photochrom.cli import pipe
-from photochrom.cli.options import Force, HintFile, LookFlags, needs
-from photochrom.cli.summary import Summary, check_report
+from photochrom.cli.options import ColorizeFlags, Force, HintFile, needs
+from photochrom.cli.summary import BatchSummary, check_report
 from photochrom.errors import BadOption
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags(LookFlags):
-    """Flags of ``photochrom colorize``; those of ``BatchOptions`` are called as there."""
+class BatchFlags(ColorizeFlags):
+    """BatchFlags of ``photochrom colorize``; those of ``BatchOptions`` are called as there."""
 
     out: Annotated[
         str | None,
@@ -106,7 +106,7 @@ def colorize(
         tyro.conf.arg(metavar="PHOTO...", help="photographs, folders of them, or - for a pipe"),
     ],
     /,
-    flags: Annotated[Flags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")],
+    flags: Annotated[BatchFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")],
 ) -> int:
     """Colour photographs.
 
@@ -125,7 +125,7 @@ def colorize(
     _check_out(photos, out)
     if report is not None:
         check_report(report, force=flags.force)
-    summary = Summary(report, verbose=flags.verbose)
+    summary = BatchSummary(report, verbose=flags.verbose)
     begin = _watch if flags.watch else _colorize_here if flags.ray is None else _colorize_by_ray
     try:
         begin(photos, flags, options, summary)
@@ -137,7 +137,7 @@ def colorize(
 
 
 def _colorize_here(
-    photos: Sequence[str], flags: Flags, options: BatchOptions, summary: Summary
+    photos: Sequence[str], flags: BatchFlags, options: BatchOptions, summary: BatchSummary
 ) -> None:
     """Colour photos on this machine."""
     from photochrom.batch import pool
@@ -151,7 +151,9 @@ def _colorize_here(
         summary.follow(outcomes, len(jobs))
 
 
-def _watch(photos: Sequence[str], flags: Flags, options: BatchOptions, summary: Summary) -> None:
+def _watch(
+    photos: Sequence[str], flags: BatchFlags, options: BatchOptions, summary: BatchSummary
+) -> None:
     """Colour photos as they arrive in folders, until Ctrl-C."""
     from photochrom.batch import pool
     from photochrom.batch.watch import arrivals
@@ -168,7 +170,7 @@ def _watch(photos: Sequence[str], flags: Flags, options: BatchOptions, summary: 
 
 
 def _colorize_by_ray(
-    photos: Sequence[str], flags: Flags, options: BatchOptions, summary: Summary
+    photos: Sequence[str], flags: BatchFlags, options: BatchOptions, summary: BatchSummary
 ) -> None:
     """Colour photos on a cluster."""
     with needs("ray"):
@@ -178,7 +180,7 @@ def _colorize_by_ray(
     summary.follow(ray_data.run(tasks, options, flags.ray or "", flags.jobs), len(tasks))
 
 
-def _find_jobs(photos: Sequence[str], flags: Flags, summary: Summary) -> list[Job]:
+def _find_jobs(photos: Sequence[str], flags: BatchFlags, summary: BatchSummary) -> list[Job]:
     """What there is to do now."""
     from photochrom.batch import planning
 

@@ -13,7 +13,7 @@ import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
-from photochrom.cli.options import answer, console, counted, deferred
+from photochrom.cli.options import console, counted, deferred, print_result
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 from photochrom.names import say
 
@@ -75,7 +75,7 @@ def pexels(
     for sentence in failed:
         say(sentence)
     got = len(album.entries)
-    answer(out)
+    print_result(out)
     say(f"{counted(got, 'photo')}, {got - before:,} of them new.")
     if got < count:
         say("No more was found than these: search for something else with --query.")
@@ -138,7 +138,7 @@ def curate(
         if counts[reason]:
             say(f"{counts[reason]} dropped as {reason}: {words}.")
     say(f"{counts['']:,} of {counted(len(decisions), 'photo')} kept.")
-    answer(out / data.KEPT)
+    print_result(out / data.KEPT)
     if not kept:
         raise BadData("No photo is left: look at the pictures of what was dropped.")
     return 1 if lost else 0
@@ -173,7 +173,7 @@ def pack(
             progress.update(task, completed=index.taken)
     for name, reason in index.unreadable.items():
         say(f"{name}: {reason}")
-    answer(out)
+    print_result(out)
     megabytes = index.bytes / 1e6
     shards = counted(len(index.shards), "shard")
     say(f"{counted(index.count, 'photo')} in {shards}, {megabytes:.1f} MB.")

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from tyro.conf import Positional
 
-from photochrom.cli.options import Most, answer, check_most, console, load, needs
+from photochrom.cli.options import Most, check_most, console, load_colorizer, needs, print_result
 from photochrom.errors import BadOption, BadPhoto, PhotochromError
 from photochrom.names import say
 
@@ -29,8 +29,8 @@ Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flags:
-    """Flags of ``photochrom evaluate``."""
+class EvaluateFlags:
+    """EvaluateFlags of ``photochrom evaluate``."""
 
     data: Annotated[tuple[Path, ...], tyro.conf.arg(help="folders or .tar files of photos")]
     protocol: Annotated[
@@ -92,7 +92,7 @@ def evaluate(
         tyro.conf.arg(metavar="MODEL...", help="bundled names, .onnx files or run folders"),
     ],
     /,
-    flags: Annotated[Flags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")],
+    flags: Annotated[EvaluateFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")],
 ) -> int:
     """Measure colorizers on colour photographs, beside doing nothing and one constant colour.
 
@@ -139,7 +139,7 @@ def evaluate(
     return 1 if troubles else 0
 
 
-def _write(results: Results, asked: Sequence[_Asked], flags: Flags) -> None:
+def _write(results: Results, asked: Sequence[_Asked], flags: EvaluateFlags) -> None:
     """Leave each run its own figures, and write the files that were asked for."""
     for one in asked:
         if one.run:
@@ -168,7 +168,7 @@ def _show(results: Results) -> None:
     else:  # whole, however narrow the terminal
         columns = {**tables.filled_columns(results.summary), **tables.MILLISECONDS}
         table = tables.markdown_table(results.summary, columns)
-        answer(f"{results.caption}:", "", *table.splitlines(), "")
+        print_result(f"{results.caption}:", "", *table.splitlines(), "")
 
 
 # --- models ---------------------------------------------------------------------------------
@@ -187,11 +187,11 @@ class _Asked:
     """The run folder, if it is one."""
 
 
-def _load_asked(model: str, flags: Flags) -> _Asked:
+def _load_asked(model: str, flags: EvaluateFlags) -> _Asked:
     from photochrom.evaluation.rows import Row
 
     run = Path(model) if (Path(model) / "config.json").is_file() else None
-    colorizer = load(str(_exported(run)) if run else model)
+    colorizer = load_colorizer(str(_exported(run)) if run else model)
     name = Path(model).resolve().name if run else Path(model).name.removesuffix(".onnx")
     settings = [Row(name, vivid) for vivid in flags.vivid or (None,)]
     rows = {row: partial(paint_ab, colorizer, row.vivid) for row in settings}

@@ -39,7 +39,7 @@ Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookFlags:
+class ColorizeFlags:
     """Flags of every command that colours; their names are those of ``ColorizeOptions``."""
 
     model: Model = None
@@ -61,15 +61,15 @@ class LookFlags:
     def values(self, options: type[Any]) -> dict[str, Any]:
         """The flags that have a field of that name in a class of options, as it takes them."""
         known = {name: value for name, value in vars(self).items() if value is not None}
-        known["size"] = pixels(self.size)
+        known["size"] = parse_size(self.size)
         return {field.name: known[field.name] for field in fields(options) if field.name in known}
 
 
-Look = Annotated[LookFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")]
+ColorizeArgs = Annotated[ColorizeFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")]
 """They stand among a command's own."""
 
 
-def answer(*lines: object) -> None:
+def print_result(*lines: object) -> None:
     """What was asked for, a line each, as it may go into a pipe; unseen signs are spelled out."""
     print(*(escape_controls(str(line)) for line in lines), sep="\n", flush=True)  # noqa: T201
 
@@ -84,14 +84,14 @@ def console() -> Console:
     return Console(stderr=True)
 
 
-def load(model: str | None) -> Colorizer:
+def load_colorizer(model: str | None) -> Colorizer:
     """The colorizer that was asked for."""
     from photochrom.inference.colorizer import Colorizer
 
     return Colorizer(model)
 
 
-def pixels(size: int | Literal["auto"]) -> int | None:
+def parse_size(size: int | Literal["auto"]) -> int | None:
     """A size as the engine takes it."""
     return None if size == "auto" else size
 
@@ -125,7 +125,9 @@ def check_most(most: int | None) -> None:
         raise BadOption(f"--most is {most}: give 1 or more.")
 
 
-def listed(photos: Iterable[Path], most: int | None) -> tuple[list[Path | PhotoSource], list[str]]:
+def find_listed(
+    photos: Iterable[Path], most: int | None
+) -> tuple[list[Path | PhotoSource], list[str]]:
     """Photo files, and photos inside tar shards; and sentences on what cannot be searched."""
     from photochrom.data import shards
     from photochrom.storage import search

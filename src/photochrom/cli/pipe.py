@@ -10,7 +10,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photochrom.cli.options import answer
+from photochrom.cli.options import print_result
 from photochrom.errors import BadOption, BadPhoto, PhotochromError, explain
 from photochrom.names import say
 
@@ -80,7 +80,7 @@ def colorize_piped(
     if note:
         say(note)
     if target is not None:
-        answer(target)
+        print_result(target)
     else:
         _send(content, NAME if to_stdout else out)
     return 0
@@ -98,7 +98,7 @@ def _colorize(
     from photochrom.batch.worker import Worker
     from photochrom.files import make_parent
     from photochrom.image.writer import check_target, encode_photo, write_photo
-    from photochrom.inference.flow import colorize_pages
+    from photochrom.inference.pipeline import colorize_pages
 
     kind = None
     if target is not None:
@@ -108,7 +108,7 @@ def _colorize(
 
     def do(source: Path | bytes, turn: Turn) -> tuple[bytes, str]:
         pages, kept, notes = colorize_pages(
-            source, worker.look, worker.colorizer, kind=kind, damaged=options.damaged
+            source, worker.page_options, worker.colorizer, kind=kind, damaged=options.damaged
         )
         content = b""
         if target is None:
@@ -118,7 +118,7 @@ def _colorize(
                 pages,
                 target,
                 force=options.force,
-                seal=lambda _: turn.claim(),
+                before_rename=lambda _: turn.claim(),
                 encoding=options.encoding,
                 keep_times=options.keep_times,
             )

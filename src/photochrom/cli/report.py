@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 from tyro.conf import Positional
 
-from photochrom.cli.options import answer, console, load, needs
+from photochrom.cli.options import console, load_colorizer, needs, print_result
 from photochrom.errors import BadData, BadModel, BadPhoto
 from photochrom.names import say
 from photochrom.training.presets import PRESETS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from photochrom.evaluation.rows import Row
     from photochrom.report.runs import MeasuredRun, Study
 
-Painter = Callable[[Any], Any]
+ColorizeFunction = Callable[[Any], Any]
 
 
 def report(
@@ -57,21 +57,21 @@ def report(
         say(sentence)
     with console().status("painting"):
         page.write_report(study, out, Gallery(study.results, painters, find), absent)
-    answer(out)
+    print_result(out)
     return 0
 
 
 # --- who paints -----------------------------------------------------------------------------
 
 
-def _painters(runs: Iterable[MeasuredRun]) -> tuple[dict[Row, Painter], list[str]]:
+def _painters(runs: Iterable[MeasuredRun]) -> tuple[dict[Row, ColorizeFunction], list[str]]:
     """Whoever painted each row when it was measured, and why some cannot any more."""
-    painters: dict[Row, Painter] = {}
+    painters: dict[Row, ColorizeFunction] = {}
     absent = []
     for run in runs:
         model = str(run.path / "model.onnx") if run.trained else run.name
         try:
-            colorizer = load(model)
+            colorizer = load_colorizer(model)
         except BadModel as error:
             absent.append(f"No pictures by {run.name}: {error}")
             continue
@@ -79,7 +79,7 @@ def _painters(runs: Iterable[MeasuredRun]) -> tuple[dict[Row, Painter], list[str
     return painters, absent
 
 
-def _rows_of(run: MeasuredRun, colorizer: Any) -> Mapping[Row, Painter]:
+def _rows_of(run: MeasuredRun, colorizer: Any) -> Mapping[Row, ColorizeFunction]:
     from photochrom.cli.evaluate import paint_ab, paint_rgb
 
     return {

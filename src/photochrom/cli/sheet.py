@@ -10,14 +10,14 @@ import tyro
 from rich.progress import track
 
 from photochrom.cli.options import (
+    ColorizeArgs,
     Force,
-    Look,
     Most,
     Photos,
-    answer,
     console,
-    listed,
-    load,
+    find_listed,
+    load_colorizer,
+    print_result,
 )
 from photochrom.errors import BadData, BadModel, BadOption, explain
 from photochrom.names import say
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def sheet(
     photos: Photos,
     /,
-    look: Look,
+    flags: ColorizeArgs,
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")] = Path(
         "sheet.jpg"
     ),
@@ -53,12 +53,12 @@ def sheet(
     from photochrom.image.writer import check_target, write_photo
     from photochrom.inference.options import ColorizeOptions
 
-    sources, failed = listed(photos, most)
+    sources, failed = find_listed(photos, most)
     for source in sources:
         known = source if isinstance(source, Path) else None
         check_target(out, known, force=force)  # before the work, not after it
-    colorizer = load(look.model)
-    options = ColorizeOptions(**look.values(ColorizeOptions))
+    colorizer = load_colorizer(flags.model)
+    options = ColorizeOptions(**flags.values(ColorizeOptions))
 
     def versions(photo: Photo) -> list[Photo | None]:
         """The photo in every column."""
@@ -79,7 +79,7 @@ def sheet(
         rows, columns = [row[:-1] for row in rows], columns[:-1]
     picture = make_contact_sheet(rows, columns, height=height, across=across)
     make_parent(out)
-    answer(write_photo(read_photo(picture), out, force=force))
+    print_result(write_photo(read_photo(picture), out, force=force))
     return 1 if failed else 0
 
 
@@ -100,7 +100,9 @@ def _rows(
         try:
             encoded = source if isinstance(source, Path) else source.read()
             row = versions(read_photo(encoded))
-            small = [photo and np.asarray(thumbnail(_eight_bit(photo), height)) for photo in row]
+            small = [
+                photo and np.asarray(thumbnail(_rgb_pixels(photo), height)) for photo in row
+            ]
         except (BadModel, BadOption):  # which would be so for each
             raise
         except Exception as error:  # a photo may provoke anything
@@ -111,7 +113,7 @@ def _rows(
     return rows
 
 
-def _eight_bit(photo: Any) -> Any:
+def _rgb_pixels(photo: Any) -> Any:
     import numpy as np
 
     from photochrom.image.photo import to_image

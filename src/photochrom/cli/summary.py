@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from photochrom.cli.options import answer, console, counted
+from photochrom.cli.options import console, counted, print_result
 from photochrom.errors import BadOption, CannotWrite, DiskFull
 from photochrom.names import say, write_table
 
@@ -49,7 +49,7 @@ def _is_report(path: Path) -> bool:
         return False
 
 
-class Summary:
+class BatchSummary:
     """What came of the photos, told to the user while it comes and at the end.
 
     Args:
@@ -106,7 +106,7 @@ class Summary:
             self.outcomes.append(outcome)
         self.counts[outcome.state] += 1
         if outcome.state == "done":
-            answer(*outcome.results)
+            print_result(*outcome.results)
 
     def save(self) -> None:
         """Write the report, if one is wanted."""

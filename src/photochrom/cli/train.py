@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional
 
-from photochrom.cli.options import answer, needs
+from photochrom.cli.options import needs, print_result
 from photochrom.training.presets import PRESETS, TrainOptions
 
 
@@ -31,7 +31,7 @@ def export(
     with needs("train"):
         from photochrom.training.export import export as make
     difference = make(run, out, name=name, release=release, size=size, fp16=fp16)
-    answer(f"{out} (at most {difference:.2g} in ab from the network)")
+    print_result(f"{out} (at most {difference:.2g} in ab from the network)")
     return 0
 
 

@@ -31,7 +31,7 @@ _MOST_PHOTO = 64_000_000  # bytes
 
 
 @dataclass(frozen=True)
-class Entry:
+class PexelsEntry:
     """A photo that was fetched: a line of the manifest."""
 
     id: int
@@ -71,13 +71,13 @@ class Album:
 
     def __init__(self, folder: Path, size: Size) -> None:
         self.folder, self.size = folder, size
-        self.entries: dict[int, Entry] = {}
+        self.entries: dict[int, PexelsEntry] = {}
         self._lock = threading.Lock()
         try:
             (folder / CACHE).mkdir(parents=True, exist_ok=True)
             for line in files.read_json_lines(folder / MANIFEST):
                 with contextlib.suppress(TypeError):  # nothing of ours
-                    entry = Entry(**line)
+                    entry = PexelsEntry(**line)
                     photo = folder / _file_name(entry.id)
                     there = photo.is_file() and photo.stat().st_size == entry.bytes
                     if there and entry.file == photo.name:
@@ -91,7 +91,7 @@ class Album:
                 f"--size {min(others)}."
             )
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: PexelsEntry) -> None:
         """Note that a photo is there."""
         with self._lock:
             files.append_json_lines(self.folder / MANIFEST, [asdict(entry)])
@@ -186,14 +186,14 @@ def _fetch(
     return Fetched(number, trouble)
 
 
-def _describe(album: Album, query: str, photo: dict[str, Any], data: bytes) -> Entry:
+def _describe(album: Album, query: str, photo: dict[str, Any], data: bytes) -> PexelsEntry:
     """What is to be known of a photo, which is decoded whole for that.
 
     Raises:
         BadPhoto: it cannot be.
     """
     height, width = decode(data).shape[:2]
-    return Entry(
+    return PexelsEntry(
         id=photo["id"],
         photographer=str(photo.get("photographer", "")),
         photographer_url=str(photo.get("photographer_url", "")),

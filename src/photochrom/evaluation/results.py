@@ -67,7 +67,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Summary:
+class RowSummary:
     """One row over all photos."""
 
     row: Row
@@ -132,7 +132,7 @@ class Results:
         return {row: tuple(scores) for row, scores in rows.items()}
 
     @cached_property
-    def summary(self) -> tuple[Summary, ...]:
+    def summary(self) -> tuple[RowSummary, ...]:
         """Each row over all photos, in their order."""
         return tuple(map(self._summarize, self.rows))
 
@@ -251,7 +251,7 @@ class Results:
             if not math.isfinite(sum((v for v in known if v is not None), total)):
                 raise ValueError("figures are no numbers")
 
-    def _summarize(self, row: Row) -> Summary:
+    def _summarize(self, row: Row) -> RowSummary:
         scores, tally, pixels = self.rows[row], self.tallies[row], self.tallies[TRUTH].within_10
         psnr = [score.psnr for score in scores]
         smooth = [(s.steps, s.truth_steps) for s in scores if s.steps and s.truth_steps]
@@ -264,7 +264,7 @@ class Results:
             for r in (row, GREY)
         )
         cf, true_cf = _mean(s.cf for s in scores), _mean(s.truth_cf for s in scores)
-        return Summary(
+        return RowSummary(
             row=row,
             n=len(scores),
             psnr_mean=float(np.mean(psnr)),
@@ -293,7 +293,7 @@ class Results:
         )
 
 
-def to_record(figures: Score | Summary) -> dict[str, Any]:
+def to_record(figures: Score | RowSummary) -> dict[str, Any]:
     """Give figures the names and the order that files have them in."""
     record: dict[str, Any] = {}
     for key, value in asdict(figures).items():
@@ -307,7 +307,7 @@ def to_record(figures: Score | Summary) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What :func:`to_record` wrote, as fields of a Score or Summary."""
+    """What :func:`to_record` wrote, as fields of a Score or RowSummary."""
     values = {key.replace("colour", "color"): value for key, value in record.items()}
     row = Row.parse(values.pop("name"), values.pop("hints", None))
     steps = {k: Steps(*values[k]) for k in ("steps", "truth_steps") if values.get(k) is not None}

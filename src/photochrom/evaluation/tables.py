@@ -9,18 +9,18 @@ from rich.table import Table
 from rich.text import Text
 
 from photochrom import names
-from photochrom.evaluation.results import Results, Summary
+from photochrom.evaluation.results import Results, RowSummary
 from photochrom.evaluation.rows import BASELINES
 
-Columns = Mapping[str, Callable[[Summary], str]]
+Columns = Mapping[str, Callable[[RowSummary], str]]
 """How each column shows a row, by its heading, which has the unit."""
 
 NONE = "–"
 """What was not measured."""
 
 
-def _figures(*fields: str, digits: int = 2, between: str = "") -> Callable[[Summary], str]:
-    def show(row: Summary) -> str:
+def _figures(*fields: str, digits: int = 2, between: str = "") -> Callable[[RowSummary], str]:
+    def show(row: RowSummary) -> str:
         values = (getattr(row, field) for field in fields)
         return between.join(NONE if value is None else f"{value:.{digits}f}" for value in values)
 
@@ -48,7 +48,7 @@ MILLISECONDS: Columns = {
 }
 
 
-def filled_columns(rows: Sequence[Summary]) -> Columns:
+def filled_columns(rows: Sequence[RowSummary]) -> Columns:
     """The columns that these rows fill, and those of perceptual metrics.
 
     What no row has is left out: figures of papers by other protocols, the ab error in old files.
@@ -65,7 +65,7 @@ def filled_columns(rows: Sequence[Summary]) -> Columns:
     }
 
 
-def _show_judged(name: str, row: Summary) -> str:
+def _show_judged(name: str, row: RowSummary) -> str:
     return f"{row.judged[name]:.3f}" if name in row.judged else NONE
 
 
@@ -80,7 +80,7 @@ def terminal_table(results: Results) -> Table:
     return table
 
 
-def markdown_table(rows: Iterable[Summary], columns: Columns) -> str:
+def markdown_table(rows: Iterable[RowSummary], columns: Columns) -> str:
     """A table for documents; the first column stands left, figures right."""
     lines = [
         list(columns),

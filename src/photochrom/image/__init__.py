@@ -10,8 +10,8 @@ reading             ``reader`` → ``photo_file`` opens and checks (``limits``, 
 writing             ``writer`` decides where and in which format → ``encoding`` makes the bytes
 metadata            ``metadata`` finds and fits it: ``exif`` (in ``ifd`` directories) and ``xmp``
 formats             ``jpeg``, ``png``, ``jp2``; ``sixteen_bit`` PNG and PPM; ``pillow`` for the rest
-TIFF                ``tiff_pages`` finds them, ``tiff_page`` is one, ``tiff_pixels`` decodes it,
-                    ``tiff_writer`` writes them
+TIFF                ``tiff_directories`` finds the pages, ``tiff_page`` is one of them,
+                    ``tiff_decoding`` decodes it, ``tiff_writer`` writes them
 beside              ``tone`` (grey, toned or colour), ``provenance`` (our note), ``sidecar`` files
 ==================  =============================================================================
 """

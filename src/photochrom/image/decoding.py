@@ -19,8 +19,8 @@ from photochrom.image import (
     png,
     rescue,
     sixteen_bit,
+    tiff_decoding,
     tiff_page,
-    tiff_pixels,
 )
 from photochrom.image.icc import Space
 from photochrom.image.levels import Levels
@@ -141,7 +141,7 @@ def _decode_page(file: PhotoFile, page: tiff_page.Page, name: str) -> Planes:
             raise
         except Exception:  # where Pillow gives up, tifffile may not
             file.image = page.described()
-    decoded = tiff_pixels.decode(page, name, damaged=file.damaged)
+    decoded = tiff_decoding.decode(page, name, damaged=file.damaged)
     notes += decoded.notes
     if decoded.missing:
         notes.append(rescue.note_missing(decoded.missing))

@@ -15,7 +15,17 @@ from typing import NamedTuple
 from PIL.ExifTags import Base as Tag
 
 from photochrom.image import ifd
-from photochrom.image.ifd import EXIF, Broken, Entry, Layout, Order, Parsed, Read, Tree, read_number
+from photochrom.image.ifd import (
+    EXIF,
+    Broken,
+    IfdEntry,
+    Layout,
+    Order,
+    Parsed,
+    Read,
+    Tree,
+    read_number,
+)
 
 _PIXELS = {254, 255, *range(258, 267), 273, *range(277, 282), 284, *range(288, 293), 301}
 _PIXELS |= {*range(317, 343), 347, *range(512, 529)}
@@ -41,7 +51,7 @@ def build_block(tree: Tree, order: Order = "little") -> bytes:
     details = tree.get(EXIF)
     note = details.get(Tag.MakerNote) if isinstance(details, dict) else None
     tree = ifd.reorder(tree, order, order)
-    if not (isinstance(note, Entry) and note.at and 8 <= note.at <= _PINNED and note.count > 4):
+    if not (isinstance(note, IfdEntry) and note.at and 8 <= note.at <= _PINNED and note.count > 4):
         data, at = ifd.serialize(tree, 8, layout)
         return layout.head + layout.pack(at) + data
     tree[EXIF][Tag.MakerNote] = note  # type: ignore[index]  # it is where the note was found
@@ -56,7 +66,7 @@ def build_block(tree: Tree, order: Order = "little") -> bytes:
 # --- editing ----------------------------------------------------------------------------------
 
 
-def edit(block: bytes, changes: Mapping[int, Entry | None]) -> bytes:
+def edit(block: bytes, changes: Mapping[int, IfdEntry | None]) -> bytes:
     """Change entries of the first directory; None takes one out.
 
     A block that cannot be read gives way to a new one.
@@ -144,7 +154,7 @@ def tidy(block: bytes, size: tuple[int, int], *, turned: bool = False) -> Tidied
     if gone or not first.whole:
         entries: Tree = {tag: e for tag, e in first.entries.items() if tag not in gone}
         for tag, entry in entries.items():  # short values were patched in the old directory
-            if isinstance(entry, Entry) and entry.at is not None:
+            if isinstance(entry, IfdEntry) and entry.at is not None:
                 now = bytes(data[entry.at : entry.at + len(entry.data)])
                 entries[tag] = replace(entry, data=now)
         return Tidied(_rewrite_first(data, parsed, entries), orientation, parsed.whole)
@@ -158,7 +168,7 @@ def _patch_in_place(data: bytearray, tree: Tree, size: tuple[int, int], layout: 
     for directory in (tree, details if isinstance(details, dict) else {}):
         for tag, value in values.items():
             entry = directory.get(tag)
-            if not isinstance(entry, Entry) or read_number(entry, layout) is None:
+            if not isinstance(entry, IfdEntry) or read_number(entry, layout) is None:
                 continue
             length = len(entry.data)
             if entry.at is not None and value < 1 << 8 * length:
@@ -238,7 +248,7 @@ def find_resolution(tree: Tree, layout: Layout) -> tuple[float, float] | None:
     values = []
     for tag in (Tag.XResolution, Tag.YResolution):
         entry = tree.get(tag)
-        if not isinstance(entry, Entry) or entry.type != ifd.RATIONAL or entry.count != 1:
+        if not isinstance(entry, IfdEntry) or entry.type != ifd.RATIONAL or entry.count != 1:
             return None
         below = layout.number(entry.data[4:])
         values.append(layout.number(entry.data[:4]) / below if below else 0.0)
@@ -264,8 +274,8 @@ def has_resolution(tree: Tree, layout: Layout, dpi: tuple[float, float]) -> bool
     return bool(told) and all(abs(a - b) < 0.01 * b for a, b in zip(told or (), dpi, strict=True))
 
 
-def resolution_entries(dpi: tuple[float, float], layout: Layout) -> dict[int, Entry]:
+def resolution_entries(dpi: tuple[float, float], layout: Layout) -> dict[int, IfdEntry]:
     """Entries that tell a resolution in pixels per inch."""
     across, down = (ifd.rational_entry(value, layout) for value in dpi)
-    unit = Entry(ifd.SHORT, 1, layout.pack(2, 2))
+    unit = IfdEntry(ifd.SHORT, 1, layout.pack(2, 2))
     return {Tag.XResolution: across, Tag.YResolution: down, Tag.ResolutionUnit: unit}

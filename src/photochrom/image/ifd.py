@@ -73,7 +73,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IfdEntry:
     """One entry of a directory."""
 
     type: int
@@ -82,14 +82,14 @@ class Entry:
     at: int | None = None  # where the data lies already; None where it has still to be written
 
 
-Tree = dict[int, "Entry | Tree"]
+Tree = dict[int, "IfdEntry | Tree"]
 """Entries by tag, and directories by the tags that point to them."""
 
 
 class Directory(NamedTuple):
     """A directory as it was found."""
 
-    entries: dict[int, Entry]
+    entries: dict[int, IfdEntry]
     at: int
     end: int  # where the place of the next directory is told
     next: int  # its place; 0 where there is none, -1 where it is not told
@@ -119,7 +119,7 @@ def read_directory(
         raise Broken("a directory has no entries, or too many")
     start = at + counter
     table = read(start, count * size)
-    entries: dict[int, Entry] = {}
+    entries: dict[int, IfdEntry] = {}
     for i in range(0, len(table) - size + 1, size):
         tag, kind = (layout.number(table[i + k : i + k + 2]) for k in (0, 2))
         if tags is not None and tag not in tags:
@@ -133,17 +133,17 @@ def read_directory(
     return Directory(entries, at, end, following, len(entries) == count)
 
 
-def _read_entry(read: Read, at: int, raw: bytes, kind: int, layout: Layout) -> Entry | None:
+def _read_entry(read: Read, at: int, raw: bytes, kind: int, layout: Layout) -> IfdEntry | None:
     count = layout.number(raw[4 : 4 + layout.word])
     length = count * SIZES.get(kind, 0)
     if not length or length > _MOST:
         return None
     if length <= layout.word:
         place = at + 4 + layout.word
-        return Entry(kind, count, raw[4 + layout.word :][:length], place)
+        return IfdEntry(kind, count, raw[4 + layout.word :][:length], place)
     place = layout.number(raw[4 + layout.word :])
     data = read(place, length)
-    return Entry(kind, count, data, place) if len(data) == length else None
+    return IfdEntry(kind, count, data, place) if len(data) == length else None
 
 
 def is_tiff(head: bytes) -> bool:
@@ -159,9 +159,13 @@ def read_exactly(read: Read, at: int, length: int) -> bytes:
     return data
 
 
-def read_number(entry: Entry | Tree | None, layout: Layout) -> int | None:
+def read_number(entry: IfdEntry | Tree | None, layout: Layout) -> int | None:
     """The whole number that an entry holds, or None."""
-    if not isinstance(entry, Entry) or entry.type not in (1, 3, 4, 13, 16, 18) or entry.count != 1:
+    if (
+        not isinstance(entry, IfdEntry)
+        or entry.type not in (1, 3, 4, 13, 16, 18)
+        or entry.count != 1
+    ):
         return None
     return layout.number(entry.data)
 
@@ -260,23 +264,23 @@ def serialize(tree: Tree, start: int, layout: Layout, following: int = 0) -> tup
     return bytes(data + bytes(len(data) % 2)), begins
 
 
-def places_entry(places: Sequence[int], layout: Layout) -> Entry:
+def places_entry(places: Sequence[int], layout: Layout) -> IfdEntry:
     """An entry that tells places in the file, or lengths."""
     kind = LONG8 if layout.big else LONG
-    return Entry(kind, len(places), b"".join(map(layout.pack, places)))
+    return IfdEntry(kind, len(places), b"".join(map(layout.pack, places)))
 
 
-def text_entry(text: str) -> Entry:
+def text_entry(text: str) -> IfdEntry:
     """An entry of text; what is not ASCII goes as UTF-8."""
     data = text.encode() + b"\0"
-    return Entry(ASCII, len(data), data)
+    return IfdEntry(ASCII, len(data), data)
 
 
-def rational_entry(value: float, layout: Layout) -> Entry:
+def rational_entry(value: float, layout: Layout) -> IfdEntry:
     """An entry of one fraction, 0 or more."""
     fraction = Fraction(value).limit_denominator(10_000)
     parts = layout.pack(fraction.numerator, 4) + layout.pack(fraction.denominator, 4)
-    return Entry(RATIONAL, 1, parts)
+    return IfdEntry(RATIONAL, 1, parts)
 
 
 def reorder(tree: Tree, old: Order, new: Order) -> Tree:

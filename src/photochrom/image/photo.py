@@ -50,8 +50,8 @@ class Photo:
     quality: int | None = None
     """Of the JPEG it came from, 1..100."""
     notes: tuple[str, ...] = ()
-    """What was left behind, and why: a sentence each, such as "Its IPTC records are damaged and are
-    left out."; the picture itself is whole."""
+    """What was left behind, and why: a clause each, such as "its IPTC records are damaged and were
+    left out"; the picture itself is whole."""
 
     def __post_init__(self) -> None:
         # What Pillow writes begins with the name of JPEG's segment.

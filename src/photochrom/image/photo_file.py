@@ -24,8 +24,8 @@ from photochrom.image import (
     pillow,
     png,
     rescue,
+    tiff_directories,
     tiff_page,
-    tiff_pages,
     unreadable,
 )
 from photochrom.image.limits import Memory
@@ -200,7 +200,7 @@ def _open_stream(stream: BinaryIO, name: str, size: int, damaged: bool) -> Photo
 
 
 def _open_tiff(stream: BinaryIO, name: str, size: int) -> PhotoFile:
-    tiff = tiff_pages.find_pages(stream, size)
+    tiff = tiff_directories.find_pages(stream, size)
     if tiff.raw:
         raise BadPhoto(unreadable.explain_raw(name))
     page = tiff_page.Page(tiff, tiff.pages[0])

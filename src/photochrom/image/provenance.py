@@ -58,7 +58,7 @@ def mark_colorized(photo: Photo, tool: str, model: str) -> Photo:
     return replace(photo, exif=block, xmp=packet, text=text, notes=notes)
 
 
-def _note_software(block: bytes, entry: ifd.Entry) -> bytes:
+def _note_software(block: bytes, entry: ifd.IfdEntry) -> bytes:
     block = exif.edit(block, {Tag.ProcessingSoftware: entry})
     if exif.has_entry(block, Tag.Software):
         return block

@@ -17,9 +17,9 @@ from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base as Tag
 
 from photochrom.image import exif, ifd
-from photochrom.image.ifd import Entry
+from photochrom.image.ifd import IfdEntry
 from photochrom.image.limits import Excess, Memory
-from photochrom.image.tiff_pages import Place, Tiff
+from photochrom.image.tiff_directories import PageDirectory, Tiff
 
 _PIXELS = frozenset(
     (
@@ -122,7 +122,7 @@ class Page:
         Excess: it asks for more than any page does.
     """
 
-    def __init__(self, tiff: Tiff, place: Place) -> None:
+    def __init__(self, tiff: Tiff, place: PageDirectory) -> None:
         self.tiff, self.place = tiff, place
         most = 4 * tiff.size + (1 << 20)
         read = ifd.file_reader(tiff.stream, min(most, _ENTRIES))
@@ -207,7 +207,7 @@ class Page:
             raise Excess("it has tiles that are larger than the page")
 
     def spans(self) -> list[tuple[int, int]]:
-        """Place and length of each strip or tile, as they are told."""
+        """PageDirectory and length of each strip or tile, as they are told."""
         tags = (
             (Tag.TileOffsets, Tag.TileByteCounts)
             if Tag.TileOffsets in self.entries
@@ -223,7 +223,8 @@ class Page:
         tiff, layout = self.tiff, self.tiff.layout
         file = _Pieces(tiff.stream)
         entries: ifd.Tree = {
-            tag: Entry(entry.type, entry.count, entry.data) for tag, entry in self.entries.items()
+            tag: IfdEntry(entry.type, entry.count, entry.data)
+            for tag, entry in self.entries.items()
         }
         head, spans = len(layout.head) + layout.word, self.spans()
         inside = all(0 < at <= tiff.size and 0 < n <= tiff.size - at for at, n in spans)

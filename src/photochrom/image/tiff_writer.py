@@ -18,7 +18,7 @@ from PIL.ExifTags import Base as Tag
 
 from photochrom.color import Array
 from photochrom.image import exif, icc, ifd
-from photochrom.image.ifd import Entry, Layout, Tree
+from photochrom.image.ifd import IfdEntry, Layout, Tree
 from photochrom.image.photo import Photo
 from photochrom.parallel import map_ahead
 
@@ -95,7 +95,7 @@ def _metadata_entries(photo: Photo, tree: Tree, layout: Layout) -> Tree:
         (Tag.InterColorProfile, ifd.UNDEFINED, profile),
     ):
         if data:
-            found[tag] = Entry(kind, len(data), data)
+            found[tag] = IfdEntry(kind, len(data), data)
     if photo.dpi and not exif.has_resolution(tree, layout, photo.dpi):
         found |= exif.resolution_entries(photo.dpi, layout)
     return found
@@ -121,7 +121,7 @@ def _pixel_entries(pixels: Array, compression: Compression, layout: Layout) -> T
         values[Tag.ExtraSamples] = (2,)  # alpha, not multiplied in
     wide = (Tag.ImageWidth, Tag.ImageLength, Tag.RowsPerStrip)
     return {
-        tag: Entry(
+        tag: IfdEntry(
             ifd.LONG if tag in wide else ifd.SHORT,
             len(numbers),
             b"".join(layout.pack(n, 4 if tag in wide else 2) for n in numbers),

@@ -14,7 +14,7 @@ from PIL import Image
 
 from photochrom import files
 from photochrom.errors import CannotWrite, MissingExtra, PhotochromError
-from photochrom.folder import Folder
+from photochrom.held_folder import HeldFolder
 from photochrom.image import encoding as encoders
 from photochrom.image import pillow
 from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
@@ -73,8 +73,8 @@ def write_photo(
     target: str | os.PathLike[str],
     *,
     force: bool = False,
-    room: Folder | None = None,
-    seal: Callable[[BinaryIO], object] | None = None,
+    staging: HeldFolder | None = None,
+    before_rename: Callable[[BinaryIO], object] | None = None,
     encoding: Encoding = DEFAULT_ENCODING,
     keep_times: bool = False,
 ) -> Path:
@@ -84,8 +84,8 @@ def write_photo(
         photo: what to write; several are the pages of a TIFF, and taken one at a time.
         target: the file to make.
         force: replace a file that exists; even so never the file the photo was read from.
-        room: the folder to make it in, on the same disk; by default the target's.
-        seal: is shown the finished file before it gets its name.
+        staging: the folder to make it in, on the same disk; by default the target's.
+        before_rename: is shown the finished file before it gets its name.
         encoding: how it is compressed.
         keep_times: give the result the times of the file the photo was read from.
 
@@ -105,8 +105,8 @@ def write_photo(
     def finish(file: BinaryIO) -> None:
         if known is not None:
             files.set_attributes(file, _permissions(known), known if keep_times else None)
-        if seal is not None:
-            seal(file)
+        if before_rename is not None:
+            before_rename(file)
 
     try:
         known = None if first.source is None else first.source.stat()
@@ -114,7 +114,9 @@ def write_photo(
         known = None
     # Also while it is unfinished others see no more of it than of the source.
     mode = 0o666 if known is None else 0o600 | _permissions(known)
-    files.write_atomically(path, make, force=force, room=room, mode=mode, seal=finish)
+    files.write_atomically(
+        path, make, force=force, staging=staging, mode=mode, before_rename=finish
+    )
     return path
 
 
@@ -166,7 +168,7 @@ def _unwritable(target: Path) -> PhotochromError:
         return MissingExtra("pillow-heif", "heif")
     instead = "end it in .jpg, .png, .tif or .webp"
     if suffix in _GREY_SUFFIXES:
-        return CannotWrite(f"{target} has no room for colour: {instead}.")
+        return CannotWrite(f"{target} has no staging for colour: {instead}.")
     if suffix in Image.registered_extensions():
         return CannotWrite(f"{target} is of a format that is only read: {instead}.")
     return CannotWrite(f"{target} names no known format: {instead}.")

@@ -1,8 +1,8 @@
 """A photo and its colours.
 
 In come a photo and :class:`.options.ColorizeOptions`, among them :mod:`.hints` and a reference; out
-come its pages in colour, at full size and with their own lightness. :func:`.flow.colorize_pages` is
-the one way from one to the other, whoever asks. :class:`.colorizer.Colorizer` holds the model, an
-ONNX file that keeps the contract (:mod:`.onnx_model`); :mod:`.prediction` asks it for ab,
+come its pages in colour, at full size and with their own lightness. From one to the other there is
+one way, whoever asks: :func:`.pipeline.colorize_pages`. :class:`.colorizer.Colorizer` holds the
+model, an ONNX file that keeps the contract (:mod:`.onnx_model`); :mod:`.prediction` asks it for ab,
 :mod:`.hint_propagation` brings that to the hints, and :mod:`.chroma_upsampling` to full size.
 """

@@ -23,7 +23,7 @@ class Swatch:
     """A colour that a point may have."""
 
     color: str
-    """``"#rrggbb"`` at the point's own lightness: ready for a :class:`Hint`."""
+    """``"#rrggbb"`` at the point's own lightness: ready for a :class:`.hints.Hint`."""
     ab: tuple[float, float]
     probability: float
 

@@ -26,7 +26,6 @@ from photochrom.image.writer import check_target, default_output, encode_photo, 
 from photochrom.inference import chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
-from photochrom.inference.flow import colorize_pages, name_of
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import DEFAULT_MODEL, WEIGHTS, Model
 from photochrom.inference.options import (
@@ -36,6 +35,7 @@ from photochrom.inference.options import (
     Quality,
     check_range,
 )
+from photochrom.inference.pipeline import colorize_pages, name_of
 from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_views
 from photochrom.inference.sampling import cell_of, draw_versions

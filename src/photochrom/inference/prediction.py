@@ -58,7 +58,7 @@ class Predictor:
         Args:
             views: of it; the first is the one at which hints are met.
             spots: what is known, on each of them.
-            vivid: as for :meth:`colorize`.
+            vivid: as in :class:`.ColorizeOptions`.
         """
         L, here = views[0].small, spots[0]
         more = ["logits"] if len(here) and self.model.has_distribution else []

@@ -12,7 +12,7 @@ from typing import Any
 from photochrom.color import STUDY_GRID
 from photochrom.evaluation.rows import Row
 from photochrom.report import compare
-from photochrom.report.compare import Outcome, PhotoFigure
+from photochrom.report.compare import ClaimOutcome, PhotoFigure
 from photochrom.report.runs import MeasuredRun, Study
 from photochrom.report.settings import MIXED, join_names
 
@@ -26,7 +26,7 @@ BALANCED = (0.5, 0.7)
 class Finding:
     """One answer to a claim."""
 
-    outcome: Outcome
+    outcome: ClaimOutcome
     text: str
 
 
@@ -192,7 +192,7 @@ def _balance(study: Study, alpha: float, row: Row, mse: Row, l1: Row) -> Finding
     over_l1 = compare.difference(study.results, row, l1)
     assert over_mse  # every photo has both
     assert over_l1
-    worst_first: tuple[Outcome, ...] = ("does not hold", "not decided", "holds")
+    worst_first: tuple[ClaimOutcome, ...] = ("does not hold", "not decided", "holds")
     worst = min(over_mse.outcome, over_l1.outcome, key=worst_first.index)
     return Finding(
         worst,
@@ -216,7 +216,7 @@ def _grey(study: Study) -> Claim:
     return Claim(title, tuple(findings) or (nothing,))
 
 
-_AGAINST_GREY: dict[Outcome, str] = {
+_AGAINST_GREY: dict[ClaimOutcome, str] = {
     "holds": "Closer to the truth than grey",
     "not decided": "Not told apart from grey",
     "does not hold": "Further from the truth than grey",

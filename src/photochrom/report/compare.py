@@ -12,7 +12,7 @@ from photochrom.evaluation import metrics
 from photochrom.evaluation.results import Results, Score
 from photochrom.evaluation.rows import BASELINES, GREY, Row
 
-Outcome = Literal["holds", "does not hold", "not decided", "not measured"]
+ClaimOutcome = Literal["holds", "does not hold", "not decided", "not measured"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Difference:
     n: int  # photos
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ClaimOutcome:
         """Whether it is more."""
         return "holds" if self.low > 0 else "does not hold" if self.high < 0 else "not decided"
 

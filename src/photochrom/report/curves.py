@@ -12,7 +12,7 @@ import numpy as np
 from photochrom.color import Array
 from photochrom.errors import BadData
 from photochrom.evaluation import metrics
-from photochrom.evaluation.results import Results, Summary
+from photochrom.evaluation.results import Results, RowSummary
 from photochrom.evaluation.rows import BASELINES, GREY, Row
 from photochrom.report import plot_style
 from photochrom.report.compare import Difference
@@ -135,7 +135,7 @@ def history(run: MeasuredRun, figure_of: str) -> list[tuple[float, float]]:
     ]
 
 
-def draw_mixes(runs: Mapping[float, Summary]) -> Figure:
+def draw_mixes(runs: Mapping[float, RowSummary]) -> Figure:
     """PSNR, colourfulness and the largest jump of the same model over alpha."""
     from matplotlib.figure import Figure
 
@@ -161,9 +161,9 @@ def _psnr(results: Results, row: Row) -> Array:
     return np.array([score.psnr for score in results.rows[row]])
 
 
-def _lines(rows: Iterable[Summary], along: str) -> list[list[Summary]]:
+def _lines(rows: Iterable[RowSummary], along: str) -> list[list[RowSummary]]:
     """Rows that differ in ``along`` alone, in its order; a row without it is a line of its own."""
-    lines: dict[tuple[Row, bool], list[Summary]] = {}
+    lines: dict[tuple[Row, bool], list[RowSummary]] = {}
     for row in rows:
         place = getattr(row.row, along)
         rest = replace(row.row, hints=None) if along == "hints" else replace(row.row, vivid=None)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from photochrom import files
 from photochrom.errors import BadOption
-from photochrom.evaluation.results import Summary
+from photochrom.evaluation.results import RowSummary
 from photochrom.evaluation.rows import BASELINES, CONSTANT, GREY, Row
 from photochrom.evaluation.tables import MILLISECONDS, NONE, Columns, filled_columns
 from photochrom.report import chroma_plane, claims, compare, curves, plot_style, toy
@@ -120,14 +120,14 @@ def render_report(study: Study, shown: Pictures, absent: Sequence[str] = ()) -> 
 def _list_columns(study: Study) -> Columns:
     """The columns of the results, what the models say of themselves among them."""
 
-    def fact(key: str, show: Callable[[float], str], row: Summary) -> str:
+    def fact(key: str, show: Callable[[float], str], row: RowSummary) -> str:
         run = study.run_of(row.row)
         try:
             return show(float(run.facts[key])) if run else NONE
         except (KeyError, ValueError):
             return NONE
 
-    columns: dict[str, Callable[[Summary], str]] = {
+    columns: dict[str, Callable[[RowSummary], str]] = {
         **filled_columns(study.results.summary),
         "parameters": partial(fact, "parameters", lambda v: f"{v / 1e6:.2f} M"),
         "GFLOP": partial(fact, "gflop", lambda v: f"{v:.1f}"),

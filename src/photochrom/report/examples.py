@@ -19,13 +19,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from photochrom.color import Pixels, Plane, fit_gamut, lab_to_rgb, rgb_to_lab, to_uint8
+from photochrom.color import (
+    Pixels,
+    Plane,
+    fit_gamut,
+    lab_to_rgb,
+    planes_to_pixels,
+    rgb_to_lab,
+)
 from photochrom.evaluation import metrics
 from photochrom.evaluation.protocol import Protocol, crop, shown_lightness
 from photochrom.evaluation.results import Results, Score
 from photochrom.evaluation.rows import GREY, TRUTH, Row
 
-Painter = Callable[[Plane], Plane]
+ColorizeFunction = Callable[[Plane], Plane]
 """L ``(1, 1, H, W)`` to ab ``(1, 2, H, W)`` or RGB ``(1, 3, H, W)``, as evaluate asks them."""
 Find = Callable[[str], Pixels | None]
 """A photo ``(H, W, 3)`` uint8 by its name in the figures; None where it cannot be had."""
@@ -76,7 +83,7 @@ class CloseUp:
 
 
 @dataclass(frozen=True)
-class View:
+class ExampleView:
     """A photo as it was measured."""
 
     name: str
@@ -89,18 +96,18 @@ class Gallery:
     """Where pictures come from."""
 
     results: Results
-    painters: Mapping[Row, Painter]
+    painters: Mapping[Row, ColorizeFunction]
     """By row."""
     find: Find
 
     @cached_property
-    def sheet(self) -> tuple[View, ...]:
+    def sheet(self) -> tuple[ExampleView, ...]:
         """Up to 24 photos, evenly spaced among all that were measured."""
         scores = self.results.rows[GREY]
         chosen = np.unique(np.linspace(0, len(scores) - 1, PLATES).round().astype(int))
         return tuple(view for i in chosen if (view := self.view(scores[i])))
 
-    def view(self, score: Score) -> View | None:
+    def view(self, score: Score) -> ExampleView | None:
         """The photo of a score, if it can be had and is the one that was measured."""
         photo = self.find(score.photo)
         if photo is None:
@@ -112,21 +119,21 @@ class Gallery:
             return None
         lab = rgb_to_lab(rgb)
         lab[:1] = shown_lightness(pixels, lab, protocol)
-        return View(score.photo, lab, pixels)
+        return ExampleView(score.photo, lab, pixels)
 
-    def plate(self, view: View, rows: Mapping[Row, str], side: int = THUMB) -> Plate:
+    def plate(self, view: ExampleView, rows: Mapping[Row, str], side: int = THUMB) -> Plate:
         """Grey, each row with what there is to note of it, and the truth."""
         grey = lab_to_rgb(view.lab * np.array([1, 0, 0], np.float32).reshape(3, 1, 1))
-        shots = [shot(GREY, _eight_bit(grey), side)]
+        shots = [shot(GREY, planes_to_pixels(grey), side)]
         shots += [shot(row, self.paint(view, row), side, note) for row, note in rows.items()]
         return Plate(_title(view.name), (*shots, shot(TRUTH, view.pixels, LARGE)))
 
-    def paint(self, view: View, row: Row) -> Pixels:
+    def paint(self, view: ExampleView, row: Row) -> Pixels:
         """The photo as a row paints it, ``(H, W, 3)``."""
         answer = np.asarray(self.painters[row](view.lab[None, :1].copy()), np.float32)[0]
         if len(answer) == 2:
             answer = lab_to_rgb(fit_gamut(np.concatenate([view.lab[:1], answer])))
-        return _eight_bit(answer)
+        return planes_to_pixels(answer)
 
     def extremes(self, row: Row) -> tuple[Plate, ...]:
         """The photos that a row met best, middling and worst by its ΔE00, each beside the truth."""
@@ -155,7 +162,9 @@ class Gallery:
         found = sorted((pair for pair in even if pair[1].any()), key=lambda pair: -pair[1].mean())
         return tuple(self._close_up(*pair, rows) for pair in found[:CLOSE_UPS])
 
-    def _close_up(self, view: View, even: npt.NDArray[np.bool_], rows: Sequence[Row]) -> CloseUp:
+    def _close_up(
+        self, view: ExampleView, even: npt.NDArray[np.bool_], rows: Sequence[Row]
+    ) -> CloseUp:
         where = _evenest(even)
         steps_of = {TRUTH: self._score(GREY, view.name).truth_steps}
         steps_of |= {row: self._score(row, view.name).steps for row in rows}
@@ -179,7 +188,7 @@ def amplified(piece: Pixels) -> Pixels:
     mean = lab.mean((1, 2), keepdims=True)
     lab[1:] = mean[1:] + AMPLIFIED * (lab[1:] - mean[1:])
     lab[0] = 65
-    return _eight_bit(lab_to_rgb(fit_gamut(lab)))
+    return planes_to_pixels(lab_to_rgb(fit_gamut(lab)))
 
 
 def _evenest(even: npt.NDArray[np.bool_]) -> tuple[slice, slice]:
@@ -222,10 +231,6 @@ def embed(image: Image.Image, kind: str, **options: Any) -> str:
     image.save(file, kind, **options)
     text = base64.b64encode(file.getvalue()).decode("ascii")
     return f"data:image/{kind.lower()};base64,{text}"
-
-
-def _eight_bit(rgb: Any) -> Pixels:
-    return to_uint8(rgb.transpose(1, 2, 0))
 
 
 def _planes(pixels: Pixels) -> Plane:

@@ -16,7 +16,7 @@ from pathlib import Path
 from photochrom.errors import BadData, BadRun
 from photochrom.evaluation.results import Results
 from photochrom.evaluation.rows import BASELINES, Row
-from photochrom.report.run_folder import read_config, read_lines
+from photochrom.report.run_files import read_config, read_lines
 from photochrom.report.settings import Settings, describe_differences
 
 

@@ -45,7 +45,7 @@ def predict_world(
 ) -> tuple[ToyPrediction, ...]:
     """Each way to answer, in a world where the objects occur so often."""
     regressed = [
-        ToyPrediction(describe_mix(alpha), (_eight_bit(regress(frequency, alpha)),))
+        ToyPrediction(describe_mix(alpha), (_render(regress(frequency, alpha)),))
         for alpha in ALPHAS
     ]
     p = classify(frequency)
@@ -53,9 +53,9 @@ def predict_world(
     drawn = PALETTE[np.random.default_rng(seed).choice(len(p), size=draws, p=p)]
     return (
         *regressed,
-        ToyPrediction("classes: the likeliest", tuple(map(_eight_bit, likeliest))),
-        ToyPrediction("classes: annealed mean", (_eight_bit(annealed_mean(p)),)),
-        ToyPrediction("classes: drawn", tuple(map(_eight_bit, drawn))),
+        ToyPrediction("classes: the likeliest", tuple(map(_render, likeliest))),
+        ToyPrediction("classes: annealed mean", (_render(annealed_mean(p)),)),
+        ToyPrediction("classes: drawn", tuple(map(_render, drawn))),
     )
 
 
@@ -99,6 +99,6 @@ def _softmax(logits: Float) -> Float:
     return np.asarray(shares / shares.sum())
 
 
-def _eight_bit(color: Any) -> RGB:
+def _render(color: Any) -> RGB:
     r, g, b = (round(255 * float(value)) for value in color)
     return r, g, b

@@ -29,7 +29,7 @@ from photochrom import files
 from photochrom.color import Pixels, rgb_to_lab
 from photochrom.errors import BadOption, BadRun
 from photochrom.names import escape_controls
-from photochrom.report.run_folder import read_config, read_lines
+from photochrom.report.run_files import read_config, read_lines
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
 

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from photochrom.color import Array, Pixels, lab_to_rgb, to_uint8
+from photochrom.color import Array, Pixels, lab_to_rgb, planes_to_pixels
 from photochrom.evaluation import metrics
 from photochrom.evaluation.contact_sheet import make_contact_sheet
 from photochrom.training.augmentation import render_hints
@@ -65,7 +65,7 @@ def measure(
                 "truth": metrics.colorfulness(true),
             }
             rows.append(row | {name: float(values[i]) for name, values in figures.items()})
-            pictures.append((_eight_bit(out), _eight_bit(true)))
+            pictures.append((planes_to_pixels(out), planes_to_pixels(true)))
     network.load_state_dict(weights)
     return rows, pictures
 
@@ -131,10 +131,6 @@ def save_sheet(target: Path, pictures: Sequence[Pair]) -> None:
 def _rgb(lab: Tensor) -> npt.NDArray[np.float32]:
     rgb: npt.NDArray[np.float32] = lab_to_rgb(lab).clamp(0, 1).cpu().numpy()
     return rgb
-
-
-def _eight_bit(rgb: Array) -> Pixels:
-    return to_uint8(rgb.transpose(1, 2, 0))
 
 
 def _grey(photo: Pixels) -> Pixels:

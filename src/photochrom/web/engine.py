@@ -22,10 +22,10 @@ from photochrom.inference import chroma_upsampling
 from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.colorizer import Colorizer
-from photochrom.inference.flow import colorize_pages
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import list_models
 from photochrom.inference.options import ColorizeOptions
+from photochrom.inference.pipeline import colorize_pages
 from photochrom.web.photo_store import KeptPhoto, PhotoLimits, check_size
 
 QUALITY = 90

@@ -56,7 +56,7 @@ class HintsRequest(Strict):
         return tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints)
 
 
-class Look(Strict):
+class ColorizeFields(Strict):
     """Those fields of :class:`ColorizeOptions` that forms and JSON share, and the model."""
 
     vivid: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -73,12 +73,14 @@ class Look(Strict):
 
     def options(self, hints: Hints, *, recolor: bool) -> ColorizeOptions:
         """The same for the engine."""
-        shared = {field.name for field in fields(ColorizeOptions)} & Look.model_fields.keys()
+        shared = {
+            field.name for field in fields(ColorizeOptions)
+        } & ColorizeFields.model_fields.keys()
         look = self.model_dump(include=shared)
         return ColorizeOptions(hints=hints, recolor=recolor, **look)
 
 
-class ColorizeRequest(Look, HintsRequest):
+class ColorizeRequest(ColorizeFields, HintsRequest):
     """How a photo that is kept is to be coloured, as a preview or in full."""
 
     side: Annotated[int, Field(ge=16, le=1280)] | None = Field(
@@ -88,7 +90,7 @@ class ColorizeRequest(Look, HintsRequest):
     full: bool = Field(default=False, description="the whole photo, in its own format")
 
 
-class ColorizeForm(Look):
+class ColorizeForm(ColorizeFields):
     """A photo, and how it is to be coloured."""
 
     model_config = ConfigDict(extra="ignore")

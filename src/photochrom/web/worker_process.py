@@ -21,7 +21,7 @@ _WORN = 400_000_000
 _PARTS = struct.Struct("q")
 
 
-class Outcome(NamedTuple):
+class WorkResult(NamedTuple):
     """What came of a piece of work."""
 
     value: Any = None
@@ -46,7 +46,9 @@ class WorkerProcess:
         self._ended = False
         self._lock = threading.Lock()
 
-    def call(self, function: Callable[..., Any], data: bytes, *args: Any, **kwargs: Any) -> Outcome:
+    def call(
+        self, function: Callable[..., Any], data: bytes, *args: Any, **kwargs: Any
+    ) -> WorkResult:
         """What ``function(data, *args, **kwargs)`` returns there; all of it has to be picklable.
 
         Raises:
@@ -54,7 +56,7 @@ class WorkerProcess:
         """
         _send(self._connection, (function, pickle.PickleBuffer(data), args, kwargs))
         outcome = _unpickle(_receive_frames(self._connection))
-        assert isinstance(outcome, Outcome)
+        assert isinstance(outcome, WorkResult)
         return outcome
 
     @property
@@ -103,13 +105,13 @@ def run_worker(connection: Connection, memory: int) -> None:
         os.abort()
 
 
-def _do_next(connection: Connection) -> Outcome:
+def _do_next(connection: Connection) -> WorkResult:
     frames = _receive_frames(connection)
     try:
         function, data, args, kwargs = _unpickle(frames)
-        return Outcome(function(data, *args, **kwargs))
+        return WorkResult(function(data, *args, **kwargs))
     except Exception as error:
-        return Outcome(problem=as_problem(error))
+        return WorkResult(problem=as_problem(error))
 
 
 def _limit_memory(memory: int) -> None:

@@ -29,7 +29,7 @@ _MOST_WITHIN = 64
 _MOST = 1 << 24  # bytes of all directories: those of ten thousand pages have a tenth of it
 
 
-class Place(NamedTuple):
+class PageDirectory(NamedTuple):
     """Where a page's directory lies, and what it holds at a glance."""
 
     at: int
@@ -46,7 +46,7 @@ class Tiff:
     stream: BinaryIO
     size: int
     layout: Layout
-    pages: list[Place]
+    pages: list[PageDirectory]
     """What the file is for: no smaller copies and masks, unless there is nothing else."""
     raw: bool  # whether it is a camera's raw file
     broken: bool  # whether the list of pages leads nowhere after the last one
@@ -63,7 +63,7 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
     head = read(0, 16)
     layout = Layout.parse(head)
     place = layout.number(head[8:16] if layout.big else head[4:8])
-    found: list[Place] = []
+    found: list[PageDirectory] = []
     seen = set()
     while place > 0 and place not in seen:
         seen.add(place)
@@ -83,7 +83,7 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
     return Tiff(stream, size, layout, pages or found[:1], raw, broken=place < 0)
 
 
-def _glance(read: ifd.Read, at: int, layout: Layout) -> Place:
+def _glance(read: ifd.Read, at: int, layout: Layout) -> PageDirectory:
     """Look at a directory. Raises Broken: there is none."""
     entries, _, end, following, _ = ifd.read_directory(read, at, layout, _LOOKED_AT)
     if Tag.ImageWidth not in entries or Tag.ImageLength not in entries or not read(end - 1, 1):
@@ -99,10 +99,12 @@ def _glance(read: ifd.Read, at: int, layout: Layout) -> Place:
         starts = range(0, len(inner.data), size)[:_MOST_WITHIN]
         within = tuple(layout.number(inner.data[i : i + size]) for i in starts)
     raw = photometric in _SENSOR or Tag.DNGVersion in entries
-    return Place(at, following, not kind & (_REDUCED | _MASK), raw, within)
+    return PageDirectory(at, following, not kind & (_REDUCED | _MASK), raw, within)
 
 
-def _glance_within(read: ifd.Read, pages: list[Place], layout: Layout) -> Iterator[Place]:
+def _glance_within(
+    read: ifd.Read, pages: list[PageDirectory], layout: Layout
+) -> Iterator[PageDirectory]:
     for page in pages[:_MOST_WITHIN]:
         for at in page.within:
             try:

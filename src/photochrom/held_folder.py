@@ -23,7 +23,7 @@ AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 """A pipe is not waited for."""
 
 
-class Folder:
+class HeldFolder:
     """A folder, held open for as long as anybody has it.
 
     Args:
@@ -35,7 +35,7 @@ class Folder:
         NotADirectoryError: it is none. OSError: it cannot be opened.
     """
 
-    def __init__(self, path: Path, within: Folder | None = None) -> None:
+    def __init__(self, path: Path, within: HeldFolder | None = None) -> None:
         self.path = path
         self._handle: int | None = None
         if within is not None:
@@ -104,12 +104,12 @@ class Folder:
         """Remove a file."""
         os.unlink(self._at(name), dir_fd=self._handle)
 
-    def move(self, name: str, to: Folder, new: str) -> None:
+    def move(self, name: str, to: HeldFolder, new: str) -> None:
         """Give a file another place and name; what has that name is replaced, a link itself."""
         mine, other = self._handle, to._handle
         os.replace(self._at(name), to._at(new), src_dir_fd=mine, dst_dir_fd=other)
 
-    def link(self, name: str, to: Folder, new: str) -> None:
+    def link(self, name: str, to: HeldFolder, new: str) -> None:
         """Give a file another name as well.
 
         Raises:
@@ -148,7 +148,7 @@ def check_plain(file: BinaryIO) -> BinaryIO:
 class Place(NamedTuple):
     """A name in a folder."""
 
-    folder: Folder
+    folder: HeldFolder
     name: str
 
     def move(self, goal: Place) -> None:

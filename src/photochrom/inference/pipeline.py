@@ -124,7 +124,7 @@ def open_pages(
     if not options.recolor and is_color(first):
         others = itertools.islice(read(), 1, None) if first.paged else ()
         if all(map(is_color, others)):
-            raise InColor(in_color(name_of(source)))
+            raise InColor(sentence_in_color(name_of(source)))
     return first, pages
 
 
@@ -149,7 +149,7 @@ def name_of(source: PhotoSource | Photo, otherwise: str = "The photo") -> str:
     return str(path) if isinstance(path, str | os.PathLike) else otherwise
 
 
-def in_color(name: str) -> str:
+def sentence_in_color(name: str) -> str:
     """The sentence on a photo that is passed over."""
     return f"{name} is in colour already, so it was passed over: see --recolor."
 

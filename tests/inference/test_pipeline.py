@@ -11,9 +11,9 @@ from PIL import Image
 from photochrom.errors import BadOption, InColor
 from photochrom.image.reader import read_photo
 from photochrom.inference.colorizer import Colorizer
-from photochrom.inference.flow import Notes, colorize_pages
 from photochrom.inference.hints import Hint, HintSet
 from photochrom.inference.options import ColorizeKeywords, ColorizeOptions
+from photochrom.inference.pipeline import Notes, colorize_pages
 from pixels import png
 
 PLAIN = ColorizeOptions()

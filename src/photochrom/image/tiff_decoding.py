@@ -216,7 +216,7 @@ def _unpack_lzw(data: bytes, found: Any, page: Page, index: int) -> Any:
     numbers |= {273: 8, 277: 1, 278: 1, 279: len(data)}  # one row of grey pixels
     layout = ifd.Layout()
     tree: ifd.Tree = {
-        tag: ifd.Entry(ifd.LONG, 1, layout.pack(number)) for tag, number in numbers.items()
+        tag: ifd.IfdEntry(ifd.LONG, 1, layout.pack(number)) for tag, number in numbers.items()
     }
     rest = bytes(len(data) % 2)
     directory, at = ifd.serialize(tree, 8 + len(data) + len(rest), layout)
