@@ -100,9 +100,7 @@ def _rows(
         try:
             encoded = source if isinstance(source, Path) else source.read()
             row = versions(read_photo(encoded))
-            small = [
-                photo and np.asarray(thumbnail(_rgb_pixels(photo), height)) for photo in row
-            ]
+            small = [photo and np.asarray(thumbnail(_rgb_pixels(photo), height)) for photo in row]
         except (BadModel, BadOption):  # which would be so for each
             raise
         except Exception as error:  # a photo may provoke anything
