@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,22 @@ def make_client(toy: Path) -> Iterator[Callable[..., Any]]:
 def client(make_client: Callable[..., Any]) -> Any:
     """A server as it is by default."""
     return make_client()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def queue() -> AsyncIterator[Any]:
+    """One works, two may wait; in the end nobody does."""
+    from photochrom.web.work_queue import WorkQueue
+
+    queue = WorkQueue(1, 2, 600)
+    yield queue
+    queue.close()
+    assert (queue.working, queue.waiting) == (0, 0)
 
 
 @pytest.fixture

@@ -41,6 +41,15 @@ def send(client: Any, data: bytes | None = None, name: str = "garden.png") -> di
     return answer.json()
 
 
+def post_scope(path: str, kind: str) -> dict[str, Any]:
+    """A POST as servers tell an application of it."""
+    return {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "http_version": "1.1", "scheme": "http",
+        "headers": [(b"host", b"localhost"), (b"content-type", kind.encode())],
+    }  # fmt: skip
+
+
 def refused(answer: Any) -> tuple[int, str]:
     """Status and code of an answer that is a problem, as it is described."""
     told = answer.json()

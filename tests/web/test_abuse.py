@@ -119,15 +119,12 @@ def nested(depth: int) -> str:
 HINTS = [
     "{", "null", "7", '"red"', "[7]", "[null]", "[[]]", "{}", '{"hints": 7}',
     nested(100), nested(90_000),
-    '[{"x": 1}]', '[{"x": 1, "y": 1, "color": null}]', '[{"x": 1, "y": 1, "color": "nothing"}]',
-    '[{"x": NaN, "y": 1, "color": "red"}]', '[{"x": Infinity, "y": 1, "color": "red"}]',
-    '[{"x": 1e400, "y": 1, "color": "red"}]', f'[{{"x": {"9" * 400}, "y": 1, "color": "red"}}]',
-    f'[{{"x": {"9" * 5000}, "y": 1, "color": "red"}}]', '[{"x": "a", "y": 1, "color": "red"}]',
-    '[{"x": -1, "y": 1, "color": "red"}]', '[{"x": 401, "y": 1, "color": "red"}]',
-    '[{"x": 1, "y": 1, "color": [1]}]', '[{"x": 1, "y": 1, "color": [1, 2, 3]}]',
-    '[{"x": 1, "y": 1, "color": [NaN, 2]}]', '[{"x": 1, "y": 1, "color": [500, 2]}]',
-    '[{"x": 1, "y": 1, "color": "\\ud800"}]', '[{"x": 1, "y": 1, "color": "hsl(1e9,1%,1%)"}]',
-    '[{"x": 1, "y": 1, "color": "rgb(999999999999999999999,0,0)"}]',
+    '[{"x": 1}]',
+    *[f'[{{"x": {x}, "y": 1, "color": "red"}}]' for x in (
+        "NaN", "Infinity", "1e400", "9" * 400, "9" * 5000, '"a"', "-1", "401")],
+    *[f'[{{"x": 1, "y": 1, "color": {color}}}]' for color in (
+        "null", '"nothing"', "[1]", "[1, 2, 3]", "[NaN, 2]", "[500, 2]", '"\\ud800"',
+        '"hsl(1e9,1%,1%)"', '"rgb(999999999999999999999,0,0)"')],
     '{"size": [0, 0], "hints": []}', '{"size": [1], "hints": []}', '{"size": "a", "hints": []}',
     '{"size": [1e-300, 1], "hints": [{"x": 1, "y": 1, "color": "red"}]}',
     json.dumps([{"x": 1, "y": 1, "color": "red"}] * 1001), "\x00", "\ufeff[]", "x" * 300_000,
@@ -158,10 +155,9 @@ def test_hints_that_are_none_are_refused(client, hints):
 )  # fmt: skip
 def test_options_that_are_none_are_refused(client, wanted):
     key = send(client)["id"]
+    body = json.dumps(wanted)
     for what in ("colorize", "comparison"):
-        answer = client.post(
-            f"/api/photos/{key}/{what}", content=json.dumps(wanted).encode(), headers=JSON
-        )
+        answer = client.post(f"/api/photos/{key}/{what}", content=body, headers=JSON)
         assert status_of(answer) in (400, 422)
 
 
@@ -173,13 +169,10 @@ def test_odd_forms_are_refused(client):
     other = b'--x\r\nContent-Disposition: form-data; name="%d"\r\n\r\n1\r\n'
     multipart, no = "multipart/form-data; boundary=x", (400, 422)
     cases = [
-        (whole, multipart, (201,)),
-        (whole, "multipart/form-data", no),
+        (whole, multipart, (201,)), (whole, "multipart/form-data", no), (b"", multipart, no),
         (whole, "multipart/form-data; boundary=" + "y" * 500, no),
-        (whole, "application/json", no),
-        (whole, "text/plain", no),
+        (whole, "application/json", no), (whole, "text/plain", no),
         (b"photo=1&photo=2", "application/x-www-form-urlencoded", no),
-        (b"", multipart, no),
         (part, multipart, (400, 415, 422)),
         (field + b"\r\n\r\n" + photo + end, multipart, no),
         (b"--x\r\nnonsense\r\n\r\n" + end, multipart, no),
@@ -187,7 +180,7 @@ def test_odd_forms_are_refused(client):
         (part[:-2] + b"X: 1\r\n" * 5000 + b"\r\n" + photo + end, multipart, no),
         (b"".join(other % n for n in range(2000)) + whole, multipart, (201, *no)),
         (whole[:-7] * 3 + end, multipart, (201, 415, *no)),
-    ]
+    ]  # fmt: skip
     named = whole.replace(b"a.png", b"\\ud800a.png")
     charsets = ("unicode_escape", "utf-7", "idna", "punycode", "zlib_codec", "utf-16", "none")
     cases += [(named, f"{multipart}; charset={charset}", (201, *no)) for charset in charsets]
@@ -211,10 +204,10 @@ def test_safe_name_is_harmless(given, kept):
 @pytest.mark.parametrize(("width", "height"), [(3000, 1), (1, 3000), (1, 1), (2, 2)])
 def test_photo_of_one_row_or_one_pixel_is_a_photo_too(client, width, height):
     key = send(client, encode(np.full((height, width), 128, np.uint8)))["id"]
-    asked = {"hints": [{"x": width, "y": height, "color": "red"}]}
-    for what in ("colorize", "uncertainty", "comparison", "samples"):
-        assert client.post(f"/api/photos/{key}/{what}", json=asked).status_code == 200
     at = {"x": width, "y": height}
-    assert client.post(f"/api/photos/{key}/palette", json=at).status_code == 200
+    asked = {"hints": [at | {"color": "red"}]}
+    whats = dict.fromkeys(("colorize", "uncertainty", "comparison", "samples"), asked)
+    for what, wanted in (whats | {"palette": at}).items():
+        assert client.post(f"/api/photos/{key}/{what}", json=wanted).status_code == 200
     full = client.post(f"/api/photos/{key}/colorize", json=asked | {"full": True})
     assert Image.open(io.BytesIO(full.content)).size == (width, height)

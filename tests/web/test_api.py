@@ -53,11 +53,6 @@ def ask(client):
 # --- facts ------------------------------------------------------------------------------------
 
 
-def test_health_says_what_goes_on(client):
-    told = client.get("/api/health").json()
-    assert (told["status"], told["working"], told["waiting"]) == ("ok", 0, 0)
-
-
 def test_models_come_with_what_they_can_do_the_default_first(client):
     for _ in range(2):
         models = client.get("/api/models").json()["models"]

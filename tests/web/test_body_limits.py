@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from pictures import encode, halves, refused
+from pictures import encode, halves, post_scope, refused
 from pydantic import ValidationError
 from starlette import formparsers
 
@@ -17,13 +17,6 @@ from photochrom.web import body_limits, schemas
 JSON = {"content-type": "application/json"}
 MULTIPART = {"content-type": "multipart/form-data; boundary=x"}
 PATH = "/api/photos/nobody/colorize"
-SCOPE = {
-    "type": "http", "method": "POST", "path": "/api/photos", "raw_path": b"/api/photos",
-    "query_string": b"", "http_version": "1.1", "scheme": "http",
-    "headers": [(b"host", b"localhost"), (b"content-type", b"multipart/form-data; boundary=x")],
-}  # fmt: skip
-
-
 HEAD = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
 
 
@@ -42,23 +35,21 @@ def test_request_without_a_photo_is_short(client, path, kind, announced):
     assert "without a photo" in answer.json()["detail"]
 
 
-def test_upload_is_refused_by_what_is_announced(make_client):
+def test_upload_is_refused_by_what_is_announced_or_comes(make_client):
     client = make_client(limits={"megabytes": 0.01})
+
+    def post(length: str | None = None, **body: Any) -> Any:
+        headers = {"content-length": length} if length else {}
+        return client.post("/api/photos", headers=MULTIPART | headers, **body)
+
     for length in ("1100000", "9" * 30):
-        headers = MULTIPART | {"content-length": length}
-        answer = client.post("/api/photos", headers=headers, content=b"")
+        answer = post(length, content=b"")
         assert refused(answer) == (413, "too-large")
         assert "0.01 MB" in answer.json()["detail"]
-    answer = client.post("/api/photos", headers={"content-length": "many"}, content=b"")
-    assert answer.status_code == 400
+    assert post("many", content=b"").status_code == 400
+    assert refused(post(content=iter([HEAD, *[bytes(100_000)] * 100]))) == (413, "too-large")
     small = client.post("/api/photos", files={"photo": ("a.png", bytes(20_000))})
     assert refused(small) == (413, "too-large")
-
-
-def test_upload_is_refused_by_what_comes_unannounced(make_client):
-    client, parts = make_client(limits={"megabytes": 0.01}), [HEAD, *[bytes(100_000)] * 100]
-    answer = client.post("/api/photos", content=iter(parts), headers=MULTIPART)
-    assert refused(answer) == (413, "too-large")
 
 
 def test_as_many_hints_as_there_may_be_fit(client):
@@ -89,8 +80,7 @@ def test_of_wrong_hints_the_first_is_complained_of():
 
 
 def part(name: str, more: str, content: bytes) -> bytes:
-    head = f'--x\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
-    return head.encode() + content + b"\r\n"
+    return HEAD.replace(b'photo"; filename="a"', f'{name}"{more}'.encode()) + content + b"\r\n"
 
 
 def test_form_has_one_file_and_few_fields(client, monkeypatch):
@@ -125,7 +115,7 @@ def test_body_that_is_too_slow_is_given_up(make_client, monkeypatch, pause):
     async def hear(message: dict[str, Any]) -> None:
         told.append(message)
 
-    asyncio.run(app(SCOPE | {"headers": list(SCOPE["headers"])}, drip, hear))
+    asyncio.run(app(post_scope("/api/photos", MULTIPART["content-type"]), drip, hear))
     assert told[0]["status"] == 408
     assert (b"x-content-type-options", b"nosniff") in told[0]["headers"]
 

@@ -21,21 +21,16 @@ pytestmark = [
 ]
 
 
-def run_benchmark(
-    name: str, seconds: str, model: Path, folder: Path, *options: str
-) -> tuple[int, Any]:
+def run_benchmark(name: str, seconds: str, model: Path, *options: str) -> tuple[int, Any]:
     seconds = os.environ.get("PHOTOCHROM_LOAD_SECONDS", seconds)
-    out = folder / "figures.json"
-    command = [sys.executable, str(BENCHMARKS / name), "--model", str(model), "--json", str(out)]
-    done = subprocess.run(
-        [*command, "--seconds", seconds, *options], capture_output=True, text=True
-    )
-    sys.stdout.write(done.stdout + done.stderr)  # the figures, for who runs it with -s
+    out = model.with_name("figures.json")
+    options = ("--model", str(model), "--json", str(out), "--seconds", seconds, *options)
+    done = subprocess.run([sys.executable, str(BENCHMARKS / name), *options], check=False)
     return done.returncode, json.loads(out.read_text())
 
 
-def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_path):
-    status, told = run_benchmark("web.py", "8", toy, tmp_path)
+def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy):
+    status, told = run_benchmark("web.py", "8", toy)
     assert status == 0
     assert set(told["statuses"]) <= {"200", "201", "204", "409", "503"}
     assert told["statuses"]["200"] > 0
@@ -45,8 +40,8 @@ def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy, tmp_p
     assert told["memory, most"] < 1000
 
 
-def test_users_get_their_results_among_attackers(toy, tmp_path):
+def test_users_get_their_results_among_attackers(toy):
     # Its status also tells of times, which are the machine's.
-    _, told = run_benchmark("hostile.py", "12", toy, tmp_path, "--clients", "16")
+    _, told = run_benchmark("hostile.py", "12", toy, "--clients", "16")
     for figure in ("answers of 500", "users' requests without a result", "work left 10 s later"):
         assert told[figure]["measured"] == "0"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +20,15 @@ from photochrom.web.photo_store import MOST_PAGES, KeptPhoto, PhotoLimits, Photo
 from photochrom.web.problems import RequestProblem
 
 
-def photo(name: str, width=8, height=8, size=(8, 8), data=b"", owner="me") -> KeptPhoto:
-    summary = PhotoSummary(width, height, 1, "grey", Photo(np.zeros(size, np.uint8)))
-    return KeptPhoto(name, data, summary, owner, id=name)
+def photo(name: str, width=8, height=8, preview=(8, 8), size=0, owner="me") -> KeptPhoto:
+    summary = PhotoSummary(width, height, 1, "grey", Photo(np.zeros(preview, np.uint8)))
+    return KeptPhoto(name, bytes(size), summary, owner, id=name)
+
+
+def filled(store: PhotoStore, names: Iterable[str], **facts: Any) -> PhotoStore:
+    for name in names:
+        store.add(photo(name, **facts))
+    return store
 
 
 def kept(store: PhotoStore) -> list[str]:
@@ -30,9 +38,7 @@ def kept(store: PhotoStore) -> list[str]:
 def test_photo_is_forgotten_so_long_after_its_last_use(monkeypatch):
     now = [1000.0]
     monkeypatch.setattr(photo_store.time, "monotonic", lambda: now[0])
-    store = PhotoStore(9, 10**9, 60)
-    for name in "ab":
-        store.add(photo(name))
+    store = filled(PhotoStore(9, 10**9, 60), "ab")
     now[0] += 50
     assert store["a"].name == "a"
     now[0] += 50
@@ -46,43 +52,28 @@ def test_photo_is_forgotten_so_long_after_its_last_use(monkeypatch):
 
 
 def test_least_recently_used_make_room_by_number_and_by_bytes():
-    store = PhotoStore(2, 10**9, 60)
-    for name in "ab":
-        store.add(photo(name))
+    store = filled(PhotoStore(2, 10**9, 60), "ab")
     assert store["a"]
-    store.add(photo("c"))
-    assert kept(store) == ["a", "c"]
-    store = PhotoStore(9, 3000, 60)
-    for name in "abc":
-        store.add(photo(name, data=bytes(1200)))
+    assert kept(filled(store, "c")) == ["a", "c"]
+    store = filled(PhotoStore(9, 3000, 60), "abc", size=1200)
     assert kept(store) == ["b", "c"]
-    store.add(photo("large", data=bytes(9000)))
-    assert kept(store) == ["large"]
+    assert kept(filled(store, ["large"], size=9000)) == ["large"]
 
 
 def test_who_keeps_most_makes_room_with_his_oldest():
-    store = PhotoStore(4, 10**9, 60)
-    store.add(photo("mine", owner="me"))
-    for n in "0123456":
-        store.add(photo(n, owner="greedy"))
+    store = filled(filled(PhotoStore(4, 10**9, 60), ["mine"]), "0123456", owner="greedy")
     assert kept(store) == ["mine", *"456"]
-    store.add(photo("another", owner="you"))
-    assert kept(store) == ["mine", "5", "6", "another"]
-    store = PhotoStore(9, 3000, 60)  # and by bytes
-    store.add(photo("mine", owner="me", data=bytes(600)))
-    for n in "0123":
-        store.add(photo(n, owner="greedy", data=bytes(1000)))
-    assert kept(store) == ["mine", *"23"]
-    store.add(photo("large", owner="you", data=bytes(2000)))
-    assert kept(store) == ["mine", "large"]
+    assert kept(filled(store, ["another"], owner="you")) == ["mine", "5", "6", "another"]
+    store = filled(PhotoStore(9, 3000, 60), ["mine"], size=600)  # and by bytes
+    assert kept(filled(store, "0123", size=1000, owner="greedy")) == ["mine", *"23"]
+    assert kept(filled(store, ["large"], size=2000, owner="you")) == ["mine", "large"]
 
 
 def test_newest_photo_stays():
     store = PhotoStore(9, 3000, 60)
     for n in "012":
-        store.add(photo(n, owner=n, data=bytes(700)))
-    store.add(photo("large", owner="new", data=bytes(1500)))
-    assert kept(store) == ["2", "large"]
+        filled(store, n, size=700, owner=n)
+    assert kept(filled(store, ["large"], size=1500, owner="new")) == ["2", "large"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import numpy as np
 import poison
 import pytest
 from pictures import encode, halves, refused, send
-from test_work_queue import Client, Work, with_queue
+from test_work_queue import Client, Work
 
 from photochrom.web import photo_store, process_pool
 from photochrom.web.problems import RequestProblem
@@ -23,7 +23,10 @@ from photochrom.web.process_pool import ProcessPool, WorkerTask
 from photochrom.web.work_queue import WorkQueue
 from photochrom.web.worker_process import WorkerProcess, WorkResult
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pipes with names")
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(os.name != "posix", reason="signals and pipes with names"),
+]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="no limit of memory, no fork server")
 
 
@@ -136,30 +139,25 @@ def run_task(queue: WorkQueue, client: Client, pool: ProcessPool, *args: object)
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["hung up", "cancelled"])
-def test_work_that_nobody_waits_for_is_ended(pool, fifo, gone):
-    async def act(queue: WorkQueue) -> None:
-        client = Client()
-        asked = run_task(queue, client, pool, partial(poison.hang, str(fifo)), b"")
-        with await asyncio.to_thread(fifo.open) as heard:
-            assert await asyncio.to_thread(heard.readline) == "hanging\n"
-            client.gone.set() if gone else asked.cancel()
-            assert await asyncio.to_thread(heard.read) == ""  # it has ended
-        (problem,) = await asyncio.gather(asked, return_exceptions=True)
-        assert problem.status == (409 if gone else 503)
-        assert await run_task(queue, Client(), pool, poison.length, b"photo") == 5
-
-    with_queue(act)
+async def test_work_that_nobody_waits_for_is_ended(queue, pool, fifo, gone):
+    client = Client()
+    asked = run_task(queue, client, pool, partial(poison.hang, str(fifo)), b"")
+    with await asyncio.to_thread(fifo.open) as heard:
+        assert await asyncio.to_thread(heard.readline) == "hanging\n"
+        client.gone.set() if gone else asked.cancel()
+        assert await asyncio.to_thread(heard.read) == ""  # it has ended
+    (problem,) = await asyncio.gather(asked, return_exceptions=True)
+    assert problem.status == (409 if gone else 503)
+    assert await run_task(queue, Client(), pool, poison.length, b"photo") == 5
 
 
-def test_work_that_takes_too_long_is_ended(pool):
-    async def act(queue: WorkQueue) -> None:
-        with pytest.raises(RequestProblem) as problem:
-            await run_task(queue, Client(), pool, partial(poison.hang, os.devnull), b"")
-        assert (problem.value.status, problem.value.code) == (504, "timeout")
-        queue.seconds = 600
-        assert await run_task(queue, Client(), pool, poison.length, b"photo") == 5
-
-    with_queue(act, seconds=0.05)
+async def test_work_that_takes_too_long_is_ended(queue, pool):
+    queue.seconds = 0.05
+    with pytest.raises(RequestProblem) as problem:
+        await run_task(queue, Client(), pool, partial(poison.hang, os.devnull), b"")
+    assert (problem.value.status, problem.value.code) == (504, "timeout")
+    queue.seconds = 600
+    assert await run_task(queue, Client(), pool, poison.length, b"photo") == 5
 
 
 def test_task_that_is_cancelled_before_it_has_begun_does_not_begin(pool, fifo):

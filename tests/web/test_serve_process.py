@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,14 +16,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-import uvicorn
-from pictures import decode, encode, halves, refused, send
+from pictures import decode, encode, halves, refused
 
 from photochrom.image.photo import Photo
 from photochrom.image.writer import encode_photo
-from photochrom.web import create_app
-from photochrom.web.engine import Engine
-from photochrom.web.services import ServerLimits
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -166,47 +161,3 @@ def test_what_is_too_large_hears_so_even_while_it_is_still_sending(start):
     assert refused(answer) == (413, "too-large")
     large = client.post("/api/photos", files={"photo": ("a.png", encode(halves(400, 300)))})
     assert "0.1 megapixels" in large.json()["detail"]
-
-
-def test_nothing_is_computed_for_a_client_that_hung_up(toy, monkeypatch):
-    begun, free, works = threading.Event(), threading.Event(), []
-
-    def slowly(*_: object) -> bytes:
-        works.append("preview")
-        begun.set()
-        assert free.wait(300)
-        return b""
-
-    monkeypatch.setattr(Engine, "preview", slowly)
-    app = create_app(model=toy, limits=ServerLimits(at_once=1))
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    address = "http://{}:{}".format(*listener.getsockname())
-
-    def until(what: str) -> None:
-        limit = time.monotonic() + 300
-        while client.get("/api/health").json()[what]:
-            assert time.monotonic() < limit
-            time.sleep(0.005)
-
-    try:
-        with httpx.Client(base_url=address, timeout=300) as client:
-            path = f"{address}/api/photos/{send(client)['id']}/colorize"
-            working = threading.Thread(
-                target=lambda: httpx.post(path, json={"side": 20}, timeout=300)
-            )
-            working.start()
-            assert begun.wait(300)
-            with pytest.raises(httpx.ReadTimeout):  # and the connection is shut
-                httpx.post(path, json={"side": 20}, timeout=0.3)
-            until("waiting")
-            free.set()
-            until("working")
-            working.join()
-    finally:
-        free.set()
-        server.should_exit = True
-        thread.join()
-    assert works == ["preview"]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
-from pictures import refused, send
+from pictures import post_scope, refused, send
 
 from photochrom.web.engine import Engine
 from photochrom.web.problems import RequestProblem
 from photochrom.web.process_pool import WorkerTask
 from photochrom.web.work_queue import Lane, WorkQueue
+
+pytestmark = pytest.mark.anyio
 
 
 class Client:
@@ -42,20 +45,6 @@ class Work:
         return "done"
 
 
-def with_queue(
-    act: Callable[[WorkQueue], Awaitable[None]], most: int = 2, seconds: float = 600
-) -> None:
-    async def main() -> None:
-        queue = WorkQueue(1, most, seconds)
-        try:
-            await act(queue)
-            assert (queue.working, queue.waiting) == (0, 0)
-        finally:
-            queue.close()
-
-    asyncio.run(main())
-
-
 async def begin(queue: WorkQueue, work: Callable[[], Any], lane: Lane | None = None, client=None):
     """A request that has come as far as it can."""
     task = asyncio.create_task(queue.run(client or Client(), work, lane))
@@ -70,133 +59,94 @@ def code(task: asyncio.Task) -> str:
     return error.code
 
 
-def test_queue_keeps_the_order_and_takes_no_more_than_may_wait():
-    async def act(queue: WorkQueue) -> None:
-        order, first = [], Work()
-        working = await begin(queue, first)
-        waiting = [await begin(queue, lambda n=n: order.append(n)) for n in range(2)]
-        assert (queue.working, queue.waiting) == (1, 2)
+async def test_queue_keeps_the_order_and_takes_no_more_than_may_wait(queue):
+    order, first = [], Work()
+    working = await begin(queue, first)
+    waiting = [await begin(queue, lambda n=n: order.append(n)) for n in range(2)]
+    assert (queue.working, queue.waiting) == (1, 2)
+    with pytest.raises(RequestProblem) as problem:
+        await queue.run(Client(), Work())
+    assert (problem.value.status, problem.value.code) == (503, "busy")
+    assert problem.value.wait > 0
+    first.free.set()
+    assert await working == "done"
+    await asyncio.gather(*waiting)
+    assert order == [0, 1]
+
+
+async def test_queue_gives_clients_turns(queue):
+    queue.most = 9
+    order, first = [], Work()
+    working = await begin(queue, first)
+    names = ["greedy"] * 4 + ["modest"] * 2 + ["late"]
+    waiting = [
+        await begin(queue, lambda n=n, name=name: order.append((name, n)), client=Client(name))
+        for n, name in enumerate(names)
+    ]
+    first.free.set()
+    await asyncio.gather(working, *waiting)
+    assert order == [
+        *(("greedy", 0), ("modest", 4), ("late", 6), ("greedy", 1), ("modest", 5)),
+        *(("greedy", 2), ("greedy", 3)),
+    ]
+
+
+async def test_full_queue_sends_away_who_has_most_in_it(queue):
+    queue.most = 4
+    first = Work()
+    working = await begin(queue, first)
+    crowd = [await begin(queue, lambda: "crowd", client=Client("a")) for _ in range(4)]
+    others = [await begin(queue, lambda: "other", client=Client("b")) for _ in range(2)]
+    assert queue.waiting == 4
+    assert [task.done() for task in crowd] == [False, False, True, True]
+    assert [code(task) for task in crowd[2:]] == ["busy", "busy"]
+    for name in "ab":  # each has a fair share
         with pytest.raises(RequestProblem) as problem:
-            await queue.run(Client(), Work())
-        assert (problem.value.status, problem.value.code) == (503, "busy")
-        assert problem.value.wait > 0
-        first.free.set()
-        assert await working == "done"
-        await asyncio.gather(*waiting)
-        assert order == [0, 1]
-
-    with_queue(act)
+            await queue.run(Client(name), Work())
+        assert problem.value.code == "busy"
+    first.free.set()
+    done = await asyncio.gather(working, *crowd[:2], *others)
+    assert done == ["done", "crowd", "crowd", "other", "other"]
 
 
-def test_queue_gives_clients_turns():
-    async def act(queue: WorkQueue) -> None:
-        order, first = [], Work()
-        working = await begin(queue, first)
-        names = ["greedy"] * 4 + ["modest"] * 2 + ["late"]
-        waiting = [
-            await begin(queue, lambda n=n, name=name: order.append((name, n)), client=Client(name))
-            for n, name in enumerate(names)
-        ]
-        first.free.set()
-        await asyncio.gather(working, *waiting)
-        assert order == [
-            *(("greedy", 0), ("modest", 4), ("late", 6), ("greedy", 1), ("modest", 5)),
-            *(("greedy", 2), ("greedy", 3)),
-        ]
-
-    with_queue(act, most=9)
+async def test_newer_of_a_lane_supersedes_one_that_waits_and_not_one_that_works(queue):
+    lane, other, first = Lane(), Lane(), Work()
+    working = await begin(queue, first, lane)
+    neighbour = await begin(queue, lambda: "neighbour", other)
+    old = await begin(queue, lambda: "old", lane)
+    new = await begin(queue, lambda: "new", lane)  # though the queue was full
+    assert code(old) == "superseded"
+    assert not working.done()
+    first.free.set()
+    assert await asyncio.gather(working, neighbour, new) == ["done", "neighbour", "new"]
 
 
-def test_full_queue_sends_away_who_has_most_in_it():
-    async def act(queue: WorkQueue) -> None:
-        first = Work()
-        working = await begin(queue, first)
-        crowd = [await begin(queue, lambda: "crowd", client=Client("a")) for _ in range(4)]
-        others = [await begin(queue, lambda: "other", client=Client("b")) for _ in range(2)]
-        assert queue.waiting == 4
-        assert [task.done() for task in crowd] == [False, False, True, True]
-        assert [code(task) for task in crowd[2:]] == ["busy", "busy"]
-        for name in "ab":  # each has a fair share
-            with pytest.raises(RequestProblem) as problem:
-                await queue.run(Client(name), Work())
-            assert problem.value.code == "busy"
-        first.free.set()
-        done = await asyncio.gather(working, *crowd[:2], *others)
-        assert done == ["done", "crowd", "crowd", "other", "other"]
-
-    with_queue(act, most=4)
+async def test_late_work_is_told_so_and_keeps_its_place_until_it_is_done(queue):
+    queue.seconds = 0.05
+    slow = Work()
+    for _ in range(2):  # one that works, one that waits
+        with pytest.raises(RequestProblem) as late:
+            await queue.run(Client(), slow)
+        assert (late.value.status, late.value.code) == (504, "timeout")
+        assert (queue.working, queue.waiting) == (1, 0)
+    slow.free.set()
+    while queue.working:
+        await asyncio.sleep(0.01)
+    queue.seconds = 600
+    assert await queue.run(Client(), lambda: 1) == 1
 
 
-def test_newer_of_a_lane_supersedes_one_that_waits_and_not_one_that_works():
-    async def act(queue: WorkQueue) -> None:
-        lane, other, first = Lane(), Lane(), Work()
-        working = await begin(queue, first, lane)
-        neighbour = await begin(queue, lambda: "neighbour", other)
-        old = await begin(queue, lambda: "old", lane)
-        new = await begin(queue, lambda: "new", lane)  # though the queue was full
-        assert code(old) == "superseded"
-        assert not working.done()
-        first.free.set()
-        assert await asyncio.gather(working, neighbour, new) == ["done", "neighbour", "new"]
-
-    with_queue(act)
-
-
-def test_nothing_is_begun_for_one_who_hung_up():
-    async def act(queue: WorkQueue) -> None:
-        first, never, client = Work(), Work(), Client()
-        working = await begin(queue, first)
-        waiting = await begin(queue, never, client=client)
-        client.gone.set()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert queue.waiting == 0
-        assert code(waiting) == "superseded"
-        first.free.set()
-        await working
-        assert not never.begun.is_set()
-
-    with_queue(act)
-
-
-def test_late_work_is_told_so_and_keeps_its_place_until_it_is_done():
-    async def act(queue: WorkQueue) -> None:
-        slow = Work()
-        for _ in range(2):  # one that works, one that waits
-            with pytest.raises(RequestProblem) as late:
-                await queue.run(Client(), slow)
-            assert (late.value.status, late.value.code) == (504, "timeout")
-            assert (queue.working, queue.waiting) == (1, 0)
-        slow.free.set()
-        while queue.working:
-            await asyncio.sleep(0.01)
-        assert await queue.run(Client(), lambda: 1) == 1
-
-    with_queue(act, seconds=0.05)
-
-
-def test_cancelled_request_leaves_no_place_taken():
-    async def act(queue: WorkQueue) -> None:
-        first = Work()
-        working = await begin(queue, first)
-        waiting = [await begin(queue, Work()) for _ in range(2)]
-        waiting[0].cancel()
-        first.free.set()
-        while queue.waiting > 0:  # the second has been given the place, and does not know yet
-            await asyncio.sleep(0)
-        waiting[1].cancel()
-        await asyncio.gather(working, *waiting, return_exceptions=True)
-        assert await queue.run(Client(), lambda: 1) == 1
-
-    with_queue(act)
-
-
-def test_error_of_the_work_is_that_of_the_request():
-    async def act(queue: WorkQueue) -> None:
-        with pytest.raises(ZeroDivisionError):
-            await queue.run(Client(), lambda: 1 / 0)
-
-    with_queue(act)
+async def test_cancelled_request_leaves_no_place_taken(queue):
+    first = Work()
+    working = await begin(queue, first)
+    waiting = [await begin(queue, Work()) for _ in range(2)]
+    waiting[0].cancel()
+    first.free.set()
+    while queue.waiting > 0:  # the second has been given the place, and does not know yet
+        await asyncio.sleep(0)
+    waiting[1].cancel()
+    await asyncio.gather(working, *waiting, return_exceptions=True)
+    assert await queue.run(Client(), lambda: 1) == 1
 
 
 def test_api_answers_409_to_the_superseded_and_503_to_the_many(make_client, monkeypatch):
@@ -235,6 +185,28 @@ def test_api_answers_409_to_the_superseded_and_503_to_the_many(make_client, monk
             works[n].free.set()
         assert [a.result(300).status_code for a in (working, small, new)] == [200, 200, 200]
     assert len(works) == 3
+
+
+def test_api_begins_nothing_for_a_client_that_hung_up(make_client, monkeypatch):
+    client, works, work = make_client(limits={"at_once": 1}), [], Work()
+    path = f"/api/photos/{send(client)['id']}/colorize"
+    monkeypatch.setattr(Engine, "preview", lambda *_: works.append(work()) or b"")
+    request = {"type": "http.request", "body": b"{}", "more_body": False}
+    messages, statuses = chain([request], repeat({"type": "http.disconnect"})), []
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def note(message: dict[str, Any]) -> None:
+        statuses.append(message.get("status"))
+
+    with ThreadPoolExecutor(1) as threads:
+        working = threads.submit(client.post, path, json={})
+        assert work.begun.wait(300)
+        client.portal.call(client.app, post_scope(path, "application/json"), receive, note)
+        work.free.set()
+        assert working.result().status_code == 200
+    assert (statuses[0], works) == (409, ["done"])
 
 
 def test_api_answers_504_to_what_takes_too_long(make_client, monkeypatch):

@@ -45,11 +45,11 @@ def toy(make_model) -> Path:
 
 @pytest.fixture
 def server(toy) -> Iterator[Any]:
-    from visitor import PageServer
+    from server_thread import ServerThread
 
     from photochrom.web import create_app
 
-    server = PageServer(lambda: create_app(model=toy))
+    server = ServerThread(lambda: create_app(model=toy))
     yield server
     server.stop()
 

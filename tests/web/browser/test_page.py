@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from visitor import PHONE, SPOT, PageServer, Visitor, ab, expect
+from server_thread import ServerThread
+from visitor import PHONE, SPOT, Visitor, ab, expect
 
 from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
 from photochrom.web import create_app
@@ -71,7 +72,7 @@ def test_busy_server_is_waited_for(come, photo):
 
 
 def test_token_leaves_the_address_and_opens_the_door(chromium, toy, photo):
-    server = PageServer(lambda: create_app(model=toy, token="open sesame"))
+    server = ServerThread(lambda: create_app(model=toy, token="open sesame"))
     room = chromium.new_context()
     visitor = Visitor(room.new_page(), server)
     expect(visitor.at("#refusal")).to_contain_text("token")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import base64
-import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from server_thread import ServerThread
 
 from photochrom.color import rgb_to_lab
 
-uvicorn = pytest.importorskip("uvicorn")
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Locator, Page, expect  # noqa: E402
+from playwright.sync_api import Locator, Page, expect
 
 expect.set_options(timeout=120_000)
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
@@ -54,50 +54,20 @@ def ab(rgb: list[float]) -> np.ndarray:
     return rgb_to_lab(np.array(rgb) / 255, axis=0)[1:]
 
 
-class PageServer:
-    """The page's server, in a thread; it can be stopped and started again at the same port."""
-
-    def __init__(self, make_app: Any) -> None:
-        self.make_app = make_app
-        self.port = 0
-        self.start()
-
-    def start(self) -> None:
-        config = uvicorn.Config(
-            self.make_app(), host="127.0.0.1", port=self.port, log_level="error",
-            timeout_graceful_shutdown=1,
-        )  # fmt: skip
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive()
-            time.sleep(0.01)
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
-
-    def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(120)
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
 class Visitor:
     """Places on the photo are shares of its width and height."""
 
-    def __init__(self, page: Page, server: PageServer) -> None:
+    def __init__(self, page: Page, server: ServerThread) -> None:
         self.page = page
         self.complaints: list[str] = []
         self.visited: set[str] = set()
         page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._heard)
+        page.on("console", self._note_violation)
         page.on("request", lambda request: self.visited.add(request.url))
         page.goto(server.address)
 
-    def _heard(self, message: Any) -> None:
+    def _note_violation(self, message: Any) -> None:
         if "Security Policy" in message.text:
             self.complaints.append(message.text)
 
@@ -134,9 +104,12 @@ class Visitor:
         """Red, green and blue, 0..255, as the page has them."""
         return self.page.evaluate(PIXEL, [picture, x, y])
 
-    def colored_anew(self) -> _Anew:
+    @contextmanager
+    def colored_anew(self) -> Iterator[None]:
         """Around what colours anew: leaves once the new picture is there."""
-        return _Anew(self.at(".after"))
+        before = self.at(".after").get_attribute("src") or ""
+        yield
+        expect(self.at(".after")).not_to_have_attribute("src", before)
 
     def choose(self, number: int) -> list[float]:
         """Takes a swatch; answers its colour."""
@@ -157,15 +130,3 @@ class Visitor:
         path = folder / waiting.value.suggested_filename
         waiting.value.save_as(path)
         return path
-
-
-class _Anew:
-    def __init__(self, image: Locator) -> None:
-        self.image = image
-
-    def __enter__(self) -> None:
-        self.before = self.image.get_attribute("src")
-
-    def __exit__(self, kind: Any, *_: object) -> None:
-        if kind is None:
-            expect(self.image).not_to_have_attribute("src", self.before or "")
