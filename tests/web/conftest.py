@@ -15,7 +15,7 @@ from pictures import TOY_AB
 def toy(make_model: Callable[..., Path]) -> Path:
     """A model that colours all alike, and obeys hints."""
     return make_model(
-        offset=TOY_AB, hints=0.5, vivid=[], tells=("logits",), metadata={"default_vivid": "0.3"}
+        offset=TOY_AB, hints=1, vivid=[], tells=("logits",), metadata={"default_vivid": "0.3"}
     )
 
 

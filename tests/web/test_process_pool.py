@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +48,12 @@ def works(pool: ProcessPool) -> bool:
     return WorkerTask(pool).run(poison.length, b"photo") == 5
 
 
+def problem_of(pool: ProcessPool, bad: Callable[..., object]) -> RequestProblem:
+    with pytest.raises(RequestProblem) as problem:
+        WorkerTask(pool).run(bad, b"photo")
+    return problem.value
+
+
 @pytest.mark.parametrize(
     ("bad", "status"),
     [
@@ -58,10 +64,9 @@ def works(pool: ProcessPool) -> bool:
 )  # fmt: skip
 def test_poison_costs_one_photo(pool, bad, status, caplog):
     assert works(pool)
-    with pytest.raises(RequestProblem) as problem:
-        WorkerTask(pool).run(bad, b"photo")
-    assert problem.value.response().status_code == status
-    assert "Kiel" not in str(problem.value) + caplog.text
+    problem = problem_of(pool, bad)
+    assert problem.response().status_code == status
+    assert "Kiel" not in str(problem) + caplog.text
     assert ("IndexError" in caplog.text) == (bad is poison.blunder)
     assert works(pool)
 
@@ -115,9 +120,7 @@ def test_closed_pool_keeps_no_process(pool):
 def test_processes_are_spawned_where_forking_is_not_safe(pool, monkeypatch):
     monkeypatch.setattr(process_pool, "start_worker", process_pool._spawn_worker)
     assert works(pool)
-    with pytest.raises(RequestProblem) as problem:
-        WorkerTask(pool).run(poison.crash, b"")
-    assert problem.value.status == 422
+    assert problem_of(pool, poison.crash).status == 422
     assert works(pool)
 
 
@@ -127,8 +130,7 @@ def test_fork_server_that_died_is_replaced(pool):
     lost = process_pool._fork_server()
     lost._process.kill()
     lost._process.wait()
-    with pytest.raises(RequestProblem):
-        WorkerTask(pool).run(poison.leave, b"")
+    problem_of(pool, poison.leave)
     assert works(pool)
     assert process_pool._fork_server() is not lost
 

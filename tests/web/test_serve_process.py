@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import numpy as np
@@ -49,50 +50,37 @@ main(sys.argv[3:])
 """
 
 
-class Running:
-    """``photochrom serve`` as a process of its own.
-
-    With a ``script`` it is that, with what comes before the command.
-    """
-
-    def __init__(self, model: Path, folder: Path, *options: str, script: Sequence[str]) -> None:
-        self.temporary = folder / "temporary"
-        self.temporary.mkdir()
-        run = ["-c", *script] if script else ["-m", "photochrom"]
-        self.process = subprocess.Popen(
-            [sys.executable, *run, "serve", "--port", "0", "--model", str(model), *options],
-            env=os.environ | {"TMPDIR": str(self.temporary)},
-            cwd=folder,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        said = self.process.stderr.readline()
-        self.address = re.search(r"http://\S+", said)[0]
-        self.client = httpx.Client(base_url=self.address, timeout=300)
-        until = time.monotonic() + 300
-        while True:
-            try:
-                self.client.get("/api/health")
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < until
-                time.sleep(0.02)
+class Running(NamedTuple):
+    process: subprocess.Popen[str]
+    client: httpx.Client
+    temporary: Path
 
 
 @pytest.fixture
 def start(toy: Path, tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    running: list[Running] = []
+    """Runs ``photochrom serve``; with a ``script`` that, with what comes before the command."""
+    with ExitStack() as stack:
 
-    def start(*options: str, script: Sequence[str] = ()) -> Running:
-        running.append(Running(toy, tmp_path, *options, script=script))
-        return running[-1]
+        def start(*options: str, script: Sequence[str] = ()) -> Running:
+            temporary = tmp_path / "temporary"
+            temporary.mkdir()
+            run = ["-c", *script] if script else ["-m", "photochrom"]
+            process = subprocess.Popen(
+                [sys.executable, *run, "serve", "--port", "0", "--model", str(toy), *options],
+                env=os.environ | {"TMPDIR": str(temporary)},
+                cwd=tmp_path,
+                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            stack.callback(process.communicate)
+            stack.callback(process.kill)
+            address = re.search(r"http://\S+", process.stderr.readline())[0]
+            transport = httpx.HTTPTransport(retries=9)  # it says so a moment before it listens
+            client = httpx.Client(base_url=address, timeout=300, transport=transport)
+            return Running(process, stack.enter_context(client), temporary)
 
-    yield start
-    for one in running:
-        one.client.close()
-        one.process.kill()
-        one.process.communicate()
+        yield start
 
 
 @posix
@@ -111,10 +99,9 @@ def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(
 
     asking = threading.Thread(target=ask)
     asking.start()
-    with httpx.Client(base_url=server.address, timeout=300) as other:
-        while not other.get("/api/health").json()["working"]:
-            assert asking.is_alive()
-            time.sleep(0.005)
+    while not server.client.get("/api/health").json()["working"]:
+        assert asking.is_alive()
+        time.sleep(0.005)
     server.process.send_signal(how)
     go.touch()
     asking.join(300)

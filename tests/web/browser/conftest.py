@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pictures import TOY_AB, encode, halves
+from pictures import encode, halves
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -34,13 +34,6 @@ def chromium() -> Iterator[Any]:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=[*ROOT, *QUIET])
         yield browser
         browser.close()
-
-
-@pytest.fixture
-def toy(make_model) -> Path:
-    return make_model(
-        offset=TOY_AB, hints=1, vivid=[], tells=("logits",), metadata={"default_vivid": "0.3"}
-    )
 
 
 @pytest.fixture

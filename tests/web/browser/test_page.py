@@ -22,6 +22,7 @@ STILL = """() => document.getAnimations().every(
 
 
 def test_nothing_is_lost_by_a_reload(visitor):
+    expect(visitor.at("#vivid-word")).to_have_text("natural")
     visitor.point_at(*SPOT)
     visitor.choose(1)
     with visitor.colored_anew():
@@ -43,6 +44,7 @@ def test_nothing_is_lost_by_a_reload(visitor):
 def test_server_that_comes_back_with_nothing_in_mind_is_sent_all_again(visitor, server, photo):
     server.stop()
     visitor.page.fill("#strength", "0")
+    expect(visitor.at("#strength")).to_have_attribute("aria-valuetext", "none")
     expect(visitor.at("#banner")).to_contain_text("does not answer")
     assert np.hypot(*ab(visitor.pixel(*SPOT))) > 5  # the last picture stays
     server.start()  # it knows nothing of the photo now
