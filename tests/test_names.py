@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from photochrom.cli.options import answer
+from photochrom.cli.options import print_result
 from photochrom.names import escape_controls, is_plain, say, write_table
 
 ODD = {
@@ -32,7 +32,7 @@ def test_other_names_are_left_alone(name):
 def test_the_terminal_is_told_no_more_than_words(capsys):
     for name, spelled in ODD.items():
         say(f"{name} is bad.", f"in {name}")
-        answer(name)
+        print_result(name)
         told = capsys.readouterr()
         assert told.err == f"photochrom: {spelled} is bad.\nin {spelled}\n"
         assert told.out == f"{spelled}\n"

@@ -117,7 +117,7 @@ def write_atomically(
     Raises:
         CannotWrite: it exists, or the folder does not take it. Nothing is left behind, whatever
             goes wrong.
-        DiskFull: there is no staging.
+        DiskFull: there is no room.
     """
     try:
         goal = Place(HeldFolder(target.parent), target.name)
@@ -140,7 +140,7 @@ def write_bytes(target: Path, data: bytes) -> None:
     """Write a file that replaces what has its name.
 
     Raises:
-        CannotWrite: the folder does not take it. DiskFull: there is no staging.
+        CannotWrite: the folder does not take it. DiskFull: there is no room.
     """
     write_atomically(target, lambda file: file.write(data))
 
@@ -149,7 +149,7 @@ def append_json_lines(path: Path, values: Iterable[object]) -> None:
     """Append values, a line of JSON each, and wait until the disk has them.
 
     Raises:
-        CannotWrite: the folder does not take it. DiskFull: there is no staging.
+        CannotWrite: the folder does not take it. DiskFull: there is no room.
     """
     data = "".join(f"{json.dumps(value)}\n" for value in values).encode()  # which is ASCII
     try:
@@ -291,7 +291,7 @@ def _begin(folder: HeldFolder, mode: int) -> Iterator[tuple[Place, BinaryIO]]:
         with contextlib.suppress(OSError):  # a disk that does not take it may not let go of it
             folder.remove(part.name)
         _unfinished.discard(part)
-        with contextlib.suppress(OSError):  # what did not find staging, again
+        with contextlib.suppress(OSError):  # what did not find room, again
             file.close()
 
 

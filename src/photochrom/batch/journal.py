@@ -66,7 +66,7 @@ class Journal:
         self._name = f"{uuid.uuid4().hex}.jsonl"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._staging = _staging(self.folder)
+            self._staging = _open_staging(self.folder)
             files.discard_abandoned(self._staging)
             self._file = self._staging.create(self._name, buffering=0)
             self.refresh()
@@ -253,7 +253,7 @@ def obstacle(folder: Path) -> str:
     )
 
 
-def _staging(folder: Path) -> HeldFolder:
+def _open_staging(folder: Path) -> HeldFolder:
     """Our own folder in one of results.
 
     Raises:

@@ -168,7 +168,7 @@ def _unwritable(target: Path) -> PhotochromError:
         return MissingExtra("pillow-heif", "heif")
     instead = "end it in .jpg, .png, .tif or .webp"
     if suffix in _GREY_SUFFIXES:
-        return CannotWrite(f"{target} has no staging for colour: {instead}.")
+        return CannotWrite(f"{target} has no room for colour: {instead}.")
     if suffix in Image.registered_extensions():
         return CannotWrite(f"{target} is of a format that is only read: {instead}.")
     return CannotWrite(f"{target} names no known format: {instead}.")
