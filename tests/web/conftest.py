@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -40,6 +41,14 @@ def make_client(toy: Path) -> Iterator[Callable[..., Any]]:
 def client(make_client: Callable[..., Any]) -> Any:
     """A server as it is by default."""
     return make_client()
+
+
+@pytest.fixture
+def fifo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipe that photos hang at."""
+    path = tmp_path_factory.mktemp("pipe") / "fifo"
+    os.mkfifo(path)
+    return path
 
 
 @pytest.fixture

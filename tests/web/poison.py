@@ -21,9 +21,8 @@ def echo(data: bytes, array: np.ndarray) -> tuple[bytes, np.ndarray]:
 
 
 def crash(*_: Any) -> None:
-    """As a decoder that reads where nothing is."""
     signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # pytest looks for it
-    os.kill(os.getpid(), signal.SIGSEGV)
+    os.kill(os.getpid(), signal.SIGSEGV)  # as a decoder that reads where nothing is
 
 
 def abort(*_: Any) -> None:
@@ -39,10 +38,9 @@ def leave(*_: Any) -> None:
 
 
 def hoard(*_: Any) -> None:
-    """Take all memory, and touch it."""
     taken = []
     while True:
-        taken.append(np.ones(4_000_000))
+        taken.append(np.ones(4_000_000))  # and touched
 
 
 def hoard_in_opencv(*_: Any) -> None:

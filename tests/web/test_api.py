@@ -246,8 +246,8 @@ def test_hint_file_of_another_size_is_brought_to_the_photos(colorize):
 
 
 def test_what_is_in_colour_is_coloured_only_if_asked_for(colorize):
-    rgb = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
-    rgb[:, :40] = (200, 40, 30)
+    rgb = np.full((60, 80, 3), (200, 40, 30), np.uint8)
+    rgb[:, 40:] = (40, 60, 190)
     assert refused(colorize(encode(rgb))) == (409, "in-colour")
     recolored = colorize(encode(rgb), recolor="true", vivid="0")
     assert np.allclose(ab(decode(recolored), 20, 30), TOY_AB, atol=2)

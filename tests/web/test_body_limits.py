@@ -102,8 +102,9 @@ def test_form_has_one_file_and_few_fields(client, monkeypatch):
             assert all(file.closed for file in made)
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("pause", [0.01, 600], ids=["drips", "never comes"])
-def test_body_that_is_too_slow_is_given_up(make_client, monkeypatch, pause):
+async def test_body_that_is_too_slow_is_given_up(make_client, monkeypatch, pause):
     monkeypatch.setattr(body_limits, "_SILENCE", 0.05)
     app, told = make_client().app, []
     drops = itertools.chain([HEAD], itertools.repeat(b"a", 30_000))
@@ -115,7 +116,7 @@ def test_body_that_is_too_slow_is_given_up(make_client, monkeypatch, pause):
     async def hear(message: dict[str, Any]) -> None:
         told.append(message)
 
-    asyncio.run(app(post_scope("/api/photos", MULTIPART["content-type"]), drip, hear))
+    await app(post_scope("/api/photos", MULTIPART["content-type"]), drip, hear)
     assert told[0]["status"] == 408
     assert (b"x-content-type-options", b"nosniff") in told[0]["headers"]
 
@@ -132,24 +133,21 @@ def test_uploads_find_room_when_others_have_left(make_client, monkeypatch):
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_of_long_answers_that_hold_too_much_the_oldest_is_broken_off(monkeypatch):
+@pytest.mark.anyio
+async def test_of_long_answers_that_hold_too_much_the_oldest_is_broken_off(monkeypatch):
     monkeypatch.setattr(body_limits, "_ANSWERS", 3 * body_limits.PIECE)
     message = {"type": "http.response.body", "body": bytes(2 * body_limits.PIECE)}
+    sender, taken = body_limits.AnswerSender(), []
 
-    async def send_both() -> list[tuple[int, bool]]:
-        sender, taken = body_limits.AnswerSender(), []
+    async def never(_: Any) -> None:
+        await asyncio.sleep(600)
 
-        async def never(_: Any) -> None:
-            await asyncio.sleep(600)
+    async def take(piece: Any) -> None:
+        taken.append((len(piece["body"]), piece["more_body"]))
 
-        async def take(piece: Any) -> None:
-            taken.append((len(piece["body"]), piece["more_body"]))
-
-        first = asyncio.create_task(sender.send(message, never))
-        await asyncio.sleep(0)
-        await sender.send(message, take)
-        with pytest.raises(body_limits.BrokenOff):
-            await first
-        return taken
-
-    assert asyncio.run(send_both()) == [(body_limits.PIECE, True), (body_limits.PIECE, False)]
+    first = asyncio.create_task(sender.send(message, never))
+    await asyncio.sleep(0)
+    await sender.send(message, take)
+    with pytest.raises(body_limits.BrokenOff):
+        await first
+    assert taken == [(body_limits.PIECE, True), (body_limits.PIECE, False)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures import send
-from PIL import Image
 
 from photochrom.errors import BadOption
 from photochrom.image.photo import Photo
@@ -18,6 +16,7 @@ from photochrom.inference.hints import Hint
 from photochrom.web import photo_store
 from photochrom.web.photo_store import MOST_PAGES, KeptPhoto, PhotoLimits, PhotoStore, PhotoSummary
 from photochrom.web.problems import RequestProblem
+from pixels import png
 
 
 def photo(name: str, width=8, height=8, preview=(8, 8), size=0, owner="me") -> KeptPhoto:
@@ -107,13 +106,8 @@ def test_ids_cannot_be_guessed_and_open_one_photo_only(make_client):
 
 
 def test_check_size_counts_pages_however_small():
-    def pages(many: int) -> bytes:
-        file, page = io.BytesIO(), Image.new("L", (1, 1))
-        page.save(file, "TIFF", save_all=True, append_images=[page] * (many - 1))
-        return file.getvalue()
-
-    limits = PhotoLimits(megapixels=1)
-    photo_store.check_size(pages(MOST_PAGES), limits)
+    pages, limits = [np.zeros((1, 1), np.uint8)] * MOST_PAGES, PhotoLimits(megapixels=1)
+    photo_store.check_size(png(pages[0], "TIFF", pages[1:]), limits)
     with pytest.raises(RequestProblem) as problem:
-        photo_store.check_size(pages(MOST_PAGES + 1), limits)
+        photo_store.check_size(png(pages[0], "TIFF", pages), limits)
     assert (problem.value.status, problem.value.code) == (413, "too-large")

@@ -37,13 +37,6 @@ def pool() -> Iterator[ProcessPool]:
     pool.close()
 
 
-@pytest.fixture
-def fifo(tmp_path: Path) -> Path:
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    return path
-
-
 def works(pool: ProcessPool) -> bool:
     return WorkerTask(pool).run(poison.length, b"photo") == 5
 

@@ -114,9 +114,7 @@ def test_told_to_stop_it_finishes_what_is_under_way_and_leaves_nothing(
 
 
 @posix
-def test_photo_that_never_ends_does_not_keep_it_from_stopping(start, tmp_path_factory):
-    fifo = tmp_path_factory.mktemp("stuck") / "fifo"
-    os.mkfifo(fifo)
+def test_photo_that_never_ends_does_not_keep_it_from_stopping(start, fifo):
     server = start(script=(STUCK, str(Path(__file__).parent), str(fifo)))
 
     def ask() -> None:

@@ -59,21 +59,6 @@ def code(task: asyncio.Task) -> str:
     return error.code
 
 
-async def test_queue_keeps_the_order_and_takes_no_more_than_may_wait(queue):
-    order, first = [], Work()
-    working = await begin(queue, first)
-    waiting = [await begin(queue, lambda n=n: order.append(n)) for n in range(2)]
-    assert (queue.working, queue.waiting) == (1, 2)
-    with pytest.raises(RequestProblem) as problem:
-        await queue.run(Client(), Work())
-    assert (problem.value.status, problem.value.code) == (503, "busy")
-    assert problem.value.wait > 0
-    first.free.set()
-    assert await working == "done"
-    await asyncio.gather(*waiting)
-    assert order == [0, 1]
-
-
 async def test_queue_gives_clients_turns(queue):
     queue.most = 9
     order, first = [], Work()

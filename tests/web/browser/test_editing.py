@@ -158,8 +158,7 @@ def test_paste_is_taken_and_pages_are_not_pointed_at(come, photo, tmp_path):
     visitor.page.mouse.click(*visitor.place(*SPOT))
     expect(visitor.at("#pill")).to_contain_text("2 pages")
     path = visitor.saved(tmp_path, lambda: visitor.page.click("#download"))
-    with Image.open(path) as image:
-        assert (image.format, image.n_frames, image.mode) == ("TIFF", 2, "RGB")
+    assert Image.open(path).n_frames == 2
 
 
 # --- results ----------------------------------------------------------------------------------
