@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, repeat
@@ -53,12 +52,6 @@ async def begin(queue: WorkQueue, work: Callable[[], Any], lane: Lane | None = N
     return task
 
 
-def code(task: asyncio.Task) -> str:
-    error = task.exception()
-    assert isinstance(error, RequestProblem)
-    return error.code
-
-
 async def test_queue_gives_clients_turns(queue):
     queue.most = 9
     order, first = [], Work()
@@ -84,7 +77,7 @@ async def test_full_queue_sends_away_who_has_most_in_it(queue):
     others = [await begin(queue, lambda: "other", client=Client("b")) for _ in range(2)]
     assert queue.waiting == 4
     assert [task.done() for task in crowd] == [False, False, True, True]
-    assert [code(task) for task in crowd[2:]] == ["busy", "busy"]
+    assert [task.exception().code for task in crowd[2:]] == ["busy", "busy"]
     for name in "ab":  # each has a fair share
         with pytest.raises(RequestProblem) as problem:
             await queue.run(Client(name), Work())
@@ -100,7 +93,7 @@ async def test_newer_of_a_lane_supersedes_one_that_waits_and_not_one_that_works(
     neighbour = await begin(queue, lambda: "neighbour", other)
     old = await begin(queue, lambda: "old", lane)
     new = await begin(queue, lambda: "new", lane)  # though the queue was full
-    assert code(old) == "superseded"
+    assert old.exception().code == "superseded"
     assert not working.done()
     first.free.set()
     assert await asyncio.gather(working, neighbour, new) == ["done", "neighbour", "new"]
@@ -135,39 +128,31 @@ async def test_cancelled_request_leaves_no_place_taken(queue):
 
 
 def test_api_answers_409_to_the_superseded_and_503_to_the_many(make_client, monkeypatch):
-    client, works = make_client(limits={"at_once": 1, "waiting": 2}), []
-    key = send(client)["id"]
-    plain = Engine.preview
+    client, work, works = make_client(limits={"at_once": 1, "waiting": 2}), Work(), []
+    path, plain = f"/api/photos/{send(client)['id']}/colorize", Engine.preview
+    monkeypatch.setattr(Engine, "preview", lambda *args: works.append(work()) or plain(*args))
 
-    def slowly(*args: Any) -> bytes:
-        works.append(Work())
-        works[-1]()
-        return plain(*args)
-
-    monkeypatch.setattr(Engine, "preview", slowly)
+    def count() -> tuple[int, int]:
+        health = client.get("/api/health").json()
+        return health["working"], health["waiting"]
 
     def ask(**wanted: Any) -> Future[Any]:
-        before = client.get("/api/health").json()
-        answer = threads.submit(client.post, f"/api/photos/{key}/colorize", json=wanted)
-        while not answer.done() and client.get("/api/health").json() == before:
+        before, answer = count(), threads.submit(client.post, path, json=wanted)
+        while not answer.done() and count() == before:
             pass
         return answer
 
     with ThreadPoolExecutor(8) as threads:
-        working, small, old = ask(), ask(side=20), ask(vivid=0.1)
-        health = client.get("/api/health").json()
-        assert (health["working"], health["waiting"]) == (1, 2)
-        full = ask(side=30).result()
-        assert refused(full) == (503, "busy")
-        assert int(full.headers["retry-after"]) > 0
-        new = threads.submit(client.post, f"/api/photos/{key}/colorize", json={"vivid": 0.2})
-        assert refused(old.result(300)) == (409, "superseded")
-        for n in range(3):
-            limit = time.monotonic() + 300
-            while len(works) <= n:
-                assert time.monotonic() < limit
-                time.sleep(0.001)
-            works[n].free.set()
+        try:
+            working, small, old = ask(), ask(side=20), ask(vivid=0.1)
+            assert count() == (1, 2)
+            full = ask(side=30).result()
+            assert refused(full) == (503, "busy")
+            assert int(full.headers["retry-after"]) > 0
+            new = threads.submit(client.post, path, json={"vivid": 0.2})
+            assert refused(old.result(300)) == (409, "superseded")
+        finally:
+            work.free.set()
         assert [a.result(300).status_code for a in (working, small, new)] == [200, 200, 200]
     assert len(works) == 3
 
