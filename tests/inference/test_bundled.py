@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 from PIL import Image
 
 from photochrom import Colorizer, Hint
-from photochrom.color import fit_gamut, rgb_to_lab
+from photochrom.color import fit_gamut, grey_to_lightness, rgb_to_lab
 from photochrom.inference.onnx_model import WEIGHTS, list_models
+from pixels import ab_at, grey_levels
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 STUDY = Path(__file__).parents[2] / "models"
+SAUCER = (420, 330)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +24,18 @@ def colorizer() -> Colorizer:
     return Colorizer()
 
 
-def lab(pixels: np.ndarray) -> np.ndarray:
-    return rgb_to_lab(pixels.astype(np.float32) / 255, axis=-1)
+def grey(name: str) -> np.ndarray:
+    return np.asarray(Image.open(SAMPLES / f"{name}.jpg").convert("L"))
+
+
+def ab(pixels: np.ndarray) -> np.ndarray:
+    return rgb_to_lab(pixels.astype(np.float32) / 255, axis=-1)[..., 1:]
+
+
+def chroma(pixels: np.ndarray, apart_from: np.ndarray | None = None) -> np.ndarray:
+    """Of each pixel, or how far its colour is from another's."""
+    apart = ab(pixels) - (0 if apart_from is None else ab(apart_from))
+    return np.hypot(apart[..., 0], apart[..., 1])
 
 
 def test_every_model_has_a_card_and_fits_the_wheel():
@@ -40,49 +53,34 @@ def test_it_says_what_it_is(colorizer):
 
 
 def test_sky_is_blue_and_grass_is_green(colorizer):
-    grey = np.asarray(Image.open(SAMPLES / "camera.jpg"))
-    _, a, b = np.moveaxis(lab(colorizer.colorize(grey)), -1, 0)
+    a, b = np.moveaxis(ab(colorizer.colorize(grey("camera"))), -1, 0)
     assert b[20:80, 20:150].mean() < -5  # sky
     assert a[400:480, 380:500].mean() < -5  # lawn
     assert b[400:480, 380:500].mean() > 10
 
 
-@pytest.mark.parametrize("vivid", [0, 0.3, 1])
-def test_lightness_is_that_of_the_photo(colorizer, vivid):
-    grey = np.asarray(Image.open(SAMPLES / "camera.jpg"))
-    lightness = lab(colorizer.colorize(grey, vivid=vivid))[..., 0]
-    levels = lab(np.repeat(np.arange(256)[:, None], 3, 1))[:, 0]
-    assert np.abs(np.interp(lightness, levels, np.arange(256)) - grey).max() <= 1
-
-
-def test_more_vivid_is_more_colourful(colorizer):
-    grey = np.asarray(Image.open(SAMPLES / "astronaut.jpg").convert("L"))
-    chroma = [
-        np.hypot(*np.moveaxis(lab(colorizer.colorize(grey, vivid=vivid))[..., 1:], -1, 0)).mean()
-        for vivid in (0, 0.3, 0.7, 1)
-    ]
-    assert chroma == sorted(chroma)
-    assert chroma[-1] > 1.5 * chroma[0]
+def test_more_vivid_is_more_colourful_and_of_the_photos_lightness(colorizer):
+    photo, means = grey("astronaut"), []
+    for vivid in (0, 0.3, 0.7, 1):
+        coloured = colorizer.colorize(photo, vivid=vivid)
+        assert np.abs(grey_levels(coloured) - photo).max() <= 1
+        means.append(chroma(coloured).mean())
+    assert means == sorted(means)
+    assert means[-1] > 1.5 * means[0]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (10, 60000), (37, 53)])
 def test_any_size(colorizer, shape):
-    grey = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
-    assert colorizer.colorize(grey).shape == (*shape, 3)
+    photo = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    assert colorizer.colorize(photo).shape == (*shape, 3)
 
 
-# --- hints ------------------------------------------------------------------------------------
-
-
-def grey(name: str) -> np.ndarray:
-    return np.asarray(Image.open(SAMPLES / f"{name}.jpg").convert("L"))
-
-
-def chroma_at(photo: np.ndarray, x: int, y: int) -> np.ndarray:
-    return lab(photo[y : y + 1, x : x + 1])[0, 0, 1:]
-
-
-SAUCER = (420, 330)
+def test_a_small_photo_is_coloured_as_a_large_one(colorizer):
+    """The network sees things as large as in training, however small the file."""
+    large = Image.fromarray(grey("rocket"))
+    small = large.resize((96, 64), Image.Resampling.BOX)
+    one, other = (chroma(colorizer.colorize(np.asarray(photo))).mean() for photo in (large, small))
+    assert other == pytest.approx(one, rel=0.35)
 
 
 @pytest.mark.parametrize("color", ["#b03a2e", "#2e6da4", "#3f7f3f", "#8a6d3b"])
@@ -90,20 +88,17 @@ SAUCER = (420, 330)
     ("name", "at"), [("coffee", SAUCER), ("coffee", (60, 60)), ("chelsea", (220, 250))]
 )
 def test_a_hint_is_honoured(colorizer, name, at, color):
-    photo = grey(name)
-    hint = Hint(at[0] + 0.5, at[1] + 0.5, color)
-    lightness = lab(np.repeat(photo[at[1], at[0], None], 3)[None, None])[0, 0, 0]
+    photo, hint = grey(name), Hint(at[0] + 0.5, at[1] + 0.5, color)
+    lightness = grey_to_lightness(photo[at[1], at[0]] / np.array(255.0))
     wish = fit_gamut(np.array([lightness, *hint.ab], np.float32), axis=0)[1:]
-    after = colorizer.colorize(photo, hints=[hint])
-    assert np.hypot(*(chroma_at(after, *at) - wish)) < 5
+    assert np.hypot(*(ab_at(colorizer.colorize(photo, hints=[hint]), *at) - wish)) < 5
 
 
 def test_a_hint_reaches_what_belongs_to_it_and_stops_at_its_edge(colorizer):
     """A red saucer: its far side turns red too, the white cup beside it does not."""
     photo = grey("coffee")
-    before = lab(colorizer.colorize(photo))
-    after = lab(colorizer.colorize(photo, hints=[Hint(*SAUCER, "#b03a2e")]))
-    moved = np.hypot(*np.moveaxis(after - before, -1, 0)[1:])
+    red = colorizer.colorize(photo, hints=[Hint(*SAUCER, "#b03a2e")])
+    moved = chroma(red, colorizer.colorize(photo))
     near, rim, corner = moved[300:360, 400:450], moved[20:30, 200:300], moved[5:40, 5:40]
     assert near.mean() > 15
     assert rim.mean() < near.mean() / 3
@@ -111,22 +106,17 @@ def test_a_hint_reaches_what_belongs_to_it_and_stops_at_its_edge(colorizer):
 
 
 def test_fifty_hints_are_all_met(colorizer):
-    rng = np.random.default_rng(0)
-    photo = grey("rocket")
-    height, width = photo.shape
-    true = lab(np.asarray(Image.open(SAMPLES / "rocket.jpg")))
-    places = [
-        (int(x), int(y))
-        for x, y in zip(*rng.integers(0, [[width], [height]], (2, 50)), strict=True)
+    photo, truth = grey("rocket"), np.asarray(Image.open(SAMPLES / "rocket.jpg"))
+    x, y = np.random.default_rng(0).integers(0, [[photo.shape[1]], [photo.shape[0]]], (2, 50))
+    hints = [
+        Hint(x + 0.5, y + 0.5, tuple(map(float, ab_at(truth, x, y))))
+        for x, y in zip(x.tolist(), y.tolist(), strict=True)
     ]
-    hints = [Hint(x + 0.5, y + 0.5, tuple(map(float, true[y, x, 1:]))) for x, y in places]
-    before, after = colorizer.colorize(photo), colorizer.colorize(photo, hints=hints)
-    error = [
-        [np.hypot(*(chroma_at(photo, x, y) - true[y, x, 1:])) for x, y in places]
-        for photo in (before, after)
-    ]
-    assert np.median(error[1]) < 3
-    assert np.mean(error[1]) < np.mean(error[0]) / 2
+    before, after = (
+        chroma(colorizer.colorize(photo, hints=given), truth)[y, x] for given in ((), hints)
+    )
+    assert np.median(after) < 3
+    assert np.mean(after) < np.mean(before) / 2
 
 
 def test_the_palette_offers_the_sky_blue_and_the_lawn_green(colorizer):
@@ -145,16 +135,13 @@ def test_versions_differ_and_each_is_coherent(colorizer):
         [colorizer.colorize(photo, hints=hints) for hints in colorizer.sample_hints(photo, 3, seed)]
         for seed in (1, 2, 1)
     )
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    apart = [
-        np.hypot(*np.moveaxis(lab(a) - lab(b), -1, 0)[1:]).mean()
-        for a, b in ((one[0], one[1]), (one[0], one[2]), (one[1], one[2]), (one[0], two[0]))
-    ]
+    np.testing.assert_array_equal(one, again)
+    apart = [chroma(a, b).mean() for a, b in [*combinations(one, 2), (one[0], two[0])]]
     assert min(apart) > 1
     assert np.mean(apart) > 3
-    for version in one:  # patches of unlike colours would be rough where the photo is smooth
-        rough = np.abs(np.diff(lab(version)[..., 1:], axis=1)).mean()
-        assert rough < 2 * np.abs(np.diff(lab(colorizer.colorize(photo))[..., 1:], axis=1)).mean()
+    # Patches of unlike colours would be rough where the photo is smooth.
+    rough = [np.abs(np.diff(ab(v), axis=1)).mean() for v in (colorizer.colorize(photo), *one)]
+    assert max(rough) < 2 * rough[0]
 
 
 def test_it_is_surer_of_sky_than_of_clothes(colorizer):
@@ -171,21 +158,9 @@ def test_a_reference_of_the_same_gives_back_its_colours(colorizer):
     photo = np.asarray(Image.fromarray(left).convert("L"))
     hints = colorizer.hints_from_reference(photo, right)
     assert len(hints) >= 5
-    error = [
-        np.hypot(*np.moveaxis(lab(colorizer.colorize(photo, hints=h)) - lab(left), -1, 0)[1:])
-        for h in ((), hints)
-    ]
-    assert error[1].mean() < 0.9 * error[0].mean()
+    without, borrowed = (
+        chroma(colorizer.colorize(photo, hints=given), left).mean() for given in ((), hints)
+    )
+    assert borrowed < 0.9 * without
     unlike = colorizer.hints_from_reference(SAMPLES / "chelsea.jpg", SAMPLES / "rocket.jpg")
     assert len(unlike) < len(hints)
-
-
-def test_a_small_photo_is_coloured_as_a_large_one(colorizer):
-    """The network sees things as large as in training, however small the file."""
-    large = Image.open(SAMPLES / "rocket.jpg").convert("L")
-    small = large.resize((96, 64), Image.Resampling.BOX)
-    chroma = [
-        np.hypot(*np.moveaxis(lab(colorizer.colorize(np.asarray(photo))), -1, 0)[1:]).mean()
-        for photo in (large, small)
-    ]
-    assert chroma[1] == pytest.approx(chroma[0], rel=0.35)

@@ -21,9 +21,6 @@ def peaked(seed: int, *shape: int) -> np.ndarray:
     return (p / p.sum(0)).astype(np.float32)
 
 
-# --- probabilities ----------------------------------------------------------------------------
-
-
 @given(logits, st.floats(0.05, 20))
 def test_probabilities_sum_to_one(given, temperature):
     p = color_distribution.softmax(given, temperature)
@@ -46,21 +43,16 @@ def test_temperature_sharpens_and_flattens():
     np.testing.assert_allclose(warm, np.sqrt([6, 3, 1]) / np.sqrt([6, 3, 1]).sum(), rtol=1e-6)
 
 
-# --- how sure ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("colours", [1, 2, 7, 313])
-def test_entropy_goes_from_certain_to_uniform(colours):
-    certain = np.zeros((1, colours, 2, 3), np.float32)
-    certain[:, -1] = 1
-    uniform = np.full_like(certain, 1 / colours)
-    assert color_distribution.entropy(certain).tolist() == np.zeros((1, 2, 3)).tolist()
-    np.testing.assert_allclose(color_distribution.entropy(uniform), np.log2(colours), atol=1e-4)
-
-
-def test_entropy_of_two_coins():
-    p = np.array([0.25, 0.25, 0.5]).reshape(1, 3, 1, 1)
-    assert color_distribution.entropy(p).item() == pytest.approx(1.5)
+@pytest.mark.parametrize(
+    ("p", "bits"),
+    [([0.25, 0.25, 0.5], 1.5), *(([1 / n] * n, np.log2(n)) for n in (1, 2, 7, 313)),
+     *(([0] * (n - 1) + [1], 0) for n in (1, 2, 7, 313))],
+    ids=str,
+)  # fmt: skip
+def test_entropy_is_in_bits(p, bits):
+    given = np.broadcast_to(np.reshape(p, (1, -1, 1, 1)), (1, len(p), 2, 3)).astype(np.float32)
+    found = color_distribution.entropy(given)
+    np.testing.assert_allclose(found, np.full((1, 2, 3), bits), atol=1e-4 if bits else 0)
 
 
 def test_spread_is_the_standard_deviation():
@@ -74,9 +66,6 @@ def test_spread_is_the_standard_deviation():
     certain = np.zeros((1, len(CENTRES), 1, 1), np.float32)
     certain[0, 7] = 1
     assert color_distribution.spread(certain, CENTRES).item() == pytest.approx(0, abs=0.05)
-
-
-# --- a palette --------------------------------------------------------------------------------
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12))
@@ -93,25 +82,23 @@ def test_a_palette_is_short_and_stands_for_all(seed, most):
     np.testing.assert_array_equal(shares, whole[:most])
 
 
-def test_a_palette_of_plain_colours_is_those():
-    p = np.array([0.2, 0, 0.5, 0.3])
-    centres = np.array([[50, 0], [0, 50], [-50, 0], [0, -50]], np.float32)
-    ab, shares = color_distribution.distinct_colors(p, centres, 3)
-    assert ab.tolist() == [[-50, 0], [0, -50], [50, 0]]
-    np.testing.assert_allclose(shares, [0.5, 0.3, 0.2], rtol=1e-6)
+@pytest.mark.parametrize(
+    ("p", "centres", "most", "ab", "shares"),
+    [
+        ([0.2, 0, 0.5, 0.3], [[50, 0], [0, 50], [-50, 0], [0, -50]], 3,
+         [[-50, 0], [0, -50], [50, 0]], [0.5, 0.3, 0.2]),
+        ([0.3, 0.3, 0.4], [[10, 0], [14, 0], [-40, 0]], 9, [[12, 0], [-40, 0]], [0.6, 0.4]),
+    ],
+    ids=["plain colours are those", "colours that look alike are one"],
+)  # fmt: skip
+def test_a_palette_holds_the_likeliest_colours_first(p, centres, most, ab, shares):
+    found = color_distribution.distinct_colors(np.array(p), np.float32(centres), most)
+    np.testing.assert_allclose(found[0], ab, rtol=1e-6)
+    np.testing.assert_allclose(found[1], shares, rtol=1e-6)
 
-
-def test_colours_that_look_alike_are_one():
-    p = np.array([0.3, 0.3, 0.4])
-    centres = np.array([[10, 0], [14, 0], [-40, 0]], np.float32)
-    ab, shares = color_distribution.distinct_colors(p, centres, 9)
-    np.testing.assert_allclose(ab, [[12, 0], [-40, 0]])
-    np.testing.assert_allclose(shares, [0.6, 0.4])
-
-
-# --- drawing ----------------------------------------------------------------------------------
 
 NONE = np.zeros((0, 2))
+FOUR = np.array([[0, 0], [40, 0], [0, 40], [-40, -40]], np.float32)
 
 
 def unsure_at(*places: tuple[int, int], cells: tuple[int, int] = (12, 16)) -> np.ndarray:
@@ -125,21 +112,16 @@ def unsure_at(*places: tuple[int, int], cells: tuple[int, int] = (12, 16)) -> np
     return p
 
 
-FOUR = np.array([[0, 0], [40, 0], [0, 40], [-40, -40]], np.float32)
-
-
-def test_a_colour_is_drawn_where_the_network_is_most_unsure():
-    row, column, ab = color_distribution.draw_hint(
-        unsure_at((3, 12), (8, 4)), FOUR, NONE, 3.0, np.random.default_rng(0)
+@pytest.mark.parametrize(
+    ("settled", "place"), [(NONE, (3, 12)), (np.array([(3, 12), (0, 0)]), (8, 4))]
+)
+def test_a_colour_is_drawn_where_the_network_is_most_unsure_of_what_is_not_settled(settled, place):
+    rng = np.random.default_rng(0)
+    *found, ab = color_distribution.draw_hint(
+        unsure_at((3, 12), (8, 4)), FOUR, settled, 4.0 if len(settled) else 3.0, rng
     )
-    assert (row, column) == (3, 12)
+    assert tuple(found) == place
     assert ab.tolist() in FOUR.tolist()
-
-
-def test_a_draw_keeps_apart_from_what_is_settled():
-    p, rng = unsure_at((3, 12), (8, 4)), np.random.default_rng(0)
-    row, column, _ = color_distribution.draw_hint(p, FOUR, np.array([(3, 12), (0, 0)]), 4.0, rng)
-    assert (row, column) == (8, 4)
 
 
 def test_a_draw_finds_a_place_however_many_are_settled():
@@ -161,26 +143,15 @@ def test_a_draw_is_decided_by_the_dice():
 
 
 def test_draws_follow_the_distribution_around_the_place():
-    p = np.empty((4, 9, 9), np.float32)
-    p[:, :, :] = np.reshape([0.1, 0.2, 0.3, 0.4], (4, 1, 1))
+    shares = np.float32([0.1, 0.2, 0.3, 0.4, 0])
+    p = np.broadcast_to(shares[:, None, None], (5, 9, 9))
+    centres = np.vstack([FOUR, [[90, 90]]])
     rng, count = np.random.default_rng(0), 4000
-    drawn = np.array(
-        [color_distribution.draw_hint(p, FOUR, NONE, 2.0, rng)[2] for _ in range(count)]
-    )
-    found = [(drawn == centre).all(1).sum() for centre in FOUR]
-    expected = count * np.array([0.1, 0.2, 0.3, 0.4])
-    assert ((found - expected) ** 2 / expected).sum() < 16.3  # chi-square of 3, one in a thousand
-
-
-def test_a_colour_without_probability_is_never_drawn():
-    p = np.zeros((4, 5, 5), np.float32)
-    p[1:3] = 0.5
-    rng = np.random.default_rng(0)
-    drawn = {tuple(color_distribution.draw_hint(p, FOUR, NONE, 2.0, rng)[2]) for _ in range(50)}
-    assert drawn == {(40, 0), (0, 40)}
-
-
-# --- a map ------------------------------------------------------------------------------------
+    drawn = [color_distribution.draw_hint(p, centres, NONE, 2.0, rng)[2] for _ in range(count)]
+    found = np.array([(np.array(drawn) == centre).all(1).sum() for centre in centres])
+    assert found[4] == 0
+    expected = count * shares[:4]
+    assert ((found[:4] - expected) ** 2 / expected).sum() < 16.3  # of 3 degrees, one in a thousand
 
 
 def test_a_map_goes_from_black_to_yellow():

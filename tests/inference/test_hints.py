@@ -29,28 +29,23 @@ any_hints = st.lists(
 ).map(tuple)
 
 
-# --- a hint -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("written", "rgb"),
     [
-        ("olive", (128, 128, 0)),
-        ("OLIVE", (128, 128, 0)),
-        ("#7a8b4f", (122, 139, 79)),
-        ("#abc", (170, 187, 204)),
+        ("olive", (128, 128, 0)), ("OLIVE", (128, 128, 0)),
+        ("#7a8b4f", (122, 139, 79)), ("#abc", (170, 187, 204)),
         ("#7a8b4f80", (122, 139, 79)),  # of what can be seen through, the colour
         ("rgb(122, 139, 79)", (122, 139, 79)),
     ],
-)
+)  # fmt: skip
 def test_a_colour_is_written_as_in_css(written, rgb):
     _, a, b = rgb_to_lab(np.array(rgb) / 255, axis=0)
     assert Hint(1, 2, written).ab == pytest.approx((a, b))
 
 
-def test_a_colour_may_be_a_and_b():
-    assert Hint(1, 2, (12.5, -30)).ab == (12.5, -30)
-    assert Hint(1, 2, (-128, 127)).ab == (-128, 127)
+@pytest.mark.parametrize("ab", [(12.5, -30), (-128, 127)])
+def test_a_colour_may_be_a_and_b(ab):
+    assert Hint(1, 2, ab).ab == ab
 
 
 @pytest.mark.parametrize(
@@ -74,9 +69,6 @@ def test_a_position_is_a_number(position):
             Hint(x, y, "red")
 
 
-# --- files ------------------------------------------------------------------------------------
-
-
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=any_hints, size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)))
 def test_a_file_gives_back_what_was_written(tmp_path: Path, given, size):
@@ -93,14 +85,18 @@ def test_a_file_is_plain_json(tmp_path: Path):
     }
 
 
-def test_hints_move_with_the_size_of_their_photo(tmp_path: Path):
-    file = tmp_path / "hints.json"
-    hints.write_hints([Hint(600, 200, "red")], file, (1200, 800))
-    assert hints.read_hints(file, (2400, 1600)) == (Hint(1200, 400, "red"),)
-    assert hints.read_hints(file, (300, 198)) == (Hint(150, 49.5, "red"),)
-    assert hints.read_hints(file) == (Hint(600, 200, "red"),)
-    hints.write_hints([Hint(600, 200, "red")], file)  # without its size, as it is
-    assert hints.read_hints(file, (2400, 400)) == (Hint(600, 200, "red"),)
+@pytest.mark.parametrize(
+    ("made_on", "photo", "place"),
+    [
+        ((1200, 800), (2400, 1600), (1200, 400)),
+        ((1200, 800), (300, 198), (150, 49.5)),
+        ((1200, 800), None, (600, 200)),
+        (None, (2400, 400), (600, 200)),
+    ],
+)
+def test_hints_move_with_the_size_of_their_photo(tmp_path: Path, made_on, photo, place):
+    hints.write_hints([Hint(600, 200, "red")], tmp_path / "hints.json", made_on)
+    assert hints.read_hints(tmp_path / "hints.json", photo) == (Hint(*place, "red"),)
 
 
 def one(**changed: object) -> str:
@@ -165,8 +161,7 @@ def test_a_file_that_is_missing_or_no_text(tmp_path: Path):
 @pytest.mark.parametrize(
     ("made_on", "photo", "fits"),
     [
-        ((1200, 800), (1200, 800), True),
-        ((1200, 800), (600, 400), True),
+        ((1200, 800), (1200, 800), True), ((1200, 800), (600, 400), True),
         ((1200, 800), (599, 400), True),
         ((1200, 800), (4000, 2615), True),  # 1.98 %
         ((1200, 800), (4000, 2613), False),  # 2.05 %
@@ -174,10 +169,9 @@ def test_a_file_that_is_missing_or_no_text(tmp_path: Path):
         ((1200, 800), (800, 1200), False),  # turned
         ((1200, 801), (10, 7), True),  # as near as pixels come
         ((1200, 800), (10, 8), False),
-        ((3000, 2), (1500, 1), True),
-        ((1, 1), (1, 1), True),
+        ((3000, 2), (1500, 1), True), ((1, 1), (1, 1), True),
     ],
-)
+)  # fmt: skip
 def test_hints_are_for_photos_of_one_shape(made_on, photo, fits):
     content = {"size": list(made_on), "hints": [{"x": 0.5, "y": 0.5, "color": "red"}]}
     if fits:
@@ -205,9 +199,6 @@ def test_what_is_given_stands_before_what_is_added():
 def test_hints_are_written_whole_or_not_at_all(tmp_path: Path):
     with pytest.raises(CannotWrite, match="choose a folder that exists"):
         hints.write_hints([], tmp_path / "missing" / "hints.json")
-
-
-# --- spots on the network's picture -----------------------------------------------------------
 
 
 def test_spots_lie_where_the_hints_do():
@@ -246,9 +237,6 @@ def test_every_position_lies_in_a_pixel(height, width, down, across):
     assert column <= spot[0, 1] <= column + 1
 
 
-# --- planes -----------------------------------------------------------------------------------
-
-
 def by_hand(spots: np.ndarray, size: tuple[int, int], patch: int) -> np.ndarray:
     """Each pixel asks all spots."""
     shown, where = np.zeros((3, *size), np.float32), hints.to_pixels(spots, size)
@@ -277,8 +265,3 @@ def test_a_spot_fills_a_square_that_the_edges_cut():
     assert shown[2].sum() == 3 * 4
     assert set(np.unique(shown[2])) == {0, 1}
     assert (shown[:2, :3, 4:] == np.reshape([10, -20], (2, 1, 1))).all()
-
-
-def test_where_squares_overlap_the_nearest_is_seen():
-    shown = hints.to_planes(np.array([[2.5, 2.5, 10, 0], [2.5, 5.5, 20, 0]]), (5, 8))
-    assert (shown[0] == [10, 10, 10, 10, 20, 20, 20, 20]).all()

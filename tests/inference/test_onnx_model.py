@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import helper, numpy_helper
 
 from photochrom.errors import BadModel, BadOption
 from photochrom.inference import onnx_model as models
@@ -18,9 +19,6 @@ from photochrom.inference.onnx_model import Model
 def lightness(height: int, width: int, count: int = 1) -> np.ndarray:
     ramp = np.linspace(0, 100, count * height * width, dtype=np.float32)
     return ramp.reshape(count, 1, height, width)
-
-
-# --- files ------------------------------------------------------------------------------------
 
 
 def test_models_by_name(make_model, monkeypatch, tmp_path: Path):
@@ -47,17 +45,16 @@ def test_models_of_a_folder_of_ones_own_have_names_too(make_model, monkeypatch, 
 def test_files_that_are_no_colorizers(make_model, tmp_path: Path):
     text = tmp_path / "text.onnx"
     text.write_text("not a model")
-    with pytest.raises(BadModel, match="cannot be loaded as an ONNX model"):
-        Model(text)
-    with pytest.raises(BadModel, match="is not a file"):
-        Model(tmp_path / "nothing.onnx")
-    for swap in ({"L": "image"}, {"ab": "rgb"}):
-        with pytest.raises(BadModel, match="needs an input L and an output ab"):
-            Model(make_model(rename=swap))
-    with pytest.raises(BadModel, match="metadata default_vivid"):
-        Model(make_model(vivid=[1]))
-    with pytest.raises(BadModel, match="asks for vivid"):
-        Model(make_model(vivid=[2]))
+    for path, words in (
+        (text, "cannot be loaded as an ONNX model"),
+        (tmp_path / "nothing.onnx", "is not a file"),
+        (make_model("image", rename={"L": "image"}), "needs an input L and an output ab"),
+        (make_model("rgb", rename={"ab": "rgb"}), "needs an input L and an output ab"),
+        (make_model("dial", vivid=[1]), "metadata default_vivid"),
+        (make_model("two", vivid=[2]), "asks for vivid"),
+    ):
+        with pytest.raises(BadModel, match=words):
+            Model(path)
     with pytest.raises(BadOption, match="threads is 0"):
         Model(make_model(), threads=0)
 
@@ -73,9 +70,6 @@ def test_metadata_is_what_the_model_says_of_itself(make_model):
     model = Model(make_model(metadata={"name": "toy", "multiple": "7", "size": "64"}))
     assert model.metadata["name"] == "toy"
     assert (model.multiple, model.size) == (7, 64)
-
-
-# --- what it can do ---------------------------------------------------------------------------
 
 
 def test_a_model_can_what_its_names_say(make_model):
@@ -102,12 +96,11 @@ def test_centres_are_pairs_of_a_and_b(make_model):
 
 def test_numbers_are_those_asked_for_over_the_models_own(make_model):
     model = Model(make_model(vivid=[1], metadata={"default_vivid": "0.25"}))
-    assert {name: value.tolist() for name, value in model.fill_numbers().items()} == {
-        "vivid": [0.25]
-    }
-    assert model.fill_numbers(vivid=None)["vivid"] == 0.25
-    asked = model.fill_numbers(vivid=0.75, temperature=None)["vivid"]
-    assert (asked.tolist(), asked.dtype, asked.shape) == ([0.75], np.float32, (1,))
+    for asked, value in (({}, 0.25), ({"vivid": None}, 0.25), ({"vivid": 0.75}, 0.75)):
+        numbers = model.fill_numbers(temperature=None, **asked)
+        assert list(numbers) == ["vivid"]
+        vivid = numbers["vivid"]
+        assert (vivid.tolist(), vivid.dtype, vivid.shape) == ([value], np.float32, (1,))
     assert Model(make_model("plain")).fill_numbers(vivid=None) == {}
 
 
@@ -123,9 +116,6 @@ def test_numbers_that_are_refused(make_model, asked, words):
     model = Model(make_model(vivid=[], metadata={"default_vivid": "0"}))
     with pytest.raises(BadOption, match=words):
         model.fill_numbers(**asked)
-
-
-# --- what it answers --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stride", [1, 4, 8])
@@ -148,18 +138,14 @@ def test_outputs_come_in_the_order_asked_for(make_model):
     np.testing.assert_allclose(features[:, :1], np.sin(0.05 * L), atol=1e-5)
 
 
-def test_a_network_of_one_fixed_output_is_found_out(tmp_path: Path):
-    value = helper.make_tensor("v", TensorProto.FLOAT, [1, 2, 1, 1], [1.0, 2.0])
-    graph = helper.make_graph(
-        [helper.make_node("Constant", [], ["ab"], value=value)],
-        "frozen",
-        [helper.make_tensor_value_info("L", TensorProto.FLOAT, ["N", 1, "H", "W"])],
-        [helper.make_tensor_value_info("ab", TensorProto.FLOAT, ["N", 2, "H", "W"])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(model, tmp_path / "frozen.onnx")
+def test_a_network_of_one_fixed_output_is_found_out(make_model):
+    graph = onnx.load(path := make_model()).graph
+    del graph.node[:]
+    value = numpy_helper.from_array(np.float32([1, 2]).reshape(1, 2, 1, 1))
+    graph.node.append(helper.make_node("Constant", [], ["ab"], value=value))
+    onnx.save(helper.make_model(graph, ir_version=9), path)
     with pytest.raises(BadModel, match=r"answered ab of shape \(1, 2, 1, 1\)"):
-        Model(tmp_path / "frozen.onnx").run(lightness(32, 32), None, ["ab"])
+        Model(path).run(lightness(32, 32), None, ["ab"])
 
 
 def test_coarse_ab_comes_whole_and_has_to_be_two_planes(make_model):
@@ -188,43 +174,20 @@ def test_numbers_that_are_none_are_a_fault_of_the_model(make_model):
         Model(make_model(offset=(float("nan"), 0))).run(lightness(4, 4), None, ["ab"])
 
 
-def test_a_runtime_that_fails_is_told_in_a_sentence(make_model, monkeypatch):
-    class Session:
-        def run(self, *_: object) -> None:
-            raise self.error
-
+@pytest.mark.parametrize(
+    ("error", "raised", "words"),
+    [
+        (RuntimeError("Failed to allocate memory\nat a.cc:7"), BadModel,
+         r"\(Failed to allocate memory\): give"),
+        (RuntimeError(), BadModel, r"\(RuntimeError\): give a smaller size"),
+        (MemoryError(), MemoryError, None),
+    ],
+)  # fmt: skip
+def test_a_runtime_that_fails_is_told_in_a_sentence(make_model, error, raised, words):
     model = Model(make_model())
-    model._session = Session()
-    allocating = RuntimeError("Failed to allocate memory\nat a.cc:7")
-    for error, words in (
-        (allocating, r"\(Failed to allocate memory\): give"),
-        (RuntimeError(), r"\(RuntimeError\): give a smaller size"),
-    ):
-        Session.error = error
-        with pytest.raises(BadModel, match=words):
-            model.run(lightness(4, 4), None, ["ab"])
-    Session.error = MemoryError()
-    with pytest.raises(MemoryError):
+    model._session = Mock(**{"run.side_effect": error})
+    with pytest.raises(raised, match=words):
         model.run(lightness(4, 4), None, ["ab"])
-
-
-# --- devices ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def sessions(monkeypatch) -> list[list[str]]:
-    """The providers that sessions were asked for, where onnxruntime says that it knows CUDA."""
-    asked = []
-    load = models.ort.InferenceSession
-
-    def note(path, options, providers, **more):
-        asked.append(providers)
-        return load(path, options, providers=["CPUExecutionProvider"])  # it falls back silently
-
-    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(models.ort, "get_available_providers", lambda: both)
-    monkeypatch.setattr(models.ort, "InferenceSession", note)
-    return asked
 
 
 def test_without_cuda_only_the_cpu_is_asked_for(make_model, monkeypatch):
@@ -236,10 +199,19 @@ def test_without_cuda_only_the_cpu_is_asked_for(make_model, monkeypatch):
         Model(make_model(), device="cuda")
 
 
-def test_a_gpu_is_asked_for_where_there_may_be_one(make_model, sessions):
+def test_a_gpu_is_asked_for_where_there_may_be_one(make_model, monkeypatch):
+    asked, load = [], models.ort.InferenceSession
+
+    def note(path, options, providers, **more):
+        asked.append(providers)
+        return load(path, options, providers=["CPUExecutionProvider"])  # it falls back silently
+
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(models.ort, "get_available_providers", lambda: both)
+    monkeypatch.setattr(models.ort, "InferenceSession", note)
     Model(make_model(), device="auto")  # none answers, which is fine
     Model(make_model(), device="cpu")
-    assert sessions == [["CUDAExecutionProvider", "CPUExecutionProvider"], ["CPUExecutionProvider"]]
+    assert asked == [both, both[1:]]
     with pytest.raises(BadOption, match="no GPU answers: check its driver, or take cpu"):
         Model(make_model(), device="cuda")
 

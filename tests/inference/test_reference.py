@@ -17,19 +17,13 @@ def smooth(seed: int, height: int, width: int) -> np.ndarray:
     return np.stack([cv2.GaussianBlur(plane, (0, 0), 1.5) for plane in noise(seed, height, width)])
 
 
-def test_a_photo_matches_itself_place_by_place():
-    features = smooth(0, 9, 11)
-    here, there, like = match(features, features, most=1000)
-    assert len(here) == 9 * 11
-    np.testing.assert_array_equal(here, there)
+@pytest.mark.parametrize(("size", "shift"), [((9, 11), (0, 0)), ((16, 20), (3, 5))])
+def test_what_has_stayed_or_moved_is_found_place_by_place(size, shift):
+    features = smooth(0, *size)
+    here, there, like = match(features, np.roll(features, shift, (1, 2)), most=1000)
+    assert len(here) == size[0] * size[1]
+    np.testing.assert_array_equal((here + np.array(shift)) % size, there)
     np.testing.assert_allclose(like, 1, atol=1e-4)
-
-
-def test_what_has_moved_is_found_where_it_went():
-    features = smooth(0, 16, 20)
-    here, there, _ = match(features, np.roll(features, (3, 5), (1, 2)), most=1000)
-    np.testing.assert_array_equal((here + np.array([3, 5])) % (16, 20), there)
-    assert len(here) == 16 * 20
 
 
 def test_a_part_is_found_in_the_whole():
