@@ -28,6 +28,19 @@ def pack_tar() -> Callable[[Path, dict[str, bytes]], Path]:
 
 
 @pytest.fixture
+def fill(encoded: Encode) -> Callable[..., Path]:
+    """Makes a folder of the given files: ``fill(path, {"a.jpg": 1})``; numbers are seeds."""
+
+    def write(folder: Path, files: dict[str, int | bytes]) -> Path:
+        for name, data in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(encoded(data) if isinstance(data, int) else data)
+        return folder
+
+    return write
+
+
+@pytest.fixture
 def bad(encoded: Encode) -> dict[str, bytes]:
     """Files that are called photos and cannot be read as such."""
     return {

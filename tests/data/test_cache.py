@@ -12,13 +12,10 @@ from photochrom.errors import BadData, CannotWrite
 
 
 @pytest.fixture
-def folder(tmp_path, encoded):
+def folder(tmp_path, encoded, fill):
     """Five photos of three shapes."""
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for i, (width, height) in enumerate([(60, 40), (40, 60), (50, 50), (90, 40), (60, 40)]):
-        (photos / f"{i}.jpg").write_bytes(encoded(i, width, height))
-    return photos
+    sizes = enumerate([(60, 40), (40, 60), (50, 50), (90, 40), (60, 40)])
+    return fill(tmp_path / "photos", {f"{i}.jpg": encoded(i, *size) for i, size in sizes})
 
 
 @pytest.fixture
@@ -113,42 +110,26 @@ def test_two_processes_may_build_the_same_set(folder, load, tmp_path, monkeypatc
     assert len(list((tmp_path / "kept").iterdir())) == 1
 
 
-def test_bad_photos_are_reported_by_name_and_the_rest_is_kept(folder, load, bad):
-    for name, data in bad.items():
-        (folder / name).write_bytes(data)
+def test_bad_photos_are_reported_by_name_and_the_rest_is_kept(folder, load, bad, fill):
+    fill(folder, bad)
     for photos in (load(folder), load(folder)):  # built, and kept
         assert len(photos) == 5
         assert set(photos.unreadable) == {f"{folder}/{name}" for name in bad}
         assert all(photos.unreadable.values())
 
 
-def test_a_photo_that_cannot_be_opened_is_bad_too(folder, load, monkeypatch):
-    find = cache.find_sources
-
-    def find_and_lose(paths):
-        sources = find(paths)
-        return [*sources[:-1], PhotoSource(folder / "4.jpg", offset=-1, size=5)]
-
-    monkeypatch.setattr(cache, "find_sources", find_and_lose)
-    photos = load(folder)
-    assert len(photos) == 4
-    assert list(photos.unreadable) == [f"{folder}/4.jpg"]
-
-
-def test_nothing_readable_is_one_sentence(tmp_path, load, bad):
-    for name, data in bad.items():
-        (tmp_path / name).write_bytes(data)
+def test_nothing_readable_is_one_sentence(tmp_path, load, bad, fill):
+    fill(tmp_path, bad)
     with pytest.raises(BadData, match=r"None of the photos can be read; the first, .*empty\.jpg"):
         load(tmp_path)
     assert list((tmp_path / "kept").iterdir()) == []
 
 
-def test_the_split_is_the_same_whatever_the_path_and_the_order(tmp_path, load, encoded, pack_tar):
+def test_the_split_is_the_same_whatever_the_path_and_the_order(
+    tmp_path, load, encoded, fill, pack_tar
+):
     photos = {f"{i}.png": encoded(i, 8, 8, "PNG") for i in range(60)}
-    folder = tmp_path / "somewhere"
-    folder.mkdir()
-    for name, data in photos.items():
-        (folder / name).write_bytes(data)
+    folder = fill(tmp_path / "somewhere", photos)
     tar = pack_tar(tmp_path / "else.tar", {f"in/{n}": photos[n] for n in reversed(photos)})
 
     def held(set_):
@@ -160,12 +141,11 @@ def test_the_split_is_the_same_whatever_the_path_and_the_order(tmp_path, load, e
     assert 8 <= len(held(load(folder, side=8))) <= 28
 
 
-def test_an_index_decides_and_leaves_out_what_it_does_not_name(tmp_path, load, encoded, pack_tar):
+def test_an_index_decides_and_leaves_out_what_it_does_not_name(
+    tmp_path, load, encoded, fill, pack_tar
+):
     tar = pack_tar(tmp_path / "a.tar", {f"{n}.jpg": encoded(i) for i, n in enumerate("abcd")})
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    for i, n in enumerate("efg"):
-        (folder / f"{n}.jpg").write_bytes(encoded(10 + i))
+    folder = fill(tmp_path / "folder", {"e.jpg": 10, "f.jpg": 11, "g.jpg": 12})
     photos = load(tar, folder)
     index = {
         "a.jpg": "train",  # as it is called inside its tar

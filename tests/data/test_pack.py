@@ -20,12 +20,9 @@ from photochrom.errors import BadData, BadOption, CannotWrite, DiskFull
 
 
 @pytest.fixture
-def album(tmp_path, encoded):
-    folder = tmp_path / "album"
-    folder.mkdir()
-    for i in range(12):
-        (folder / f"{i:02d}.jpg").write_bytes(encoded(i, 120, 90 if i else 30))
-    return folder
+def album(tmp_path, encoded, fill):
+    photos = {f"{i:02d}.jpg": encoded(i, 120, 90 if i else 30) for i in range(12)}
+    return fill(tmp_path / "album", photos)
 
 
 @pytest.fixture
@@ -75,11 +72,10 @@ def test_shards_hold_every_photo_small_and_tell_where_it_came_from(album, tmp_pa
 
 
 def test_the_order_is_the_seed_s(album, tmp_path, small):
-    a, b, c = (tmp_path / name for name in "abc")
-    for out, seed in ((a, 0), (b, 0), (c, 1)):
-        packed(album, out, seed=seed)
-    assert contents(a) == contents(b)
-    assert contents(a) != contents(c)
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        packed(album, tmp_path / name, seed=seed)
+    a, b, c = (contents(tmp_path / name) for name in "abc")
+    assert a == b != c
 
 
 def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
@@ -127,22 +123,18 @@ def test_a_killed_process_is_gone_on_with(album, tmp_path):
     assert {n: d for n, d in contents(tmp_path / "out").items() if n in whole} == whole
 
 
-def test_bad_photos_are_left_out_and_told(album, tmp_path, bad, small):
-    for name, data in bad.items():
-        (album / name).write_bytes(data)
+def test_bad_photos_are_left_out_and_told(album, tmp_path, bad, small, fill):
+    fill(album, bad)
     Image.new("RGB", (900, 20)).save(album / "strip.png")
     index = packed(album, tmp_path / "out")
     assert index.count == 12
     assert {name.rpartition("/")[2] for name in index.unreadable} == {*bad, "strip.png"}
-    only = tmp_path / "only"
-    only.mkdir()
-    (only / "text.jpg").write_bytes(bad["text.jpg"])
+    only = fill(tmp_path / "only", {"text.jpg": bad["text.jpg"]})
     with pytest.raises(BadData, match=r"None of the photos can be read; the first, .*text\.jpg"):
         packed(only, tmp_path / "none")
 
 
-def test_a_folder_of_something_else_is_left_alone(album, tmp_path, small):
-    out = tmp_path / "out"
+def test_a_folder_of_something_else_is_left_alone(album, out, small):
     packed(album, out)
     with pytest.raises(CannotWrite, match="holds shards of other photos or settings"):
         packed(album, out, side=50)
@@ -156,8 +148,7 @@ def test_a_folder_of_something_else_is_left_alone(album, tmp_path, small):
         packed(album, out)
 
 
-def test_a_shard_that_was_changed_is_noticed(album, tmp_path, small):
-    out = tmp_path / "out"
+def test_a_shard_that_was_changed_is_noticed(album, out, small):
     packed(album, out)
     with (out / "photos-00001.tar").open("ab") as file:
         file.write(b"x")

@@ -25,12 +25,8 @@ from photochrom.errors import BadData, BadPhoto, MissingExtra
 from photochrom.image.reader import read_photo
 
 
-def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack_tar):
-    deep = tmp_path / "b" / "c"
-    deep.mkdir(parents=True)
-    for path in (tmp_path / "z.JPG", tmp_path / "a.png", deep / "m.jpeg"):
-        path.write_bytes(encoded(1))
-    (tmp_path / "notes.txt").write_text("no photo")
+def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, fill, pack_tar):
+    fill(tmp_path, {"z.JPG": 1, "a.png": 1, "b/c/m.jpeg": 1, "notes.txt": b"no photo"})
     members = {"2.jpg": encoded(2), "read.me": b"?", "in/1.jpg": encoded(3)}
     pack_tar(tmp_path / "b" / "s.tar", members)
     names = [source.name for source in find_sources([tmp_path])]
@@ -39,28 +35,29 @@ def test_a_folder_is_searched_whole_and_in_a_fixed_order(tmp_path, encoded, pack
 
 
 def test_several_paths_come_in_the_order_given_and_members_are_read_in_place(
-    tmp_path, encoded, pack_tar
+    tmp_path, encoded, fill, pack_tar
 ):
     tar = pack_tar(tmp_path / "one.tar", {f"{i}.jpg": encoded(i) for i in range(3)})
-    folder = tmp_path / "two"
-    folder.mkdir()
-    (folder / "9.jpg").write_bytes(encoded(9))
+    folder = fill(tmp_path / "two", {"9.jpg": 9})
     expected = [encoded(i) for i in (9, 0, 1, 2)]
     assert [source.read() for source in find_sources([folder, tar])] == expected
     assert [source.read() for source in find_sources([tar, folder])] == [*expected[1:], expected[0]]
 
 
-def test_what_is_no_photo_set_is_one_sentence(tmp_path, encoded):
-    photo = tmp_path / "one.jpg"
-    photo.write_bytes(encoded(1))
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    with pytest.raises(BadData, match=r"missing does not exist: name a folder or a \.tar"):
-        find_sources([tmp_path / "missing"])
-    with pytest.raises(BadData, match=r"one\.jpg is neither a folder nor a \.tar"):
-        find_sources([photo])
-    with pytest.raises(BadData, match=r"No photos in .*empty: photochrom looks for .*\.jpg"):
-        find_sources([empty])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing", r"missing does not exist: name a folder or a \.tar"),
+        ("one.jpg", r"one\.jpg is neither a folder nor a \.tar"),
+        ("empty", r"No photos in .*empty: photochrom looks for .*\.jpg"),
+        ("q-*.tar", r"q-\*\.tar does not exist"),
+    ],
+)
+def test_what_is_no_photo_set_is_one_sentence(tmp_path, fill, name, sentence):
+    fill(tmp_path, {"one.jpg": 1})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadData, match=sentence):
+        find_sources([tmp_path / name])
 
 
 @pytest.mark.parametrize("damage", ["text", "nothing", "cut in a photo", "cut in a name", "holed"])
@@ -91,19 +88,14 @@ def test_bad_photos_are_reported_and_the_others_come(tmp_path, encoded, pack_tar
     assert not any("0x" in str(answers[name]) for name in bad)  # the same words each time
 
 
-FOREIGN = ["._0.jpg", ".photochrom/0.jpg", "@eaDir/0.jpg", "in/#recycle/0.jpg", "._p.tar"]
-RESULTS = ["0.color.jpg", "in/1.color-2.png"]
-
-
 def test_what_is_nobodys_photo_and_what_we_have_painted_is_no_training_photo(
-    tmp_path, encoded, pack_tar
+    tmp_path, encoded, fill, pack_tar
 ):
     photos = {"0.jpg": encoded(0), "in/1.png": encoded(1)}
-    everything = photos | dict.fromkeys(FOREIGN + RESULTS, encoded(2))
-    for name, data in everything.items():
-        (tmp_path / "album" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "album" / name).write_bytes(data)
-    found = find_sources([tmp_path / "album"])
+    left_out = ["._0.jpg", ".photochrom/0.jpg", "@eaDir/0.jpg", "in/#recycle/0.jpg", "._p.tar"]
+    left_out += ["0.color.jpg", "in/1.color-2.png"]
+    everything = photos | dict.fromkeys(left_out, encoded(2))
+    found = find_sources([fill(tmp_path / "album", everything)])
     assert [source.read() for source in found] == list(photos.values())
     del everything["._p.tar"]
     found = find_sources([pack_tar(tmp_path / "p.tar", everything)])
@@ -115,15 +107,10 @@ def test_patterns_are_taken_for_what_they_match(tmp_path, encoded, pack_tar):
         pack_tar(tmp_path / f"p-{i}.tar", {f"{i}.jpg": encoded(i)})
     found = find_sources([tmp_path / "p-*.tar"])
     assert [source.member for source in found] == ["0.jpg", "1.jpg"]
-    with pytest.raises(BadData, match=r"q-\*\.tar does not exist"):
-        find_sources([tmp_path / "q-*.tar"])
 
 
-def test_a_photo_that_has_gone_is_reported_and_the_others_come(tmp_path, encoded):
-    album = tmp_path / "album"
-    album.mkdir()
-    for i in (0, 2):
-        (album / f"{i}.jpg").write_bytes(encoded(i))
+def test_a_photo_that_has_gone_is_reported_and_the_others_come(tmp_path, fill):
+    album = fill(tmp_path / "album", {"0.jpg": 0, "2.jpg": 2})
     (album / "1.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(album / "3.jpg")  # which would be waited for
     sources = find_sources([album])
@@ -136,11 +123,8 @@ def test_a_photo_that_has_gone_is_reported_and_the_others_come(tmp_path, encoded
     assert list(cache.load([album], 16, tmp_path / "kept", quiet=True).unreadable) == [name]
 
 
-def test_a_folder_that_does_not_open_makes_another_set_and_is_an_error(
-    tmp_path, encoded, monkeypatch
-):
-    (tmp_path / "shut").mkdir()
-    (tmp_path / "0.jpg").write_bytes(encoded(0))
+def test_a_folder_that_does_not_open_is_an_error(tmp_path, fill, monkeypatch):
+    fill(tmp_path, {"0.jpg": 0, "shut/1.jpg": 1})
     scandir = os.scandir
 
     def refuse(path):
@@ -156,12 +140,10 @@ def test_a_folder_that_does_not_open_makes_another_set_and_is_an_error(
 @pytest.mark.parametrize(
     "error", [IndexError("bytes"), MissingExtra("pillow_heif", "heif"), MemoryError(), OSError(5)]
 )
-def test_whatever_one_photo_provokes_costs_that_one_alone(tmp_path, encoded, monkeypatch, error):
-    album = tmp_path / "album"
-    album.mkdir()
-    for i in range(3):
-        (album / f"{i}.jpg").write_bytes(encoded(i))
-    bad = encoded(1)
+def test_whatever_one_photo_provokes_costs_that_one_alone(
+    tmp_path, encoded, fill, monkeypatch, error
+):
+    album, bad = fill(tmp_path / "album", {f"{i}.jpg": i for i in range(3)}), encoded(1)
 
     def provoked(source, **options):
         if source == bad:

@@ -27,15 +27,12 @@ def sources(*counts: int) -> list[PhotoSource]:
 
 
 @pytest.fixture
-def folder(tmp_path, encoded, pack_tar):
+def folder(tmp_path, encoded, fill, pack_tar):
     """Two shards of six photos, and two photos of their own."""
-    path = tmp_path / "photos"
-    path.mkdir()
+    path = fill(tmp_path / "photos", {"7.jpg": 7, "8.jpg": 8})
     for shard in (1, 2):
         members = {f"{i}.png": encoded(10 * shard + i, 60 + i, kind="PNG") for i in range(6)}
         pack_tar(path / f"{shard}.tar", members)
-    for i in (7, 8):
-        (path / f"{i}.jpg").write_bytes(encoded(i))
     return path
 
 
@@ -120,9 +117,8 @@ def test_photos_of_a_step_are_read_once_and_ahead(folder, monkeypatch):
     assert not photos._coming
 
 
-def test_another_photo_stands_in_for_one_that_cannot_be_read(folder, bad):
-    for name, data in bad.items():
-        (folder / name).write_bytes(data)
+def test_another_photo_stands_in_for_one_that_cannot_be_read(folder, bad, fill):
+    fill(folder, bad)
     photos = streamed(folder)
     (folder / "7.jpg").unlink()
     lost = {*bad, "7.jpg"}

@@ -3,15 +3,17 @@
 import csv
 import json
 import math
+from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from photochrom.cli import evaluate as command
 from photochrom.cli import main
 from photochrom.color import rgb_to_lab
-from photochrom.evaluation import metrics
+from photochrom.evaluation import metrics, protocol
 from photochrom.evaluation.protocol import SIDES, crop, draw_hints, file_order, shown_lightness
 from photochrom.evaluation.results import Results
 from photochrom.evaluation.rows import GREY, Row
@@ -35,25 +37,20 @@ def test_the_ab_error_is_a_share_of_what_grey_has():
     results = measure({"pink": pink})
     grey, _, pinks = results.summary
     assert grey.ab_error == 1
-    squared = {
-        name: sum(score.ab_error**2 for score in results.rows[name]) for name in (GREY, Row("pink"))
-    }
-    assert pinks.ab_error == pytest.approx(math.sqrt(squared[Row("pink")] / squared[GREY]))
-    lab = rgb_to_lab(planes(scene(0)))
-    assert results.rows[GREY][0].ab_error == pytest.approx(
-        math.sqrt(np.square(lab[1:]).sum(0).mean()), abs=0.1
+    ours, greys = (
+        math.sqrt(sum(score.ab_error**2 for score in results.rows[row]))
+        for row in (Row("pink"), GREY)
     )
+    assert pinks.ab_error == pytest.approx(ours / greys)
+    root = math.sqrt(np.square(rgb_to_lab(planes(scene(0)))[1:]).sum(0).mean())
+    assert results.rows[GREY][0].ab_error == pytest.approx(root, abs=0.1)
 
 
 def test_the_true_colours_have_no_ab_error_however_dark_they_are_painted():
     truths = iter([planes(scene(i)) for i in range(3)])
     greys = iter([scene(i).mean(2) / 255 / 2 for i in range(3)])
-    results = measure(
-        {
-            "true": lambda L: next(truths)[None],
-            "dark grey": lambda L: np.repeat(next(greys)[None, None], 3, 1),
-        }
-    )
+    dark_grey = lambda L: np.repeat(next(greys)[None, None], 3, 1)  # noqa: E731
+    results = measure({"true": lambda L: next(truths)[None], "dark grey": dark_grey})
     *_, true, dark = results.summary
     assert true.ab_error == pytest.approx(0, abs=1e-4)
     assert dark.ab_error == pytest.approx(1, abs=0.01)
@@ -91,10 +88,13 @@ def test_a_crop_is_a_square_whatever_the_photo(size):
         assert (crop(photo, "crop256") == photo).all()
 
 
-def test_a_crop_takes_the_middle():
-    photo = np.zeros((256, 600, 3), np.uint8)
-    photo[:, 172:428] = 255
-    assert (crop(photo, "crop256") == 255).all()
+@pytest.mark.parametrize(
+    ("protocol", "width", "left"), [("crop256", 600, 172), ("colormf", 259, 1)]
+)
+def test_a_crop_takes_the_middle_an_odd_margin_rounded_down(protocol, width, left):
+    photo = np.zeros((256, width, 3), np.uint8)
+    photo[:, left : left + 256] = 255
+    assert (crop(photo, protocol) == 255).all()
 
 
 @pytest.mark.parametrize("size", [(40, 50), (6, 9), (6, 6), (300, 20)])
@@ -129,12 +129,6 @@ def test_colormf_scales_the_largest_square_once(size):
     assert (crop(photo, "colormf") == expected).all()
 
 
-def test_an_odd_margin_is_rounded_down():
-    photo = np.zeros((256, 259, 3), np.uint8)
-    photo[:, 1:257] = 200
-    assert (crop(photo, "colormf") == 200).all()
-
-
 def test_a_colorizer_is_shown_the_lightness_of_8_bits():
     pixels = scene(3)
     lab = rgb_to_lab(planes(pixels))
@@ -144,39 +138,31 @@ def test_a_colorizer_is_shown_the_lightness_of_8_bits():
     levels = shown * 2.55
     np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
     np.testing.assert_allclose(shown, lab[:1], atol=0.6)
-    for protocol in set(SIDES) - {"colormf"}:
-        assert (shown_lightness(pixels, lab, protocol) == lab[:1]).all()
+    for name in set(SIDES) - {"colormf"}:
+        assert (shown_lightness(pixels, lab, name) == lab[:1]).all()
 
 
 def test_what_is_shown_is_what_is_kept():
     seen = []
-
-    def curious(L):
-        seen.append(L.copy())
-        return pink(L)
-
-    results = measure({"curious": curious}, "colormf")
+    results = measure({"curious": lambda L: seen.append(L.copy()) or pink(L)}, "colormf")
     pixels = crop(scene(0), "colormf")
     expected = shown_lightness(pixels, rgb_to_lab(planes(pixels)), "colormf")
     assert (seen[0][0] == expected).all()
-    assert results.summary[0].psnr_mean == pytest.approx(
-        measure({}, "crop256").summary[0].psnr_mean, abs=1
-    )
+    usual = measure({}, "crop256").summary[0].psnr_mean
+    assert results.summary[0].psnr_mean == pytest.approx(usual, abs=1)
 
 
 def test_dcf_is_told_between_means_and_photo_by_photo():
     results = measure({"pink": pink}, "colormf")
-    true = [
-        metrics.colorfulness(planes(crop(scene(i), "colormf")), absolute=True) for i in range(3)
-    ]
+    shown = [planes(crop(scene(i), "colormf")) for i in range(3)]
+    true = [metrics.colorfulness(photo, absolute=True) for photo in shown]
     scores = results.rows[Row("pink")]
     assert [score.truth_cf for score in scores] == pytest.approx(true)
     row = results.summary[-1]
     assert row.cf == pytest.approx(np.mean([score.cf for score in scores]))
     assert row.dcf == pytest.approx(abs(row.cf - np.mean(true)))
-    assert row.dcf_per_photo == pytest.approx(
-        np.mean([abs(score.cf - score.truth_cf) for score in scores])
-    )
+    apart = [abs(score.cf - score.truth_cf) for score in scores]
+    assert row.dcf_per_photo == pytest.approx(np.mean(apart))
     assert row.dcf <= row.dcf_per_photo + 1e-9
     assert results.caption == f"Protocol colormf, 3 photos of CF {np.mean(true):.2f}"
 
@@ -195,14 +181,8 @@ def test_figures_of_papers_are_theirs_alone():
 
 
 def test_photos_are_sorted_by_their_own_names():
-    names = ["b/1.png", "a/3.png", "x.tar/c/2.png", "a/1.png", r"c:\\p\\0.png"]
-    assert sorted(names, key=file_order) == [
-        r"c:\\p\\0.png",
-        "a/1.png",
-        "b/1.png",
-        "x.tar/c/2.png",
-        "a/3.png",
-    ]
+    names = [r"c:\\p\\0.png", "a/1.png", "b/1.png", "x.tar/c/2.png", "a/3.png"]
+    assert sorted(sorted(names), key=file_order) == names
 
 
 def test_the_command_takes_the_first_file_order(tmp_path, make_model):
@@ -221,9 +201,4 @@ def test_the_command_takes_the_first_file_order(tmp_path, make_model):
 
 
 def test_the_command_knows_all_protocols():
-    from typing import get_args
-
-    from photochrom.cli import evaluate as command
-    from photochrom.evaluation import protocol
-
     assert get_args(command.Protocol) == get_args(protocol.Protocol) == tuple(SIDES)

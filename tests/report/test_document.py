@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from photochrom.errors import BadOption, CannotWrite
+from photochrom.evaluation.metrics import PerceptualScores
 from photochrom.evaluation.rows import GREY, Row
 from photochrom.report import document
 from photochrom.report.examples import Gallery
-from photochrom.report.runs import read_study
+from photochrom.report.runs import read_run, read_study
 from studies import PRESETS, finder
 
 
@@ -62,6 +63,11 @@ class Page(HTMLParser):
 def page_of(*paths):
     """The page of runs without pictures."""
     return Page(document.render_report(read_study(paths, PRESETS), document.Pictures()))
+
+
+def by_heading(page, name):
+    """The cells of a row under the headings of their columns."""
+    return dict(zip(page.tables["measured"][0][1:], rows(page)[name][1], strict=True))
 
 
 def rows(page, table="measured"):
@@ -135,9 +141,8 @@ def test_the_figures_are_those_of_the_files(written):
                 f"{row['colourfulness_ratio']:.2f}",
             ]
             assert cells[8] == f"{row['colours']:.2f}, {row['jump']:.2f}"
-    cells = dict(zip(page.tables["measured"][0][1:], told["unet-lab"][1], strict=True))
+    cells, grey = by_heading(page, "unet-lab"), by_heading(page, "grey")
     assert (cells["parameters"], cells["GFLOP"]) == ("20.55 M", "120.3")
-    grey = dict(zip(page.tables["measured"][0][1:], told["grey"][1], strict=True))
     assert grey["parameters"] == grey["GFLOP"] == grey["ms"] == "–"
 
 
@@ -148,20 +153,16 @@ def test_figures_from_before_the_ab_error_have_no_column_of_it(four):
         for score in content["scores"]:
             del score["ab_error"], score["cf"], score["truth_cf"]
         path.write_text(json.dumps(content))
-    page = page_of(*four)
-    heads = page.tables["measured"][0][1:]
-    assert {"ab error", "dCF"}.isdisjoint(heads)
+    assert {"ab error", "dCF"}.isdisjoint(by_heading(page_of(*four), "grey"))
 
 
 def test_figures_as_papers_have_them_are_told_where_they_were_measured(make_run, paints):
     run = make_run("unet-lab", paints.flat(3, 9), protocol="colormf")
-    study = read_study([run], PRESETS)
-    page = Page(document.render_report(study, document.Pictures()))
-    heads, grey = page.tables["measured"][0][1:], rows(page)["grey"][1]
-    cells = dict(zip(heads, grey, strict=True))
+    page = page_of(run)
+    cells = by_heading(page, "grey")
     assert float(cells["CF"]) == pytest.approx(0, abs=0.1)
     assert cells["dCF"] == cells["dCF, per photo"]  # grey falls short of every photo
-    true = np.mean([score.truth_cf for score in study.results.rows[GREY]])
+    true = np.mean([score.truth_cf for score in read_run(run).results.rows[GREY]])
     assert f"4 photos of CF {true:.2f}" in page.text
     assert float(cells["dCF"]) == pytest.approx(true, abs=0.1)
     assert "DDColor" in page.text
@@ -192,23 +193,18 @@ def test_the_original_stands_beside_its_repetition(written):
     assert told["unet-lab"][1] == f"{summary['unet-lab'].psnr_mean:.2f}"
 
 
-def test_what_was_not_trained_is_said(make_run, presets, tmp_path):
-    page = Page(
-        document.render_report(read_study([make_run("unet-lab")], presets), document.Pictures())
-    )
+def test_what_was_not_trained_is_said(make_run):
+    page = page_of(make_run("unet-lab"))
     told = {name: cells for name, (_, cells) in rows(page, "original").items()}
     assert told["unet-bins"][1:3] == ["–", "not trained here"]
     assert "photochrom train unet-bins" in page.text
 
 
-def test_rows_with_hints_are_a_curve_and_not_in_the_table(measured, paints, presets, tmp_path):
+def test_rows_with_hints_are_a_curve_and_not_in_the_table(measured, paints, tmp_path):
     hinted = {"ours": lambda L, spots: paints.flat(0, 6 + len(spots))(L)}
     results = measured({"ours": paints.flat(0, 6)}, hinted=hinted, hint_counts=(0, 5))
     results.write_json(tmp_path / "ours.json")
-    html = document.render_report(
-        read_study([tmp_path / "ours.json"], presets), document.Pictures()
-    )
-    page = Page(html)
+    page = page_of(tmp_path / "ours.json")
     assert list(rows(page)) == ["grey", "constant", "ours"]
     assert rows(page)["ours"][0] == ["not trained here"]
     assert "What hints gain" in page.text
@@ -216,17 +212,12 @@ def test_rows_with_hints_are_a_curve_and_not_in_the_table(measured, paints, pres
     assert "None of these runs has reported its training" in page.text
 
 
-def test_judged_figures_have_columns_where_there_are_any(make_run, presets, tmp_path, paints):
+def test_judged_figures_have_columns_where_there_are_any(make_run):
     def judge(rgb):
-        from photochrom.evaluation.metrics import PerceptualScores
-
         return PerceptualScores([{"lite2 distance": 0.25 + i} for i in range(len(rgb) - 1)], {})
 
-    judged = make_run("cnn-rgb", perceptual=[judge])
-    plain = make_run("unet-rgb")
-    page = page_of(judged, plain)
-    place = page.tables["measured"][0].index("lite2 distance") - 1
-    told = {name: cells[place] for name, (_, cells) in rows(page).items()}
+    page = page_of(make_run("cnn-rgb", perceptual=[judge]), make_run("unet-rgb"))
+    told = {name: by_heading(page, name)["lite2 distance"] for name in rows(page)}
     assert told == {"grey": "0.250", "constant": "1.250", "cnn-rgb": "2.250", "unet-rgb": "–"}
 
 
@@ -339,12 +330,8 @@ def test_a_model_that_has_gone_is_left_out_of_the_pictures_alone(four, presets, 
 def test_what_is_shown(written, paints):
     study, _, _ = written
     chosen = document.choose_rows(study, list(the_painters(paints)))
-    assert list(map(str, chosen)) == [
-        "cnn-rgb",
-        "cnn-rgb, own RGB",
-        "unet-lab",
-        "unet-bins",
-    ]  # the ablation has a place of its own
+    # The ablation has a place of its own.
+    assert list(map(str, chosen)) == ["cnn-rgb", "cnn-rgb, own RGB", "unet-lab", "unet-bins"]
 
 
 def test_of_many_settings_the_ends_and_the_middle_are_shown(measured, paints, presets, tmp_path):

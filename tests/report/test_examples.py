@@ -25,12 +25,19 @@ def painters(paints):
 
 
 @pytest.fixture
-def gallery(measured, painters, find):
-    return Gallery(measured(by_name(painters)), painters, find)
+def show(measured, painters):
+    """A gallery of what was measured, of photos that ``find`` finds."""
+
+    def made(find, **options):
+        by_name = {str(row): paint for row, paint in painters.items()}
+        return Gallery(measured(by_name, **options), painters, find)
+
+    return made
 
 
-def by_name(painters):
-    return {str(row): paint for row, paint in painters.items()}
+@pytest.fixture
+def gallery(show, find):
+    return show(find)
 
 
 def pixels(shot):
@@ -46,20 +53,22 @@ def test_photos_are_found_again_as_they_were_measured(gallery, album):
     assert gallery.sheet[0].lab.shape == (3, 64, 80)
 
 
-def test_the_sheet_is_spread_over_all_photos(measured, painters, find, monkeypatch, album):
+def test_the_sheet_is_spread_over_all_photos(show, find, monkeypatch, album):
     monkeypatch.setattr(examples, "PLATES", 2)
-    views = Gallery(measured(by_name(painters)), painters, find).sheet
-    assert [view.name for view in views] == [str(album / "0.png"), str(album / "ramp.png")]
+    assert [view.name for view in show(find).sheet] == [
+        str(album / "0.png"),
+        str(album / "ramp.png"),
+    ]
 
 
-def test_a_photo_that_is_another_now_is_not_shown(measured, painters, find, album):
+def test_a_photo_that_is_another_now_is_not_shown(show, find, album):
     def swapped(name):
         return find(name)[..., ::-1] // 2 if name.endswith("1.png") else find(name)
 
-    views = Gallery(measured(by_name(painters)), painters, swapped).sheet
+    views = show(swapped).sheet
     assert str(album / "1.png") not in [view.name for view in views]
     assert len(views) == 3
-    assert Gallery(measured(by_name(painters)), painters, lambda name: None).sheet == ()
+    assert show(lambda name: None).sheet == ()
 
 
 def test_a_plate_goes_from_grey_to_the_truth(gallery):
@@ -79,11 +88,8 @@ def test_a_plate_goes_from_grey_to_the_truth(gallery):
 def test_extremes_are_those_of_the_figures(gallery):
     best, median, worst = gallery.extremes(FLAT)
     errors = sorted(score.delta_e for score in gallery.results.rows[FLAT])
-    expected = [f"ΔE00 {errors[i]:.1f}" for i in (0, 2, 3)]
-    titles = [plate.title for plate in (best, median, worst)]
-    assert titles == [
-        f"{word}, {e}" for word, e in zip(("best", "median", "worst"), expected, strict=True)
-    ]
+    for plate, word, i in ((best, "best", 0), (median, "median", 2), (worst, "worst", 3)):
+        assert plate.title == f"{word}, ΔE00 {errors[i]:.1f}"
     assert [shot.label for shot in best.shots] == ["flat", "truth"]
 
 
@@ -91,11 +97,8 @@ def test_close_ups_are_of_what_is_smooth_and_bear_the_jump_that_was_measured(gal
     (close_up,) = gallery.close_ups([STEPPED, FLAT])
     assert close_up.whole.label == "ramp.png"
     assert [shot.label for shot in close_up.plain] == ["truth", "stepped", "flat"]
-    scores = {
-        str(score.row): score
-        for score in gallery.results.scores
-        if score.photo.endswith("ramp.png")
-    }
+    ramp = [score for score in gallery.results.scores if score.photo.endswith("ramp.png")]
+    scores = {str(score.row): score for score in ramp}
     assert close_up.plain[0].note == f"jump {scores['flat'].truth_steps.jump:.1f}"
     assert close_up.plain[1].note == f"jump {scores['stepped'].steps.jump:.1f}"
     assert scores["stepped"].steps.jump > 8
@@ -131,7 +134,6 @@ def test_a_large_photo_is_made_small():
     assert shot.size == (90, 30)
 
 
-def test_a_view_has_the_lightness_that_was_measured(measured, painters, find):
-    view = Gallery(measured(by_name(painters), protocol="colormf"), painters, find).sheet[0]
-    levels = view.lab[0] * 2.55
+def test_a_view_has_the_lightness_that_was_measured(show, find):
+    levels = show(find, protocol="colormf").sheet[0].lab[0] * 2.55
     np.testing.assert_allclose(levels, levels.round(), atol=1e-3)

@@ -100,29 +100,25 @@ def test_a_damaged_configuration_is_named(make_run, text):
         read_run(path)
 
 
-def broken(content, how):
-    if how == "a row stops":
-        content["scores"] = content["scores"][:-1]
-    elif how == "a count stops":
-        content["tallies"]["unet-lab"]["histogram"] = [1, 2]
-    elif how == "not a number":
-        content["scores"][-1]["psnr"] = math.nan
-    elif how == "no baselines":
-        content["scores"] = [s for s in content["scores"] if s["name"] == "unet-lab"]
-    elif how == "no tallies":
-        content["tallies"] = []
-    elif how == "a word":
-        content["scores"][0]["psnr"] = "high"
-    return content
-
-
 @pytest.mark.parametrize(
-    "how",
-    ["a row stops", "a count stops", "not a number", "no baselines", "no tallies", "a word"],
+    "spoil",
+    [
+        lambda content: content["scores"].pop(),
+        lambda content: content["tallies"]["unet-lab"].update(histogram=[1, 2]),
+        lambda content: content["scores"][-1].update(psnr=math.nan),
+        lambda content: content.update(
+            scores=[score for score in content["scores"] if score["name"] == "unet-lab"]
+        ),
+        lambda content: content.update(tallies=[]),
+        lambda content: content["scores"][0].update(psnr="high"),
+    ],
+    ids=["a row stops", "a count stops", "no number", "no baselines", "no tallies", "a word"],
 )
-def test_figures_that_are_not_whole_are_refused(make_run, how):
+def test_figures_that_are_not_whole_are_refused(make_run, spoil):
     path = make_run("unet-lab") / "evaluation.json"
-    path.write_text(json.dumps(broken(json.loads(path.read_text()), how)))
+    content = json.loads(path.read_text())
+    spoil(content)
+    path.write_text(json.dumps(content))
     with pytest.raises(BadData, match=r"evaluation\.json holds .*evaluate anew"):
         read_run(path.parent)
 

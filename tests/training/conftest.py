@@ -77,7 +77,7 @@ def tiny(folder: Path, index: Path, kept: Path) -> Callable[..., tuple[Experimen
     return settings
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def command(folder: Path, index: Path, kept: Path) -> Callable[..., list[str]]:
     """What to give to Python or torchrun to train as ``tiny`` does, in a process of its own."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -25,15 +27,9 @@ def backbone():
 def test_a_fresh_network_answers_the_same_whatever_the_hints(backbone):
     silent = {name for name, value in backbone.named_parameters() if not value.any()}
     ways = {"context.weight", "context.bias"} | {f"{way}.weight" for way in WAYS}
-    ways |= {
-        f"attention.{i}.{out}.{part}"
-        for i in range(BLOCKS)
-        for out in OUT
-        for part in ("weight", "bias")
-    }
-    assert {
-        name for name in silent if "norm" not in name and not name.endswith("mlp.0.bias")
-    } == ways
+    for i, out in itertools.product(range(BLOCKS), OUT):
+        ways |= {f"attention.{i}.{out}.weight", f"attention.{i}.{out}.bias"}
+    assert {n for n in silent if "norm" not in n and not n.endswith("mlp.0.bias")} == ways
     lightness = torch.rand(2, 1, 64, 96) * 100
     hints = torch.randn(2, 3, 64, 96) * 50  # also outside the mask
     assert torch.equal(backbone(lightness, hints), backbone(lightness, torch.zeros(2, 3, 64, 96)))
@@ -87,13 +83,9 @@ def awake(block: Attention, std: float = 0.1) -> Attention:
 
 
 @torch.no_grad()
-def test_attention_begins_by_changing_nothing(backbone):
+def test_attention_begins_by_changing_nothing():
     x = torch.randn(2, 64, 5, 7) * 10
     assert torch.equal(Attention(64)(x), x)
-    lightness, hints = torch.rand(1, 1, 64, 96) * 100, torch.zeros(1, 3, 64, 96)
-    with_it = backbone(lightness, hints)
-    backbone.attention = torch.nn.Identity()
-    assert torch.equal(backbone(lightness, hints), with_it)
 
 
 @torch.no_grad()

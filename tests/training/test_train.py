@@ -80,10 +80,9 @@ def test_what_is_reported(whole):
     assert all(5 < line["val_psnr"] < 40 for line in validated)
     rates = [line["lr"] for line in lines(whole) if "lr" in line]
     assert rates == pytest.approx([1e-3 / 3, 2e-3 / 3, *[1e-3] * 6])
-    assert [line["epoch"] for line in lines(whole) if "loss" in line] == [
-        i / 4 for i in range(1, 9)
-    ]
-    assert all(line["photos_per_second"] > 0 for line in lines(whole) if "loss" in line)
+    reports = [line for line in lines(whole) if "loss" in line]
+    assert [line["epoch"] for line in reports] == [i / 4 for i in range(1, 9)]
+    assert all(line["photos_per_second"] > 0 for line in reports)
     peaks = [line["peak_bytes"] for line in validated]
     assert peaks == sorted(peaks)
     assert 50e6 < peaks[0] < 100e9
@@ -114,26 +113,34 @@ def test_a_seed_fixes_everything(whole, tiny, tmp_path):
     assert losses(other)[1] != losses(whole)[1]
 
 
-@pytest.mark.parametrize("schedule", ["constant", "cosine"])
-def test_a_resumed_run_ends_as_if_never_stopped(tiny, tmp_path, whole, schedule, monkeypatch):
-    """Stopped by the clock after 5 of 8 steps, in the middle of an epoch."""
+PICTURES = {"perceptual": 1.0, "perceptual_from": 0.25, "adversarial": 0.5, "adversarial_from": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        (WHOLE, 5),  # in the middle of an epoch
+        (WHOLE | {"schedule": "cosine"}, 5),
+        (WHOLE | {"stream": True}, 5),
+        (PICTURES | {"adversarial_from": 0.0, "epochs": 1.5}, 3),  # the discriminator too
+    ],
+    ids=["constant", "cosine", "streamed", "adversarial"],
+)
+def test_a_resumed_run_ends_as_if_never_stopped(tiny, tmp_path, whole, monkeypatch, options, steps):
     out, reference = tmp_path / "run", whole
-    if schedule == "cosine":
+    if options is not WHOLE:
         reference = tmp_path / "whole"
-        train(*tiny(reference, **WHOLE, schedule="cosine"))
-    experiment, session = tiny(out, **WHOLE, schedule=schedule)
-    stop_after(monkeypatch, 5)
+        train(*tiny(reference, **options))
+    stop_after(monkeypatch, steps)
     with pytest.raises(KeyboardInterrupt):
-        train(experiment, session)
-    assert list(losses(out)) == [1, 2, 3, 4, 5]
+        train(*tiny(out, **options))
+    assert list(losses(out)) == list(range(1, steps + 1))
     monkeypatch.undo()
-    figures = train(experiment, replace(session, resume=True))
+    figures = train(*tiny(out, **options, resume=True))
     assert losses(out) == losses(reference)
     assert_equal(out, reference)
     assert_equal(out, reference, "model")
-    assert figures == {
-        key: value for key, value in lines(reference)[-1].items() if key.startswith("val")
-    }
+    assert figures == {k: v for k, v in lines(reference)[-1].items() if k.startswith("val")}
 
 
 def stop_after(monkeypatch, steps: int, number: signal.Signals = signal.SIGINT) -> None:
@@ -152,7 +159,6 @@ def stop_after(monkeypatch, steps: int, number: signal.Signals = signal.SIGINT) 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tiny, tmp_path, whole, monkeypatch):
     """Killed in step 7, saved in step 5, in the middle of writing a line."""
     out = tmp_path / "run"
-    experiment, session = tiny(out, **WHOLE)
     step, save, state = module._step, module._save, []
 
     def killed(run):
@@ -164,20 +170,20 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tiny, tmp_path, whole, mo
 
     monkeypatch.setattr(module, "_step", killed)
     with pytest.raises(RuntimeError, match="killed"):
-        train(experiment, session)
+        train(*tiny(out, **WHOLE))
     monkeypatch.undo()
     with (out / "metrics.jsonl").open("a") as file:
         file.write('{"step": 8, "lo')
-    train(experiment, replace(session, resume=True))
+    train(*tiny(out, **WHOLE, resume=True))
     assert losses(out) == losses(whole)
     assert_equal(out, whole)
 
 
 def test_resuming_what_is_done_changes_nothing(tiny, whole):
-    before = {path.name: path.read_bytes() for path in whole.iterdir() if path.is_file()}
-    figures = train(*tiny(whole, **WHOLE, resume=True))
-    assert figures["val_psnr"] == lines(whole)[-1]["val_psnr"]
-    after = {path.name: path.read_bytes() for path in whole.iterdir() if path.is_file()}
+    before, after = {}, {}
+    for seen in (before, after):
+        seen |= {path.name: path.read_bytes() for path in whole.iterdir() if path.is_file()}
+        assert train(*tiny(whole, **WHOLE, resume=True))["val_psnr"] == lines(whole)[-1]["val_psnr"]
     assert before == after
 
 
@@ -270,14 +276,6 @@ def test_a_part_at_a_time_is_held(tiny, tmp_path, monkeypatch):
 # --- runs that go on --------------------------------------------------------------------------
 
 
-def test_a_run_is_not_resumed_as_another(tiny, tmp_path):
-    train(*tiny(tmp_path / "run"))
-    before = (tmp_path / "run" / "config.json").read_text()
-    with pytest.raises(BadRun, match="was trained with --batch 4, --seed 0: resume it so"):
-        train(*tiny(tmp_path / "run", batch=2, seed=3, resume=True))
-    assert (tmp_path / "run" / "config.json").read_text() == before
-
-
 def test_pressing_twice_does_not_wait(tiny, tmp_path, monkeypatch):
     def impatient(run):
         signal.raise_signal(signal.SIGINT)
@@ -309,6 +307,10 @@ def test_runs_are_not_mixed(tiny, tmp_path, whole):
         train(*tiny(tmp_path / "new", resume=True))
     with pytest.raises(BadRun, match="a run of another model"):
         train(*tiny(whole, model="unet-rgb", resume=True))
+    before = (whole / "config.json").read_text()
+    with pytest.raises(BadRun, match="was trained with --batch 4, --seed 0: resume it so"):
+        train(*tiny(whole, **WHOLE, batch=2, seed=3, resume=True))
+    assert (whole / "config.json").read_text() == before
     (tmp_path / "file").write_text("")
     with pytest.raises(BadRun, match=r"cannot be made .*: name another --out"):
         train(*tiny(tmp_path / "file"))
@@ -332,8 +334,9 @@ def test_a_diverged_run_keeps_its_last_checkpoint(tiny, tmp_path, monkeypatch, r
     monkeypatch.setattr(module, "_step", lambda run: step(run) * float("nan"))
     with pytest.raises(Diverged, match=r"The loss is nan at step .*lower --lr and --resume"):
         train(*tiny(out, epochs=1, resume=True, report_every=report_every, save_every=1e9))
-    assert weights(out, "checkpoint").keys() == kept.keys()
-    assert all(torch.equal(value, kept[name]) for name, value in weights(out, "checkpoint").items())
+    after = weights(out, "checkpoint")
+    assert after.keys() == kept.keys()
+    assert all(torch.equal(value, kept[name]) for name, value in after.items())
     monkeypatch.undo()
     train(*tiny(out, epochs=1, resume=True))
     assert list(losses(out)) == [1, 2, 3, 4]
@@ -436,9 +439,9 @@ def test_a_resumed_run_keeps_its_class_weights(tiny, tmp_path, folder):
 
 
 def test_hintnet_is_pretrained_frozen_and_calibrated(tiny, tmp_path):
-    options, out = PRESETS["hintnet"][1], tmp_path / "run"
-    small = {"size": 32, "smallest": 0, "side": 40, "perceptual": 0.0, "validate_on": 1}
-    train(replace(options, **small, batch=4, epochs=0.25), tiny(out)[1])
+    out, small = tmp_path / "run", {"size": 32, "smallest": 0, "side": 40, "perceptual": 0.0}
+    small |= {"validate_on": 1, "batch": 4, "epochs": 0.25}
+    train(replace(PRESETS["hintnet"][1], **small), tiny(out)[1])
     backbone = run_folder.load_network(out)[0].backbone
     encoder = Encoder()
     encoder.pretrain()
@@ -461,9 +464,6 @@ def test_a_run_that_starts_from_weights_is_measured_before_it_begins(tiny, tmp_p
 # --- losses that look at the picture ----------------------------------------------------------
 
 
-PICTURES = {"perceptual": 1.0, "perceptual_from": 0.25, "adversarial": 0.5, "adversarial_from": 0.5}
-
-
 def test_the_losses_of_the_last_part_begin_when_they_are_due(tiny, tmp_path):
     plain, late = tmp_path / "plain", tmp_path / "late"
     train(*tiny(plain))
@@ -473,18 +473,6 @@ def test_the_losses_of_the_last_part_begin_when_they_are_due(tiny, tmp_path):
     assert added[2] > without[2] + 0.1  # features of noise are far from those of photos
     assert weights(plain, "checkpoint").keys() < weights(late, "checkpoint").keys()
     assert weights(plain).keys() == weights(late).keys()
-
-
-def test_a_discriminator_is_resumed_with_all_it_has_learned(tiny, tmp_path, monkeypatch):
-    whole, out = tmp_path / "whole", tmp_path / "run"
-    options = {**PICTURES, "adversarial_from": 0.0, "epochs": 1.5}
-    train(*tiny(whole, **options))
-    stop_after(monkeypatch, 3)
-    with pytest.raises(KeyboardInterrupt):
-        train(*tiny(out, **options))
-    monkeypatch.undo()
-    train(*tiny(out, **options, resume=True))
-    assert_equal(out, whole)
 
 
 def test_what_is_reached_of_the_peak_is_told_and_where_the_time_goes(tiny, tmp_path, capsys):
@@ -566,12 +554,7 @@ def test_a_running_mean_is_filled_where_it_lies(tiny, tmp_path):
 def test_a_compiled_network_is_trained_and_kept_as_it_is(tiny, tmp_path, whole, monkeypatch):
     """What the compiler makes of it is torch's affair, and takes a minute: here it is only run."""
     compiled = []
-
-    def eager(network, **_):
-        compiled.append(network)
-        return network
-
-    monkeypatch.setattr(torch, "compile", eager)
+    monkeypatch.setattr(torch, "compile", lambda network, **_: compiled.append(network) or network)
     train(*tiny(tmp_path / "run", **WHOLE, compile=True))
     assert len(compiled) == 1
     assert_equal(tmp_path / "run", whole, "model")
