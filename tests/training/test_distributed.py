@@ -161,6 +161,25 @@ def two(command, tmp_path_factory) -> tuple[Path, list[str]]:
     return folder / "run", launch
 
 
+def test_two_processes_make_in_parts_the_weights_that_one_makes(tiny, tmp_path, two):
+    """With frozen batch norms, which would see a part at a time."""
+    run, one = two[0], tmp_path / "one"
+    train(*tiny(one, **PARTS | {"accumulate": 1}))
+    assert list(reported(run)) == [1, 2]
+    assert reported(run) == pytest.approx(reported(one), rel=1e-4)
+    assert reported(run, "val_psnr") == pytest.approx(reported(one, "val_psnr"), abs=1e-3)
+    mine = load_file(run / "model.safetensors")
+    for name, value in load_file(one / "model.safetensors").items():
+        torch.testing.assert_close(mine[name], value, rtol=1e-3, atol=2e-5)
+
+
+def test_who_has_a_word_to_say_is_waited_for(two):
+    run, launch = two
+    code, said = ended(start(launch))
+    assert code == 1
+    assert said.count(f"photochrom: {run} already holds a run") == 1
+
+
 @pytest.mark.slow
 def test_machines_with_other_settings_are_one_sentence(tmp_path, command):
     first, second = two_machines(
@@ -195,11 +214,6 @@ def test_machines_with_other_numbers_of_processes_are_one_sentence(tiny, tmp_pat
 
 
 # --- batch norms ------------------------------------------------------------------------------
-
-
-def _network() -> nn.Sequential:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4))
 
 
 def _network() -> nn.Sequential:
