@@ -7,7 +7,7 @@ import pytest
 
 from photochrom.data import cache
 from photochrom.data.decode import decode, digest, scale_short_side
-from photochrom.data.shards import PhotoSource, find_sources
+from photochrom.data.shards import find_sources
 from photochrom.errors import BadData, CannotWrite
 
 

@@ -151,7 +151,10 @@ def test_a_list_may_name_paths_and_stores(tmp_path, encoded, pack_tar):
 def test_urls_that_are_never_asked(url, monkeypatch):
     monkeypatch.setattr(fsspec, "url_to_fs", lambda url: pytest.fail(f"{url} was asked"))
     assert why_refused(url, KINDS)
-    for ask in (connect, lambda url: find_sources([url])):
+    ways = [connect, lambda url: find_sources([url])]
+    if "://" not in url.partition("::")[0]:  # no URL but for a Remote
+        ways = [lambda url: Remote(url).is_dir()]
+    for ask in ways:
         with pytest.raises(BadData, match="cannot be looked at"):
             ask(url)
 

@@ -361,9 +361,8 @@ def test_a_stop_at_any_moment_leaves_whole_photos_and_goes_on(server, tmp_path, 
     if how == signal.SIGINT:
         assert process.returncode == 130
         assert "Interrupted." in said
-        assert {f"{e['id']}.jpg" for e in manifest(tmp_path)} == {
-            p.name for p in tmp_path.glob("*.jpg")
-        }
+        noted = {f"{entry['id']}.jpg" for entry in manifest(tmp_path)}
+        assert noted == {path.name for path in tmp_path.glob("*.jpg")}
     assert 8 <= len(list(tmp_path.glob("*.jpg"))) <= 8 + 3
     assert run(server, tmp_path, "--count", 24, "--query", "cats") == 0
     assert {p.name for p in tmp_path.glob("*.jpg")} == {f"{i}.jpg" for i in range(1, 25)}
@@ -374,27 +373,23 @@ def test_a_stop_at_any_moment_leaves_whole_photos_and_goes_on(server, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("key", "options", "words"),
     [
-        (["--count", 0], "--count is 0"),
-        (["--count", 1, "--jobs", 99], "--jobs 99: give 1 or more, and 1 to 32"),
-        (["--count", 1, "--query", " "], "nothing to search for"),
-        (["--count", 1, "--api", "http://example.org"], "is not a https address"),
-        (["--count", 1, "--api", "ftp://localhost"], "is not a https address"),
+        (KEY, ["--count", 0], "--count is 0"),
+        (KEY, ["--jobs", 99], "--jobs 99: give 1 or more, and 1 to 32"),
+        (KEY, ["--query", " "], "nothing to search for"),
+        (KEY, ["--api", "http://example.org"], "is not a https address"),
+        (KEY, ["--api", "ftp://localhost"], "is not a https address"),
+        ("", [], "needs a key: get one at https"),
+        ("a\nb", [], "is no key"),
+        ("wrong", [], "not accept the key"),
     ],
 )
-def test_bad_options_have_a_sentence(server, tmp_path, capsys, options, words):
-    assert run(server, tmp_path / "out", *options) == 2
-    assert words in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("key", "words"),
-    [("", "needs a key: get one at https"), ("a\nb", "is no key"), ("wrong", "not accept the key")],
-)
-def test_a_bad_key_has_a_sentence(server, tmp_path, capsys, monkeypatch, key, words):
+def test_bad_options_and_keys_have_a_sentence(
+    server, out, capsys, monkeypatch, key, options, words
+):
     monkeypatch.setenv("PEXELS_API_KEY", key)
-    assert run(server, tmp_path, "--count", 1) == 2
+    assert run(server, out, "--count", 1, *options) == 2
     assert words in capsys.readouterr().err
 
 
@@ -409,8 +404,7 @@ def test_a_bad_folder_has_a_sentence(server, tmp_path, capsys):
 
 
 def test_a_server_that_is_not_there(tmp_path, server, capsys):
-    server.api = "http://127.0.0.1:9"
-    assert run(server, tmp_path, "--count", 1) == 1
+    assert run(server, tmp_path, "--count", 1, "--api", "http://127.0.0.1:9") == 1
     assert "127.0.0.1 does not answer the search (no whole answer" in capsys.readouterr().err
 
 
