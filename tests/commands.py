@@ -79,6 +79,15 @@ def end(process: subprocess.Popen[bytes], given: bytes | None = None) -> tuple[i
     return process.returncode, out, words
 
 
+def raising(error: BaseException) -> Callable[..., None]:
+    """A function that raises an error, whatever it is given."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    return refuse
+
+
 def wait_for(is_so: Callable[[], object], seconds: float = 300) -> None:
     limit = time.monotonic() + seconds
     while not is_so():

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import json
-import multiprocessing
 import os
-import signal
-import time
+import subprocess
+import sys
 import uuid
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +17,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from commands import unfinished
+from commands import raising, unfinished
 from photochrom import files
 from photochrom.batch import journal as journals
 from photochrom.batch.entries import JournalEntry, Seen
@@ -60,9 +57,8 @@ def lines(out: Path) -> list[bytes]:
 # --- what is known ----------------------------------------------------------------------------
 
 
-def test_finished_results_are_known_now_and_later_by_photo_targets_and_digest(photo, out):
-    target = out / "photo.jpg"
-    journal = Journal(out)
+def test_finished_results_are_known_now_and_later_by_target_and_digest(photo, out):
+    journal, target = Journal(out), out / "photo.jpg"
     assert find(journal, photo, target) is None
     finish(journal, photo, target)
     for later in (journal, Journal(out)):
@@ -77,36 +73,29 @@ def test_files_are_known_by_their_content(photo, out, tmp_path):
     for path in (photo, target):
         os.utime(path, ns=(1, 1))
     copy = photo.with_name("copy.jpg")
-    copy.write_bytes(photo.read_bytes())
+    copy.write_bytes(b"grey")
     known = Journal(out)
     assert find(known, photo, target)
     assert find(known, copy, target)
-    photo.write_bytes(b"blue")  # of the same size
-    assert not find(known, photo, target)
-    photo.write_bytes(b"grey")
-    target.write_bytes(target.read_bytes().upper())
-    assert not find(known, photo, target)
-    target.write_bytes(target.read_bytes().lower())
+    for path in (photo, target):
+        content = path.read_bytes()
+        path.write_bytes(content.upper())  # of the same size
+        assert not find(known, photo, target)
+        path.write_bytes(content)
     moved = out.rename(tmp_path / "moved")
     assert find(moved, photo, moved / "photo.jpg")
 
 
 def test_a_photo_that_changes_while_it_is_read_is_not_taken_for_done(photo, out):
     journal, target = Journal(out), out / "photo.jpg"
-    seen = journal.stamp(photo)
+    seal = journal.recorder(journal.stamp(photo), [target], "digest")
     photo.write_bytes(b"blue")
-    seal = journal.recorder(seen, [target], "digest")
     files.write_atomically(target, lambda file: file.write(b"of whichever"), before_rename=seal)
     assert not find(journal, photo, target)
 
 
 def test_a_photo_that_changes_while_it_is_looked_at_shows_as_changed(photo, monkeypatch):
-    def slowly(file):
-        photo.write_bytes(b"longer than it was")
-        return digest(file)
-
-    digest = files.sha256
-    monkeypatch.setattr(files, "sha256", slowly)
+    monkeypatch.setattr(files, "sha256", lambda _: str(photo.write_bytes(b"longer than it was")))
     assert Seen.at(photo, "").size == 4
 
 
@@ -151,14 +140,11 @@ def test_without_a_folder_nothing_is_known_or_written(photo, tmp_path):
 def test_only_files_are_looked_at_and_those_that_do_not_open_are_named(
     photo, out, tmp_path, monkeypatch
 ):
-    def refuse(*_: object) -> BinaryIO:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
     os.mkfifo(tmp_path / "pipe.jpg")  # which would be waited for
     journal = Journal(out)
     for name in ("pipe.jpg", "missing.jpg", f"{'long' * 99}.jpg"):
         assert journal.stamp(tmp_path / name) is None
-    monkeypatch.setattr(files, "open_plain", refuse)
+    monkeypatch.setattr(files, "open_plain", raising(PermissionError(13, "Permission denied")))
     with pytest.raises(BadPhoto, match=r"cannot be opened \(Permission denied\): check path"):
         journal.stamp(photo)
 
@@ -215,23 +201,13 @@ def test_lines_of_nonsense_are_passed_over(tmp_path_factory, garbage, place):
 
 @pytest.mark.parametrize("room", [0, 1, 99])
 def test_half_a_line_on_a_full_disk_spoils_no_other(photo, out, room):
-    class Full:
-        """A file of which only some bytes find room."""
-
-        def __init__(self, file) -> None:
-            self.file = file
-
-        def __getattr__(self, name):
-            return getattr(self.file, name)
-
-        def write(self, line: bytes) -> int:
-            if not room:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return self.file.write(line[:room])
+    class Full(io.FileIO):
+        def write(self, line):
+            return super().write(line[:room])
 
     journal = Journal(out)
     finish(journal, photo, out / "a.jpg")
-    file, journal._file = journal._file, Full(journal._file)
+    file, journal._file = journal._file, Full(journal._file.name, "a+")
     with pytest.raises(DiskFull, match="make room"):
         finish(journal, photo, out / "b.jpg")
     with pytest.raises(DiskFull, match="make room"):
@@ -245,22 +221,29 @@ def test_half_a_line_on_a_full_disk_spoils_no_other(photo, out, room):
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
 def test_a_folder_that_takes_no_files_is_refused(out, monkeypatch, code):
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(Path, "mkdir", raising(OSError(code, os.strerror(code))))
     with pytest.raises(CannotWrite, match="out cannot be written") as raised:
         Journal(out)
     assert isinstance(raised.value, DiskFull) is (code == errno.ENOSPC)
 
 
-@pytest.mark.parametrize("name", ["out", f"out/{FOLDER}"])
-def test_a_file_where_the_folder_should_be_is_kept(tmp_path, name):
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text("mine")
+@pytest.mark.parametrize(
+    ("at", "kind"),
+    [("out", "a file"), *((FOLDER, kind) for kind in ("a file", "a link", "a link to nothing"))],
+)
+def test_what_is_no_folder_in_the_place_of_ours_is_refused_and_left(out, tmp_path, at, kind):
+    path, theirs = out if at == "out" else out / at, tmp_path / "theirs"
+    path.parent.mkdir(exist_ok=True)
+    if kind == "a link":
+        theirs.mkdir()
+        (theirs / "movie.part").write_bytes(b"half")
+        leave_behind(theirs)
+    path.write_text("mine") if kind == "a file" else path.symlink_to(theirs)
+    before = sorted(tmp_path.rglob("*"))
     with pytest.raises(CannotWrite, match="out cannot be written"):
-        Journal(tmp_path / "out")
-    assert (tmp_path / name).read_text() == "mine"
+        Journal(out)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert kind != "a file" or path.read_text() == "mine"
 
 
 # --- other processes --------------------------------------------------------------------------
@@ -301,49 +284,40 @@ def test_a_journal_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     assert len(list((out / FOLDER).iterdir())) == 1
 
 
-def begin(out: Path, name: str, then: Callable[[], object]) -> None:
-    """Be in the middle of a result."""
-
-    def make(file: BinaryIO) -> None:
-        file.write(b"half")
-        then()
-
-    with contextlib.suppress(CannotWrite):
-        files.write_atomically(out / name, make, staging=Journal(out).staging_for(out / name))
-
-
-def work(out: Path) -> None:
-    def wait() -> None:
-        (out / "begun").touch()
-        time.sleep(600)  # it is killed long before
-
-    begin(out, "x.jpg", wait)
+UNDER_WAY = """
+import sys, time
+from pathlib import Path
+from photochrom import files
+from photochrom.batch.journal import Journal
+target = Path(sys.argv[1]) / "x.jpg"
+def make(file):
+    print("begun", flush=True)
+    time.sleep(600)  # it is killed long before
+files.write_atomically(target, make, staging=Journal(target.parent).staging_for(target))
+"""
 
 
 def test_what_the_dead_leave_unfinished_is_cleared_and_that_of_the_living_is_not(out):
     out.mkdir()
-    process = multiprocessing.get_context("fork").Process(target=work, args=(out,))
-    process.start()
-    try:
-        while not (out / "begun").exists():
-            assert process.is_alive()
-            time.sleep(0.01)
-        (part,) = unfinished(out)
-
-        def meanwhile() -> None:
+    command = [sys.executable, "-c", UNDER_WAY, out]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout.readline() == b"begun\n"
             Journal(out).close()
-            assert len(unfinished(out)) == 2
-            os.kill(process.pid, signal.SIGKILL)
-            process.join()
-            Journal(out).close()
-            assert not part.exists()
             assert len(unfinished(out)) == 1
+        finally:
+            process.kill()
+        process.wait()
+        assert len(unfinished(out)) == 1
 
-        begin(out, "y.jpg", meanwhile)
-        assert unfinished(out) == []
-    finally:
-        process.kill()
-        process.join()
+    def make(_: BinaryIO) -> None:
+        assert len(unfinished(out)) == 2
+        Journal(out).close()
+        assert len(unfinished(out)) == 1  # of this process, which lives
+
+    target = out / "y.jpg"
+    files.write_atomically(target, make, staging=HeldFolder(out / FOLDER))
+    assert unfinished(out) == []
 
 
 def leave_behind(folder: Path) -> Path:
@@ -355,13 +329,10 @@ def leave_behind(folder: Path) -> Path:
 
 @pytest.mark.parametrize("code", [errno.EWOULDBLOCK, errno.ENOLCK, errno.ENOTSUP])
 def test_where_locks_cannot_tell_nothing_is_taken_for_abandoned(out, monkeypatch, code):
-    def refuse(_: object) -> None:
-        raise OSError(code, os.strerror(code))
-
     Journal(out).close()
     part = leave_behind(out / FOLDER)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_lock", refuse)
+        patch.setattr(files, "_lock", raising(OSError(code, os.strerror(code))))
         Journal(out).close()
     assert part.exists()
     Journal(out).close()
@@ -387,11 +358,16 @@ def test_on_another_disk_a_result_is_made_beside_its_name(out, monkeypatch):
 # --- what others have put there ---------------------------------------------------------------
 
 
-def forged(target: str, digest: str = "digest", **told: object) -> bytes:
+def forged(target: str, digest: str = "digest", **known: object) -> bytes:
     """A line as earlier versions wrote it, which called the digest a wish."""
     empty = {"name": "", "size": 0, "changed": 0, "sha256": ""}
-    line = {"target": target, "wish": digest, "photo": empty, "results": [], "passed": "", **told}
+    line = {"target": target, "wish": digest, "photo": empty, "results": [], "passed": "", **known}
     return json.dumps(line).encode() + b"\n"
+
+
+def told(path: Path) -> dict[str, object]:
+    """What a line tells of a file."""
+    return vars(Seen.at(path, ""))
 
 
 def plant(out: Path, *lines: bytes) -> Path:
@@ -401,37 +377,14 @@ def plant(out: Path, *lines: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("to", ["a folder", "nothing"])
-def test_a_folder_that_is_a_link_is_refused_and_what_it_leads_to_is_left(out, tmp_path, to):
-    theirs = tmp_path / "theirs"
-    if to == "a folder":
-        theirs.mkdir()
-        (theirs / "movie.part").write_bytes(b"half")
-        leave_behind(theirs)
-    before = sorted(theirs.rglob("*"))
-    out.mkdir()
-    (out / FOLDER).symlink_to(theirs)
-    with pytest.raises(CannotWrite, match="remove it, or choose another folder"):
-        Journal(out)
-    assert sorted(theirs.rglob("*")) == before
-    assert theirs.exists() == (to == "a folder")
-
-
-def test_journals_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, out, monkeypatch):
+def test_journals_that_are_no_plain_files_are_neither_waited_for_nor_read(photo, out):
     finish(Journal(out), photo, out / "a.jpg")
-    foreign = plant(out, forged("b.jpg", passed="in colour", photo=vars(Seen.at(photo, ""))))
+    foreign = plant(out, forged("b.jpg", passed="in colour", photo=told(photo)))
     (out / FOLDER / "1.jsonl").symlink_to(foreign.rename(out / "elsewhere"))
     (out / FOLDER / "2.jsonl").symlink_to("/dev/zero")
     os.mkfifo(out / FOLDER / "3.jsonl")
     (out / FOLDER / "x.jsonl").symlink_to("gone.jsonl")
     (out / FOLDER / "y.jsonl").mkdir()
-    opened = os.open
-
-    def check(path, flags, *mode, **options):
-        assert not str(path).endswith(".jsonl") or flags & (os.O_NONBLOCK | os.O_CREAT)
-        return opened(path, flags, *mode, **options)
-
-    monkeypatch.setattr(os, "open", check)
     known = Journal(out)
     assert find(known, photo, out / "a.jpg")
     assert not find(known, photo, out / "b.jpg")
@@ -439,51 +392,47 @@ def test_journals_that_are_no_plain_files_are_neither_waited_for_nor_read(photo,
 
 @pytest.mark.parametrize("odd", ["the photo", "the result"])
 @pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_what_a_line_tells_of_is_not_waited_for_either(photo, out, tmp_path, odd, kind):
-    out.mkdir()
-    path = tmp_path / "odd.jpg"
+def test_what_a_line_tells_of_is_not_waited_for_either(photo, out, odd, kind):
+    seen = {"name": "a.jpg", "size": 0, "changed": 0, "sha256": "0" * 64}
+    more = {"passed": "in colour"} if odd == "the photo" else {"photo": told(photo)}
+    plant(out, forged("a.jpg", **{"results": [] if odd == "the photo" else [seen]} | more))
+    path = out / ("odd.jpg" if odd == "the photo" else "a.jpg")
     os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
-    empty = {"name": "a.jpg", "size": 0, "changed": 0, "sha256": "0" * 64}
-    if odd == "the photo":
-        plant(out, forged("a.jpg", passed="in colour"))
-        assert not find(out, path, out / "a.jpg")
-    else:
-        path.rename(out / "a.jpg")
-        plant(out, forged("a.jpg", results=[empty], photo=vars(Seen.at(photo, ""))))
-        assert not find(out, photo, out / "a.jpg")
+    assert not find(out, path if odd == "the photo" else photo, out / "a.jpg")
 
 
 def test_lines_too_long_for_us_are_passed_over(photo, out):
     finish(Journal(out), photo, out / "a.jpg")
-    told = vars(Seen.at(photo, ""))
-    long = forged("b.jpg", passed="in colour" * 2**15, photo=told)
-    plant(out, b"[" * 2**19 + b"\n", long, forged("c.jpg", passed="in colour", photo=told))
+    long, short = (
+        forged(f"{name}.jpg", passed="in colour" * times, photo=told(photo))
+        for name, times in (("b", 2**15), ("c", 1))
+    )
+    plant(out, b"[" * 2**19 + b"\n", long, short)
     known = Journal(out)
     found = [find(known, photo, out / f"{name}.jpg") is not None for name in "abc"]
     assert found == [True, False, True]
 
 
 def test_no_more_is_read_than_we_ever_write(photo, out, monkeypatch):
-    told = vars(Seen.at(photo, ""))
-    path = plant(out, *(forged(f"{i}.jpg", passed="in colour", photo=told) for i in range(9)))
+    names = [f"{i}.jpg" for i in range(9)]
+    path = plant(out, *(forged(name, passed="in colour", photo=told(photo)) for name in names))
 
     def found() -> int:
         known = Journal(out)
         known.refresh()
-        return sum(find(known, photo, out / f"{i}.jpg") is not None for i in range(9))
+        return sum(find(known, photo, out / name) is not None for name in names)
 
     assert found() == 9
     with monkeypatch.context() as patch:
         patch.setattr(journals, "_MOST_LINES", 5)
         assert found() == 5
-    with path.open("ab") as file:
-        file.truncate(journals._MOST_BYTES + 1)  # which takes no room on the disk
+    os.truncate(path, journals._MOST_BYTES + 1)  # which takes no room on the disk
     assert found() == 0
 
 
 def test_a_photo_is_read_once_however_many_lines_tell_of_it(photo, out, monkeypatch):
-    told = [{"name": "", "size": 4, "changed": 0, "sha256": f"{i:064}"} for i in range(999)]
-    plant(out, *(forged("a.jpg", passed="in colour", photo=photo) for photo in told))
+    seen = [{"name": "", "size": 4, "changed": 0, "sha256": f"{i:064}"} for i in range(999)]
+    plant(out, *(forged("a.jpg", passed="in colour", photo=photo) for photo in seen))
     known, read = Journal(out), []
     monkeypatch.setattr(files, "sha256", lambda file: read.append(file) or "0" * 64)
     assert not find(known, photo, out / "a.jpg")
@@ -511,9 +460,8 @@ def test_a_line_of_another_version_or_in_which_anything_is_of_another_kind_is_no
 
 def test_a_line_tells_of_nothing_outside_the_folder(photo, out, tmp_path):
     (tmp_path / "mine.jpg").write_bytes(b"mine")
-    seen = vars(Seen.at(tmp_path / "mine.jpg", "")) | {"name": "../mine.jpg"}
-    told = vars(Seen.at(photo, ""))
+    seen = told(tmp_path / "mine.jpg") | {"name": "../mine.jpg"}
     for target in ("a.jpg", "../mine.jpg"):
-        plant(out, forged(target, results=[seen], photo=told))
+        plant(out, forged(target, results=[seen], photo=told(photo)))
     assert not find(out, photo, out / "a.jpg")
     assert (tmp_path / "mine.jpg").read_bytes() == b"mine"

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from commands import unfinished
+from commands import raising, unfinished
 from photochrom import errors, files
 from photochrom.batch import planning, worker
 from photochrom.batch.entries import Seen
@@ -21,10 +22,9 @@ from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
 from photochrom.batch.worker import Worker
-from photochrom.errors import BadModel, BadOption, CannotWrite
+from photochrom.errors import BadOption, CannotWrite
 from photochrom.image import encoding
 from photochrom.image.encoding import Encoding
-from photochrom.image.photo import Photo
 from photochrom.inference import pipeline
 from photochrom.inference.colorizer import Colorizer
 
@@ -54,24 +54,27 @@ def redo(path: Path) -> None:
     Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
 
 
-def raising(error: Exception):
-    def refuse(*_: object, **__: object) -> None:
-        raise error
+def journal_of(job: Job) -> Path:
+    """The only file in which something was noted."""
+    (path,) = [path for path in (job.root / FOLDER).iterdir() if path.stat().st_size]
+    return path
 
-    return refuse
+
+def keep_first_line(job: Job) -> None:
+    """Leave of the journal what there is when the process is killed after one result."""
+    path = journal_of(job)
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
 
 
 # --- what is there already --------------------------------------------------------------------
 
 
-def test_what_is_done_is_skipped_by_its_content_and_made_again_if_it_was_deleted(do, job):
+def test_what_is_done_is_skipped_and_made_again_if_it_was_deleted(do, job):
     first = do()
     assert (first.state, first.results, first.words) == ("done", (str(job.target),), "")
     before, content = job.target.stat(), job.target.read_bytes()
-    os.utime(job.photo, ns=(1, 1))
-    os.utime(job.target, ns=(2, 2))
     again = do()
-    assert (again.state, again.results) == ("skipped", (str(job.target),))
+    assert (again.state, again.results) == ("skipped", first.results)
     assert job.target.stat().st_ino == before.st_ino
     job.target.unlink()
     assert do().state == "done"
@@ -126,15 +129,14 @@ def test_options_that_are_newer_than_a_journal_leave_its_digests_as_they_were(mo
 
 
 def test_of_files_that_options_name_the_content_counts(model, tmp_path):
-    def digest(model: Path, hints: str) -> str:
-        return Worker(BatchOptions(model=str(model), hints=tmp_path / hints)).digest
+    def digest(model: Path, color: str) -> str:
+        hints = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
+        hints.write_text(json.dumps({"hints": [{"x": 1, "y": 1, "color": color}]}))
+        return Worker(BatchOptions(model=str(model), hints=hints)).digest
 
-    text = '{"hints": [{"x": 1, "y": 1, "color": "red"}]}'
-    for name, content in {"a": text, "b": text, "c": text.replace("red", "blue")}.items():
-        (tmp_path / name).write_text(content)
-    first = digest(model, "a")
-    assert first == digest(model, "b") != digest(model, "c")
-    assert first == digest(model.rename(tmp_path / "renamed.onnx"), "a")
+    first = digest(model, "red")
+    assert first == digest(model, "red") != digest(model, "blue")
+    assert first == digest(model.rename(tmp_path / "renamed.onnx"), "red")
 
 
 def test_one_in_colour_is_passed_over_and_remembered(do, job, color_scene, monkeypatch):
@@ -142,7 +144,7 @@ def test_one_in_colour_is_passed_over_and_remembered(do, job, color_scene, monke
     first = do()
     assert first.state == "passed"
     assert "a.png is in colour already" in first.words
-    (journal,) = (job.root / FOLDER).iterdir()  # whose words are not repeated
+    journal = journal_of(job)  # whose words are not repeated
     told = json.loads(journal.read_bytes())
     journal.write_text(json.dumps(told | {"passed": "\x1b[31mSend me your password"}) + "\n")
     with monkeypatch.context() as patch:
@@ -156,22 +158,26 @@ def test_one_in_colour_is_passed_over_and_remembered(do, job, color_scene, monke
 
 
 @pytest.fixture
-def versions(job) -> list[Path]:
-    return planning.numbered(job.target, 3)
+def versions(do, job) -> dict[Path, bytes]:
+    """Three that were made."""
+    paths = planning.numbered(job.target, 3)
+    assert do(samples=3).results == tuple(map(str, paths))
+    return {path: path.read_bytes() for path in paths}
+
+
+def contents(paths: Iterable[Path]) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in paths if path.exists()}
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_versions_that_were_cut_off_are_made_whole(do, job, versions, monkeypatch, kept):
-    assert do(samples=3).results == tuple(map(str, versions))
-    expected = [path.read_bytes() for path in versions]
-    for path in [*versions, *(job.root / FOLDER).iterdir()]:
+    for path in [*versions, journal_of(job)]:
         path.unlink()
-    place, placed = files._place, []
+    place = files._place
 
     def die(part: Path, target: Path) -> None:
-        if len(placed) == kept:
+        if len(contents(versions)) == kept:
             raise KeyboardInterrupt  # after it was noted, before it had its name
-        placed.append(target)
         place(part, target)
 
     with monkeypatch.context() as patch:
@@ -180,39 +186,34 @@ def test_versions_that_were_cut_off_are_made_whole(do, job, versions, monkeypatc
             do(samples=3)
     assert [path.exists() for path in versions] == [i < kept for i in range(3)]
     assert do(samples=3).state == "done"
-    assert [path.read_bytes() for path in versions] == expected
+    assert contents(versions) == versions
     for _ in range(4):  # with journals in any order
         assert do(samples=3).state == "skipped"
 
 
 def test_versions_go_on_beside_a_file_that_came_meanwhile(do, job, versions):
-    do(samples=3)
-    expected = [path.read_bytes() for path in versions]
-    (journal,) = (job.root / FOLDER).iterdir()
-    journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])  # as killed then
-    versions[1].unlink()
-    versions[2].write_bytes(b"mine")
+    first, second, third = versions
+    keep_first_line(job)
+    second.unlink()
+    third.write_bytes(b"mine")
     assert "a-3.png exists already" in do(samples=3).words
-    assert versions[2].read_bytes() == b"mine"
-    assert not versions[1].exists()
-    versions[2].unlink()
+    assert contents(versions) == {first: versions[first], third: b"mine"}
+    third.unlink()
     assert do(samples=3).state == "done"
-    assert [path.read_bytes() for path in versions] == expected
+    assert contents(versions) == versions
 
 
 def test_a_journal_that_came_with_the_album_replaces_nothing(do, job, versions):
     """Of versions that it says are done, whatever they are."""
-    do(samples=3)
-    (journal,) = (job.root / FOLDER).iterdir()
-    told = json.loads(journal.read_bytes().splitlines()[1])
-    for path, seen in zip(versions[:2], told["results"], strict=True):
+    first, second, third = versions
+    told = json.loads(journal_of(job).read_bytes().splitlines()[1])
+    for path, seen in zip((first, second), told["results"], strict=True):
         path.write_bytes(b"mine")
         seen |= vars(Seen.at(path, path.name))
-    journal.write_text(json.dumps(told) + "\n")
-    expected = versions[2].read_bytes()
-    versions[2].unlink()
+    journal_of(job).write_text(json.dumps(told) + "\n")
+    third.unlink()
     assert do(samples=3).state == "done"
-    assert [path.read_bytes() for path in versions] == [b"mine", b"mine", expected]
+    assert contents(versions) == versions | {first: b"mine", second: b"mine"}
     assert do(samples=3).state == "skipped"
 
 
@@ -243,24 +244,21 @@ def test_another_process_that_is_faster_is_not_in_the_way(
 
 
 def test_another_process_that_was_killed_half_way_is_not_waited_for(do, job, versions, monkeypatch):
-    do(samples=3)
-    expected = [path.read_bytes() for path in versions]
-    for path in [*versions, *(job.root / FOLDER).iterdir()]:
+    for path in [*versions, journal_of(job)]:
         path.unlink()
     room = worker.make_parent
 
     def late(target: Path) -> None:
         monkeypatch.undo()
         do(samples=3)
-        (journal,) = [path for path in (job.root / FOLDER).iterdir() if path.stat().st_size]
-        journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
-        for path in versions[1:]:
+        keep_first_line(job)
+        for path in list(versions)[1:]:
             path.unlink()
         room(target)
 
     monkeypatch.setattr(worker, "make_parent", late)
     assert do(samples=3).state == "done"
-    assert [path.read_bytes() for path in versions] == expected
+    assert contents(versions) == versions
 
 
 # --- faults -----------------------------------------------------------------------------------
@@ -276,9 +274,8 @@ def test_a_name_that_is_too_long_for_its_result_is_said(do, job):
 
 
 def test_trouble_is_told_as_it_was_found(do, job):
-    trouble = f"{job.photo} cannot be searched"
-    outcome = do(job._replace(trouble=trouble))
-    assert (outcome.state, outcome.words) == ("failed", trouble)
+    outcome = do(job._replace(trouble=f"{job.photo} cannot be searched"))
+    assert (outcome.state, outcome.words) == ("failed", f"{job.photo} cannot be searched")
 
 
 @pytest.mark.parametrize(("where", "name"), [(files, "_place"), (encoding, "encode_pages")])
@@ -292,13 +289,11 @@ def test_a_disk_that_refuses_costs_one_photo(do, job, monkeypatch, where, name, 
     assert not unfinished(job.root)
 
 
-def test_a_disk_that_does_not_let_go_of_what_is_unfinished_says_what_was_first(
-    tmp_path, monkeypatch
-):
-    error = OSError(errno.EROFS, "Read-only file system")
-    monkeypatch.setattr(os, "unlink", raising(error))
-    with pytest.raises(CannotWrite, match=r"x.jpg cannot be written \(Read-only file system\)"):
-        files.write_atomically(tmp_path / "x.jpg", raising(error))
+def test_a_disk_that_does_not_let_go_of_what_is_unfinished_says_what_was_first(out, monkeypatch):
+    refuse = raising(OSError(errno.EROFS, "Read-only file system"))
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(CannotWrite, match=r"out cannot be written \(Read-only file system\)"):
+        files.write_atomically(out, refuse)
 
 
 def test_a_disk_without_links(do, job, monkeypatch):
@@ -320,18 +315,16 @@ def test_a_disk_without_links(do, job, monkeypatch):
 def test_two_disks_that_look_like_one(do, job, monkeypatch, force, within):
     """As mergerfs is, or a bind mount: what lies in another folder cannot be moved here."""
 
-    def only_near(function):
+    def only_near(name, function):
         def move(source, target, *, src_dir_fd, dst_dir_fd, **options):
-            near = os.path.sameopenfile(src_dir_fd, dst_dir_fd)
-            if not near or (within and function is link):
+            if (within and name == "link") or not os.path.sameopenfile(src_dir_fd, dst_dir_fd):
                 raise OSError(errno.EXDEV, "Invalid cross-device link")
             function(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, **options)
 
         return move
 
-    link = os.link
     for name in ("link", "replace", "rename"):
-        monkeypatch.setattr(os, name, only_near(getattr(os, name)))
+        monkeypatch.setattr(os, name, only_near(name, getattr(os, name)))
     assert do(force=force).state == "done"
     assert not unfinished(job.root)
     job.target.write_bytes(b"mine")
@@ -343,27 +336,20 @@ def test_a_photo_that_vanishes_when_it_was_passed_over_is_no_error(
     do, job, color_scene, monkeypatch
 ):
     Image.fromarray(color_scene).save(job.photo)
-    is_color = pipeline.is_color
-
-    def vanish(page: Photo) -> bool:
-        job.photo.unlink()
-        return is_color(page)
-
-    monkeypatch.setattr(pipeline, "is_color", vanish)
+    monkeypatch.setattr(pipeline, "is_color", lambda _: job.photo.unlink() or True)
     assert do().state == "passed"
 
 
-def test_what_the_options_name_is_looked_at_before_the_work(model, tmp_path):
-    for options, words in (
-        ({"samples": 0}, "samples is 0"),
-        ({"samples": 65}, "samples is 65"),
-        ({"hints": tmp_path / "none.json"}, "cannot be read as hints"),
-        ({"device": "tpu"}, "device is tpu"),
-    ):
-        with pytest.raises(BadOption, match=words):
-            Worker(BatchOptions(model=str(model), **options))
-    with pytest.raises(BadModel, match="no model"):
-        Worker(BatchOptions(model="no-such-model"))
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"samples": 0}, "samples is 0"), ({"samples": 65}, "samples is 65"),
+        ({"hints": Path("none.json")}, "cannot be read as hints"), ({"device": "tpu"}, "is tpu"),
+    ],
+)  # fmt: skip
+def test_what_the_options_name_is_looked_at_before_the_work(model, options, words):
+    with pytest.raises(BadOption, match=words):
+        Worker(BatchOptions(model=str(model), **options))
 
 
 # --- a turn -----------------------------------------------------------------------------------
@@ -392,14 +378,10 @@ def test_a_photo_that_is_given_up_while_it_is_coloured_leaves_nothing(model, job
 
 
 def test_notes_of_all_pages_are_told_once(do, job, scene, monkeypatch):
-    pages = [Image.fromarray(scene), Image.fromarray(255 - scene)]
-    scan = job.photo.with_suffix(".tif")
-    pages[0].save(scan, save_all=True, append_images=pages[1:])
-
-    def noting(photo, kind):
-        return replace(photo, notes=("its thumbnail was left out.", "odd"))
-
-    monkeypatch.setattr(pipeline, "fit_to_format", noting)
+    scan, page = job.photo.with_suffix(".tif"), Image.fromarray(scene)
+    page.save(scan, save_all=True, append_images=[page])
+    notes = ("its thumbnail was left out.", "odd")
+    monkeypatch.setattr(pipeline, "fit_to_format", lambda photo, _: replace(photo, notes=notes))
     outcome = do(Job(scan, job.root / "a.tif", job.root))
     assert outcome.words == f"{scan}: its thumbnail was left out; odd."
 
@@ -408,9 +390,12 @@ def test_a_format_that_cannot_be_written_is_said_unless_another_was_asked_for(do
     gif = job.photo.with_suffix(".gif")
     Image.fromarray(scene).save(gif)
     said = f"{gif}: GIF cannot be written, so the result is PNG."
-    assert do(Job(gif, gif.with_suffix(".color.png"))).words == said
-    assert do(Job(gif, job.root / "a.gif.png", job.root)).words == said
-    assert do(Job(gif, job.root / "new.png")).words == ""
+    for target, root, words in (
+        (gif.with_suffix(".color.png"), None, said),
+        (job.root / "a.gif.png", job.root, said),
+        (job.root / "new.png", None, ""),
+    ):
+        assert do(Job(gif, target, root)).words == words
 
 
 @pytest.mark.parametrize(
