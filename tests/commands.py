@@ -17,6 +17,9 @@ import pytest
 from photochrom.batch.journal import FOLDER
 from photochrom.cli import main
 
+PLACES = ["a.png", "b.jpg", "c.tif", "d.png", "summer/e.png", "summer/sea/f.jpg"]
+"""The photos of the album of the tests of batches."""
+
 
 def run(*arguments: object) -> int:
     """Run a command in this process; answers its exit status."""
@@ -29,7 +32,7 @@ HELD = """
 import os, sys, threading, time
 from pathlib import Path
 from photochrom import files
-from photochrom.cli.main import main
+from photochrom.__main__ import start
 place, go, free = files._place, Path(sys.argv[1]), threading.Semaphore(int(sys.argv[2]))
 tests = os.getppid()
 def held(part, target):
@@ -38,7 +41,8 @@ def held(part, target):
             time.sleep(0.01)
     place(part, target)
 files._place = held
-main(sys.argv[3:])
+del sys.argv[1:3]
+start()
 """
 
 

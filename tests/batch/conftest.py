@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from commands import PLACES
+
 
 @pytest.fixture
 def model(make_model) -> Path:
@@ -19,8 +21,7 @@ def album(tmp_path: Path, scene) -> Path:
     """Six grey photos, two of them in sub-folders, and a note."""
     folder = tmp_path / "album"
     (folder / "summer" / "sea").mkdir(parents=True)
-    places = ("a.png", "b.jpg", "c.tif", "d.png", "summer/e.png", "summer/sea/f.jpg")
-    for i, name in enumerate(places):
+    for i, name in enumerate(PLACES):
         Image.fromarray(np.roll(scene, 5 * i)).save(folder / name)
     (folder / "notes.txt").write_text("not a photo")
     return folder

@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from commands import digests, rows, run, unfinished
+from commands import PLACES, digests, raising, rows, run, unfinished
 from photochrom import files
 from photochrom.batch.journal import FOLDER
-
-PLACES = ["a.png", "b.jpg", "c.tif", "d.png", "summer/e.png", "summer/sea/f.jpg"]
 
 
 def test_what_is_done_is_skipped_and_counted(album, out, model, capsys):
@@ -30,32 +28,29 @@ def test_what_is_done_is_skipped_and_counted(album, out, model, capsys):
     assert digests(out).items() >= before.items()
 
 
-@pytest.mark.parametrize("where", ["inside", "around", "the same", "around, by a link", "beside"])
+@pytest.mark.parametrize(
+    ("into", "refused", "count"),
+    [("album/out", 0, 13), (".", 0, 7), ("album", 1, 7), ("link", 1, 7), (None, 0, 13)],
+)
 def test_results_inside_or_around_the_album_never_replace_a_photo_nor_feed_it(
-    album, tmp_path, model, capsys, where
+    album, tmp_path, model, capsys, into, refused, count
 ):
-    out = {"inside": album / "out", "around": tmp_path, "the same": album}.get(where)
-    if where == "around, by a link":
-        out = tmp_path / "link"
-        out.symlink_to(album)
+    (tmp_path / "link").symlink_to(album)
+    out = () if into is None else ("-o", tmp_path / into)
     before = digests(album)
-    refused = where in ("the same", "around, by a link")
     for _ in range(3):
-        asked = ("colorize", album, *(("-o", out) if out else ()), "--model", model, "--force")
-        assert run(*asked) == (1 if refused else 0)
-        assert ("is the photo itself" in capsys.readouterr().err) is refused
+        assert run("colorize", album, *out, "--model", model, "--force") == refused
+        assert ("is the photo itself" in capsys.readouterr().err) is bool(refused)
     after = digests(album)
     assert after.items() >= before.items()
-    assert len(after) == (13 if where in ("inside", "beside") else 7)
+    assert len(after) == count
 
 
 def test_any_number_at_a_time_gives_the_same_bytes(album, tmp_path, model):
-    found = []
     for jobs in (1, 2, 8):
-        out = tmp_path / f"out {jobs}"
+        out = tmp_path / f"{jobs}"
         assert run("colorize", album, "-o", out, "--model", model, "--jobs", jobs) == 0
-        found.append(digests(out))
-    assert found[0] == found[1] == found[2]
+        assert digests(out) == digests(tmp_path / "1")
 
 
 # --- the disk ---------------------------------------------------------------------------------
@@ -65,17 +60,11 @@ def test_any_number_at_a_time_gives_the_same_bytes(album, tmp_path, model):
 def test_a_disk_that_gets_full_stops_it_and_it_goes_on_later(
     album, out, model, capsys, monkeypatch, jobs
 ):
-    place, room = files._place, [3]
-
-    def fill(part: Path, target: Path) -> None:
-        if not room[0]:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        room[0] -= 1
-        place(part, target)
-
+    places = iter([files._place] * 3)
+    full = raising(OSError(errno.ENOSPC, "No space left on device"))
     asked = ("colorize", album, "-o", out, "--model", model, "--jobs", jobs)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_place", fill)
+        patch.setattr(files, "_place", lambda part, target: next(places, full)(part, target))
         assert run(*asked) == 1
     said = capsys.readouterr().err
     assert said.count("cannot be written (No space left on device): make room, then go on.") == 1
@@ -88,10 +77,7 @@ def test_a_disk_that_gets_full_stops_it_and_it_goes_on_later(
 
 
 def test_a_folder_that_cannot_be_written_to_is_said_once(album, out, model, capsys, monkeypatch):
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr(Path, "mkdir", raising(OSError(errno.EROFS, "Read-only file system")))
     assert run("colorize", album, "-o", out, "--model", model) == 1
     said = capsys.readouterr().err
     assert said.count("photochrom: ") == 1

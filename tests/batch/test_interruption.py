@@ -14,13 +14,8 @@ from PIL import Image
 
 from commands import digests, end, rows, start, unfinished, wait_for
 
-HEAR = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-"""What is started in the background by a shell does not hear Ctrl-C otherwise."""
-
-AT_IMPORT = (
-    HEAR
-    + """
-import os, sys
+AT_IMPORT = """
+import os, signal, sys
 class Finder:
     def find_spec(self, name, *_):
         if name == {name!r}:
@@ -29,12 +24,9 @@ sys.meta_path.insert(0, Finder())
 from photochrom.__main__ import start
 start()
 """
-)
 """Interrupts itself when something is imported."""
 
-HANGING = (
-    HEAR
-    + """
+HANGING = """
 import os, time
 from photochrom import __main__
 from photochrom.image import photo_file
@@ -50,7 +42,6 @@ def hang(source, *given, **options):
 photo_file.open_file = hang
 __main__.start()
 """
-)
 """Hangs over some photos as a decoder may; then much time has passed for each."""
 
 
@@ -80,15 +71,15 @@ def slow(tmp_path: Path, scene) -> Path:
 
 @pytest.mark.parametrize("samples", [(), ("--samples", 2)])
 def test_killed_at_any_moment_it_goes_on_to_the_same_end(crowd, tmp_path, model, samples):
-    before = digests(crowd)
-    asked = (crowd, "--model", model, "--jobs", 2, *samples)
-    assert end(start(*asked, "-o", tmp_path / "plain"))[0] == 1
+    before, report = digests(crowd), tmp_path / "report.csv"
+    asked = (crowd, "--model", model, "--jobs", 2, *samples, "-o")
+    assert end(start(*asked, tmp_path / "plain"))[0] == 1
     out, chance = tmp_path / "killed", random.Random(len(samples))
     expected = digests(tmp_path / "plain")
     stages = []
     for share in (0.4,) if samples else (0.1, 0.4, 0.7):
         goal = int(share * len(expected))
-        process = start(*asked, "-o", out, held=(tmp_path / "never", goal + 5 - len(digests(out))))
+        process = start(*asked, out, held=(tmp_path / "never", goal + 5 - len(digests(out))))
         wait_for(lambda: len(digests(out)) > goal)  # noqa: B023
         time.sleep(chance.uniform(0, 0.05))
         assert process.poll() is None
@@ -98,17 +89,17 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(crowd, tmp_path, model,
         assert expected.items() >= digests(out).items()
     assert stages[0] < len(expected)
     assert stages == sorted(stages)
-    code, _, said = end(start(*asked, "-o", out, "--report", tmp_path / "report.csv"))
+    code, _, said = end(start(*asked, out, "--report", report))
     assert code == 1
     assert "3 of 30 photos failed" in said
     assert digests(out) == expected
     assert digests(crowd) == before
     assert not unfinished(out)
-    states = [row["state"] for row in rows(tmp_path / "report.csv").values()]
+    states = [row["state"] for row in rows(report).values()]
     assert len(states) == 30
     assert states.count("failed") == 3
     assert states.count("skipped") * (2 if samples else 1) >= stages[-1] - 2
-    assert end(start(*asked, "-o", out))[1] == b""  # all was done
+    assert end(start(*asked, out))[1] == b""  # all was done
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -118,22 +109,17 @@ def test_interrupted_it_ends_at_once_says_so_keeps_its_report_and_goes_on(
     report = tmp_path / "report.csv"
     asked = (crowd, "-o", out, "--model", model, "--jobs", jobs)
     process = start(*asked, "--report", report, held=(tmp_path / "never", 4))
-    wait_for(lambda: len(digests(out)) == 4)  # what is under way then takes for ever
+    # What is under way then takes for ever.
+    wait_for(lambda: (len(digests(out)), len(unfinished(out))) == (4, jobs))
     process.send_signal(signal.SIGINT)
     code, _, said = end(process)
     assert code == 130
     assert len(digests(out)) == 4
     assert not unfinished(out)
-    told = rows(report)
-    assert 0 < len(told) < 30
-    broken = [row for name, row in told.items() if Path(name).stem in ("027", "028", "029")]
-    done = [row for row in told.values() if row not in broken]  # how many is a matter of time
-    assert {row["state"] for row in broken} <= {"failed"}
-    for row in done:
-        assert row["state"] == "done"
-        assert Path(row["results"]).exists()
-    verb = "is" if len(done) == 1 else "are"
-    so_far = f"{len(done)} of 30 photos {verb} done" + f", {len(broken)} failed" * bool(broken)
+    told = rows(report).values()  # of those that were done; how many is a matter of time
+    assert 0 < len(told) <= 4
+    assert all(row["state"] == "done" and Path(row["results"]).exists() for row in told)
+    so_far = f"{len(told)} of 30 photos {'is' if len(told) == 1 else 'are'} done"
     assert said.splitlines()[-1] == f"photochrom: Interrupted: {so_far}; the same command goes on."
     assert end(start(*asked))[0] == 1
     assert len(digests(out)) == 27

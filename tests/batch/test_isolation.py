@@ -6,11 +6,10 @@ import json
 import re
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from commands import digests, rows, run, unfinished
+from commands import PLACES, digests, rows, run, unfinished
 from photochrom import errors, files
 from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.worker import Worker
@@ -35,14 +34,9 @@ STAGES = {
 """Where something is thrown, and where the report says that it came from."""
 
 
-def notes(out: Path) -> list[dict[str, object]]:
-    journals = (out / FOLDER).glob("*.jsonl")
-    return [json.loads(line) for path in journals for line in path.open()]
-
-
 @pytest.fixture
 def throw(monkeypatch) -> Callable[..., None]:
-    """Lets a function throw, for one of the photos."""
+    """Lets a function throw what a list holds, for one of the photos."""
     now = threading.local()
     outcome = Worker._outcome
 
@@ -52,12 +46,12 @@ def throw(monkeypatch) -> Callable[..., None]:
 
     monkeypatch.setattr(Worker, "_outcome", noted)
 
-    def throw(place: object, name: str, error: Exception | list[Exception]) -> None:
+    def throw(place: object, name: str, errors: list[Exception]) -> None:
         function = getattr(place, name)
 
         def broken(*given: object, **options: object) -> object:
             if getattr(now, "name", "") == "b.jpg":
-                raise error[0] if isinstance(error, list) else error
+                raise errors[0]
             return function(*given, **options)
 
         monkeypatch.setattr(place, name, broken)
@@ -89,18 +83,18 @@ def test_whatever_is_thrown_at_any_stage_costs_one_photo(
         assert failed["words"] in said
         assert "Traceback" not in said
         if stage != "journal":
-            (noted,) = [entry for entry in notes(into) if entry.get("failed")]
+            lines = [line for path in (into / FOLDER).glob("*.jsonl") for line in path.open()]
+            (noted,) = [entry for entry in map(json.loads, lines) if entry.get("failed")]
             assert noted["target"] == "b.jpg"
             assert (noted["failed"], noted["error"]) == (failed["words"], failed["error"])
-        assert len(digests(into)) == 5
-        assert "b.jpg" not in digests(into)
+        assert digests(into).keys() == set(PLACES) - {"b.jpg"}
         assert not unfinished(into)
 
 
 def test_what_failed_is_tried_again_and_its_trace_shown_to_who_asks(
     album, out, model, throw, monkeypatch, capsys
 ):
-    throw(photo_file, "open_file", IndexError("index out of range"))
+    throw(photo_file, "open_file", [IndexError("index out of range")])
     asked = ("colorize", album, "-o", out, "--model", model)
     assert run(*asked, "--verbose") == 1
     said = capsys.readouterr().err
@@ -113,8 +107,8 @@ def test_what_failed_is_tried_again_and_its_trace_shown_to_who_asks(
 
 
 def test_a_full_disk_for_the_note_of_a_failure_ends_the_run(album, out, model, throw, capsys):
-    throw(tone, "measure_tone", IndexError())
-    throw(Journal, "_write", errors.DiskFull("out cannot be written: make room, then go on."))
+    throw(tone, "measure_tone", [IndexError()])
+    throw(Journal, "_write", [errors.DiskFull("make room, then go on.")])
     assert run("colorize", album, "-o", out, "--model", model, "--jobs", 1) == 1
     assert "make room" in capsys.readouterr().err
     assert not (out / "c.tif").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,21 +15,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from commands import digests, rows, run, unfinished
+from commands import PLACES, digests, raising, rows, run, unfinished, wait_for
 
 ray = pytest.importorskip("ray")
 fsspec = pytest.importorskip("fsspec")
 
-from photochrom.batch import ray_data, worker  # noqa: E402
+from photochrom.batch import ray_data  # noqa: E402
 from photochrom.batch.journal import Journal  # noqa: E402
 from photochrom.batch.options import BatchOptions  # noqa: E402
 from photochrom.batch.planning import Job  # noqa: E402
 from photochrom.batch.ray_data import Task  # noqa: E402
 from photochrom.batch.worker import Worker  # noqa: E402
-from photochrom.errors import BadData, BadOption  # noqa: E402
+from photochrom.errors import BadData, BadOption, PhotochromError  # noqa: E402
 from photochrom.image import tone  # noqa: E402
-
-PLACES = ["a.png", "b.jpg", "c.tif", "d.png", "summer/e.png", "summer/sea/f.jpg"]
 
 
 def url(path: Path) -> str:
@@ -49,16 +48,13 @@ def test_paths_are_listed_as_for_one_machine(album, tmp_path, monkeypatch):
 
 def test_urls_are_mirrored(album, out, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Image.open(album / "d.png").save(album / "d.gif")
-    (album / "d.png").unlink()
+    (album / "d.png").rename(album / "d.gif")
+    expected = [str(out / place.replace("d.", "d.gif.")) for place in PLACES]
     for given, into in (
-        (url(album), url(out)),
-        (f"{url(album)}/", f"{url(out)}/"),
-        (str(album), url(out)),
+        (url(album), url(out)), (f"{url(album)}/", f"{url(out)}/"), (str(album), url(out)),
         (url(album), "out"),
-    ):
+    ):  # fmt: skip
         tasks = ray_data.listing([given], into)
-        expected = [str(out / place.replace("d.", "d.gif.")) for place in PLACES]
         assert [task.target.removeprefix("file://") for task in tasks] == expected
         assert all(task.remote for task in tasks)
         assert {task.root.removeprefix("file://").rstrip("/") for task in tasks} == {str(out)}
@@ -70,46 +66,37 @@ def test_what_is_hidden_or_a_result_is_no_photo(album):
     for name in ("out/a.png", ".hidden/a.png", "summer/.x.png", ".photochrom/a.png"):
         (album / name).parent.mkdir(exist_ok=True)
         shutil.copy(album / "a.png", album / name)
-    tasks = ray_data.listing([url(album)], url(album / "out"))
-    assert len(tasks) == 6
+    assert len(ray_data.listing([url(album)], url(album / "out"))) == 6
     assert len(ray_data.listing([url(album)], url(album))) == 7
 
 
-def test_two_photos_never_share_a_target(album, tmp_path):
+def test_two_photos_never_share_a_target(album, tmp_path, out):
     shutil.copytree(album, tmp_path / "other")
     both = [url(album / "a.png"), url(tmp_path / "other" / "a.png")]
-    targets = [task.target for task in ray_data.listing(both, url(tmp_path / "out"))]
-    assert targets == [url(tmp_path / "out" / name) for name in ("a.png", "a-other.png")]
-    assert len(ray_data.listing(both[:1] * 2, url(tmp_path / "out"))) == 1
+    targets = [task.target for task in ray_data.listing(both, url(out))]
+    assert targets == [url(out / name) for name in ("a.png", "a-other.png")]
+    assert len(ray_data.listing(both[:1] * 2, url(out))) == 1
 
 
-def test_a_folder_that_does_not_open_is_told_of(album, tmp_path, monkeypatch):
-    scandir = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("sea"):
-            raise PermissionError(13, "Permission denied", os.fspath(path))
-        return scandir(path)
-
+def test_a_folder_that_does_not_open_is_told_of(album, out, monkeypatch):
+    refuse = raising(PermissionError(13, "Permission denied", str(album)))
     monkeypatch.setattr(os, "scandir", refuse)
-    monkeypatch.chdir(tmp_path)
-    for out in (url(tmp_path / "out"), str(tmp_path / "out"), None):
-        *_, last = ray_data.listing(["album"], out)
-        assert "sea cannot be searched (Permission denied)" in last.trouble
+    for into in (url(out), str(out), None):
+        (task,) = ray_data.listing([str(album)], into)
+        assert "album cannot be searched (Permission denied)" in task.trouble
 
 
 @pytest.mark.parametrize(
     ("given", "out", "words"),
     [
-        (".", "out", "No photos in file://"),
+        ("file://EMPTY", "out", "No photos in file://"),
         ("nosuch://a/b", "out", "nosuch://a/b cannot be looked at"),
         ("file:///tmp/x.jpg", None, "need a place for the results"),
     ],
 )
 def test_urls_that_cannot_be(given, out, words, tmp_path):
-    given = url(tmp_path) if given == "." else given
     with pytest.raises((BadOption, BadData), match=words):
-        ray_data.listing([given], out)
+        ray_data.listing([given.replace("EMPTY", str(tmp_path))], out)
 
 
 # --- one worker -------------------------------------------------------------------------------
@@ -148,12 +135,13 @@ def test_a_url_is_fetched_coloured_and_sent_once(album, out, tmp_path, model, ta
 
 
 def test_a_result_that_is_cut_off_on_its_way_does_not_appear(out, task, do, monkeypatch):
+    copy = shutil.copyfileobj
+
     def cut(read, write) -> None:
-        data = read.read()
-        if data[:8] == b"\x89PNG\r\n\x1a\n" and "result" in str(getattr(read, "name", read)):
-            write.write(data[:100])
-            raise ConnectionResetError(104, "Connection reset by peer")
-        write.write(data)
+        if "result" not in str(getattr(read, "name", read)):
+            return copy(read, write)
+        write.write(read.read(100))
+        raise ConnectionResetError(104, "Connection reset by peer")
 
     with monkeypatch.context() as patch:
         patch.setattr(ray_data.shutil, "copyfileobj", cut)
@@ -165,39 +153,36 @@ def test_a_result_that_is_cut_off_on_its_way_does_not_appear(out, task, do, monk
 
 
 def test_a_store_that_fails_in_its_own_way_costs_one_photo(task, do, monkeypatch):
-    def fail(*_: object) -> None:
-        raise RuntimeError("NoSuchBucket")
-
-    monkeypatch.setattr(ray_data, "_exists", fail)
+    monkeypatch.setattr(ray_data, "_exists", raising(RuntimeError("NoSuchBucket")))
     failed = do(task)
     assert (failed["state"], failed["words"]) == ("failed", f"{task.photo}: NoSuchBucket")
 
 
 def test_a_photo_at_a_url_is_never_replaced(album, do):
-    before = digests(album)
-    tasks = ray_data.listing([url(album / "a.png")], url(album))
-    tasks += ray_data.listing([str(album / "a.png")], url(album))
-    tasks += ray_data.listing([url(album / "a.png")], str(album))
-    for task in tasks:
+    before, photo = digests(album), album / "a.png"
+    for given, into in (
+        (url(photo), url(album)), (str(photo), url(album)), (url(photo), str(album)),
+    ):  # fmt: skip
+        (task,) = ray_data.listing([given], into)
         failed = do(task, force=True)
         assert failed["state"] == "failed"
         assert "is the photo itself" in failed["words"]
     assert digests(album) == before
 
 
-def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, tmp_path, do):
+def test_a_photo_at_a_url_that_is_bad_or_gone_is_named(album, out, do):
     (album / "a.png").write_bytes(b"bad")
-    bad, gone, *_ = ray_data.listing([url(album)], url(tmp_path / "out"))
+    bad, gone, *_ = ray_data.listing([url(album)], url(out))
     (album / "b.jpg").unlink()
-    told = do(bad)
-    assert told["state"] == "failed"
-    assert told["words"].startswith(f"{url(album / 'a.png')} is not a picture")
-    assert do(gone)["state"] == "failed"
-    assert gone.photo in do(gone)["words"]
     words = f"{bad.photo} cannot be searched"
-    trouble = do(bad._replace(trouble=words))
-    assert (trouble["state"], trouble["words"]) == ("failed", words)
-    assert not list((tmp_path / "out").glob("*.*"))
+    for task, expected in (
+        (bad, f"{bad.photo} is not a picture"), (gone, gone.photo),
+        (bad._replace(trouble=words), words),
+    ):  # fmt: skip
+        told = do(task)
+        assert told["state"] == "failed"
+        assert told["words"].startswith(expected)
+    assert not list(out.glob("*.*"))
 
 
 def test_an_option_that_the_model_does_not_have_is_not_a_matter_of_the_photo(album, out, do):
@@ -210,9 +195,9 @@ def test_whatever_goes_wrong_with_a_path_costs_one_photo(album, out, do, monkeyp
     def broken(page):
         if page.source.name == "b.jpg":
             raise IndexError("list index out of range")
-        return read(page)
+        return measure(page)
 
-    read = tone.measure_tone
+    measure = tone.measure_tone
     monkeypatch.setattr(tone, "measure_tone", broken)
     (album / "c.tif").write_bytes((album / "c.tif").read_bytes()[:90])
     told = [do(task) for task in ray_data.listing([str(album)], str(out))]
@@ -224,16 +209,16 @@ def test_whatever_goes_wrong_with_a_path_costs_one_photo(album, out, do, monkeyp
 
 def test_a_photo_that_takes_too_long_is_given_up(album, out, do, monkeypatch):
     let_go, ended = threading.Event(), threading.Event()
+    color = Worker.__call__
 
-    def hang(self, job, journal, turn):
+    def hang(*given):
         assert let_go.wait(60)
         try:
-            return colour(self, job, journal, turn)
+            return color(*given)
         finally:
             ended.set()
 
     task, *_ = ray_data.listing([str(album)], str(out))
-    colour = Worker.__call__
     monkeypatch.setattr(Worker, "__call__", hang)
     late = do(task, timeout=1e-9)
     assert (late["state"], late["error"]) == ("failed", "TimeLimit")
@@ -266,34 +251,30 @@ def workers() -> list[int]:
     psutil = pytest.importorskip("psutil")
     found = []
     for process in psutil.Process().children(recursive=True):
-        try:
+        with contextlib.suppress(psutil.Error, IndexError):
             if process.cmdline()[0].startswith("ray::MapWorker"):
                 found.append(process.pid)
-        except (psutil.Error, IndexError):
-            continue
     return found
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
+def test_a_worker_that_is_killed_costs_nothing(tmp_path, out, model, ray_here):
     names = [f"{i:02}.png" for i in range(20)] + [os.fsdecode(b"caf\xe9.png"), "two\nlines.png"]
-    (tmp_path / "album").mkdir()
+    folder, killed = tmp_path / "album", []
+    folder.mkdir()
     dice = np.random.default_rng(0)
     for name in names:
         small = Image.fromarray(dice.integers(0, 256, (6, 8), np.uint8))
-        small.resize((1200, 900)).save(tmp_path / "album" / name)
-    (tmp_path / "album" / "bad.png").write_bytes(b"bad")
-    out, killed = tmp_path / "out", []
+        small.resize((1200, 900)).save(folder / name)
+    (folder / "bad.png").write_bytes(b"bad")
 
     def kill() -> None:
-        while not digests(out):
-            time.sleep(0.02)
+        wait_for(lambda: digests(out))
         for pid in workers()[:1]:
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
-    tasks = ray_data.listing([str(tmp_path / "album")], str(out))
-    options = BatchOptions(model=str(model))
+    tasks, options = ray_data.listing([str(folder)], str(out)), BatchOptions(model=str(model))
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     told = list(ray_data.run(tasks, options, "local", 2))
@@ -304,53 +285,42 @@ def test_a_worker_that_is_killed_costs_nothing(tmp_path, model, ray_here):
     assert states.count("failed") == 1
     assert set(states) <= {"failed", "done", "skipped"}
     worker, known = Worker(options), Journal(out)
-    assert set(digests(out)) == set(names)
     for name in names:
-        photo, target = tmp_path / "album" / name, out / name
-        expected = tmp_path / "expected.png"
-        worker(Job(photo, expected), Journal(None))
-        assert target.read_bytes() == expected.read_bytes()
-        expected.unlink()
-        assert known.find(photo, [target], worker.digest)
+        worker(Job(folder / name, tmp_path / "expected" / name), Journal(None))
+        assert known.find(folder / name, [out / name], worker.digest)
+    assert digests(out) == digests(tmp_path / "expected")
+    assert digests(out).keys() == set(names)
     assert not unfinished(out)
     again = [outcome.state for outcome in ray_data.run(tasks, options, "local", 2)]
     assert sorted(again) == ["failed"] + ["skipped"] * len(names)
 
 
 @pytest.mark.slow
-def test_by_the_command_line_with_urls(album, tmp_path, model, ray_here, capsys, monkeypatch):
+def test_by_the_command_line_with_urls(album, out, tmp_path, model, ray_here, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    out, report = tmp_path / "out", tmp_path / "report.csv"
-
-    def colorize(*arguments: object) -> int:
-        return run("colorize", *arguments, "--model", "toy.onnx", "--ray")
-
-    asked = (url(album), "-o", url(out))
-    assert colorize(*asked, "--report", report) == 0
+    report = tmp_path / "report.csv"
+    asked = ("colorize", url(album), "-o", url(out), "--model", "toy.onnx", "--ray")
+    assert run(*asked, "--report", report) == 0
     assert sorted(capsys.readouterr().out.split()) == [url(out / name) for name in PLACES]
     assert [row["state"] for row in rows(report).values()] == ["done"] * 6
     before = digests(out)
     (album / "bad.jpg").write_bytes(b"bad")
-    assert colorize(*asked) == 1
+    assert run(*asked) == 1
     said = capsys.readouterr()
     assert not said.out
     assert "6 of 7 photos were done before." in said.err
     assert "1 of 7 photos failed." in said.err
     assert digests(out) == before
-    assert colorize(album, "-o", tmp_path / "wrong", "--strength", 9) == 2
+    assert run(*asked, "--strength", 9) == 2
     assert "strength is 9" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_a_worker_that_cannot_begin_is_said(album, tmp_path, model, ray_here, monkeypatch, capfd):
-    def vanish(_: str) -> None:
-        Path(model).rename(tmp_path / "moved.onnx")
-
-    monkeypatch.setattr(ray_data, "_connect", vanish)
-    tasks = ray_data.listing([str(album)], str(tmp_path / "out"))
-    with pytest.raises(
-        worker.PhotochromError, match=r"gave up \(.*BadModel: .*toy.onnx is not a file"
-    ):
+def test_a_worker_that_cannot_begin_is_said(album, out, model, ray_here, monkeypatch, capfd):
+    monkeypatch.setattr(ray_data, "_connect", lambda _: model.rename(model.with_stem("moved")))
+    tasks = ray_data.listing([str(album)], str(out))
+    words = r"gave up \(.*BadModel: .*toy.onnx is not a file"
+    with pytest.raises(PhotochromError, match=words):
         list(ray_data.run(tasks, BatchOptions(model=str(model)), "local"))
     assert "Traceback" not in capfd.readouterr().err
 
@@ -375,17 +345,15 @@ def test_absolute_options_name_the_same_files_from_anywhere(model, tmp_path, mon
     assert BatchOptions(model="hintnet").absolute().model == "hintnet"
 
 
-def test_a_note_of_what_is_done_is_never_written_through_a_link_nor_waited_for(tmp_path):
-    (tmp_path / "photo.png").write_bytes(b"photo")
-    (tmp_path / "mine.txt").write_text("precious")
-    out = f"file://{tmp_path}/out"
-    task = ray_data.Task(f"file://{tmp_path}/photo.png", f"{out}/photo.png", out)
+def test_a_note_of_what_is_done_is_never_written_through_a_link_nor_waited_for(tmp_path, task):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
     note = Path(ray_data._Done(task, "digest").path.removeprefix("file://"))
     note.parent.mkdir(parents=True)
     os.mkfifo(note)
     assert not ray_data._Done(task, "digest").begun
     note.unlink()
-    note.symlink_to(tmp_path / "mine.txt")
+    note.symlink_to(mine)
     ray_data._Done(task, "digest").note()
-    assert (tmp_path / "mine.txt").read_text() == "precious"
+    assert mine.read_text() == "precious"
     assert ray_data._Done(task, "digest").begun
