@@ -32,8 +32,8 @@ def _constant(name: str, value: Any) -> onnx.NodeProto:
     return helper.make_node("Constant", [], [name], value=tensor)
 
 
-def _input(name: str, shape: list[Any], kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
-    return helper.make_tensor_value_info(name, kind, shape)
+def _input(name: str, shape: list[Any]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
 def _logits(hints: float) -> list[onnx.NodeProto]:
@@ -97,12 +97,13 @@ def make_model(tmp_path: Path) -> MakeModel:
         last = "plain"
         if hints:
             inputs.append(_input("hints", ["N", 3, "H", "W"]))
-            nodes.append(helper.make_node("Split", ["hints"], ["known", "mask"], axis=1))
-            nodes[-1].input.append("parts")
-            nodes.insert(0, helper.make_node("Constant", [], ["parts"], value_ints=[2, 1]))
-            nodes.append(_constant("share", float(hints)))
-            nodes.append(helper.make_node("Mul", ["known", "share"], ["heard"]))
-            nodes.append(helper.make_node("Add", [last, "heard"], ["hinted"]))
+            nodes += [
+                helper.make_node("Constant", [], ["parts"], value_ints=[2, 1]),
+                helper.make_node("Split", ["hints", "parts"], ["known", "mask"], axis=1),
+                _constant("share", float(hints)),
+                helper.make_node("Mul", ["known", "share"], ["heard"]),
+                helper.make_node("Add", [last, "heard"], ["hinted"]),
+            ]
             last = "hinted"
         if vivid is not None:
             inputs.append(_input("vivid", vivid))

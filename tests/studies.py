@@ -83,22 +83,15 @@ def measure(
     **options: Any,
 ) -> Results:
     """Figures of colorizers by name, on photos or an album of them."""
-    sources: tuple[str, ...] = ()
+    sources = (str(photos),) if isinstance(photos, Path) else ()
     if isinstance(photos, Path):
-        sources, photos = (str(photos),), shards.decode_sources(shards.find_sources([photos]))
+        photos = shards.decode_sources(shards.find_sources([photos]))
     named, spotted, facts = (
         {Row.parse(name): value for name, value in (given or {}).items()}
         for given in (colorizers, hinted, models)
     )
-    results = evaluate(
-        shards.decode_sources(shards.find_sources([photos]))
-        if isinstance(photos, Path)
-        else photos,
-        named,
-        spotted,
-        EvaluateOptions(**{"protocol": "native"} | options),
-        troubles,
-    )
+    asked = EvaluateOptions(**{"protocol": "native"} | options)
+    results = evaluate(photos, named, spotted, asked, troubles)
     return replace(results, models=facts, sources=sources)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -41,13 +42,19 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def measure(name: str, monkeypatch, tmp_path: Path, *options: object) -> dict[str, dict[str, str]]:
-    out = tmp_path / "figures.json"
-    monkeypatch.setattr(sys, "argv", [name, *map(str, options), "--json", str(out)])
-    load(name).main()
-    text = out.read_text("utf-8")
-    assert "photos/" not in text
-    return json.loads(text)
+@pytest.fixture
+def measure(monkeypatch, tmp_path: Path) -> Callable[..., dict[str, dict[str, str]]]:
+    """The table that a benchmark makes."""
+
+    def measure(name: str, *options: object) -> dict[str, dict[str, str]]:
+        out = tmp_path / "figures.json"
+        monkeypatch.setattr(sys, "argv", [name, *map(str, options), "--json", str(out)])
+        load(name).main()
+        text = out.read_text("utf-8")
+        assert "photos/" not in text
+        return json.loads(text)
+
+    return measure
 
 
 def test_film_leaves_grey_alone_and_is_blind_to_red_until_it_is_not():
@@ -63,11 +70,11 @@ def test_film_leaves_grey_alone_and_is_blind_to_red_until_it_is_not():
 
 
 def test_film_no_colour_is_as_far_off_as_grey_and_models_stand_side_by_side(
-    make_model, photos, monkeypatch, tmp_path
+    make_model, photos, measure
 ):
     pytest.importorskip("torch")
     models = [make_model("none", offset=(0, 0)), make_model("some", offset=(30, 0))]
-    table = measure("film", monkeypatch, tmp_path, "--data", photos, "--models", *models)
+    table = measure("film", "--data", photos, "--models", *models)
     assert len(table) == 5
     assert table["true L"]["ΔL"] == "0.0"
     for row in table.values():
@@ -81,12 +88,10 @@ def test_film_no_colour_is_as_far_off_as_grey_and_models_stand_side_by_side(
         assert against.split(" to ") == expected
 
 
-def test_locality_a_hint_that_is_kept_to_its_pixel_reaches_nothing(
-    make_model, photos, monkeypatch, tmp_path
-):
+def test_locality_a_hint_that_is_kept_to_its_pixel_reaches_nothing(make_model, photos, measure):
     models = [make_model("kept", offset=(0, 0), hints=1), make_model("half", hints=0.5)]
     sets = ["--data", photos, "--old", photos, "--most", 1]
-    table = measure("locality", monkeypatch, tmp_path, *sets, "--models", *models)
+    table = measure("locality", *sets, "--models", *models)
     assert list(table) == ["kept", "half", "kept, old photos", "half, old photos"]
     for row in table.values():
         assert (row["photos"], row["far pixels moved"], row["by ab"]) == (1, "0.00", "0.0")
@@ -138,21 +143,17 @@ def test_quality_tells_what_best_gains_beyond_being_paler():
     assert quality.at_equal_colour(results, ["more", "pale"], "best") == "+0.30"
 
 
-def test_quality_of_a_model_that_says_the_same_whatever_the_size(
-    make_model, photos, monkeypatch, tmp_path
-):
+def test_quality_of_a_model_that_says_the_same_whatever_the_size(make_model, photos, measure):
     model = make_model("toy", offset=(10, 5), vivid=[], metadata={"default_vivid": "0"})
-    table = measure("quality", monkeypatch, tmp_path, "--data", photos, "--model", model)
+    table = measure("quality", "--data", photos, "--model", model)
     assert list(table) == ["vivid 0", "vivid 0.3", "vivid 0, 10 hints"]
     for name in ("vivid 0", "vivid 0.3"):
         assert table[name]["gain"] == "+0.00"
 
 
-def test_sizes_of_a_model_that_says_the_same_at_every_size(
-    photos, make_model, monkeypatch, tmp_path
-):
+def test_sizes_of_a_model_that_says_the_same_at_every_size(make_model, photos, measure):
     asked = ["--data", photos, "--model", make_model(), "--sizes", 32, 64]
-    table = measure("sizes", monkeypatch, tmp_path, *asked)
+    table = measure("sizes", *asked)
     assert list(table) == ["grey", "constant", "32 px", "64 px"]
     first, second = (table[f"{size} px"] for size in (32, 64))
     del first["ms"], second["ms"]
@@ -160,9 +161,6 @@ def test_sizes_of_a_model_that_says_the_same_at_every_size(
     assert first["PSNR, dB"] != table["grey"]["PSNR, dB"]
     low, high = (float(end) for end in first["95 % interval"].split("–"))
     assert low <= float(first["PSNR, dB"]) <= high
-
-
-# --- the dial beside a gain: both are compared at equal colourfulness -------------------------
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +204,7 @@ def test_dial_what_a_row_is_over_the_dial_is_told_photo_by_photo(dial):
 
 
 def test_dial_all_rows_are_as_colourful_and_each_folder_is_told(
-    dial, make_model, monkeypatch, tmp_path
+    dial, make_model, measure, tmp_path
 ):
     for folder, ab in (("one", (15.5, 15.5)), ("two", (20.5, 20.5))):
         (tmp_path / folder).mkdir()
@@ -214,7 +212,7 @@ def test_dial_all_rows_are_as_colourful_and_each_folder_is_told(
     # It answers 15 + vivid for a and for b.
     model = make_model(offset=(15, 15), vivid=[], metadata={"default_vivid": "0"})
     asked = ("--data", tmp_path / "one", tmp_path / "two", "--models", model)
-    table = measure("dial", monkeypatch, tmp_path, *asked)
+    table = measure("dial", *asked)
     assert list(table) == ["the dial", *(f"vivid {v:g}" for v in dial.VIVIDS)]
     for row in table.values():
         assert (row["photos"], row["one: photos"]) == ("2", "1")

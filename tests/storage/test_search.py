@@ -92,8 +92,6 @@ def test_any_depth_is_searched(tmp_path, monkeypatch):
         subprocess.run(["rm", "-r", "a"], check=True)
 
 
-# --- what is nobody's photo -------------------------------------------------------------------
-
 FOREIGN = [
     *("@eaDir/b.jpg/SYNOPHOTO_THUMB_XL.jpg", "#recycle/old.jpg", "#snapshot/then/b.jpg"),
     *("@Recycle/x.jpg", ".@__thumb/s100b.jpg", "$RECYCLE.BIN/S-1/$R1.jpg", "$Recycle.Bin/x.jpg"),
@@ -148,9 +146,6 @@ def test_files_that_are_no_photos_are_counted_and_what_goes_with_photos_is_not(a
     make(album, ".hidden.cr2", "@eaDir/4.mov")
     assert find_photos(album).others == {".cr2": 2, ".mov": 1, "": 1, ".jxm": 1}
     assert find_photos(album, exclude=["*.cr2"]).others == {".mov": 1, "": 1, ".jxm": 1}
-
-
-# --- patterns ---------------------------------------------------------------------------------
 
 
 def test_a_pattern_that_no_shell_has_seen_to_is_expanded(album, monkeypatch):
