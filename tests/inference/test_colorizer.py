@@ -76,8 +76,6 @@ def test_what_predict_refuses(make_toy):
         colour.predict(L[0, 0])
     with pytest.raises(BadOption, match="takes no hints"):
         colour.predict(L, np.zeros((1, 3, 4, 4)))
-    with pytest.raises(BadOption, match="has no vivid"):
-        colour.predict(L, vivid=1)
     with pytest.raises(BadOption, match="hints have shape"):
         make_toy("hinted", hints=True).predict(L, np.zeros((1, 3, 5, 4)))
 
