@@ -196,7 +196,8 @@ def test_smoke_is_both_in_small(recipe, calls):
         ("seeds.sh --data", "--data needs a value."),
         ("seeds.sh --data --size 96", "--data needs a value."),
         ("seeds.sh --data none", "none does not exist: name a folder or a .tar of photos."),
-        ("seeds.sh --data . --test none", "none does not exist: name a folder or a .tar of photos."),
+        ("seeds.sh --data . --test none",
+         "none does not exist: name a folder or a .tar of photos."),
         ("seeds.sh --data . --out one two", "--out takes one value, not one two."),
         *(
             (f"seeds.sh --data . --size {size}",

@@ -66,19 +66,13 @@ def test_metadata_that_is_no_number_of_pixels_or_would_take_all_memory(make_mode
         Model(make_model(metadata={key: told}))
 
 
-def test_metadata_is_what_the_model_says_of_itself(make_model):
-    model = Model(make_model(metadata={"name": "toy", "multiple": "7", "size": "64"}))
-    assert model.metadata["name"] == "toy"
-    assert (model.multiple, model.size) == (7, 64)
-
-
-def test_a_model_can_what_its_names_say(make_model):
-    plain = Model(make_model("plain"))
-    assert not plain.takes_hints
-    assert not plain.has_distribution
+def test_a_model_can_what_its_names_say_and_is_what_its_metadata_say(make_model):
+    plain = Model(make_model("plain", metadata={"name": "toy", "multiple": "7", "size": "64"}))
+    assert plain.metadata["name"] == "toy"
+    assert (plain.multiple, plain.size) == (7, 64)
+    assert (plain.takes_hints, plain.has_distribution) == (False, False)
     able = Model(make_model("able", hints=True, tells=("logits", "features")))
-    assert able.takes_hints
-    assert able.has_distribution
+    assert (able.takes_hints, able.has_distribution) == (True, True)
     assert able.outputs == {"ab", "logits", "features"}
 
 
@@ -163,15 +157,19 @@ def test_coarse_ab_comes_whole_and_has_to_be_two_planes(make_model):
         Model(path).run(L, None, ["coarse"])
 
 
-def test_logits_of_other_colours_than_the_centres_are_found_out(make_model):
-    model = Model(make_model(tells=("logits",), metadata={"centres": "[[0, 0], [10, 10]]"}))
-    with pytest.raises(BadModel, match="answered logits of shape"):
-        model.run(lightness(8, 8), None, ["logits"])
-
-
-def test_numbers_that_are_none_are_a_fault_of_the_model(make_model):
-    with pytest.raises(BadModel, match="or not numbers"):
-        Model(make_model(offset=(float("nan"), 0))).run(lightness(4, 4), None, ["ab"])
+@pytest.mark.parametrize(
+    ("given", "output", "words"),
+    [
+        ({"tells": ("logits",), "metadata": {"centres": "[[0, 0], [10, 10]]"}},
+         "logits", "answered logits of shape"),
+        ({"offset": (float("nan"), 0)}, "ab", "or not numbers"),
+    ],
+)  # fmt: skip
+def test_logits_of_other_colours_and_no_numbers_are_faults_of_the_model(
+    make_model, given, output, words
+):
+    with pytest.raises(BadModel, match=words):
+        Model(make_model(**given)).run(lightness(8, 8), None, [output])
 
 
 @pytest.mark.parametrize(

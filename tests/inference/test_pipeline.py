@@ -35,11 +35,18 @@ def test_file_and_bytes_and_pixels_give_the_same_colors(toy, scene, tmp_path):
     assert all(np.array_equal(results[0], other) for other in results)
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("PNG", "PNG"), ("JPEG", "JPEG"), ("GIF", "PNG")])
-def test_a_file_keeps_its_format_or_becomes_png(toy, scene, kind, expected):
-    colored = colorize_pages(png(scene, kind), PLAIN, toy)
-    assert colored.kind == expected
-    assert list(colored.notes) == ["GIF cannot be written, so the result is PNG"] * (kind == "GIF")
+@pytest.mark.parametrize(
+    ("kind", "more", "options", "expected", "notes"),
+    [
+        ("PNG", 0, {}, "PNG", []), ("JPEG", 0, {}, "JPEG", []),
+        ("GIF", 0, {}, "PNG", ["GIF cannot be written, so the result is PNG"]),
+        ("GIF", 1, {"kind": "PNG"}, "PNG",
+         ["it holds 2 pictures, of which only the first is coloured"]),
+    ],
+)  # fmt: skip
+def test_a_file_keeps_its_format_or_becomes_png(toy, scene, kind, more, options, expected, notes):
+    colored = colorize_pages(png(scene, kind, (255 - scene,) * more), PLAIN, toy, **options)
+    assert (colored.kind, list(colored.notes)) == (expected, notes)
 
 
 def test_pixels_fit_no_format_in_particular(toy, scene):
@@ -81,11 +88,6 @@ def test_hints_of_a_smaller_copy_are_moved(toy, scene):
         for hints in (there, here)
     )
     np.testing.assert_array_equal(small, same)
-
-
-def test_an_animation_tells_that_one_picture_is_colored(toy, scene):
-    colored = colorize_pages(png(scene, "GIF", (255 - scene,)), PLAIN, toy, kind="PNG")
-    assert list(colored.notes) == ["it holds 2 pictures, of which only the first is coloured"]
 
 
 @pytest.mark.parametrize(
