@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from commands import rows, run
+from commands import raising, rows, run
 from photochrom.cli import summary
 from photochrom.errors import BadPhoto
 from photochrom.image.photo_file import MAX_FILE_BYTES, MAX_TIFF_BYTES, check_file_size
@@ -20,11 +21,7 @@ from photochrom.image.photo_file import MAX_FILE_BYTES, MAX_TIFF_BYTES, check_fi
 @pytest.fixture(autouse=True)
 def in_time() -> Iterator[None]:
     """What hangs fails, long after what does not has ended."""
-
-    def end(*_: object) -> None:
-        raise AssertionError("it hangs")
-
-    before = signal.signal(signal.SIGALRM, end)
+    before = signal.signal(signal.SIGALRM, raising(AssertionError("it hangs")))
     signal.alarm(60)
     yield
     signal.alarm(0)
@@ -136,24 +133,16 @@ def test_a_tiff_may_be_larger_than_what_is_read_whole(tmp_path):
         check_file_size(tmp_path / "scan.jpg")
 
 
-def odd_file(path: Path, kind: str) -> Path:
-    match kind:
-        case "pipe":
-            os.mkfifo(path)
-        case "device":
-            path.symlink_to("/dev/zero")
-        case "folder":
-            path.mkdir()
-        case "holes":
-            sparse(path, 2**40)
-    return path
-
-
-@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "holes"])
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, Path.mkdir, partial(os.symlink, "/dev/zero"), partial(sparse, size=2**40)],
+    ids=["pipe", "folder", "device", "holes"],
+)
 def test_what_is_no_hint_file_and_no_report_is_neither_waited_for_nor_read_whole(
-    album, model, capsys, kind
+    album, model, capsys, make
 ):
-    path = odd_file(album / "hints.json", kind)
+    path = album / "hints.json"
+    make(path)
     asked = ("colorize", album / "fine.png", "-o", "out/", "--model", model, "--hints", path)
     assert run(*asked) == 2
     assert "cannot be read as hints" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import pytest
 from PIL import ExifTags, Image
 
 import photochrom
-from commands import digests, run
+from commands import digests, raising, run
 from photochrom.batch import worker
 from photochrom.color import grey_to_lightness, lab_to_rgb, rgb_to_lab
 from photochrom.image import pillow, writer
@@ -60,19 +60,14 @@ def test_a_folder_of_many_may_have_a_dot_but_not_the_name_of_a_document(
         assert (tmp_path / name / "one.png").exists() is (code == 0)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "words"),
-    [
-        ("gif", "end it in .jpg, .png"),
-        ("pgm", "end it in .jpg, .png"),
-        ("heic", "pip install 'photochrom[heif]'"),
-    ],
-)
+@pytest.mark.parametrize("suffix", ["gif", "pgm", "heic"])
 def test_a_format_that_is_not_written_is_refused_with_what_to_choose(
-    photo, model, tmp_path, suffix, words, capsys, monkeypatch
+    photo, model, tmp_path, suffix, capsys, monkeypatch
 ):
-    monkeypatch.setattr(pillow, "heif_available", lambda: False)
+    words = "end it in .jpg, .png"
     if suffix == "heic":
+        words = "pip install 'photochrom[heif]'"
+        monkeypatch.setattr(pillow, "heif_available", lambda: False)
         monkeypatch.setattr(writer, "_format_of", lambda _: None)
     target = tmp_path / f"x.{suffix}"
     assert run("colorize", photo, "-o", target, "--model", model) == 1
@@ -111,15 +106,16 @@ def test_hints_are_moved_to_the_size_of_the_photo_and_met(photo, able, tmp_path)
 def test_hints_are_for_one_photo(two_photos, photo, able, tmp_path, capsys, ray):
     if ray:
         pytest.importorskip("ray")
-    given = hint_file(tmp_path, {"x": 1, "y": 1, "color": "red"})
+    other = two_photos / "summer" / "two.jpg"
+    asked = ("--model", able, "--hints", hint_file(tmp_path, {"x": 1, "y": 1, "color": "red"}))
     before = digests(two_photos)
-    for photos in ([two_photos], [photo, two_photos / "summer" / "two.jpg"]):
-        assert run("colorize", *photos, "--model", able, "--hints", given, *ray) == 2
+    for photos in ([two_photos], [photo, other]):
+        assert run("colorize", *photos, *asked, *ray) == 2
         assert "is for one photo, but there are 2: name that one" in capsys.readouterr().err
     assert digests(two_photos) == before
-    (two_photos / "summer" / "two.jpg").unlink()
+    other.unlink()
     if not ray:
-        assert run("colorize", two_photos, "--model", able, "--hints", given) == 0  # of one
+        assert run("colorize", two_photos, *asked) == 0  # of one
 
 
 def test_samples_are_numbered_files_that_differ_by_seed_and_are_no_photos(
@@ -127,10 +123,9 @@ def test_samples_are_numbered_files_that_differ_by_seed_and_are_no_photos(
 ):
     found = []
     for name, seed in (("a", 4), ("b", 4), ("c", 5)):
-        target = tmp_path / name / "new.jpg"
-        asked = ("-o", target, "--model", able, "--samples", 2, "--seed", seed)
-        assert run("colorize", photo, *asked) == 0
-        files = [target.with_stem(f"new-{i}") for i in (1, 2)]
+        asked = ("-o", tmp_path / name / "new.jpg", "--samples", 2, "--seed", seed)
+        assert run("colorize", photo, "--model", able, *asked) == 0
+        files = [tmp_path / name / f"new-{i}.jpg" for i in (1, 2)]
         assert capsys.readouterr().out.split() == [str(file) for file in files]
         found.append([file.read_bytes() for file in files])
     assert found[0] == found[1] != found[2]
@@ -174,31 +169,27 @@ def test_a_reference_that_shows_something_else_is_said(photo, able, tmp_path, ca
 
 
 @pytest.mark.parametrize(
-    ("reference", "code", "words"),
+    ("reference", "out", "code", "words"),
     [
-        ("missing.png", 1, "does not exist"),
-        ("grey.png", 2, "The reference has no colour"),
-        ("red.png", 1, "is the photo itself"),
+        ("missing.png", (), 1, "does not exist"),
+        ("grey.png", (), 2, "The reference has no colour"),
+        ("red.png", ("-o", "red.png", "--force"), 1, "is the photo itself"),
     ],
 )
 def test_references_that_lend_nothing_or_would_be_written_over(
-    photo, able, tmp_path, capsys, reference, code, words
+    photo, able, tmp_path, capsys, monkeypatch, reference, out, code, words
 ):
-    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
-    Image.new("RGB", (40, 40), "red").save(tmp_path / "red.png")
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (40, 40), 99).save("grey.png")
+    Image.new("RGB", (40, 40), "red").save("red.png")
     before = digests(tmp_path)
-    out = ("-o", tmp_path / "red.png", "--force") if reference == "red.png" else ()
-    asked = ("--model", able, "--reference", tmp_path / reference, *out)
-    assert run("colorize", photo, *asked) == code
+    assert run("colorize", photo, "--model", able, "--reference", reference, *out) == code
     assert words in capsys.readouterr().err
     assert digests(tmp_path) == before
 
 
 def test_too_little_memory_for_the_reference_is_said(photo, able, capsys, monkeypatch):
-    def refuse(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(worker, "read_photo", refuse)
+    monkeypatch.setattr(worker, "read_photo", raising(MemoryError()))
     assert run("colorize", photo, "--model", able, "--reference", photo) == 1
     assert "needs more memory than there is" in capsys.readouterr().err
 
@@ -330,9 +321,8 @@ def test_sidecars_go_with_the_result_where_it_is_clear_whose_they_are(sidecars, 
     assert Path("a.color.xmp").read_text() == XMP.format("a.xmp")
 
 
-@pytest.mark.parametrize("why", ["they are left out with the rest", "they are of a raw photo"])
-def test_sidecars_are_left_where(sidecars, model, why):
-    strip = ("--strip",) if "rest" in why else ()
+@pytest.mark.parametrize("strip", [(), ("--strip",)])
+def test_sidecars_of_a_raw_photo_and_where_all_is_left_out_stay(sidecars, model, strip):
     if not strip:
         Path("a.png.xmp").unlink()
         Path("a.CR2").write_bytes(b"raw")
@@ -343,11 +333,12 @@ def test_sidecars_are_left_where(sidecars, model, why):
 def test_a_sidecar_that_exists_is_kept_unless_forced(sidecars, model, capsys):
     Path("out").mkdir()
     Path("out/a.xmp").write_text("mine")
-    assert run("colorize", "a.png", "-o", "out", "--model", model) == 0
+    asked = ("colorize", "a.png", "-o", "out", "--model", model)
+    assert run(*asked) == 0
     assert "out/a.xmp exists already" in capsys.readouterr().err
     assert copied() == {"a.png.xmp": "a.png.xmp", "a.xmp": "mine"}
     Path("out/a.png").unlink()
-    assert run("colorize", "a.png", "-o", "out", "--model", model, "--force") == 0
+    assert run(*asked, "--force") == 0
     assert copied() == {"a.png.xmp": "a.png.xmp", "a.xmp": "a.xmp"}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from commands import end, run, start
+from commands import end, raising, run, start
 from photochrom.cli import pipe as pipes
 from photochrom.image import tone
 from pixels import png
@@ -111,10 +111,7 @@ def test_what_is_to_be_said_of_a_photo_of_a_pipe_is_said(scene, pipe):
 
 
 def test_whatever_a_photo_of_a_pipe_provokes_is_told(album, monkeypatch, pipe):
-    def broken(*_: object) -> None:
-        raise IndexError("the photo's own words")
-
-    monkeypatch.setattr(tone, "measure_tone", broken)
+    monkeypatch.setattr(tone, "measure_tone", raising(IndexError("the photo's own words")))
     code, _, said = pipe(b"", album / "a.png", "-o", "-")
     assert code == 1
     assert "a.png: this went wrong inside photochrom (IndexError in image.tone." in said
@@ -179,16 +176,10 @@ def test_an_answer_that_finds_no_room_is_said(album, out, model):
 
 
 def test_a_pipe_without_an_end_is_not_waited_for(tmp_path, model, capsys, monkeypatch):
-    class Endless(io.RawIOBase):
-        def readable(self) -> bool:
-            return True
-
-        def readinto(self, room) -> int:
-            return len(room)
-
     monkeypatch.setattr(pipes, "_MOST", 2**22)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless())))
-    assert run("colorize", "-", "-o", tmp_path / "x.png", "--model", model) == 1
+    with Path("/dev/zero").open("rb") as endless:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(endless))
+        assert run("colorize", "-", "-o", tmp_path / "x.png", "--model", model) == 1
     assert "came by the pipe: give the path of a file" in capsys.readouterr().err
 
 

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +12,15 @@ from PIL import Image
 
 from commands import run
 from photochrom.cli import report as command
+from photochrom.cli.evaluate import paint_ab
+from photochrom.data import shards
+from photochrom.inference.colorizer import Colorizer
+from photochrom.report.runs import read_run
 
 
 @pytest.fixture
 def trained(workshop, album, make_model, tmp_path):
     """A run whose model.onnx paints what its figures were measured of."""
-    from photochrom.cli.evaluate import paint_ab
-    from photochrom.inference.colorizer import Colorizer
-
     model = make_model("painter", offset=(12.0, -20.0))
     paint = partial(paint_ab, Colorizer(model), None)
     folder = workshop.run(album, tmp_path / "runs" / "unet-lab", paint, size=64)
@@ -59,8 +62,6 @@ def test_photos_are_found_where_they_lie_now(trained, album, tmp_path, capsys):
 def test_figures_of_somebody_else_do_not_say_what_is_asked(
     trained, tmp_path, capsys, monkeypatch, source
 ):
-    from photochrom.data import shards
-
     monkeypatch.setattr(shards, "find_sources", lambda paths: pytest.fail(f"{paths} were asked"))
     figures = next(path for path in trained.glob("*.json") if '"sources"' in path.read_text())
     figures.write_text(json.dumps(json.loads(figures.read_text()) | {"sources": [source]}))
@@ -79,8 +80,6 @@ def test_a_model_that_has_gone_is_said_and_the_rest_comes(trained, tmp_path, cap
 
 
 def test_a_bundled_model_paints_the_rows_of_its_figures(measured, paints, tmp_path):
-    from photochrom.report.runs import read_run
-
     rows = {"hintnet, vivid 0": paints.flat(1, 5), "hintnet, vivid 1": paints.flat(1, 9)}
     measured(rows).write_json(tmp_path / "hintnet.json")
     painters, absent = command._painters([read_run(tmp_path / "hintnet.json")])
@@ -105,11 +104,7 @@ def test_a_bundled_model_paints_the_rows_of_its_figures(measured, paints, tmp_pa
     ],
 )
 def test_the_likeliest_photo_is_the_one_whose_path_ends_alike(name, sources, expected):
-    from pathlib import Path
-
-    from photochrom.data.shards import PhotoSource
-
-    found = command._likeliest(name, [PhotoSource(Path(source)) for source in sources])
+    found = command._likeliest(name, [shards.PhotoSource(Path(source)) for source in sources])
     assert (found.name.startswith(expected)) if expected else found is None
 
 
@@ -133,8 +128,6 @@ def test_what_is_wrong_is_said_in_one_sentence(trained, tmp_path, capsys):
 
 
 def test_without_the_extra_its_name_is_told(trained, tmp_path, monkeypatch, capsys):
-    import sys
-
     monkeypatch.setitem(sys.modules, "jinja2", None)
     monkeypatch.delitem(sys.modules, "photochrom.report.document", raising=False)
     monkeypatch.delattr("photochrom.report.document", raising=False)  # the package keeps it too
