@@ -85,12 +85,12 @@ def test_a_folder_that_cannot_be_written_to_is_said_once(album, out, model, caps
 
 
 def test_an_album_that_cannot_have_a_journal_is_named_and_the_others_are_coloured(
-    album, tmp_path, model, capsys
+    album, out, tmp_path, model, capsys
 ):
     """As where one comes with a link in place of our folder."""
     other, theirs = tmp_path / "other", tmp_path / "theirs"
-    other.mkdir()
-    theirs.mkdir()
+    for folder in (other, theirs):
+        folder.mkdir()
     (theirs / f".{'0a' * 16}.part").write_bytes(b"half")
     Image.open(album / "a.png").save(other / "z.png")
     (other / FOLDER).symlink_to(theirs)
@@ -100,7 +100,7 @@ def test_an_album_that_cannot_have_a_journal_is_named_and_the_others_are_coloure
     assert told.err.count("remove it, or choose another folder for the results") == 1
     assert "1 of 7 photos failed" in told.err
     assert len(list(theirs.iterdir())) == 1
-    assert run("colorize", other, "-o", tmp_path / "out", "--model", model) == 0
+    assert run("colorize", other, "-o", out, "--model", model) == 0
 
 
 # --- the report -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -9,7 +10,6 @@ import os
 import subprocess
 import sys
 import uuid
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,13 +35,14 @@ def photo(tmp_path: Path) -> Path:
 
 def finish(journal: Journal, photo: Path, *targets: Path) -> None:
     """Make results of a photo as the worker does."""
-    seal = journal.recorder(journal.stamp(photo), targets, "digest")
+    seal, content = journal.recorder(journal.stamp(photo), targets, "digest"), photo.read_bytes()
     for target in targets:
-        content = photo.read_bytes() + os.fsencode(target.name)
-        write = partial(
-            files.write_atomically, staging=journal.staging_for(target), before_rename=seal
+        files.write_atomically(
+            target,
+            lambda file, name=target.name: file.write(content + os.fsencode(name)),
+            staging=journal.staging_for(target),
+            before_rename=seal,
         )
-        write(target, lambda file: file.write(content))  # noqa: B023
 
 
 def find(journal: Journal | Path, photo: Path, *targets: Path) -> JournalEntry | None:
@@ -189,14 +190,14 @@ GARBAGE = (
 @example(list(GARBAGE), 3)
 def test_lines_of_nonsense_are_passed_over(tmp_path_factory, garbage, place):
     folder = tmp_path_factory.mktemp("journal")
-    (folder / "photo.jpg").write_bytes(b"grey")
-    journal = Journal(folder)
-    finish(journal, folder / "photo.jpg", folder / "a.jpg")
-    journal.close()
+    photo, target = folder / "photo.jpg", folder / "a.jpg"
+    photo.write_bytes(b"grey")
+    with contextlib.closing(Journal(folder)) as journal:
+        finish(journal, photo, target)
     (path,) = (folder / FOLDER).glob("*.jsonl")
     mixed = [*garbage[:place], path.read_bytes().rstrip(), *garbage[place:]]
     path.write_bytes(b"\n".join(mixed) + b"\n")
-    assert find(folder, folder / "photo.jpg", folder / "a.jpg")
+    assert find(folder, photo, target)
 
 
 @pytest.mark.parametrize("room", [0, 1, 99])
@@ -269,7 +270,6 @@ def test_what_others_do_is_learnt_once_and_when_the_line_is_whole(photo, out):
 def test_a_journal_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     first, second = Journal(out), Journal(out)
     finish(first, photo, out / "a.jpg")
-    gone = Path(second._file.name)
     names = HeldFolder.names
 
     def late(self):  # the other leaves after its file was found
@@ -280,8 +280,7 @@ def test_a_journal_in_which_nothing_was_written_goes(photo, out, monkeypatch):
     monkeypatch.setattr(HeldFolder, "names", late)
     first.refresh()
     first.close()
-    assert not gone.exists()
-    assert len(list((out / FOLDER).iterdir())) == 1
+    assert [path.name for path in (out / FOLDER).iterdir()] == [first._name]
 
 
 UNDER_WAY = """

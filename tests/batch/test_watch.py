@@ -34,14 +34,12 @@ def look(monkeypatch):
 
 
 def test_what_arrives_is_coloured_when_it_lies_still(album, out, model, capsys, look):
-    whole = (album / "a.png").read_bytes()
+    whole, slow, seen = (album / "a.png").read_bytes(), album / "slow.png", {}
     (album / "a.png").unlink()
-    third, seen = len(whole) // 3, {}
 
     def grow(times: int) -> None:
-        pieces = {1: whole[:third], 2: whole[third : 2 * third], 3: whole[2 * third :]}
-        with (album / "slow.png").open("ab") as file:
-            file.write(pieces.get(times, b""))
+        if times <= 3:
+            slow.write_bytes(whole[: times * len(whole) // 3])
         seen[times] = list(digests(out)) if out.exists() else []
 
     look(6, grow)
@@ -71,11 +69,12 @@ def test_what_failed_is_tried_again_when_it_changes(album, out, model, tmp_path,
 
 def test_a_watch_does_not_feed_itself(album, model, capsys, look):
     for out in ((), ("-o", album / "out")):
+        asked = ("colorize", album, *out, "--model", model, "--watch")
         look(6)
-        assert run("colorize", album, *out, "--model", model, "--watch") == 0
+        assert run(*asked) == 0
         assert len(capsys.readouterr().out.split()) == 6
         look(4)
-        assert run("colorize", album, *out, "--model", model, "--watch") == 0
+        assert run(*asked) == 0
         told = capsys.readouterr()
         assert not told.out
         assert "6 of 6 photos were done before." in told.err
