@@ -14,8 +14,6 @@ from photochrom.image.photo import Photo
 from photochrom.inference import chroma_upsampling
 from pixels import grey_levels
 
-LEVELS = color.grey_to_lightness(np.arange(256) / 255.0)  # L of the 256 grey levels
-
 
 def upsample(ab, L, full):
     """ab (2, H, W) of a photo with lightness ``full``."""
@@ -33,7 +31,8 @@ def every_level(count: int, reach: float = 110) -> tuple[np.ndarray, np.ndarray]
     """L (256, count) of all grey levels, and random ab (2, 256, count), most beyond sRGB."""
     rng = np.random.default_rng(0)
     ab = rng.uniform(-reach, reach, (2, 256, count)) * rng.uniform(0, 1, (1, 256, count))
-    return np.repeat(LEVELS[:, None], count, 1).astype(np.float32), ab.astype(np.float32)
+    levels = color.grey_to_lightness(np.arange(256) / 255.0)
+    return np.repeat(levels[:, None], count, 1).astype(np.float32), ab.astype(np.float32)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

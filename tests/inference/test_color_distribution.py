@@ -10,8 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from photochrom.inference import color_distribution
 
-GRID = np.stack(np.meshgrid(np.arange(-60, 61, 12), np.arange(-60, 61, 12)), -1)
-CENTRES = GRID.reshape(-1, 2).astype(np.float32)  # (121, 2)
+CENTRES = np.float32([(a, b) for a in range(-60, 61, 12) for b in range(-60, 61, 12)])  # (121, 2)
 logits = arrays.arrays(np.float32, (2, 9, 3, 4), elements=st.floats(-200, 200, width=32))
 
 

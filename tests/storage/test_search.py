@@ -92,14 +92,8 @@ FOREIGN = [
     *("System Volume Information/x.png", "Thumbs.db", "desktop.ini", "sub/THUMBS.DB"),
     *("Catalog Previews.lrdata/0/x.jpg", "My.LRDATA/x.jpg", "Catalog.lrcat-data/x.jpg"),
     *(".thumbnails/x.jpg", ".photochrom/x.jpg", "__MACOSX/sub/b.jpg", "._b.jpg", ".x.png"),
-    *(
-        "sub/@eaDir/c.jpg",
-        "b.color.jpg",
-        "b.color-2.jpg",
-        "b.color.png",
-        "a.color.jpg",
-        "sub/c.tif.color.png",
-    ),
+    *("sub/@eaDir/c.jpg", "b.color.jpg", "b.color-2.jpg", "b.color.png", "a.color.jpg"),
+    "sub/c.tif.color.png",
 ]
 
 
