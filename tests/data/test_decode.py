@@ -24,11 +24,16 @@ def test_the_fast_way_gives_the_same_pixels(encoded, monkeypatch, kind, how):
     )
 
 
-def test_the_fast_way_makes_grey_photos_rgb():
+def saved(image: Image.Image, kind: str = "PNG", **how) -> bytes:
     file = io.BytesIO()
-    Image.linear_gradient("L").save(file, "JPEG")
-    assert decoding._is_plain(file.getvalue())
-    assert decode(file.getvalue()).shape == (256, 256, 3)
+    image.save(file, kind, **how)
+    return file.getvalue()
+
+
+def test_the_fast_way_makes_grey_photos_rgb():
+    grey = saved(Image.linear_gradient("L"), "JPEG")
+    assert decoding._is_plain(grey)
+    assert decode(grey).shape == (256, 256, 3)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
@@ -45,15 +50,11 @@ def test_the_fast_way_is_not_taken_where_something_has_to_be_heeded(encoded, kin
 
 
 def test_what_asks_for_much_is_not_decoded_the_fast_way(monkeypatch):
-    def reached(*_, **__):
-        raise AssertionError("a decoder was reached")
-
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64)).save(file, "JPEG", progressive=True)
-    small = file.getvalue()
+    small = saved(Image.new("RGB", (64, 64)), "JPEG", progressive=True)
     frame, scan = small.index(b"\xff\xc2"), small.rindex(b"\xff\xda")
     wide = small[: frame + 5] + b"\xff\xdc\xff\xdc" + small[frame + 9 :]
     many = small[:-2] + small[scan:-2] * 5000 + small[-2:]
+    reached = lambda *_, **__: pytest.fail("a decoder was reached")  # noqa: E731
     monkeypatch.setattr(decoding.imagecodecs, "jpeg8_decode", reached)
     for hostile in (wide, many):
         with pytest.raises(BadPhoto):
@@ -74,11 +75,6 @@ def test_whatever_the_bytes_say_a_photo_is_bad_or_good(encoded, kind):
 
 
 def test_photos_are_decoded_to_8_bit_srgb():
-    def saved(image: Image.Image, **how) -> bytes:
-        file = io.BytesIO()
-        image.save(file, "PNG", **how)
-        return file.getvalue()
-
     grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
     assert np.array_equal(decode(saved(Image.fromarray(grey))), np.repeat(grey[..., None], 3, 2))
     deep = np.linspace(0, 65535, 48).astype(np.uint16).reshape(6, 8)

@@ -8,15 +8,8 @@ from photochrom.report.settings import (
     join_names,
 )
 
-PRESET = {
-    "size": 512,
-    "batch": 16,
-    "epochs": 15,
-    "lr": 1e-4,
-    "optimizer": "adam",
-    "alpha": 0.5,
-    "validation": 0.03,
-}
+PRESET = {"size": 512, "batch": 16, "epochs": 15, "lr": 1e-4, "optimizer": "adam"}
+PRESET |= {"alpha": 0.5, "validation": 0.03}
 
 
 @pytest.mark.parametrize(

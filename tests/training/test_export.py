@@ -38,10 +38,6 @@ def exported(run):
     return target, export(run, target, release="3")
 
 
-FOLDED = ("encoder.", "ups.", "last.bias")
-"""Parts that come back otherwise: norms go into convolutions, class weights into the last bias."""
-
-
 class Small(nn.Module):
     """What hintnet takes and gives, in two layers: its export takes seconds."""
 
@@ -202,8 +198,9 @@ def test_hintnet_itself_can_be_exported_and_loaded_again(tmp_path):
     assert answer["logits"].shape == (1, 261, 24, 8)
     loaded = models.build("hintnet")
     assert load_onnx(loaded, target) == []
+    folded = ("encoder.", "ups.", "last.bias")  # norms and class weights go into these
     for name, value in backbone.named_parameters():
-        if not any(part in name for part in FOLDED):
+        if not any(part in name for part in folded):
             assert torch.allclose(loaded.backbone.get_parameter(name), value, atol=1e-3), name
     L, planes = torch.from_numpy(lightness(2, 32, 64)), torch.randn(2, 3, 32, 64)
     planes[:, 2] = (planes[:, 2] > 1).float()
@@ -263,13 +260,9 @@ def test_a_file_that_answers_otherwise_is_not_written(run, exported, tmp_path, m
 
 
 def test_the_photos_a_run_keeps_are_compared_too(run, exported, monkeypatch):
-    network, seen = run_folder.load_network(run)[0], []
-    compare = module._difference
-    monkeypatch.setattr(
-        module,
-        "_difference",
-        lambda *given: seen.append(tuple(given[2][0].shape)) or compare(*given),
-    )
+    network, seen, compare = run_folder.load_network(run)[0], [], module._difference
+    noted = lambda *given: seen.append(tuple(given[2][0].shape)) or compare(*given)  # noqa: E731
+    monkeypatch.setattr(module, "_difference", noted)
     photos = [*run_folder.load_probe(run), torch.zeros(8, 99)]  # the last one is too small
     module.check(network, exported[0], module.TOLERANCE, photos)
     assert len(seen) == 3 + 4

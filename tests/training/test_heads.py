@@ -113,10 +113,6 @@ def test_the_colder_the_closer_to_the_likeliest_bin(soft):
         away.append((ab - likeliest).norm(dim=1).mean().item())
     assert away == sorted(away, reverse=True)
     assert away[-1] < 0.5
-
-
-def test_the_defaults_are_the_dials_of_the_graph(soft):
-    raw = torch.randn(1, soft.channels, 4, 4)
     dials = {name: torch.tensor(value) for name, value in soft.scalars.items()}
     by_default = soft.decode(raw, raw[:, :1])["ab"]
     assert torch.equal(by_default, soft.decode(raw, raw[:, :1], **dials)["ab"])

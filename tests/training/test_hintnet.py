@@ -54,13 +54,18 @@ def test_pooled_hints_are_the_mean_of_what_is_shown_and_whether_anything_is():
     assert torch.equal(pool_hints(hints, 1), hints * hints[:, 2:])  # a cell of one pixel
 
 
+def wide_photo() -> tuple[torch.Tensor, ...]:
+    """Lightness, no hints, and one hint near the left."""
+    without, hints = torch.zeros(2, 1, 3, 64, 320)
+    hints[0, :, 30:33, 30:33] = torch.tensor([40.0, -30.0, 1.0])[:, None, None]
+    return torch.rand(1, 1, 64, 320) * 100, without, hints
+
+
 @pytest.mark.parametrize("way", WAYS)
 @torch.no_grad()
 def test_through_each_way_a_hint_changes_the_answer_near_itself(backbone, way):
     torch.nn.init.normal_(backbone.get_submodule(way).weight)
-    lightness = torch.rand(1, 1, 64, 320) * 100
-    without, hints = torch.zeros(2, 1, 3, 64, 320)
-    hints[0, :, 30:33, 30:33] = torch.tensor([40.0, -30.0, 1.0])[:, None, None]
+    lightness, without, hints = wide_photo()
     change = (backbone(lightness, hints) - backbone(lightness, without)).abs().mean((0, 1))
     near, far = change[:, 4:12].mean(), change[:, 64:].mean()  # 16 to 48 and 256 to 320 pixels
     assert near > 0
@@ -121,9 +126,7 @@ def test_heads_divide_the_width(width, heads):
 def test_once_awake_it_lets_a_far_hint_matter(backbone):
     """Through the decoder alone, as above, it does not reach that far."""
     torch.nn.init.normal_(backbone.pooled_hints[0].weight)
-    lightness = torch.rand(1, 1, 64, 320) * 100
-    without, hints = torch.zeros(2, 1, 3, 64, 320)
-    hints[0, :, 30:33, 30:33] = torch.tensor([40.0, -30.0, 1.0])[:, None, None]
+    lightness, without, hints = wide_photo()
 
     def far() -> torch.Tensor:
         change = (backbone(lightness, hints) - backbone(lightness, without)).abs()
@@ -141,11 +144,10 @@ def test_once_awake_it_lets_a_far_hint_matter(backbone):
 def settled(channels: int) -> FixedStatsNorm:
     draw = torch.Generator().manual_seed(2)
     norm = FixedStatsNorm(channels)
-    norm.running_mean.copy_(torch.randn(channels, generator=draw))
     norm.running_var.copy_(torch.rand(channels, generator=draw) + 0.5)
     with torch.no_grad():
-        norm.weight.copy_(torch.randn(channels, generator=draw))
-        norm.bias.copy_(torch.randn(channels, generator=draw))
+        for value in (norm.running_mean, norm.weight, norm.bias):
+            value.copy_(torch.randn(channels, generator=draw))
     return norm
 
 

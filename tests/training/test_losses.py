@@ -20,20 +20,13 @@ def test_the_mix_of_mse_and_l1_is_that_computed_by_hand(alpha, by_hand):
 def test_soft_cross_entropy_is_the_one_computed_by_hand():
     logits = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]]).log()
     classes, shares = torch.tensor([[0, 2], [2, 1]]), torch.tensor([[0.75, 0.25], [0.9, 0.1]])
-    by_hand = [
-        0.75 * np.log(2) + 0.25 * np.log(4),
-        -(0.9 * np.log(0.8) + 0.1 * np.log(0.1)),
-    ]
+    by_hand = [0.75 * np.log(2) + 0.25 * np.log(4), -(0.9 * np.log(0.8) + 0.1 * np.log(0.1))]
     plain = losses.soft_cross_entropy(logits, classes, shares)
     assert plain.tolist() == pytest.approx(by_hand)
     weights = torch.tensor([2.0, 10.0, 0.5])  # of each class its own
     weighted = losses.soft_cross_entropy(logits, classes, shares, weights)
-    assert weighted.tolist() == pytest.approx(
-        [
-            1.5 * np.log(2) + 0.125 * np.log(4),
-            -(0.45 * np.log(0.8) + 1.0 * np.log(0.1)),
-        ]
-    )
+    by_hand = [1.5 * np.log(2) + 0.125 * np.log(4), -(0.45 * np.log(0.8) + 1.0 * np.log(0.1))]
+    assert weighted.tolist() == pytest.approx(by_hand)
 
 
 def test_where_it_is_smallest_soft_cross_entropy_answers_p_times_w():

@@ -16,6 +16,7 @@ from photochrom.training.loader import to_lab
 from photochrom.training.models import Network
 from photochrom.training.optimize import copy_weights
 from photochrom.training.validate import compare, measure, save_sheet, summarise
+from studies import scene
 
 SIZE = 32
 
@@ -61,13 +62,8 @@ def fabric() -> Fabric:
 @pytest.fixture(scope="module")
 def batches() -> list[np.ndarray]:
     """Five soft photos, in stacks of three and two."""
-    photos = []
-    for i in range(5):
-        coarse = np.random.default_rng(i).integers(0, 256, (3, 3, 3), dtype=np.uint8)
-        photos.append(
-            np.asarray(Image.fromarray(coarse).resize((40, 40), Image.Resampling.BICUBIC))
-        )
-    return [np.stack(photos[:3]), np.stack(photos[3:])]
+    photos = np.stack([scene(i, 40, 40) for i in range(5)])
+    return [photos[:3], photos[3:]]
 
 
 @pytest.fixture

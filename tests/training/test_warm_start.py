@@ -47,6 +47,9 @@ def some_hints(n: int, h: int, w: int) -> torch.Tensor:
     return torch.cat([torch.randn(n, 2, h, w, generator=draw) * 30 * mask, mask], 1)
 
 
+L, HINTS = lightness(2, 64, 96), some_hints(2, 64, 96)
+
+
 @torch.no_grad()
 def answer(network: Network, L: torch.Tensor, hints: torch.Tensor | None = None) -> torch.Tensor:
     return network.eval()(L, hints)
@@ -101,31 +104,28 @@ def bundled() -> Network:
 
 
 def test_the_bundled_model_comes_back_whole(bundled):
-    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
-    theirs = logits(BUNDLED, L, hints)
-    assert np.abs(answer(bundled, L, hints).numpy() - theirs).max() < 1e-3
+    theirs = logits(BUNDLED, L, HINTS)
+    assert np.abs(answer(bundled, L, HINTS).numpy() - theirs).max() < 1e-3
 
 
 def test_a_file_of_the_grown_network_comes_back_whole(network, exported):
     """Parameters keep their names, but for norms and what they are folded into."""
     loaded = build("hintnet", encoder=TINY)
     assert load_onnx(loaded, exported) == []
-    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
-    file, ours = logits(exported, L, hints), answer(loaded, L, hints).numpy()
-    assert np.abs(file - network.predict(L, hints)["logits"].detach().numpy()).max() < 1e-3
+    file, ours = logits(exported, L, HINTS), answer(loaded, L, HINTS).numpy()
+    assert np.abs(file - network.predict(L, HINTS)["logits"].detach().numpy()).max() < 1e-3
     assert np.abs(file - ours).max() < 1e-3
     for name, value in network.backbone.named_parameters():
         if not any(part in name for part in ("encoder.", "ups.", "last.bias")):
             assert torch.allclose(loaded.backbone.get_parameter(name), value, atol=1e-6), name
 
 
-def test_a_file_in_sixteen_bits_comes_back_nearly_whole(network, exported, tmp_path):
+def test_a_file_in_sixteen_bits_comes_back_nearly_whole(exported, tmp_path):
     onnx.save(halve(onnx.load(exported)), tmp_path / "half.onnx")
     loaded = build("hintnet", encoder=TINY)
     assert load_onnx(loaded, tmp_path / "half.onnx") == []
-    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
-    file = logits(tmp_path / "half.onnx", L, hints)
-    assert np.abs(file - answer(loaded, L, hints).numpy()).max() < 1e-3
+    file = logits(tmp_path / "half.onnx", L, HINTS)
+    assert np.abs(file - answer(loaded, L, HINTS).numpy()).max() < 1e-3
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.3, 1.0])
@@ -190,7 +190,6 @@ def test_a_convolution_whose_bias_was_dropped_before_its_norm_was_folded_comes_b
     usual, renamed = (build("hintnet", encoder=TINY) for _ in range(2))
     load_onnx(usual, exported)
     load_onnx(renamed, tmp_path / "renamed.onnx")
-    L = lightness(2, 64, 96)
     assert torch.equal(answer(renamed, L), answer(usual, L))
 
 
@@ -216,21 +215,16 @@ def test_other_files_are_refused(tmp_path: Path):
 # --- from a run -------------------------------------------------------------------------------
 
 
-def without_attention(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    older = {name: value for name, value in state.items() if ".attention." not in name}
-    return older | {"backbone.tint.weight": torch.ones(4, 2)}  # what there no longer is
-
-
 @pytest.fixture
 def keep(tmp_path) -> Callable[..., Path]:
     """Write a run of a network."""
 
-    def run(name: str, network: Network, change: Callable = dict, **settings: float) -> Path:
+    def run(name: str, network: Network, *, more: dict | None = None, **settings: float) -> Path:
         out = tmp_path / name
         out.mkdir()
         usual = {"model": "hintnet", "encoder": TINY}
         run_folder.save_config(out, Experiment(**usual | settings), {})
-        run_folder.save_weights(out, change(network.state_dict()), {"step": 7})
+        run_folder.save_weights(out, network.state_dict() | (more or {}), {"step": 7})
         return out
 
     return run
@@ -242,11 +236,10 @@ def test_a_run_comes_back_whole(network, keep, emphasis):
     """In the end, whatever either run's emphasis, with the distribution that it had."""
     loaded = build("hintnet", encoder=TINY, emphasis=emphasis)
     assert load_run(loaded, keep("whole", network, emphasis=0.5)) == []
-    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
-    theirs = network.predict(L, hints)["logits"]
-    assert (answer(loaded, L, hints) - theirs).abs().max() < 1e-3  # log p
+    theirs = network.predict(L, HINTS)["logits"]
+    assert (answer(loaded, L, HINTS) - theirs).abs().max() < 1e-3  # log p
     apply_class_weights(loaded)
-    assert (loaded.predict(L, hints)["logits"] - theirs).abs().max() < 1e-3
+    assert (loaded.predict(L, HINTS)["logits"] - theirs).abs().max() < 1e-3
     assert torch.equal(loaded.head.weights, network.head.weights)
 
 
@@ -256,11 +249,11 @@ def test_an_older_run_names_what_is_new_and_answers_as_before(keep):
     older.backbone.attention = nn.Sequential()  # as it was
     learned(older)
     loaded = build("hintnet", encoder=TINY)
-    assert load_run(loaded, keep("older", older, without_attention)) == ["attention"]
-    L, hints = lightness(2, 64, 96), some_hints(2, 64, 96)
+    gone = {"backbone.tint.weight": torch.ones(4, 2)}  # what there no longer is
+    assert load_run(loaded, keep("older", older, more=gone)) == ["attention"]
     with torch.no_grad():
-        theirs = older.predict(L, hints)["logits"]
-    assert (answer(loaded, L, hints) - theirs).abs().max() < 1e-3
+        theirs = older.predict(L, HINTS)["logits"]
+    assert (answer(loaded, L, HINTS) - theirs).abs().max() < 1e-3
 
 
 def test_what_is_no_run_of_the_model_is_refused(network, keep, tmp_path):
