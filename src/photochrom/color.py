@@ -42,7 +42,7 @@ RGB_FROM_XYZ: tuple[tuple[float, ...], ...] = tuple(
 WHITE = (0.95047, 1.0, 1.08883)  # D65, XYZ
 
 # Lab's cube root has a straight piece near black, written as scikit-image writes it.
-_EPSILON, _KAPPA, _OFFSET = 0.008856, 7.787, 16 / 116
+LAB_EPSILON, LAB_KAPPA, LAB_OFFSET = 0.008856, 7.787, 16 / 116
 
 
 def to_uint8(rgb: Array) -> Pixels:
@@ -79,7 +79,9 @@ def light_to_lightness(light: Same) -> Same:
 
 
 def _cube_root(xp: Any, t: Any) -> Any:
-    return xp.where(t > _EPSILON, xp.clip(t, _EPSILON, None) ** (1 / 3), _KAPPA * t + _OFFSET)
+    return xp.where(
+        t > LAB_EPSILON, xp.clip(t, LAB_EPSILON, None) ** (1 / 3), LAB_KAPPA * t + LAB_OFFSET
+    )
 
 
 def lab_to_rgb(lab: Same, axis: int = -3) -> Same:
@@ -96,7 +98,7 @@ def _to_linear(xp: Any, lightness: Any, a: Any, b: Any) -> list[Any]:
     """Red, green and blue light, 0..1 inside the gamut."""
     y = (lightness + 16) / 116
     xyz = [
-        w * xp.where(f > _EPSILON ** (1 / 3), f * f * f, (f - _OFFSET) / _KAPPA)
+        w * xp.where(f > LAB_EPSILON ** (1 / 3), f * f * f, (f - LAB_OFFSET) / LAB_KAPPA)
         for f, w in zip((y + a / 500, y, y - b / 200), WHITE, strict=True)
     ]
     return _mix(RGB_FROM_XYZ, xyz)

@@ -115,11 +115,13 @@ def curate(
 
     if link and copy:
         raise BadOption("--link and --copy are two ways to do one thing: choose one.")
-    limits = data.CurationLimits(saturation, short, toned, frame, gutter, graphic, alike)
+    limits = data.CurationLimits(
+        saturation=saturation, short=short, toned=toned,
+        frame=frame, gutter=gutter, graphic=graphic, alike=alike,
+    )  # fmt: skip
     _claim(out, data.LOOKS)
     sources, others = _find(photos, out), _find(against, out) if against else []
-    looks = data.Looks(out)
-    everything = [*others, *sources]
+    looks, everything = data.Looks(out), [*others, *sources]
     taken = looks.take(everything, _jobs(jobs))
     seen = list(track(taken, "looking", len(everything), console=console()))
     known = [(source.name, look) for source, look in zip(others, seen, strict=False)]
@@ -133,15 +135,21 @@ def curate(
         lost = list(filter(None, track(folder, "gathering", len(kept), console=console())))
     for reason in lost:
         say(reason)
-    counts = Counter(decision.reason for decision in decisions)
-    for reason, words in data.REASONS.items():
-        if counts[reason]:
-            say(f"{counts[reason]} dropped as {reason}: {words}.")
-    say(f"{counts['']:,} of {counted(len(decisions), 'photo')} kept.")
+    _say_counts(Counter(decision.reason for decision in decisions))
     print_result(out / data.KEPT)
     if not kept:
         raise BadData("No photo is left: look at the pictures of what was dropped.")
     return 1 if lost else 0
+
+
+def _say_counts(counts: Counter[str]) -> None:
+    """How many photos were dropped for each reason, and how many are kept."""
+    from photochrom.data.curate import REASONS
+
+    for reason, words in REASONS.items():
+        if counts[reason]:
+            say(f"{counts[reason]} dropped as {reason}: {words}.")
+    say(f"{counts['']:,} of {counted(counts.total(), 'photo')} kept.")
 
 
 def pack(

@@ -87,9 +87,9 @@ class Photo:
             linear = _look_up(_linear_table(top), pixels[start : start + step])  # 0..1
             y = cv2.transform(linear, weights)
             curved = cv2.pow(y, 1 / 3) * 116 - 16  # several times faster than numpy's power
-            dark = y <= color._EPSILON
+            dark = y <= color.LAB_EPSILON
             if dark.any():
-                curved[dark] = y[dark] * np.float32(116 * color._KAPPA)
+                curved[dark] = y[dark] * np.float32(116 * color.LAB_KAPPA)
             lightness[start : start + step] = curved
         return lightness
 
@@ -111,8 +111,8 @@ def _lightness_table(top: int) -> Plane:
 def _linear_table(top: int) -> Plane:
     """Linear light of every level 0..top: the Y that belongs to its L."""
     f = (_lightness_table(top).astype(float) + 16) / 116
-    straight = (f - color._OFFSET) / color._KAPPA
-    return np.where(f**3 > color._EPSILON, f**3, straight).astype(np.float32)
+    straight = (f - color.LAB_OFFSET) / color.LAB_KAPPA
+    return np.where(f**3 > color.LAB_EPSILON, f**3, straight).astype(np.float32)
 
 
 def to_image(photo: Photo) -> Image.Image:

@@ -3,5 +3,5 @@
 In come run folders and files of figures, by ``runs.read_study``, and what paints and finds photos;
 out goes one .html file that asks for nothing. Open ``document`` first: it puts together what
 ``claims``, ``curves``, ``chroma_plane``, ``toy`` and ``examples`` make of the figures.
-``run_folder`` reads what a training left behind, and ``settings`` tells it in words.
+``run_files`` reads what a training left behind, and ``settings`` tells it in words.
 """
