@@ -67,6 +67,9 @@ def test_busy_server_is_waited_for(come, photo):
     expect(visitor.at("#banner")).to_contain_text("waits its turn")
     while not waiting:
         visitor.page.wait_for_timeout(10)
+    # What the server answers meanwhile says nothing of the photo.
+    visitor.page.evaluate("import('/static/api.js').then((api) => api.request('models'))")
+    expect(visitor.at("#banner")).to_contain_text("waits its turn")
     waiting[0].continue_()
     visitor.ready()
     expect(visitor.at("#banner")).to_be_hidden()

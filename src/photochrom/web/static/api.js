@@ -24,10 +24,14 @@ export class Refusal extends Error {
 export const connection = new Emitter();
 
 let current = "ok";
-function setConnection(state) {
-  if (state === current) return;
-  current = state;
-  connection.emit("change", state);
+const troubles = new Map(); // of each request that waits: "gone" or "busy"
+function setTrouble(request, state) {
+  if (state) troubles.set(request, state);
+  else troubles.delete(request);
+  const now = [...troubles.values()].pop() ?? "ok";
+  if (now === current) return;
+  current = now;
+  connection.emit("change", now);
 }
 
 const token = takeToken();
@@ -71,6 +75,17 @@ export async function request(path, { method, json, form, signal } = {}) {
   const headers = json ? { ...key, "Content-Type": "application/json" } : key;
   const body = json ? JSON.stringify(json) : form;
   const options = { method: method ?? (body ? "POST" : "GET"), headers, body, signal };
+  try {
+    return await persist(path, options);
+  } finally {
+    setTrouble(options, null);
+  }
+}
+
+/** What comes of a request, once it does not matter any more that the server was busy or gone. */
+async function persist(path, options) {
+  const { signal } = options;
+  const form = options.body instanceof FormData;
   let failures = 0;
   for (let wait = FIRST_WAIT; ; wait = Math.min(wait * 1.6, LONGEST_WAIT)) {
     let answer;
@@ -83,16 +98,17 @@ export async function request(path, { method, json, form, signal } = {}) {
         const words = "The photo did not get through: it may be too large, or gone from its place.";
         throw new Refusal(words, "too-large", 413);
       }
-      if (!form || !failures) setConnection("gone");
+      if (!form || !failures) setTrouble(options, "gone");
       await sleep(wait, signal);
       continue;
     }
+    // Others that missed the server will find it again; who is told to wait still waits.
+    for (const [other, state] of troubles) if (state === "gone") setTrouble(other, null);
     if (answer.status === 503) {
-      setConnection("busy");
+      setTrouble(options, "busy");
       await sleep(1000 * (Number(answer.headers.get("Retry-After")) || wait / 1000), signal);
       continue;
     }
-    setConnection("ok");
     if (answer.ok) return answer;
     throw await refusal(answer);
   }
