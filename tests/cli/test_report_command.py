@@ -17,6 +17,8 @@ from photochrom.data import shards
 from photochrom.inference.colorizer import Colorizer
 from photochrom.report.runs import read_run
 
+pytest.importorskip("matplotlib")
+
 
 @pytest.fixture
 def trained(workshop, album, make_model, tmp_path):

@@ -137,7 +137,8 @@ def test_a_network_of_one_fixed_output_is_found_out(make_model):
     del graph.node[:]
     value = numpy_helper.from_array(np.float32([1, 2]).reshape(1, 2, 1, 1))
     graph.node.append(helper.make_node("Constant", [], ["ab"], value=value))
-    onnx.save(helper.make_model(graph, ir_version=9), path)
+    opset = helper.make_opsetid("", 18)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), path)
     with pytest.raises(BadModel, match=r"answered ab of shape \(1, 2, 1, 1\)"):
         Model(path).run(lightness(32, 32), None, ["ab"])
 
