@@ -282,3 +282,13 @@ def test_broken_16_bits_do_not_use_up_none():
         with pytest.raises(imagecodecs.PngError):
             sixteen_bit.decode(image, data)
     assert sys.getrefcount(None) > before - 500
+
+
+@pytest.mark.parametrize("bits", [G8, G16])
+@pytest.mark.parametrize("cut", [None, -14])
+def test_only_the_first_head_counts(bits, cut):
+    """Decoders take the size of one or of the other."""
+    whole = png(bits)
+    second = chunk(b"IHDR", struct.pack(">IIBBBBB", 8_000_000, 66_000, 8, 0, 0, 0, 0))
+    page = read_photo((whole[:HEAD] + second + whole[HEAD:])[:cut], damaged=True)
+    assert page.pixels.shape == bits.shape

@@ -94,6 +94,9 @@ def prepare(data: bytes) -> Prepared:
     for many, chunk in enumerate(read_chunks(data), 1):
         if many > MAX_CHUNKS:
             raise Excess(f"it has more than {MAX_CHUNKS:,} chunks")
+        if chunk.name == b"IHDR" and many > 1:  # decoders may take either's size
+            lost = True
+            continue
         is_optional = chunk.name[:1].islower()
         if is_optional and not (chunk.whole and _is_long_enough(chunk, data)):
             lost = True
@@ -183,7 +186,7 @@ def repair(data: bytes, most: int) -> tuple[bytes, float]:
             kept.append(pack_chunk(chunk.name, head))
         elif chunk.name == b"IDAT":
             parts.append(chunk.content)
-        elif chunk.whole and chunk.name != b"IEND" and not parts:
+        elif chunk.whole and chunk.name not in (b"IHDR", b"IEND") and not parts:
             kept.append(pack_chunk(chunk.name, chunk.content))
     whole = _unpacked_size(head, most)
     rows = inflate(b"".join(parts), whole)
