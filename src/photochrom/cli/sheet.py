@@ -66,7 +66,7 @@ def sheet(
         if samples:
             hints += colorizer.sample_hints(photo, samples, seed, size=options.size)
         coloured = [colorizer.render(photo, replace(options, hints=given)) for given in hints]
-        original = photo if _has_colour(photo.pixels) else None
+        original = photo if _has_color(photo.pixels) else None
         return [colorizer.render(photo, ColorizeOptions(strength=0)), *coloured, original]
 
     rows = _rows(sources, versions, height, failed)
@@ -119,7 +119,7 @@ def _rgb_pixels(photo: Any) -> Any:
     return np.asarray(to_image(photo).convert("RGB"))
 
 
-def _has_colour(pixels: Any) -> bool:
+def _has_color(pixels: Any) -> bool:
     import numpy as np
 
     return pixels.ndim == 3 and bool(
