@@ -66,7 +66,7 @@ def hinted(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
     """ab (1, 2, H, W) for L (1, 1, H, W) by the network alone, to be evaluated."""
     small = seen(colorizer, L[0, 0])
     down = small.shape[0] / L.shape[2]
-    ab = answer(colorizer, small, spots * np.array([down, down, 1, 1], np.float32))
+    ab = answer(colorizer, small, hints.scale_spots(spots, down, down))
     full = L[0, 0]
     chroma = chroma_upsampling.fit_chroma(ab, small, (full.shape[0], full.shape[1]))
     return chroma.rows(0, len(full), full)[None]

@@ -23,7 +23,7 @@ colours = st.one_of(
 )
 positions = st.floats(0, 1e5)
 any_hints = st.lists(
-    st.builds(Hint, positions, positions, colours),
+    st.builds(Hint, positions, positions, colours, st.sampled_from(list(hints.REACHES))),
     max_size=5,
     unique_by=lambda hint: (hint.x, hint.y),
 ).map(tuple)
@@ -69,6 +69,12 @@ def test_a_position_is_a_number(position):
             Hint(x, y, "red")
 
 
+@pytest.mark.parametrize("reach", ["", "huge", "Small", None, 1, 0.5, ["small"], {}])
+def test_a_reach_is_one_of_three_words(reach):
+    with pytest.raises(BadOption, match=r"is no reach: take small, normal or large\."):
+        Hint(1, 2, "red", reach)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=any_hints, size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)))
 def test_a_file_gives_back_what_was_written(tmp_path: Path, given, size):
@@ -78,10 +84,14 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path, given, size):
 
 
 def test_a_file_is_plain_json(tmp_path: Path):
-    hints.write_hints([Hint(640, 210.5, "olive")], tmp_path / "hints.json", (1200, 800))
+    given = [Hint(640, 210.5, "olive"), Hint(1, 2, (3, 4), "large")]
+    hints.write_hints(given, tmp_path / "hints.json", (1200, 800))
     assert json.loads((tmp_path / "hints.json").read_text()) == {
         "size": [1200, 800],
-        "hints": [{"x": 640, "y": 210.5, "color": "olive"}],
+        "hints": [
+            {"x": 640, "y": 210.5, "color": "olive"},
+            {"x": 1, "y": 2, "color": [3, 4], "reach": "large"},
+        ],
     }
 
 
@@ -112,6 +122,7 @@ MALFORMED = [
     one(color="reddish"), one(color=7), one(color=[7]), one(color=[7, 8, 9]), one(color=[200, 0]),
     one(color=[10**400, 0]), one(color=[math.nan, math.inf]), one(color="hsl(1e999, 1%, 1%)"),
     one(color="a" * 10**6), one(colour="blue"),
+    one(reach="huge"), one(reach=2), one(reach=None), one(reach=["small"]),
     json.dumps({"hints": [RED, RED | {"color": "blue"}]}),
     json.dumps({"sise": [4, 3], "hints": []}), json.dumps({"hints": [], "a" * 10**6: 1}),
     *(
@@ -202,10 +213,17 @@ def test_hints_are_written_whole_or_not_at_all(tmp_path: Path):
 
 
 def test_spots_lie_where_the_hints_do():
-    found = hints.to_spots([Hint(30, 5, (1, 2)), Hint(0, 20, (3, 4))], (20, 60), (10, 20))
+    given = [Hint(30, 5, (1, 2)), Hint(0, 20, (3, 4), "small"), Hint(60, 0, (5, 6), "large")]
+    found = hints.to_spots(given, (20, 60), (10, 20))
     assert found.dtype == np.float32
-    assert found.tolist() == [[2.5, 10, 1, 2], [10, 0, 3, 4]]
-    assert hints.to_spots([], (20, 60), (10, 20)).shape == (0, 4)
+    assert found.tolist() == [[2.5, 10, 1, 2, 1], [10, 0, 3, 4, 0.5], [0, 20, 5, 6, 2]]
+    assert hints.to_spots([], (20, 60), (10, 20)).shape == (0, 5)
+
+
+def test_spots_move_to_a_picture_of_another_size():
+    five = np.array([[2.5, 10, 1, 2, 0.5]])
+    assert hints.scale_spots(five, 2, 3).tolist() == [[5, 30, 1, 2, 0.5]]
+    assert hints.scale_spots(five[:, :4], 2, 3).tolist() == [[5, 30, 1, 2]]
 
 
 @pytest.mark.parametrize(("x", "y"), [(-0.1, 5), (60.1, 5), (30, -1), (30, 20.5)])
@@ -265,3 +283,5 @@ def test_a_spot_fills_a_square_that_the_edges_cut():
     assert shown[2].sum() == 3 * 4
     assert set(np.unique(shown[2])) == {0, 1}
     assert (shown[:2, :3, 4:] == np.reshape([10, -20], (2, 1, 1))).all()
+    reaching = hints.to_planes(np.array([[0.5, 6.5, 10, -20, 0.5]]), (4, 8))
+    np.testing.assert_array_equal(reaching, shown)

@@ -155,6 +155,14 @@ def test_samples_are_hints_that_give_other_colours(ask):
     assert len(seen) > 1
 
 
+def test_reach_is_taken_and_given_back_where_it_is_not_the_normal_one(ask):
+    given = [hint(*SPOT) | {"reach": "large"}, hint(10, 10)]
+    kept = ask("samples", k=1, hints=given).json()["versions"][0]["hints"]
+    assert [known.get("reach") for known in kept[:2]] == ["large", None]
+    answer = ask("colorize", hints=[given[0] | {"reach": "huge"}])
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
+
+
 def test_uncertainty_lies_over_the_preview(ask):
     answer = ask("uncertainty")
     assert answer.headers["content-type"] == "image/png"

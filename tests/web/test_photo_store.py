@@ -82,11 +82,11 @@ def test_newest_photo_stays():
 def test_hints_fit_the_preview_to_the_last_pixel(extent, preview):
     (width, height), (w, h) = extent, preview
     large = photo("a", width, height, (h, w))
-    corners = [Hint(x, y, (10.0, -20.0)) for x in (0, width) for y in (0, height)]
+    corners = [Hint(x, y, (10.0, -20.0), "small") for x in (0, width) for y in (0, height)]
     scaled = large.to_preview(corners)
     assert [(s.x, s.y) for s in scaled] == [(0, 0), (0, h), (w, 0), (w, h)]
     back = large.from_preview(scaled)
-    assert [(s.x, s.y) for s in back] == [(c.x, c.y) for c in corners]
+    assert back == tuple(corners)
     with pytest.raises(BadOption, match=f"{width} pixels wide"):
         large.to_preview([Hint(width + 1, 0, "red")])
 

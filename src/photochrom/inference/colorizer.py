@@ -123,7 +123,8 @@ class Colorizer:
 
         Args:
             L: (H, W) in 0..100.
-            spots: (n, 4): y and x in pixels, the middle of the first at 0.5, and a, b; or none.
+            spots: (n, 4): y and x in pixels, the middle of the first at 0.5, and a, b; or (n, 5),
+                with how far each reaches as a factor; or none.
             size: short side for the network; as in :class:`ColorizeOptions`, like the others.
             vivid: as for :meth:`predict`.
             quality: "fast" or "best".
@@ -134,8 +135,8 @@ class Colorizer:
         """
         views = self._predictor.views(L, size, quality)
         known = np.zeros((0, 4), np.float32) if spots is None else spots
-        downs = [np.divide([*view.small.shape, 1, 1], [*L.shape, 1, 1]) for view in views]
-        seen = [known * down.astype(np.float32) for down in downs]
+        scales = [np.divide(view.small.shape, L.shape).tolist() for view in views]
+        seen = [hint_files.scale_spots(known, *scale) for scale in scales]
         return self._predictor.chroma(views, seen, vivid).rows(0, L.shape[0], L)
 
     # --- from photo to photo ------------------------------------------------------------------

@@ -34,7 +34,7 @@ def propagate_hints(ab: Array, L: Array, spots: Array, unsure: Array | None = No
     Args:
         ab: ``(2, H, W)``, the network's answer.
         L: ``(H, W)``, the lightness it saw.
-        spots: ``(n, 4)``: y and x in pixels, a, b.
+        spots: ``(n, 4)``: y and x in pixels, a, b; or ``(n, 5)``, with a reach as a factor.
         unsure: ``(h, w)`` of any size, how far off the answer may be, standard deviation in ab;
             without it, as far everywhere.
 
@@ -58,7 +58,7 @@ def propagate_hints(ab: Array, L: Array, spots: Array, unsure: Array | None = No
     if unsure is not None:
         may_err = cv2.resize(unsure.astype(np.float32), cells[::-1])
         may_err = np.maximum(may_err, _LEAST)
-    lacking = spots[:, 2:] - np.stack([planes[1][row, column], planes[2][row, column]], -1)
+    lacking = spots[:, 2:4] - np.stack([planes[1][row, column], planes[2][row, column]], -1)
     least, most = lacking.min(0, initial=0), lacking.max(0, initial=0)
     lacking /= may_err[row, column, None]  # from here on in units of what may be missing
     among = _alike(hinted, hinted) + np.float32(_DOUBT) * np.eye(len(spots), dtype=np.float32)

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from reprlib import repr as shown
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import ImageColor
@@ -38,13 +38,17 @@ _SHAPE = 0.02
 """How much wider or narrower a photo may be than the one that the hints were made on."""
 _FORM = 'write {"hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}'
 
+Reach = Literal["small", "normal", "large"]
+REACHES: dict[Reach, float] = {"small": 0.5, "normal": 1.0, "large": 2.0}
+"""How far each lets a hint's colour go, in units of how far it goes by itself."""
+
 
 @dataclass(frozen=True)
 class Hint:
     """A colour at a point of a photo.
 
     Raises:
-        BadOption: the position is not a number, or the colour is none.
+        BadOption: the position is not a number, the colour is none, or the reach is none.
     """
 
     x: float
@@ -53,10 +57,14 @@ class Hint:
     """Pixels from the top."""
     color: str | tuple[float, float]
     """``"#7a8b4f"``, a CSS name such as ``"olive"``, or a and b."""
+    reach: Reach = "normal"
+    """How far the colour goes beyond the point: small for a detail, large for a whole thing."""
 
     def __post_init__(self) -> None:
         if not all(isinstance(c, int | float) and abs(c) < 1e12 for c in (self.x, self.y)):
             raise BadOption(f"A hint is at ({self.x}, {self.y}): give numbers of pixels.")
+        if self.reach not in get_args(Reach):
+            raise BadOption(f"{shown(self.reach)} is no reach: take small, normal or large.")
         _ = self.ab
 
     @property
@@ -145,9 +153,14 @@ def parse_set(content: Any) -> HintSet:
         entries = content["hints"]
         check_count(entries)
         for entry in entries:
-            _check_keys(entry, ("x", "y", "color"))
+            _check_keys(entry, ("x", "y", "color", "reach"))
         found = [
-            Hint(e["x"], e["y"], c if isinstance(c := e["color"], str) else tuple(c))
+            Hint(
+                e["x"],
+                e["y"],
+                c if isinstance(c := e["color"], str) else tuple(c),
+                e.get("reach", "normal"),
+            )
             for e in entries
         ]
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
@@ -232,7 +245,11 @@ def write_hints(
         path: the file, replaced if it exists.
         size: width and height of their photo, so that they fit it when it is scaled.
     """
-    entries = [{"x": hint.x, "y": hint.y, "color": hint.color} for hint in hints]
+    entries = [
+        {"x": hint.x, "y": hint.y, "color": hint.color}
+        | ({} if hint.reach == "normal" else {"reach": hint.reach})
+        for hint in hints
+    ]
     content = ({} if size is None else {"size": list(size)}) | {"hints": entries}
     text = json.dumps(content, indent=1) + "\n"
     files.write_bytes(Path(path), text.encode())
@@ -247,7 +264,8 @@ def to_spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, in
         small: height and width of the smaller picture.
 
     Returns:
-        ``(n, 4)`` float32: y and x in pixels of the smaller picture, a, b.
+        ``(n, 5)`` float32: y and x in pixels of the smaller picture, a, b, and the reach as a
+        factor, of :data:`REACHES`. What takes spots takes them without the last, too: it is 1.
 
     Raises:
         BadOption: a hint lies outside the photo, or there are too many.
@@ -262,15 +280,22 @@ def to_spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, in
                 f"{height}."
             )
     down, across = small[0] / height, small[1] / width
-    rows = [(hint.y * down, hint.x * across, *hint.ab) for hint in hints]
-    return np.array(rows, np.float32).reshape(-1, 4)
+    rows = [(hint.y * down, hint.x * across, *hint.ab, REACHES[hint.reach]) for hint in hints]
+    return np.array(rows, np.float32).reshape(-1, 5)
+
+
+def scale_spots(spots: Array, down: float, across: float) -> Array:
+    """Spots ``(n, 4)`` or ``(n, 5)`` in a picture that is so many times as high and as wide."""
+    scaled = spots.astype(np.float32)
+    scaled[:, :2] *= np.array([down, across], np.float32)
+    return scaled
 
 
 def to_planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
     """The planes a network takes, ``(3, H, W)`` float32: a, b and a mask of 0 or 1.
 
     Args:
-        spots: ``(n, 4)``, as of :func:`to_spots`. Where patches overlap each pixel
+        spots: ``(n, 4)`` or ``(n, 5)``, as of :func:`to_spots`. Where patches overlap each pixel
             shows the nearest.
         size: H and W.
         patch: side of the square that each spot fills, odd.
@@ -284,7 +309,7 @@ def to_planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
         distance = np.hypot(rows[:, None] - y, columns - x)
         closer = distance < nearest[square]
         nearest[square][closer] = distance[closer]
-        shown[:, *square][:, closer] = np.array([*spot[2:], 1], np.float32)[:, None]
+        shown[:, *square][:, closer] = np.array([*spot[2:4], 1], np.float32)[:, None]
     return shown
 
 

@@ -32,7 +32,7 @@ class View:
     """L, (h, w)."""
 
     def spots(self, hints: Hints) -> Array:
-        """Where hints lie on it, (n, 4) float32: y, x, a, b."""
+        """Where hints lie on it, (n, 5) float32: y, x, a, b, reach."""
         height, width = self.size
         known = hint_files.resolve_hints(hints, (width, height))
         return hint_files.to_spots(known, self.size, (self.small.shape[0], self.small.shape[1]))

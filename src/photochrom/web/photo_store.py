@@ -97,7 +97,10 @@ class KeptPhoto:
         """
         height, width = self.preview.pixels.shape[:2]
         spots = hint_files.to_spots(hints, self.extent[::-1], (height, width))
-        return tuple(Hint(x, y, (a, b)) for y, x, a, b in spots.tolist())
+        return tuple(
+            replace(hint, x=x, y=y, color=(a, b))
+            for hint, (y, x, a, b, _) in zip(hints, spots.tolist(), strict=True)
+        )
 
     def from_preview(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:
         """Hints on the preview as hints on the photo."""

@@ -208,7 +208,7 @@ async def palette(
     return schemas.Palette(lightness=lightness, colors=list(swatches))
 
 
-@kept.post("/samples")
+@kept.post("/samples", response_model_exclude_defaults=True)
 async def sample_versions(
     services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.SamplesRequest
 ) -> schemas.Versions:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field
 from photochrom.errors import BadOption
 from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
-from photochrom.inference.hints import Hint
+from photochrom.inference.hints import Hint, Reach
 from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Quality
 from photochrom.web.engine import ModelSummary
 
@@ -38,6 +38,7 @@ class HintIn(Strict):
     color: Annotated[str, Field(max_length=40)] | tuple[Unit, Unit] = Field(
         description='"#7a8b4f", a CSS name, or a and b of CIE Lab', examples=["#7a8b4f"]
     )
+    reach: Reach = Field(default="normal", description="how far the colour goes beyond the point")
 
 
 class HintsRequest(Strict):
@@ -53,7 +54,7 @@ class HintsRequest(Strict):
         Raises:
             BadOption: a colour is none.
         """
-        return tuple(Hint(hint.x, hint.y, hint.color) for hint in self.hints)
+        return tuple(Hint(hint.x, hint.y, hint.color, hint.reach) for hint in self.hints)
 
 
 class ColorizeFields(Strict):
