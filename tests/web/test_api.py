@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import mimetypes
 from dataclasses import fields, replace
@@ -94,7 +95,8 @@ def test_photo_is_kept_and_told_of(client):
     path = f"/api/photos/{told['id']}"
     assert told == {
         "id": told["id"], "name": "garden.png", "width": 2000, "height": 1000, "pages": 1,
-        "tone": "grey", "preview": {"width": 1280, "height": 640}, "expires_in": 1800, "notes": [],
+        "format": "PNG", "tone": "grey", "preview": {"width": 1280, "height": 640},
+        "expires_in": 1800, "notes": [],
     }  # fmt: skip
     assert client.get(path).json() == told
     assert client.delete(path).status_code == 204
@@ -229,6 +231,33 @@ def test_file_is_coloured_as_on_the_command_line(
     assert answer.content == result.read_bytes()
     assert quote(result.name) in answer.headers["content-disposition"]
     assert answer.headers["content-type"] == mimetypes.guess_type(result)[0]
+
+
+@pytest.mark.parametrize("wanted", ["JPEG", "PNG"])
+def test_whole_photo_comes_in_another_format_with_its_metadata(ask, wanted):
+    exif = Image.Exif()
+    exif[0x010F] = "Box Camera"
+    scan = Photo(DEEP, dpi=(300, 300), exif=exif.tobytes()[6:])
+    answer = ask("colorize", encode_photo(scan, "TIFF"), "scan.tif", full=True, format=wanted)
+    suffix = {"JPEG": "jpg", "PNG": "png"}[wanted]
+    assert f'"scan.color.{suffix}"' in answer.headers["content-disposition"]
+    assert answer.headers["content-type"] == f"image/{wanted.lower()}"
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert (image.format, image.size) == (wanted, DEEP.shape[::-1])
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+        assert image.getexif()[0x010F] == "Box Camera"
+    assert {answer.content[:4]} <= {b"\xff\xd8\xff\xe0", b"\x89PNG"}
+    assert (answer.content[24] == 16) == (wanted == "PNG")  # of bits, which JPEG has not
+
+
+def test_several_pages_keep_their_format_and_formats_are_two(client, ask):
+    pages = FILES["scan.tif"]
+    assert send(client, pages, "scan.tif")["format"] == "TIFF"
+    assert send(client, FILES["drawing.gif"], "drawing.gif")["format"] == "PNG"
+    refusal = ask("colorize", pages, "scan.tif", full=True, format="JPEG")
+    assert refused(refusal) == (400, "bad-request")
+    assert "2" in refusal.json()["detail"]
+    assert ask("colorize", full=True, format="GIF").status_code == 422
 
 
 @pytest.mark.usefixtures("in_process")

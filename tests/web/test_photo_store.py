@@ -20,7 +20,7 @@ from pixels import png
 
 
 def photo(name: str, width=8, height=8, preview=(8, 8), size=0, owner="me") -> KeptPhoto:
-    summary = PhotoSummary(width, height, 1, "grey", Photo(np.zeros(preview, np.uint8)))
+    summary = PhotoSummary(width, height, 1, "PNG", "grey", Photo(np.zeros(preview, np.uint8)))
     return KeptPhoto(name, bytes(size), summary, owner, id=name)
 
 

@@ -122,15 +122,30 @@ class Engine:
         return found
 
     def colorize_file(
-        self, data: bytes, options: ColorizeOptions, model: str | None
+        self,
+        data: bytes,
+        options: ColorizeOptions,
+        model: str | None,
+        format: str | None = None,  # noqa: A002
     ) -> ColoredFile:
-        """A whole file coloured, in its own format if that can be written.
+        """A whole file coloured.
+
+        Args:
+            data: the file.
+            options: how.
+            model: by which, None for the default.
+            format: Pillow's name of the result's; None for the file's own, or PNG where that
+                cannot be written.
 
         Raises:
-            PhotochromError: it cannot be coloured.
+            PhotochromError: it cannot be coloured, or has more pages than the format holds.
         """
-        check_size(data, self.limits)
-        pages, kind, notes = colorize_pages(data, options, self.colorizer(model))
+        count = check_size(data, self.limits)
+        if count > 1 and format is not None:
+            raise BadOption(
+                f"{format} holds one page and this file has {count}: download it as it came."
+            )
+        pages, kind, notes = colorize_pages(data, options, self.colorizer(model), kind=format)
         content = encode_photo(pages, kind)
         return ColoredFile(content, str(kind), tuple(notes))
 

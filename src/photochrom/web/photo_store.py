@@ -18,6 +18,7 @@ from photochrom.image.photo import Photo, to_image
 from photochrom.image.photo_file import open_file
 from photochrom.image.reader import read_photo
 from photochrom.image.tone import Tone, measure_tone
+from photochrom.image.writer import default_format
 from photochrom.inference import hints as hint_files
 from photochrom.inference.hints import Hint
 from photochrom.web import problems
@@ -50,6 +51,8 @@ class PhotoSummary(NamedTuple):
     width: int
     height: int
     pages: int
+    format: str
+    """Pillow's name of the one its result has by default."""
     tone: Tone
     preview: Photo
     """The first page, at most PREVIEW long, 8 bits, as it came: grey or in colour."""
@@ -111,8 +114,11 @@ class KeptPhoto:
         )
 
 
-def check_size(data: bytes, limits: PhotoLimits) -> None:
+def check_size(data: bytes, limits: PhotoLimits) -> int:
     """Refuse a file that is too large, by what its headers say.
+
+    Returns:
+        How many pages it has.
 
     Raises:
         BadPhoto: it is no picture. RequestProblem: it is larger than that.
@@ -130,6 +136,7 @@ def check_size(data: bytes, limits: PhotoLimits) -> None:
                 raise problems.too_large(f"it has more than {limits.megapixels:g} megapixels")
             if file.memory.total > limits.megabytes * 1e6:
                 raise problems.too_large(f"it takes more than {limits.megabytes:g} MB of memory")
+        return file.pages
 
 
 def summarize(data: bytes, limits: PhotoLimits) -> PhotoSummary:
@@ -147,6 +154,7 @@ def summarize(data: bytes, limits: PhotoLimits) -> PhotoSummary:
         width=width,
         height=height,
         pages=first.pictures if first.paged else 1,
+        format=default_format(first.format),
         tone=measure_tone(first),
         preview=Photo(np.asarray(image)),
         notes=first.notes,

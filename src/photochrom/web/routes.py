@@ -121,6 +121,7 @@ def _facts(photo: KeptPhoto, services: RequestServices) -> schemas.PhotoFacts:
         width=photo.summary.width,
         height=photo.summary.height,
         pages=photo.summary.pages,
+        format=photo.summary.format,
         tone=photo.summary.tone,
         preview=schemas.Extent(width=width, height=height),
         expires_in=int(services.photos.seconds),
@@ -159,13 +160,13 @@ async def colorize_kept_photo(
     """A preview in colour, of which only the newest is wanted: one that waits is answered 409.
 
     Previews of a given `side` are all wanted. With `full` it is the whole photo instead, in its
-    own format.
+    own `format` or another.
     """
     options = wanted.options(await to_thread(wanted.parse_hints), recolor=True)
     preview, colorize = services.engine.preview, services.engine.colorize_file
     if wanted.full:
         result = await services.run_on_file(
-            lambda task: task.run(colorize, photo.data, options, wanted.model)
+            lambda task: task.run(colorize, photo.data, options, wanted.model, wanted.format)
         )
         return file_response(result, photo.name)
     lane = photo.previews if wanted.side is None else None

@@ -17,6 +17,8 @@ from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Q
 from photochrom.web.engine import ModelSummary
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+FileFormat = Literal["JPEG", "PNG"]
+"""That every program opens, by Pillow's names."""
 Unit = Annotated[float, Field(ge=-128, le=127)]
 HINT_BYTES = 200_000
 """Of the hints of a form: a thousand, which is all there may be, take half of it."""
@@ -88,7 +90,10 @@ class ColorizeRequest(ColorizeFields, HintsRequest):
         default=None,
         description="long side of the answer, pixels; such a request supersedes none",
     )
-    full: bool = Field(default=False, description="the whole photo, in its own format")
+    full: bool = Field(default=False, description="the whole photo, with its metadata")
+    format: FileFormat | None = Field(
+        default=None, description="of the whole photo; by default the one it came in"
+    )
 
 
 class ColorizeForm(ColorizeFields):
@@ -186,6 +191,7 @@ class PhotoFacts(BaseModel):
     width: int
     height: int
     pages: int
+    format: str = Field(description="of its result unless another is asked for, such as JPEG")
     tone: Literal["grey", "toned", "colour"]
     preview: Extent
     expires_in: int
