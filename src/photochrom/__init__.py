@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from photochrom.inference.color_distribution import Swatch
     from photochrom.inference.colorizer import Colorizer, colorize
     from photochrom.inference.hints import Hint
+    from photochrom.inference.resemblance import Place
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,7 @@ __all__ = [
     "MissingExtra",
     "PhotoWarning",
     "PhotochromError",
+    "Place",
     "Swatch",
     "TimeLimit",
     "__version__",
@@ -67,6 +69,7 @@ __all__ = [
 _HOMES = {
     "Colorizer": "colorizer",
     "Hint": "hints",
+    "Place": "resemblance",
     "Swatch": "color_distribution",
     "colorize": "colorizer",
 }

@@ -47,9 +47,10 @@ def test_uncertainty_is_a_picture_of_the_photos_size(photo, able, tmp_path, caps
     out = tmp_path / "maps" / "guesses.png"
     assert run("uncertainty", photo, "-o", out, "--model", able) == 0
     assert Image.open(out).size == (64, 48)
-    path, figures = capsys.readouterr().out.splitlines()
+    path, figures, *places = capsys.readouterr().out.splitlines()
     assert path == str(out)
     assert re.fullmatch(r"\d[.]\d\d bits on average, at most \d[.]\d\d", figures)
+    assert all(re.fullmatch(r"check x \d+, y \d+, radius \d+", place) for place in places)
     assert run("uncertainty", photo, "-o", out, "--model", able) == 1
     assert "exists already" in capsys.readouterr().err
     assert run("uncertainty", photo, "-o", out, "--model", able, "--force") == 0

@@ -150,6 +150,21 @@ def test_it_is_surer_of_sky_than_of_clothes(colorizer):
     assert 0 < sky < shirts < np.log2(len(colorizer.model.centres()))
 
 
+def test_the_suit_is_what_to_check_first_and_a_hint_on_it_ends_that(colorizer):
+    photo = SAMPLES / "astronaut.jpg"
+    places = colorizer.unsure_places(photo)
+    assert 3 <= len(places) <= 5
+    first = places[0]
+    assert 60 < first.x < 360
+    assert 220 < first.y < 480
+    assert 20 < first.radius < 200
+    hint = Hint(first.x, first.y, "#d9822b")
+    assert all(
+        np.hypot(place.x - first.x, place.y - first.y) > 100
+        for place in colorizer.unsure_places(photo, hints=[hint])
+    )
+
+
 def test_a_reference_of_the_same_gives_back_its_colours(colorizer):
     """One half of a photo in colour tells the other half more than the network knew."""
     whole = np.asarray(Image.open(SAMPLES / "rocket.jpg"))

@@ -157,6 +157,7 @@ def test_small_photos_have_versions_and_palettes_too(painter, size):
     assert painter.colorize(grey, hints=version).shape == (*size, 3)
     assert painter.palette(grey, size[1], size[0], hints=version)
     assert painter.uncertainty(grey).shape == size
+    assert len(painter.unsure_places(grey, hints=version)) <= 5
 
 
 def test_uncertainty_is_in_bits_at_the_photos_size(make_toy):
@@ -226,6 +227,7 @@ def test_a_reference_without_colour_is_refused(painter):
         ("palette", (1, 1), "toy tells no distribution over colours"),
         ("sample_hints", (2,), "toy tells no distribution over colours"),
         ("uncertainty", (), "toy tells no distribution over colours"),
+        ("unsure_places", (), "toy tells no distribution over colours"),
         ("hints_from_reference", (COLORS,), "toy tells no features"),
     ],
 )

@@ -129,7 +129,7 @@ def test_hints_that_are_none_are_refused(client, hints):
     assert status_of(whole) in (400, 422)
     key = send(client, photo)["id"]
     body = f'{{"hints": {hints}}}'.encode("utf-8", "surrogatepass")
-    for what in ("colorize", "palette", "samples", "uncertainty", "comparison"):
+    for what in ("colorize", "palette", "samples", "uncertainty", "unsure", "comparison"):
         answer = client.post(f"/api/photos/{key}/{what}", content=body, headers=JSON)
         assert status_of(answer) in (400, 413, 422)
 

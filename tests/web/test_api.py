@@ -23,6 +23,7 @@ from photochrom.inference import pipeline
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import ColorizeOptions
+from photochrom.inference.resemblance import Place
 from photochrom.web import photo_store, schemas
 
 SPOT, FAR = (100, 150), (300, 150)
@@ -163,6 +164,25 @@ def test_reach_is_taken_and_given_back_where_it_is_not_the_normal_one(ask):
     assert [known.get("reach") for known in kept[:2]] == ["large", None]
     answer = ask("colorize", hints=[given[0] | {"reach": "huge"}])
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
+
+
+def test_unsure_places_are_in_pixels_of_the_photo(ask, monkeypatch):
+    asked = []
+
+    def unsure_places(self, photo, *, hints, most):
+        asked.append((photo.pixels.shape, hints, most))
+        return (Place(300, 200, 40), Place(100, 50, 10.5))
+
+    monkeypatch.setattr(Colorizer, "unsure_places", unsure_places)
+    photo = encode(halves(1600, 1200))
+    answer = ask("unsure", photo, hints=[hint(400, 600)], most=3).json()
+    assert answer == {
+        "places": [{"x": 375, "y": 250, "radius": 50}, {"x": 125, "y": 62.5, "radius": 13.1}]
+    }
+    ((shape, (known,), most),) = asked
+    assert (shape[:2], known.x, known.y, most) == ((960, 1280), 320, 480, 3)
+    assert len(ask("unsure").json()["places"]) == 2
+    assert ask("unsure", most=0).status_code == 422
 
 
 def test_uncertainty_lies_over_the_preview(ask):

@@ -59,6 +59,8 @@ def uncertainty(
 ) -> int:
     """Draw where the network guesses: black is certain, yellow could be anything.
 
+    It also prints up to five places where a hint would put most right, the best first.
+
     Example: photochrom uncertainty grandmother.jpg -o guesses.png
     """
     from photochrom.files import make_parent
@@ -67,8 +69,12 @@ def uncertainty(
     from photochrom.inference.color_distribution import render_entropy
 
     check_target(out, photo, force=force)
-    bits = load_colorizer(model).uncertainty(photo, hints=hints or (), size=parse_size(size))
+    colorizer = load_colorizer(model)
+    known, side = hints or (), parse_size(size)
+    bits = colorizer.uncertainty(photo, hints=known, size=side)
     make_parent(out)
     print_result(write_photo(read_photo(render_entropy(bits)), out, force=force))
     print_result(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
+    for place in colorizer.unsure_places(photo, hints=known, size=side):
+        print_result(f"check x {place.x:.0f}, y {place.y:.0f}, radius {place.radius:.0f}")
     return 0

@@ -38,6 +38,7 @@ from photochrom.inference.options import (
 from photochrom.inference.pipeline import colorize_pages, name_of
 from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_views
+from photochrom.inference.resemblance import Place, choose_places
 from photochrom.inference.sampling import cell_of, draw_versions
 from photochrom.names import escape_controls
 
@@ -311,6 +312,43 @@ class Colorizer:
         bits = color_distribution.entropy(color_distribution.softmax(logits))[0]
         full = cv2.resize(bits, view.size[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(full, np.float32)
+
+    def unsure_places(
+        self,
+        photo: PhotoSource | Photo,
+        *,
+        hints: Hints = (),
+        most: int = 5,
+        size: int | None = None,
+    ) -> tuple[Place, ...]:
+        """The places most worth checking, the most worthwhile first; fewer of a photo that is sure.
+
+        A place is worthwhile where the network guesses, and where much resembles it, so that one
+        hint would put all of that right. They keep apart from each other and from the hints.
+
+        Args:
+            photo: as for :meth:`palette`.
+            hints: that are given already.
+            most: how many at most.
+            size: as for :meth:`colorize`.
+
+        Raises:
+            BadOption: the model tells no distribution.
+        """
+        check_range("most", most, 1, 64)
+        centres = self.model.centres()
+        view = self._view(photo, size)
+        spots = view.spots(hints)
+        p = color_distribution.softmax(self._predictor.logits(view.small, [spots]))
+        spread = color_distribution.spread(p, centres)[0]
+        known = spots[:, :2] / view.small.shape
+        features = self._predictor.features(view.small)
+        height, width = view.size
+        found = choose_places(features, view.small, spread, known, most)
+        return tuple(
+            Place(round(x * width, 1), round(y * height, 1), round(radius * height, 1))
+            for y, x, radius in found
+        )
 
     def hints_from_reference(
         self, photo: PhotoSource | Photo, reference: PhotoSource | Photo

@@ -105,6 +105,13 @@ class Predictor:
         (logits,) = self.model.run(lightness, self._planes(L, spots), ["logits"])
         return logits
 
+    def features(self, L: Array) -> Array:
+        """What is where in L (h, w), (F, h', w'); of a model that does not tell it, F is 0."""
+        if "features" not in self.model.outputs:
+            return np.zeros((0, 1, 1), np.float32)
+        (features,) = self.model.run(L[None, None], None, ["features"])
+        return np.asarray(features[0])
+
     def _planes(self, L: Array, spots: Sequence[Array]) -> Array | None:
         if not self.model.takes_hints or not any(map(len, spots)):
             return None

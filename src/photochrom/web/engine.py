@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import list_models
 from photochrom.inference.options import ColorizeOptions
 from photochrom.inference.pipeline import colorize_pages
+from photochrom.inference.resemblance import Place
 from photochrom.web.photo_store import KeptPhoto, PhotoLimits, check_size
 
 QUALITY = 90
@@ -183,6 +184,17 @@ class Engine:
         """Coherent versions, each as hints on the photo."""
         drawn = self._default.sample_hints(photo.preview, k, seed, hints=photo.to_preview(hints))
         return [photo.from_preview(version) for version in drawn]
+
+    def unsure_places(
+        self, photo: KeptPhoto, hints: tuple[Hint, ...], most: int
+    ) -> tuple[Place, ...]:
+        """The places most worth checking, on the photo."""
+        known = photo.to_preview(hints)
+        places = self._default.unsure_places(photo.preview, hints=known, most=most)
+        scale = photo.summary.width / photo.preview.pixels.shape[1]
+        return tuple(
+            Place(*(round(length * scale, 1) for length in astuple(place))) for place in places
+        )
 
     def uncertainty(self, photo: KeptPhoto, hints: tuple[Hint, ...]) -> bytes:
         """A PNG to lay over the photo: yellow where the network guesses."""

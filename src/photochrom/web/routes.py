@@ -209,6 +209,18 @@ async def palette(
     return schemas.Palette(lightness=lightness, colors=list(swatches))
 
 
+@kept.post("/unsure")
+async def unsure_places(
+    services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.UnsureRequest
+) -> schemas.UnsurePlaces:
+    """The places most worth checking, the most worthwhile first."""
+    hints = await to_thread(wanted.parse_hints)
+    places = await services.run_on_preview(
+        lambda: services.engine.unsure_places(photo, hints, wanted.most)
+    )
+    return schemas.UnsurePlaces(places=list(places))
+
+
 @kept.post("/samples", response_model_exclude_defaults=True)
 async def sample_versions(
     services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.SamplesRequest

@@ -14,6 +14,7 @@ from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.hints import Hint, Reach
 from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Quality
+from photochrom.inference.resemblance import Place
 from photochrom.web.engine import ModelSummary
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -132,6 +133,12 @@ class PaletteRequest(HintsRequest):
     most: Annotated[int, Field(ge=1, le=64)] = 9
 
 
+class UnsureRequest(HintsRequest):
+    """Places that are asked for, with what is known so far."""
+
+    most: Annotated[int, Field(ge=1, le=16)] = 5
+
+
 class SamplesRequest(HintsRequest):
     """Other versions that are asked for."""
 
@@ -203,6 +210,12 @@ class Palette(BaseModel):
 
     lightness: float
     colors: list[Swatch]
+
+
+class UnsurePlaces(BaseModel):
+    """The places most worth checking, in pixels of the full photo; none if the model is sure."""
+
+    places: list[Place]
 
 
 class Version(BaseModel):
