@@ -6,7 +6,7 @@ import { commandOf, find, make } from "./dom.js";
 import { Editor } from "./editor.js";
 import { archive, deliver, filesOf, save } from "./files.js";
 import { Hinting } from "./hinting.js";
-import { flashStatus, setStatus } from "./messages.js";
+import { announce, flashStatus, setStatus } from "./messages.js";
 import { Palette } from "./palette.js";
 import { Picture, readHints } from "./picture.js";
 import { Points } from "./points.js";
@@ -134,7 +134,7 @@ const commands = {
   zip: all,
   keys: () => find("keys").showModal(),
   remove: () => close(editor.picture),
-  clear: () => editor.setPoints([]),
+  clear: () => editor.picture.set({ points: [] }),
   save: () => {
     const { stem } = editor.picture;
     save(new File([editor.picture.hintFile()], `${stem}.hints.json`, { type: "application/json" }));
@@ -144,7 +144,7 @@ const commands = {
 on("hint-file", async ({ target }) => {
   const [file] = target.files;
   try {
-    editor.setPoints(readHints(await file.text(), editor.picture.facts));
+    editor.picture.set({ points: readHints(await file.text(), editor.picture.facts) });
   } catch (error) {
     flashStatus(error.message);
   }
@@ -162,10 +162,10 @@ on("keys", (event) => {
 
 // --- tools -----------------------------------------------------------------------------------
 
-const [undo, redo] = ["undo", "redo"].map((way) => () => {
+const [undo, redo] = [["undo", "Undid"], ["redo", "Redid"]].map(([way, did]) => () => {
   if (!editor.ready) return;
-  editor.picture[way]();
-  editor.refresh();
+  const what = editor.picture[way]();
+  if (what) announce(`${did}: ${what}.`);
 });
 
 function toggle(id, act) {

@@ -6,7 +6,6 @@ const WORDS = {
   vivid: [[0.12, "careful"], [0.42, "natural"], [0.72, "lively"], [9, "bold"]],
   strength: [[0.02, "none"], [0.45, "a touch"], [0.92, "soft"], [1.08, "full"], [9, "extra"]],
 };
-const WAIT = 150; // milliseconds a dial rests before it counts
 
 export class Dials {
   /** What the model takes for vivid if it is not told; null if it has no such dial. */
@@ -18,16 +17,18 @@ export class Dials {
     for (const name of Object.keys(WORDS)) {
       const dial = find(name);
       dial.addEventListener("input", () => this.#turned(name, Number(dial.value)));
+      for (const begins of ["pointerdown", "focus"]) {
+        dial.addEventListener(begins, () => editor.picture?.rest());
+      }
       dial.addEventListener("dblclick", () => this.#turned(name, name === "vivid" ? null : 1));
     }
     editor.on("opened", () => this.show());
+    editor.on("points", () => this.show());
   }
 
   #turned(name, value) {
     if (!this.editor.ready) return;
-    this.editor.picture.set({ [name]: value });
-    this.show();
-    this.editor.refresh(WAIT);
+    this.editor.picture.set({ [name]: value }, name);
   }
 
   show() {

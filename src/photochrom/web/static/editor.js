@@ -5,6 +5,8 @@ import { clamp, Emitter } from "./dom.js";
 import { Pixels } from "./pixels.js";
 import { announce, flashStatus, setStatus, showCard, showProgress } from "./messages.js";
 
+const REST = 150; // milliseconds a dial rests before it counts
+
 /**
  * Events: "opened", "points" (they are others now), "previewed" (their colours are there), "again"
  * (another photo, please) and "close".
@@ -45,6 +47,8 @@ export class Editor extends Emitter {
     this.#draft = null;
     this.#become(false);
     if (!picture) return;
+    const changed = ({ detail }) => this.#changed(detail);
+    picture.addEventListener("change", changed, { signal: visit.signal });
     showCard("Opening the photo…", { spins: true });
     this.stage.begin({ width: 4, height: 3 });
     try {
@@ -78,10 +82,7 @@ export class Editor extends Emitter {
     picture.become("in-colour");
     showCard("This photo is in colour already.", {
       choices: [
-        ["Colour it anew", () => {
-          picture.set({ recolor: true });
-          this.#first();
-        }],
+        ["Colour it anew", () => picture.set({ recolor: true })],
         ["Choose another", () => this.emit("again")],
       ],
     });
@@ -111,17 +112,14 @@ export class Editor extends Emitter {
 
   // --- colouring -----------------------------------------------------------------------------
 
-  /** Other points, kept and coloured with. @param {string} [part] as of Picture.setPoints */
-  setPoints(points, part) {
-    this.picture.setPoints(points, part);
-    this.refresh();
-  }
-
-  /** The picture's points or dials have changed: shows them and colours with them. */
-  refresh(delay = 0) {
+  /** The picture's points or dials are others: shows them and colours with them. */
+  #changed(names) {
+    if (names.includes("recolor")) return void this.open(this.picture);
+    const edited = ["points", "vivid", "strength"].filter((name) => names.includes(name));
+    if (!edited.length) return;
     this.#draft = null;
     this.emit("points");
-    this.#later(delay);
+    this.#later(names.includes("points") ? 0 : REST);
   }
 
   /** Colours with points that are not yet meant. */

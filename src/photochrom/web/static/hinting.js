@@ -121,7 +121,7 @@ export class Hinting {
     const list = this.#with(ab);
     const place = this.#find(this.palette.place.id) ? this.palette.place : list.at(-1);
     this.palette.settle(place);
-    this.editor.setPoints(list);
+    this.editor.picture.set({ points: list });
     this.points.mark(place);
     if (closes) {
       this.close();
@@ -163,7 +163,7 @@ export class Hinting {
   }
 
   #moved({ id, x, y, bit }) {
-    this.editor.setPoints(this.#placed(id, x, y), bit ? `move ${id}` : undefined);
+    this.editor.picture.set({ points: this.#placed(id, x, y) }, bit ? `move ${id}` : undefined);
   }
 
   remove(id) {
@@ -172,7 +172,7 @@ export class Hinting {
     const inside = document.activeElement !== document.body;
     this.palette.close();
     this.points.mark(null);
-    this.editor.setPoints(this.#list.filter((point) => point.id !== id));
+    this.editor.picture.set({ points: this.#list.filter((point) => point.id !== id) });
     if (inside) this.points.focus(next);
     announce("The point is removed.");
   }

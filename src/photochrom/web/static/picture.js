@@ -2,23 +2,36 @@
 
 import { fileName, Refusal, request } from "./api.js";
 import { clamp, Emitter } from "./dom.js";
+import { difference, EditHistory } from "./history.js";
 import { abOfWords } from "./lab.js";
 import { forget, keepFile, keepNotes } from "./store.js";
 
-const STEPS_BACK = 200;
-const ONE_STEP = 1500; // milliseconds between the bits of one step
+/** Reaches of a point, and how many times as far as usual each of them goes. */
+export const REACHES = { small: 0.5, normal: 1, large: 2 };
 
-/** @typedef {{id: number, x: number, y: number, ab: import("./lab.js").Ab}} Point of the photo */
+/**
+ * A colour at a place of the photo, in its pixels; never changed, but replaced.
+ *
+ * @typedef {{id: number, x: number, y: number, ab: import("./lab.js").Ab,
+ *   reach: "small" | "normal" | "large"}} Point
+ */
 
 let lastId = 0;
-export const newPoint = (x, y, ab) => ({ id: ++lastId, x, y, ab });
+export const newPoint = (x, y, ab, reach = "normal") => ({ id: ++lastId, x, y, ab, reach });
 
 const rounded = (value) => Math.round(value * 100) / 100;
 
 /** Points as hint files and the server have them. */
 export const hintsOf = (points) =>
-  points.map(({ x, y, ab }) => ({ x: rounded(x), y: rounded(y), color: ab.map(rounded) }));
+  points.map(({ x, y, ab, reach }) => ({
+    x: rounded(x), y: rounded(y), color: ab.map(rounded), ...(reach !== "normal" && { reach }),
+  }));
 
+/** Points of hints that are in pixels of the photo. */
+export const pointsOf = (hints) =>
+  hints.map(({ x, y, color, reach }) => newPoint(x, y, color, reach));
+
+/** Events: "change" (detail: the names of what is other now, such as "points" or "state"). */
 export class Picture extends Emitter {
   /** "new", "working", "done", "in-colour" or "failed" */
   state = "new";
@@ -30,17 +43,19 @@ export class Picture extends Emitter {
   thumbnail = "";
 
   #uploading = null;
-  #past = [];
-  #future = [];
-  #part;
-  #parted = 0;
+  #history;
 
   /** @param {string} key @param {Blob} blob @param {object} notes as of `#keep` */
-  constructor(key, blob, notes) {
+  constructor(key, blob, { past, future, ...notes }) {
     super();
-    Object.assign(this, { key, blob, vivid: null, strength: 1, recolor: false }, notes);
-    /** @type {Point[]} */
-    this.points = (notes.points ?? []).map(({ x, y, ab }) => newPoint(x, y, ab));
+    const fresh = { points: [], vivid: null, strength: 1, recolor: false };
+    Object.assign(this, { key, blob, ...fresh }, notes);
+    this.points = this.points.map((point) => // those of earlier releases had no id
+      point.id ? point : newPoint(point.x, point.y, point.ab));
+    this.#history = new EditHistory({ past, future });
+    for (const { points } of [this, ...(past ?? []), ...(future ?? [])]) {
+      for (const { id } of points) lastId = Math.max(lastId, id);
+    }
   }
 
   /** A photo that has just come in. */
@@ -54,63 +69,73 @@ export class Picture extends Emitter {
   }
 
   #keep() {
-    const { name, order, vivid, strength, recolor } = this;
-    const points = this.points.map(({ x, y, ab }) => ({ x, y, ab }));
-    keepNotes(this.key, { name, order, points, vivid, strength, recolor });
+    const { name, order } = this;
+    keepNotes(this.key, { name, order, ...this.#state, ...this.#history.kept });
   }
 
   become(state, trouble = "") {
     this.state = state;
     this.trouble = trouble;
-    this.emit("change");
+    this.emit("change", ["state"]);
   }
 
-  // --- points and dials --------------------------------------------------------------------
+  // --- edits -------------------------------------------------------------------------------
+
+  /** What its colours depend on. @returns {import("./history.js").State} */
+  get #state() {
+    const { points, vivid, strength, recolor } = this;
+    return { points, vivid, strength, recolor };
+  }
 
   get canUndo() {
-    return this.#past.length > 0;
+    return this.#history.canUndo;
   }
 
   get canRedo() {
-    return this.#future.length > 0;
+    return this.#history.canRedo;
   }
 
   /**
-   * Other points, as one step that can be undone.
+   * Changes points or dials, as one step that can be undone.
    *
-   * @param {Point[]} points
-   * @param {string} [part] names what is done bit by bit: bits in a row are one step
+   * @param {{points?: Point[], vivid?: number | null, strength?: number, recolor?: boolean}} changes
+   * @param {string} [part] names what is done bit by bit: bits of one part in a row are one step
    */
-  setPoints(points, part) {
-    const goesOn = part && part === this.#part && Date.now() - this.#parted < ONE_STEP;
-    if (!goesOn) this.#past = [...this.#past, this.points].slice(-STEPS_BACK);
-    this.#part = part;
-    this.#parted = Date.now();
-    this.#future = [];
-    this.points = points;
-    this.#keep();
+  set(changes, part) {
+    const before = this.#state;
+    if (Object.keys(changes).every((name) => changes[name] === before[name])) return;
+    this.#history.leave(before, part);
+    this.#become({ ...before, ...changes });
   }
 
+  /** Ends a step that is done bit by bit. */
+  rest() {
+    this.#history.rest();
+  }
+
+  /** Takes the last step back; says which it was, such as "colour of point 2", "" if none. */
   undo() {
-    this.#step(this.#past, this.#future);
+    const after = this.#state;
+    const before = this.#history.undo(after);
+    if (!before) return "";
+    this.#become(before);
+    return difference(before, after);
   }
 
+  /** Does a step again that was undone; says which it was. */
   redo() {
-    this.#step(this.#future, this.#past);
+    const before = this.#state;
+    const after = this.#history.redo(before);
+    if (!after) return "";
+    this.#become(after);
+    return difference(before, after);
   }
 
-  #step(from, to) {
-    if (!from.length) return;
-    this.#part = undefined;
-    to.push(this.points);
-    this.points = from.pop();
+  #become(state) {
+    const before = this.#state;
+    Object.assign(this, state);
     this.#keep();
-  }
-
-  /** @param {{vivid?: number | null, strength?: number, recolor?: boolean}} dials */
-  set(dials) {
-    Object.assign(this, dials);
-    this.#keep();
+    this.emit("change", Object.keys(state).filter((name) => state[name] !== before[name]));
   }
 
   // --- the server --------------------------------------------------------------------------
@@ -208,11 +233,11 @@ export function readHints(text, { width, height }) {
     const content = JSON.parse(text);
     const size = content.size ?? [width, height];
     const [across, down] = [width / size[0], height / size[1]];
-    return content.hints.map(({ x, y, color }) => {
+    return content.hints.map(({ x, y, color, reach = "normal" }) => {
       const ab = typeof color === "string" ? abOfWords(color) : color;
       const fine = ab?.length === 2 && [x, y, across, down, ...ab].every(Number.isFinite);
-      if (!fine) throw wrong;
-      return newPoint(clamp(x * across, 0, width), clamp(y * down, 0, height), ab.map(Number));
+      if (!fine || !Object.hasOwn(REACHES, reach)) throw wrong;
+      return newPoint(clamp(x * across, 0, width), clamp(y * down, 0, height), ab, reach);
     });
   } catch {
     throw wrong;

@@ -22,15 +22,21 @@ function database() {
   return opening;
 }
 
-/** Runs `work` on both stores; resolves once it is on disk, or at once without a database. */
+/**
+ * Runs `work` on both stores; resolves once it is on disk with what was asked for, or with
+ * undefined if there is no database or it is full: editing goes on all the same.
+ */
 async function transact(mode, work) {
   const db = await database();
-  if (!db) return undefined;
   return new Promise((resolve) => {
-    const transaction = db.transaction(["files", "notes"], mode);
-    const answers = work(transaction.objectStore("files"), transaction.objectStore("notes"));
-    transaction.oncomplete = () => resolve(answers?.map((request) => request.result));
-    transaction.onerror = transaction.onabort = () => resolve(undefined); // full: it goes on
+    try {
+      const transaction = db.transaction(["files", "notes"], mode);
+      const answers = work(transaction.objectStore("files"), transaction.objectStore("notes")) ?? [];
+      transaction.oncomplete = () => resolve(answers.map((request) => request.result));
+      transaction.onerror = transaction.onabort = () => resolve(undefined);
+    } catch {
+      resolve(undefined); // none, or closed by the browser
+    }
   });
 }
 
@@ -43,11 +49,25 @@ export async function keepFile(key, blob) {
   await transact("readwrite", (files) => void files.put({ bytes, type: blob.type }, key));
 }
 
+const unwritten = new Map(); // the newest notes of each photo that waits for its turn
+let writing = Promise.resolve();
+
+/** Keeps notes on a photo, in the place of those before: of many in a row just the last. */
 export function keepNotes(key, notes) {
-  return transact("readwrite", (_, store) => void store.put(notes, key));
+  const waits = unwritten.has(key);
+  unwritten.set(key, notes);
+  if (!waits) writing = writing.then(() => write(key));
+}
+
+async function write(key) {
+  const notes = unwritten.get(key);
+  if (!unwritten.delete(key)) return; // forgotten
+  const put = (content) => transact("readwrite", (_, store) => void store.put(content, key));
+  if (!(await put(notes))) await put({ ...notes, past: [], future: [] }); // rather than nothing
 }
 
 export function forget(key) {
+  unwritten.delete(key);
   return transact("readwrite", (files, notes) => {
     files.delete(key);
     notes.delete(key);

@@ -2,7 +2,7 @@
 
 import { aborted } from "./api.js";
 import { commandOf, make, spinner } from "./dom.js";
-import { newPoint } from "./picture.js";
+import { pointsOf } from "./picture.js";
 
 const FOUR = 4;
 const SIDE = 480;
@@ -62,7 +62,7 @@ export class Versions {
     tile.disabled = false;
     tile.onclick = () => {
       this.dialog.close();
-      this.editor.setPoints(hints.map(({ x, y, color }) => newPoint(x, y, color)));
+      picture.set({ points: pointsOf(hints) });
     };
   }
 }
