@@ -49,6 +49,25 @@ Lightness = Callable[[slice], Array]
 
 
 @dataclass(frozen=True, eq=False)
+class ChromaLines:
+    """ab of a photo as lines over its L, one a pixel of what the network saw."""
+
+    slope: Array
+    """(2, h, w) float32, of a and b."""
+    offset: Array
+    """(2, h, w)."""
+    low: Array
+    """(2, 1, 1): the least a and b of the network, which nothing goes under."""
+    high: Array
+    """(2, 1, 1)."""
+
+    def widen(self, size: tuple[int, int]) -> Chroma:
+        """The same for a photo of H, W."""
+        slope, offset = (_widen(planes, size[1]) for planes in (self.slope, self.offset))
+        return Chroma(slope, offset, size[0], self.low, self.high)
+
+
+@dataclass(frozen=True, eq=False)
 class Chroma:
     """ab of a photo of any height, kept as lines over L until rows of it are wanted for."""
 
@@ -59,7 +78,7 @@ class Chroma:
     height: int
     """H, of the photo."""
     low: Array
-    """(2, 1, 1): the least a and b of the network, which nothing goes under."""
+    """(2, 1, 1), as of the lines."""
     high: Array
     """(2, 1, 1)."""
 
@@ -86,13 +105,12 @@ class Chroma:
         return ab
 
 
-def fit_chroma(ab: Array, L: Array, size: tuple[int, int]) -> Chroma:
-    """The lines over L that carry the network's ab to a photo's size.
+def fit_lines(ab: Array, L: Array) -> ChromaLines:
+    """The lines over L that meet the network's ab.
 
     Args:
         ab: (2, h, w), the network's answer.
         L: (h, w), the lightness it saw.
-        size: H, W of the photo.
     """
     mean, ab_mean = _blur(L), _blur(ab)
     variance = _blur(L * L) - mean * mean
@@ -101,13 +119,17 @@ def fit_chroma(ab: Array, L: Array, size: tuple[int, int]) -> Chroma:
     explained = covariance**2 / ((np.maximum(variance, 0) + 1e-3) * (ab_variance + _NOISE))
     slope = covariance / (variance + _EPSILON) * np.minimum(explained, 1)
     slope = _blur(slope)
-    return Chroma(
-        slope=_widen(slope, size[1]),
-        offset=_widen(ab - slope * L, size[1]),
-        height=size[0],
+    return ChromaLines(
+        slope=slope,
+        offset=ab - slope * L,
         low=ab.min(axis=(1, 2), keepdims=True),
         high=ab.max(axis=(1, 2), keepdims=True),
     )
+
+
+def fit_chroma(ab: Array, L: Array, size: tuple[int, int]) -> Chroma:
+    """The lines over L that carry the network's ab to a photo's size, H and W."""
+    return fit_lines(ab, L).widen(size)
 
 
 def refine(coarse: Array, L: Array) -> Array:
@@ -227,12 +249,17 @@ def _encode(lab: Array, rgb: Array, light: Array) -> None:
 
 def to_grey(L: Array, dtype: type[Any] = np.uint8) -> Array:
     """The grey photo (H, W, 3) that has these L."""
+    return np.repeat(to_grey_levels(L, dtype)[..., None], 3, axis=2)
+
+
+def to_grey_levels(L: Array, dtype: type[Any] = np.uint8) -> Array:
+    """The grey levels (H, W) that have these L."""
     levels = np.arange(np.iinfo(dtype).max + 1)
     lightness = color.grey_to_lightness(levels / levels[-1])
     photo = np.empty(L.shape, dtype)
     for row, target in zip(L, photo, strict=True):
         target[:] = np.rint(np.interp(row, lightness, levels))
-    return np.repeat(photo[..., None], 3, axis=2)
+    return photo
 
 
 # --- small arrays -----------------------------------------------------------------------------

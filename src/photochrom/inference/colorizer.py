@@ -25,6 +25,7 @@ from photochrom.image.reader import PhotoSource, as_photo, hold_source
 from photochrom.image.writer import check_target, default_output, encode_photo, write_photo
 from photochrom.inference import chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
+from photochrom.inference.chroma_upsampling import ChromaLines
 from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import DEFAULT_MODEL, WEIGHTS, Model
@@ -138,7 +139,8 @@ class Colorizer:
         known = np.zeros((0, 4), np.float32) if spots is None else spots
         scales = [np.divide(view.small.shape, L.shape).tolist() for view in views]
         seen = [hint_files.scale_spots(known, *scale) for scale in scales]
-        return self._predictor.chroma(views, seen, vivid).rows(0, L.shape[0], L)
+        lines = self._predictor.lines(views, seen, vivid)
+        return lines.widen(views[0].size).rows(0, L.shape[0], L)
 
     # --- from photo to photo ------------------------------------------------------------------
 
@@ -150,13 +152,17 @@ class Colorizer:
             return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))
         if options.strength == 0:
             return replace(photo, pixels=chroma_upsampling.to_grey(photo.lightness(), depth))
-        views = self._predictor.views(photo, options.size, options.quality)
-        spots = [view.spots(options.hints) for view in views]
-        chroma = self._predictor.chroma(views, spots, options.vivid)
+        chroma = self.chroma_lines(photo, options).widen(photo.pixels.shape[:2])
         rgb = chroma_upsampling.recombine(
             photo.lightness, chroma, strength=options.strength, dtype=depth
         )
         return replace(photo, pixels=rgb)
+
+    def chroma_lines(self, photo: Photo, options: ColorizeOptions = _PLAIN) -> ChromaLines:
+        """The colours of a page, before they are brought to its size and strength."""
+        views = self._predictor.views(photo, options.size, options.quality)
+        spots = [view.spots(options.hints) for view in views]
+        return self._predictor.lines(views, spots, options.vivid)
 
     @overload
     def colorize(

@@ -11,6 +11,7 @@ from photochrom.color import Array
 from photochrom.image.photo import Photo
 from photochrom.inference import averaging, chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
+from photochrom.inference.chroma_upsampling import ChromaLines
 from photochrom.inference.hint_propagation import propagate_hints
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import Model
@@ -50,10 +51,10 @@ class Predictor:
 
     model: Model
 
-    def chroma(
+    def lines(
         self, views: Sequence[View], spots: Sequence[Array], vivid: float | None
-    ) -> chroma_upsampling.Chroma:
-        """The colours of a photo, for its full size.
+    ) -> ChromaLines:
+        """The colours of a photo, which its full size takes by :meth:`.ChromaLines.widen`.
 
         Args:
             views: of it; the first is the one at which hints are met.
@@ -70,7 +71,7 @@ class Predictor:
             unsure = color_distribution.spread(p, self.model.centres())[0]
         if len(views) > 1:
             ab = self._averaged(ab, views, spots, vivid)
-        return chroma_upsampling.fit_chroma(propagate_hints(ab, L, here, unsure), L, views[0].size)
+        return chroma_upsampling.fit_lines(propagate_hints(ab, L, here, unsure), L)
 
     def _averaged(
         self, first: Array, views: Sequence[View], spots: Sequence[Array], vivid: float | None

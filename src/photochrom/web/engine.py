@@ -39,6 +39,18 @@ _VEIL = 170
 """Of 255, how much it may hide."""
 
 
+class ChromaPlanes(NamedTuple):
+    """The colours of a photo as lines over its lightness, for who paints it himself."""
+
+    content: bytes
+    """float16, little-endian, (height, width, 4): slope of a and b, offset of a and b."""
+    width: int
+    height: int
+    low: tuple[float, float]
+    """The least a and b there may be."""
+    high: tuple[float, float]
+
+
 class ColoredFile(NamedTuple):
     """A whole file coloured."""
 
@@ -156,15 +168,27 @@ class Engine:
         """A JPEG of the photo in colour, at most so many pixels long."""
         return jpeg(self._colored(photo, options, model), side)
 
+    def chroma(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> ChromaPlanes:
+        """What :meth:`preview` would colour the photo with."""
+        lines = self.colorizer(model).chroma_lines(photo.preview, self._quick(photo, options))
+        planes = np.concatenate([lines.slope, lines.offset]).transpose(1, 2, 0)
+        (height, width), ends = planes.shape[:2], (lines.low, lines.high)
+        low, high = ((float(a), float(b)) for a, b in (end.ravel() for end in ends))
+        return ChromaPlanes(planes.astype("<f2").tobytes(), width, height, low, high)
+
     def comparison(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> bytes:
         """A JPEG of the photo in grey and in colour, side by side."""
         pair = grey(photo), self._colored(photo, options, model)
         return jpeg(np.concatenate(pair, axis=1), COMPARISON)
 
     def _colored(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> Levels:
+        return self.colorizer(model).render(photo.preview, self._quick(photo, options)).pixels
+
+    @staticmethod
+    def _quick(photo: KeptPhoto, options: ColorizeOptions) -> ColorizeOptions:
+        """The same for the preview."""
         hints = photo.to_preview(hint_files.resolve_hints(options.hints, photo.extent))
-        quick = replace(options, hints=hints, quality="fast")
-        return self.colorizer(model).render(photo.preview, quick).pixels
+        return replace(options, hints=hints, quality="fast")
 
     def palette(
         self, photo: KeptPhoto, x: float, y: float, hints: tuple[Hint, ...], most: int

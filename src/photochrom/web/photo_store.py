@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from photochrom.color import Pixels
 from photochrom.errors import BadPhoto
 from photochrom.image.photo import Photo, to_image
 from photochrom.image.photo_file import open_file
@@ -76,6 +78,10 @@ class KeptPhoto:
     """When, in the seconds of ``time.monotonic``."""
     previews: Lane = field(default_factory=Lane)
     """Of which only the newest is wanted."""
+    lightness: Pixels | None = None
+    """Its grey levels (H, W) at full size, once they were asked for and while there is room."""
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who reads the lightness, so that it is read once."""
 
     @property
     def preview(self) -> Photo:
@@ -85,7 +91,8 @@ class KeptPhoto:
     @property
     def size(self) -> int:
         """Bytes that it takes."""
-        return len(self.data) + self.preview.pixels.nbytes
+        lightness = 0 if self.lightness is None else self.lightness.nbytes
+        return len(self.data) + self.preview.pixels.nbytes + lightness
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -197,6 +204,12 @@ class PhotoStore:
             self._kept.move_to_end(id)
             return photo
 
+    def keep_lightness(self, photo: KeptPhoto, levels: Pixels) -> None:
+        """Keep a photo's lightness with it, if there is room for it."""
+        with self._lock:
+            photo.lightness = levels
+            self._evict()
+
     def remove(self, id: str) -> None:  # noqa: A002
         """Forget a photo."""
         with self._lock:
@@ -211,10 +224,15 @@ class PhotoStore:
         oldest = time.monotonic() - self.seconds
         while self._kept and next(iter(self._kept.values())).used < oldest:
             self._kept.popitem(last=False)
-        while len(self._kept) > 1 and (
-            len(self._kept) > self.most or sum(p.size for p in self._kept.values()) > self.budget
-        ):
+        for photo in self._kept.values():
+            if not self._too_large():
+                break
+            photo.lightness = None  # it can be read from the file again
+        while len(self._kept) > 1 and (len(self._kept) > self.most or self._too_large()):
             del self._kept[self._least_worth()]
+
+    def _too_large(self) -> bool:
+        return sum(photo.size for photo in self._kept.values()) > self.budget
 
     def _least_worth(self) -> str:
         """The id of the photo that is worth least; the last one that was used is worth most."""

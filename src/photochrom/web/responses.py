@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -9,12 +10,14 @@ from fastapi.responses import Response
 from PIL import Image
 
 from photochrom.web import schemas
-from photochrom.web.engine import ColoredFile, result_name
+from photochrom.web.engine import ChromaPlanes, ColoredFile, result_name
 
 Responses = dict[int | str, dict[str, Any]]
 
 NOTES = "X-Photochrom-Notes"
 """The header that tells what of a photo was left out."""
+CHROMA = "X-Photochrom-Chroma"
+"""The header that tells what is to be known of colours as lines over the lightness."""
 _PROBLEMS = {
     400: "The request is wrong, or cannot be done by this model.",
     401: "The token is missing or wrong.",
@@ -53,6 +56,21 @@ def picture(kind: str, words: str, *more: int) -> dict[str, Any]:
         notes = "What of the photo was left out beside its picture, and why; percent-encoded UTF-8."
         described["headers"] = {NOTES: {"description": notes, "schema": {"type": "string"}}}
     return {"response_class": Response, "responses": {200: described} | describe_problems(*more)}
+
+
+def binary(words: str, header: str) -> dict[str, Any]:
+    """How a route is described that answers with numbers, and with JSON about them in a header."""
+    described = picture("application/octet-stream", words, 409)
+    told = {"description": "JSON: width, height, low, high.", "schema": {"type": "string"}}
+    described["responses"][200]["headers"] = {header: told}
+    return described
+
+
+def chroma_response(planes: ChromaPlanes) -> Response:
+    """Colours as lines over the lightness."""
+    facts = {name: value for name, value in planes._asdict().items() if name != "content"}
+    headers = {CHROMA: json.dumps(facts)}
+    return Response(planes.content, media_type="application/octet-stream", headers=headers)
 
 
 def _attachment(name: str) -> dict[str, str]:

@@ -6,17 +6,26 @@ from asyncio import to_thread
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import FileResponse, Response
 
 from photochrom import __version__
-from photochrom.web import engine, photo_store, schemas
+from photochrom.web import engine, lightness, photo_store, schemas
 from photochrom.web.access import client_address
 from photochrom.web.body_limits import BoundedRoute
 from photochrom.web.engine import ColoredFile
+from photochrom.web.lightness import TilePlace
 from photochrom.web.photo_store import KeptPhoto
 from photochrom.web.process_pool import WorkerTask
-from photochrom.web.responses import describe_problems, file_response, jpeg_response, picture
+from photochrom.web.responses import (
+    CHROMA,
+    binary,
+    chroma_response,
+    describe_problems,
+    file_response,
+    jpeg_response,
+    picture,
+)
 from photochrom.web.services import KeptPhotoDep, PhotoId, RequestServices, ServicesDep
 
 STATIC = Path(__file__).with_name("static")
@@ -139,11 +148,11 @@ async def forget_photo(id: PhotoId, services: ServicesDep) -> Response:  # noqa:
 # --- pictures of a photo that is kept ---------------------------------------------------------
 
 
-@kept.get("/grey", **picture("image/jpeg", "A preview."))
+@kept.get("/grey", **picture("image/png", "A preview, without loss."))
 async def grey_preview(services: ServicesDep, photo: KeptPhotoDep) -> Response:
     """The photo's lightness."""
-    work = services.run_on_preview(lambda: engine.jpeg(engine.grey(photo)))
-    return jpeg_response(await work)
+    work = services.run_on_preview(lambda: lightness.encode_grey(engine.grey(photo)[..., 0]))
+    return Response(await work, media_type="image/png")
 
 
 @kept.get("/original", **picture("image/jpeg", "A preview."))
@@ -151,6 +160,35 @@ async def original_preview(services: ServicesDep, photo: KeptPhotoDep) -> Respon
     """The photo as it came."""
     work = services.run_on_preview(lambda: engine.jpeg(photo.preview.pixels))
     return jpeg_response(await work)
+
+
+@kept.get("/lightness", **picture("image/png", "A tile, without loss."))
+async def lightness_tile(
+    services: ServicesDep, photo: KeptPhotoDep, wanted: Annotated[schemas.TileQuery, Query()]
+) -> Response:
+    """A part of the photo's lightness at full size, at most 1024 pixels wide and high."""
+    place = TilePlace(**wanted.model_dump())
+    place.check(photo.extent)
+    levels = await services.read_lightness(photo)
+    work = services.run_on_preview(lambda: lightness.cut_tile(levels, place))
+    return Response(await work, media_type="image/png")
+
+
+@kept.post("/chroma", **binary("float16, little-endian, (height, width, 4).", CHROMA))
+async def chroma(
+    services: ServicesDep, photo: KeptPhotoDep, wanted: schemas.ChromaRequest
+) -> Response:
+    """The colours alone: slope of a and b, and offset of a and b, of lines over the lightness.
+
+    For each pixel as the network saw the photo; enlarged bicubically (Keys 1981, a = -0.75),
+    slope · L + offset, kept within `low` and `high`, is the colour before its strength. It is as
+    large as `X-Photochrom-Chroma` says. Of those that wait, only the newest is wanted.
+    """
+    options = wanted.options(await to_thread(wanted.parse_hints))
+    work = services.run_on_preview(
+        lambda: services.engine.chroma(photo, options, wanted.model), photo.previews
+    )
+    return chroma_response(await work)
 
 
 @kept.post("/colorize", **picture("image/*", "A preview, or the whole photo."))

@@ -21,6 +21,8 @@ Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 FileFormat = Literal["JPEG", "PNG"]
 """That every program opens, by Pillow's names."""
 Unit = Annotated[float, Field(ge=-128, le=127)]
+MOST_PIXELS = 1_000_000
+"""Along a side of a photo: files hold fewer."""
 HINT_BYTES = 200_000
 """Of the hints of a form: a thousand, which is all there may be, take half of it."""
 
@@ -94,6 +96,32 @@ class ColorizeRequest(ColorizeFields, HintsRequest):
     full: bool = Field(default=False, description="the whole photo, with its metadata")
     format: FileFormat | None = Field(
         default=None, description="of the whole photo; by default the one it came in"
+    )
+
+
+class ChromaRequest(HintsRequest):
+    """What the colours of a photo that is kept depend on, before they are painted."""
+
+    vivid: Annotated[float, Field(ge=0, le=1)] | None = None
+    size: Annotated[int, Field(ge=32, le=512)] | None = Field(
+        default=None, description="short side at which the network looks, pixels"
+    )
+    model: Annotated[str, Field(max_length=100)] | None = None
+
+    def options(self, hints: Hints) -> ColorizeOptions:
+        """The same for the engine."""
+        return ColorizeOptions(hints=hints, vivid=self.vivid, size=self.size, recolor=True)
+
+
+class TileQuery(Strict):
+    """A part of a photo, in pixels of the full photo."""
+
+    x: Annotated[int, Field(ge=0, le=MOST_PIXELS)]
+    y: Annotated[int, Field(ge=0, le=MOST_PIXELS)]
+    width: Annotated[int, Field(ge=1, le=MOST_PIXELS)]
+    height: Annotated[int, Field(ge=1, le=MOST_PIXELS)]
+    shrink: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=1, description="pixels of the photo, across and down, that become one of the tile"
     )
 
 

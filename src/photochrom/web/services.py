@@ -11,8 +11,10 @@ from typing import Annotated, ParamSpec, TypeVar
 
 from fastapi import Depends, Path, Request, UploadFile
 
+from photochrom.color import Pixels
 from photochrom.web import problems, process_pool
 from photochrom.web.engine import Engine
+from photochrom.web.lightness import read_lightness
 from photochrom.web.photo_store import KeptPhoto, PhotoLimits, PhotoStore
 from photochrom.web.process_pool import ProcessPool, WorkerTask
 from photochrom.web.work_queue import Lane, WorkQueue
@@ -110,6 +112,21 @@ class RequestServices:
         """
         task = WorkerTask(self.all.pool)
         return await self.all.files.run(self.request, _guard(work, task), cancel=task.cancel)
+
+    async def read_lightness(self, photo: KeptPhoto) -> Pixels:
+        """The grey levels (H, W) of a photo at full size, which are kept with it.
+
+        Raises:
+            RequestProblem: as :meth:`run_on_file`.
+        """
+        async with photo.reading:
+            levels = photo.lightness
+            if levels is None:
+                levels = await self.run_on_file(
+                    lambda task: task.run(read_lightness, photo.data, self.engine.limits)
+                )
+                self.photos.keep_lightness(photo, levels)
+        return levels
 
     def check_upload(self, photo: UploadFile) -> None:
         """Refuse a file of too many bytes. Until its turn comes it lies on the disk."""
