@@ -112,7 +112,7 @@ def test_photo_in_colour_is_seen_as_it_came_and_in_grey(client):
     original = decode(client.get(f"/api/photos/{told['id']}/original"))
     assert np.abs(original[30, 20].astype(int) - rgb[30, 20]).max() < 12
     grey = decode(client.get(f"/api/photos/{told['id']}/grey"))
-    assert np.ptp(grey.astype(int), axis=2).max() <= 2
+    assert grey.shape == (60, 80)
 
 
 def test_hints_are_in_pixels_of_the_photo_and_a_preview_is_the_result_made_small(ask):
