@@ -25,6 +25,7 @@ def test_nothing_is_lost_by_a_reload(visitor):
     expect(visitor.at("#vivid-word")).to_have_text("natural")
     visitor.point_at(*SPOT)
     visitor.choose(1)
+    visitor.page.keyboard.press("Escape")
     with visitor.colored_anew():
         visitor.page.fill("#strength", "0.5")
     shown = visitor.pixel(*SPOT)

@@ -1,8 +1,9 @@
 /** The page: puts its parts together. */
 
 import { request } from "./api.js";
+import { Compare } from "./compare.js";
 import { Dials } from "./dials.js";
-import { commandOf, find, make } from "./dom.js";
+import { commandOf, find, isTyping, make } from "./dom.js";
 import { Editor } from "./editor.js";
 import { archive, deliver, filesOf, save } from "./files.js";
 import { Hinting } from "./hinting.js";
@@ -23,6 +24,7 @@ const points = new Points(find("points"), stage);
 const palette = new Palette(find("palette"), stage);
 const hinting = new Hinting(editor, points, palette);
 const dials = new Dials(editor);
+new Compare(editor);
 const versions = new Versions(find("others"), editor);
 const strip = new Strip(find("strip"));
 const abilities = { hints: true, distribution: true };
@@ -185,21 +187,19 @@ on("zoom-in", stage.zoomIn);
 on("zoom-out", stage.zoomOut);
 on("zoom-fit", stage.zoomToFit);
 on("turn", () => {
-  const shown = find("dials").classList.toggle("open");
+  const shown = find("adjust").classList.toggle("open");
   find("turn").ariaExpanded = String(shown);
 });
-for (const part of document.querySelectorAll(".zoom, .notice")) {
+for (const part of document.querySelectorAll(".controls, .notice")) {
   part.addEventListener("pointerdown", (event) => event.stopPropagation());
 }
 
-/** Whether keys are being typed into a field, which has its own undo. */
-const typing = ({ target }) => target.matches?.("input:not([type=range]), textarea");
 const zoomKeys = {
   "+": stage.zoomIn, "=": stage.zoomIn, "-": stage.zoomOut, _: stage.zoomOut, 0: stage.zoomToFit,
 };
 addEventListener("keydown", (event) => {
   const dialog = document.querySelector("dialog[open], :popover-open");
-  if (!editor.ready || typing(event) || dialog || event.altKey) return;
+  if (!editor.ready || isTyping(event) || dialog || event.altKey) return;
   const plain = { ...zoomKeys, escape: () => hinting.close() };
   const control = { z: event.shiftKey ? redo : undo, y: redo };
   const act = (event.ctrlKey || event.metaKey ? control : plain)[event.key.toLowerCase()];

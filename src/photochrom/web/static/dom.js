@@ -22,6 +22,9 @@ export const spinner = () => make("i", { className: "spinner" });
 /** What a click in a menu or dialog asks for: the data-do of its button. */
 export const commandOf = ({ target }) => target.closest("[data-do]")?.dataset.do;
 
+/** Whether keys are being typed into a field, which has its own undo. */
+export const isTyping = ({ target }) => target.matches?.("input:not([type=range], [type=radio]), textarea");
+
 /** Where an arrow key points, [right, down]; undefined for other keys. */
 export const arrowOf = ({ key }) =>
   ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] })[key];

@@ -1,13 +1,10 @@
 /** The palette at a spot: likely colours, any colour, the present one, or one from elsewhere. */
 
-import { clamp, commandOf, Emitter, make } from "./dom.js";
+import { commandOf, Emitter, make } from "./dom.js";
 import { abOfHex, hexOf, nameOf } from "./lab.js";
 import { Plane } from "./plane.js";
 
-const SMALLEST = 26; // pixels across, of a colour that is hardly likely
-const LARGEST = 44;
 const SAME = 1.5; // ab, within which a swatch counts as the chosen colour
-const GAP = 22; // pixels between spot and palette
 
 /**
  * Events: "open", "moving" and "chosen" (detail: ab), "keep", "pipette", "remove", "close".
@@ -47,7 +44,6 @@ export class Palette extends Emitter {
       event.stopPropagation();
       this.emit("close");
     });
-    stage.on("layout", () => this.#put());
   }
 
   /**
@@ -66,7 +62,6 @@ export class Palette extends Emitter {
     this.element.hidden = false;
     document.body.classList.add("choosing");
     this.stage.layout();
-    this.#put();
     this.emit("open");
   }
 
@@ -90,12 +85,10 @@ export class Palette extends Emitter {
    * @param {boolean} focuses the first of them
    */
   offer(colors, focuses) {
-    const most = Math.sqrt(Math.max(...colors.map((color) => color.probability), 1e-6));
-    this.swatches.replaceChildren(...colors.map((color) => this.#swatch(color, most)));
+    this.swatches.replaceChildren(...colors.map((color) => this.#swatch(color)));
     this.swatches.ariaBusy = null;
     this.#mark();
     this.#describe(this.#chosen);
-    this.#put();
     if (focuses && document.activeElement === this.element) {
       this.swatches.firstChild?.focus({ preventScroll: true });
     }
@@ -116,12 +109,10 @@ export class Palette extends Emitter {
     this.caption.textContent = "Looking which colours are likely here…";
   }
 
-  #swatch({ ab, probability }, most) {
-    const size = SMALLEST + (LARGEST - SMALLEST) * (Math.sqrt(probability) / most);
+  #swatch({ ab, probability }) {
     const words = `${nameOf(this.#lightness, ab)}, ${percent(probability)} likely`;
     const dot = make("i");
     const button = make("button", { ariaLabel: words, ab, onclick: () => this.choose(ab) }, dot);
-    dot.style.width = dot.style.height = `${size.toFixed(1)}px`;
     dot.style.backgroundColor = hexOf(this.#lightness, ab);
     button.onpointerenter = button.onfocus = () => this.#setCaption(words);
     button.onpointerleave = () => this.#describe(this.#chosen);
@@ -133,7 +124,7 @@ export class Palette extends Emitter {
   }
 
   #describe(ab) {
-    this.#setCaption(ab ? `Now ${nameOf(this.#lightness, ab)}` : "The larger, the likelier here");
+    this.#setCaption(ab ? `Now ${nameOf(this.#lightness, ab)}` : "The likeliest first");
   }
 
   #moving(ab) {
@@ -180,25 +171,6 @@ export class Palette extends Emitter {
   #unfold(open) {
     this.any.hidden = !open;
     this.more.ariaExpanded = String(open);
-    this.#put();
-  }
-
-  /** Beside its spot, where there is room; on a phone CSS makes it a sheet below the photo. */
-  #put() {
-    if (!this.place) return;
-    const { element } = this;
-    element.style.transform = "";
-    if (getComputedStyle(element).position !== "absolute") return;
-    const { x, y } = this.stage.toStage(this.place);
-    const box = this.stage.element.getBoundingClientRect();
-    const [width, height] = [element.offsetWidth, element.offsetHeight];
-    const [after, before] = [x + GAP, x - GAP - width];
-    // Away from the photo's middle, where there is room.
-    const outwards = x < box.width / 2 ? [before, after] : [after, before];
-    const left = outwards.find((place) => place >= 8 && place + width <= box.width - 8) ?? after;
-    const fit = (value, room) => clamp(value, 8, Math.max(8, room - 8));
-    const top = fit(y - height / 3, box.height - height);
-    element.style.transform = `translate(${fit(left, box.width - width)}px, ${top}px)`;
   }
 }
 

@@ -72,7 +72,7 @@ export class Stage extends Emitter {
 
   get scale() {
     const { width, height } = this.element.getBoundingClientRect();
-    const margin = width > 700 ? 24 : 0;
+    const margin = width > 400 ? 12 : 0;
     const fit = Math.min((width - 2 * margin) / this.#size.width,
       (height - 2 * margin) / this.#size.height);
     return Math.max(fit, 1e-6) * this.#zoom;
@@ -181,7 +181,6 @@ export class Stage extends Emitter {
     this.line.style.height = `${below - above}px`;
     this.line.hidden = this.divider <= 0 || this.divider >= 1;
     const hold = clamp(x, from + KNOB, Math.max(from + KNOB, to - KNOB));
-    this.knob.classList.toggle("resting", this.line.hidden);
     this.knob.style.transform = `translate(${hold}px, ${(above + below) / 2}px)`;
     this.element.classList.toggle("zoomed", this.#zoom > 1);
     this.emit("layout");
@@ -191,6 +190,11 @@ export class Stage extends Emitter {
 
   /** @param {number} share of the part seen that shows the photo as it was */
   setDivider(share) {
+    cancelAnimationFrame(this.#sweep);
+    this.#divide(share);
+  }
+
+  #divide(share) {
     this.divider = clamp(share, 0, 1);
     const percent = Math.round(this.divider * 100);
     this.knob.ariaValueNow = percent;
@@ -201,12 +205,11 @@ export class Stage extends Emitter {
 
   /** Colour comes in from the right, once. */
   unveil() {
-    cancelAnimationFrame(this.#sweep);
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.setDivider(0);
     const began = performance.now();
     const step = (now) => {
       const share = Math.min(1, (now - began) / 1100);
-      this.setDivider((1 - share) ** 3);
+      this.#divide((1 - share) ** 3);
       if (share < 1) this.#sweep = requestAnimationFrame(step);
     };
     this.setDivider(1);
@@ -215,7 +218,6 @@ export class Stage extends Emitter {
   }
 
   #slideTo(clientX) {
-    cancelAnimationFrame(this.#sweep);
     const box = this.element.getBoundingClientRect();
     const [from, to] = this.#seen(box.width);
     this.setDivider((clientX - box.left - from) / (to - from));
@@ -230,7 +232,6 @@ export class Stage extends Emitter {
         PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
       if (!(event.key in steps)) return;
       event.preventDefault();
-      cancelAnimationFrame(this.#sweep);
       this.setDivider(this.divider + steps[event.key]);
     });
     watch(this);
