@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from visitor import SPOT, expect
+import numpy as np
+from visitor import SPOT, ab, expect
 
 
 def test_points_and_dials_are_undone_in_one_order_and_after_a_reload(visitor):
@@ -36,3 +37,16 @@ def test_points_and_dials_are_undone_in_one_order_and_after_a_reload(visitor):
     expect(visitor.at("#vivid")).to_have_value("0.45")
     expect(visitor.at("#strength")).to_have_value("0.5")
     expect(live).not_to_be_empty()
+
+
+def test_colour_that_is_only_looked_at_leaves_no_trace(visitor):
+    before = visitor.pixel(*SPOT)
+    visitor.point_at(*SPOT)
+    with visitor.colored_anew():
+        visitor.at(".swatches button").nth(1).hover()
+    assert np.hypot(*(ab(visitor.pixel(*SPOT)) - ab(before))) > 10
+    with visitor.colored_anew():
+        visitor.at("#palette .caption").hover()
+    assert visitor.pixel(*SPOT) == before
+    expect(visitor.at(".point")).to_have_count(0)
+    expect(visitor.at("#undo")).to_be_disabled()

@@ -5,8 +5,6 @@ import { clamp, Emitter } from "./dom.js";
 import { Pixels } from "./pixels.js";
 import { announce, flashStatus, setStatus, showCard, showProgress } from "./messages.js";
 
-const REST = 150; // milliseconds a dial rests before it counts
-
 /**
  * Events: "opened", "points" (they are others now), "previewed" (their colours are there), "again"
  * (another photo, please) and "close".
@@ -22,7 +20,11 @@ export class Editor extends Emitter {
   colored = null;
 
   #visit = new AbortController(); // ends when another photo is opened
-  #preview = new AbortController();
+  #preview = new AbortController(); // ends when its answer is not wanted any more
+  #busy = false; // whether that is on its way
+  #again = false; // whether something else is wished meanwhile
+  #edits = 0; // so many have been seen
+  #settled = null; // the answer to the last of them, once it is there
   #timer = 0;
   #done = () => {};
   #guessing = false;
@@ -37,14 +39,12 @@ export class Editor extends Emitter {
   /** @param {import("./picture.js").Picture | null} picture */
   async open(picture) {
     this.#visit.abort();
-    this.#preview.abort();
-    clearTimeout(this.#timer);
-    this.#done();
+    this.#drop();
     setStatus("");
     const visit = (this.#visit = new AbortController());
     this.picture = picture;
     this.grey = this.colored = null;
-    this.#draft = null;
+    this.#draft = this.#settled = null;
     this.#become(false);
     if (!picture) return;
     const changed = ({ detail }) => this.#changed(detail);
@@ -117,48 +117,76 @@ export class Editor extends Emitter {
     if (names.includes("recolor")) return void this.open(this.picture);
     const edited = ["points", "vivid", "strength"].filter((name) => names.includes(name));
     if (!edited.length) return;
-    this.#draft = null;
+    this.#edits++;
+    this.#draft = this.#settled = null;
     this.emit("points");
-    this.#later(names.includes("points") ? 0 : REST);
+    if (names.includes("points")) this.#drop();
+    this.#color();
   }
 
-  /** Colours with points that are not yet meant. */
-  preview(points, delay = 120) {
+  /**
+   * Colours with points that are not meant yet, such as those of a drag; null brings back at once
+   * what was there before.
+   */
+  preview(points) {
+    const tried = this.#draft;
     this.#draft = points;
-    this.#later(delay);
+    if (points) return void this.#color();
+    if (!tried) return;
+    this.#drop();
+    if (this.#settled) this.stage.show("after", this.#settled);
+    else this.#color();
   }
 
-  #later(delay) {
+  /** What is on its way is not wanted any more. */
+  #drop() {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#render(), delay);
+    this.#preview.abort();
+    this.#busy = false;
+    this.#done();
+  }
+
+  /** Colours with what is wished now, once the answer that is on its way has been shown. */
+  #color() {
+    if (this.#busy) this.#again = true;
+    else this.#render();
   }
 
   async #render() {
     const { picture } = this;
-    this.#preview.abort();
+    const [draft, edits] = [this.#draft, this.#edits];
     const { signal } = (this.#preview = new AbortController());
+    this.#busy = true;
+    this.#again = false;
     this.#done();
-    this.#done = showProgress("Colouring…");
-    const points = this.#draft ?? picture.points;
+    const done = (this.#done = showProgress("Colouring…"));
     try {
-      const blob = await (await picture.ask("colorize", picture.wishes(points), signal)).blob();
-      const pixels = await Pixels.of(blob, picture.facts);
+      const wishes = picture.wishes(draft ?? picture.points);
+      const blob = await (await picture.ask("colorize", wishes, signal)).blob();
+      const pixels = draft ? null : await Pixels.of(blob, picture.facts);
       signal.throwIfAborted();
       await this.stage.show("after", blob);
       signal.throwIfAborted();
-      this.colored = pixels;
-      this.#done();
-      if (!this.#draft) this.#settle(picture, blob);
+      this.#busy = false;
+      done();
+      if (pixels) this.colored = pixels;
+      if (pixels && edits === this.#edits) this.#settle(picture, blob);
+      if (this.#again) this.#render();
     } catch (error) {
       if (aborted(error) || signal.aborted) return;
-      if (error.code === "superseded") return void this.#later(50); // by another window
-      this.#done();
+      this.#busy = false;
+      if (error.code === "superseded") { // by another window
+        this.#timer = setTimeout(() => this.#color(), 50);
+        return;
+      }
+      done();
       if (this.ready) flashStatus(error.message);
       else this.#fail(error, picture);
     }
   }
 
   #settle(picture, blob) {
+    this.#settled = blob;
     picture.setThumbnail(blob);
     picture.become("done");
     if (this.ready) announce("The new colours are there.");

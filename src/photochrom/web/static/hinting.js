@@ -23,6 +23,7 @@ export class Hinting {
     points.on("moved", (detail) => this.#moved(detail));
     points.on("delete", ({ id }) => this.remove(id));
     palette.on("moving", (detail) => this.#tried(detail));
+    palette.on("left", () => editor.preview(null));
     palette.on("chosen", (detail) => this.#chosen(detail));
     palette.on("keep", () => this.#chosen(editor.colorAt(palette.place), true));
     palette.on("pipette", () => this.#fetch());
@@ -73,6 +74,7 @@ export class Hinting {
   /** @param {{x: number, y: number, id?: number}} place @param {boolean} [keys] opened it */
   async #open(place, keys = false) {
     const { editor, palette } = this;
+    editor.preview(null);
     this.#asking.abort();
     const { signal } = (this.#asking = new AbortController());
     const point = this.#find(place.id);
@@ -101,6 +103,7 @@ export class Hinting {
     if (!place) return;
     const within = this.palette.element.contains(document.activeElement);
     this.palette.close();
+    this.editor.preview(null);
     this.points.mark(null);
     if (within) this.points.focus(place.id);
   }

@@ -7,7 +7,7 @@ import { Plane } from "./plane.js";
 const SAME = 1.5; // ab, within which a swatch counts as the chosen colour
 
 /**
- * Events: "open", "moving" and "chosen" (detail: ab), "keep", "pipette", "remove", "close".
+ * Events: "open", "moving" and "chosen" (detail: ab), "left" (that is not chosen), "keep", "pipette", "remove", "close".
  */
 export class Palette extends Emitter {
   /** The place it is open for, {x, y, id?}; null while it is closed. */
@@ -114,8 +114,17 @@ export class Palette extends Emitter {
     const dot = make("i");
     const button = make("button", { ariaLabel: words, ab, onclick: () => this.choose(ab) }, dot);
     dot.style.backgroundColor = hexOf(this.#lightness, ab);
-    button.onpointerenter = button.onfocus = () => this.#setCaption(words);
-    button.onpointerleave = () => this.#describe(this.#chosen);
+    const look = () => {
+      this.#setCaption(words);
+      this.emit("moving", ab);
+    };
+    const leave = () => {
+      this.#describe(this.#chosen);
+      this.emit("left");
+    };
+    button.onpointerenter = ({ pointerType }) => pointerType === "mouse" && look();
+    button.onfocus = () => button.matches(":focus-visible") && look();
+    button.onpointerleave = button.onblur = leave;
     return button;
   }
 
