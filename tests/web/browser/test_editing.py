@@ -125,7 +125,7 @@ def test_palette_gives_any_colour_one_from_elsewhere_and_the_present_one(visitor
     visitor.point_at(0.8, 0.2)
     kept = ab(visitor.pixel(0.8, 0.2))
     with visitor.colored_anew():
-        visitor.page.click("#palette [data-do=keep]")
+        visitor.page.click(".swatches button >> nth=0")
     assert np.allclose(ab(visitor.pixel(0.8, 0.2)), kept, atol=2)
     expect(visitor.at(".point")).to_have_count(3)
 

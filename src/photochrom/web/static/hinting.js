@@ -25,7 +25,8 @@ export class Hinting {
     palette.on("moving", (detail) => this.#tried(detail));
     palette.on("left", () => editor.preview(null));
     palette.on("chosen", (detail) => this.#chosen(detail));
-    palette.on("keep", () => this.#chosen(editor.colorAt(palette.place), true));
+    palette.on("left", () => editor.preview(null));
+    palette.on("reach", (reach) => this.#reached(reach));
     palette.on("pipette", () => this.#fetch());
     palette.on("remove", () => this.remove(palette.place.id));
     palette.on("close", () => this.close());
@@ -52,7 +53,10 @@ export class Hinting {
   #show() {
     if (this.editor.ready) this.points.show(this.#list);
     const { place } = this.palette;
-    if (place?.id !== undefined && !this.#find(place.id)) this.close(); // it was undone
+    if (place?.id === undefined) return;
+    const point = this.#find(place.id);
+    if (point) this.palette.settle(point);
+    else this.close(); // it was undone
   }
 
   // --- the palette ---------------------------------------------------------------------------
@@ -68,7 +72,7 @@ export class Hinting {
   #opened({ id, keys }) {
     const point = this.#find(id);
     if (this.#pipette) this.#fetched(point.ab);
-    else this.#open({ id, x: point.x, y: point.y }, keys);
+    else this.#open({ id, x: point.x, y: point.y, reach: point.reach }, keys);
   }
 
   /** @param {{x: number, y: number, id?: number}} place @param {boolean} [keys] opened it */
@@ -87,8 +91,8 @@ export class Hinting {
     try {
       const wish = { x: place.x, y: place.y, hints: others, most: SWATCHES };
       const answer = await editor.picture.ask("palette", wish, signal);
-      const { colors } = await answer.json();
-      if (!signal.aborted) palette.offer(colors, keys);
+      const found = await answer.json();
+      if (!signal.aborted) palette.offer(found, keys);
     } catch (error) {
       if (!aborted(error)) palette.offerNone(error.message);
     }
@@ -113,31 +117,33 @@ export class Hinting {
     const { place } = this.palette;
     const point = this.#find(place.id);
     if (point) return this.#list.map((other) => (other === point ? { ...point, ab } : other));
-    return [...this.#list, newPoint(place.x, place.y, ab)];
+    return [...this.#list, newPoint(place.x, place.y, ab, this.palette.reach)];
   }
 
   #tried(ab) {
     this.editor.preview(this.#with(ab));
   }
 
-  #chosen(ab, closes = false) {
+  #reached(reach) {
+    const { id } = this.palette.place;
+    const points = this.#list.map((point) => (point.id === id ? { ...point, reach } : point));
+    if (this.#find(id)) this.editor.picture.set({ points });
+  }
+
+  #chosen(ab) {
     const list = this.#with(ab);
     const place = this.#find(this.palette.place.id) ? this.palette.place : list.at(-1);
     this.palette.settle(place);
     this.editor.picture.set({ points: list });
     this.points.mark(place);
-    if (closes) {
-      this.close();
-      flashStatus("It stays as it is there.");
-    }
   }
 
   // --- the pipette ---------------------------------------------------------------------------
 
   #fetch() {
-    const { place } = this.palette;
+    const { place, reach } = this.palette;
     this.close();
-    this.#pipette = place;
+    this.#pipette = { ...place, reach };
     this.points.mark(place);
     setStatus("Now click where that colour is. Esc: not now.");
     announce("Now choose the place whose colour you want, with the crosshair and Enter.");

@@ -7,14 +7,19 @@ import { Plane } from "./plane.js";
 const SAME = 1.5; // ab, within which a swatch counts as the chosen colour
 
 /**
- * Events: "open", "moving" and "chosen" (detail: ab), "left" (that is not chosen), "keep", "pipette", "remove", "close".
+ * @typedef {{ab: import("./lab.js").Ab, probability: number, name?: string}} Swatch
+ *
+ * Events: "open"; "moving" (detail: ab that is tried), "left" (it is not tried any more) and
+ * "chosen" (detail: ab); "reach" (detail: "small", "normal" or "large"); "pipette", "remove", "close".
  */
 export class Palette extends Emitter {
   /** The place it is open for, {x, y, id?}; null while it is closed. */
   place = null;
 
   #lightness = 50;
+  #present = [0, 0]; // ab that the place had when it was opened
   #chosen = null;
+  #trying = false; // whether a swatch is tried that the pointer or the focus is on
 
   /** @param {HTMLElement} element @param {import("./stage.js").Stage} stage */
   constructor(element, stage) {
@@ -27,13 +32,17 @@ export class Palette extends Emitter {
     this.removing = find("[data-do=remove]");
     this.more = find("[data-do=more]");
     this.any = find(".any");
-    this.hex = find("input");
+    this.hex = find("#hex");
     this.wrong = find(".wrong");
     this.plane = new Plane(find(".plane"));
     this.plane.on("moving", (ab) => this.#moving(ab));
     this.plane.on("chosen", (ab) => this.choose(ab));
     this.hex.addEventListener("keydown", (event) => event.key === "Enter" && this.#typed());
     this.hex.addEventListener("change", () => this.#typed());
+    this.reaches = [...element.querySelectorAll("[name=reach]")];
+    for (const input of this.reaches) {
+      input.addEventListener("change", () => this.emit("reach", this.reach));
+    }
     element.addEventListener("click", (event) => {
       const command = commandOf(event);
       if (command === "more") this.#unfold(this.any.hidden);
@@ -46,8 +55,13 @@ export class Palette extends Emitter {
     });
   }
 
+  /** How far the colour goes: "small", "normal" or "large". */
+  get reach() {
+    return this.reaches.find((input) => input.checked).value;
+  }
+
   /**
-   * @param {{x: number, y: number, id?: number}} place of the photo
+   * @param {{x: number, y: number, id?: number, reach?: string}} place of the photo
    * @param {number} lightness there
    * @param {import("./lab.js").Ab} ab that it has now
    * @param {boolean} own whether a point of the user's says so
@@ -55,6 +69,9 @@ export class Palette extends Emitter {
   open(place, lightness, ab, own) {
     this.place = place;
     this.#lightness = lightness;
+    this.#present = ab;
+    this.#trying = false;
+    this.#setReach(place.reach);
     this.removing.hidden = !own;
     this.#show(ab, own);
     this.plane.begin(lightness, ab);
@@ -68,29 +85,38 @@ export class Palette extends Emitter {
   close() {
     if (!this.place) return;
     this.plane.settle();
+    if (this.#trying) this.emit("left");
+    this.#trying = false;
     this.place = null;
     this.element.hidden = true;
     document.body.classList.remove("choosing");
     this.stage.layout();
   }
 
-  /** The palette's place is now a point. */
+  /** The palette's place is now a point, or that point is another now. */
   settle(place) {
     this.place = place;
     this.removing.hidden = false;
+    this.#setReach(place.reach);
+  }
+
+  #setReach(reach = "normal") {
+    for (const input of this.reaches) input.checked = input.value === reach;
   }
 
   /**
-   * @param {{ab: import("./lab.js").Ab, probability: number}[]} colors the likeliest first
+   * @param {{keep?: Swatch, colors: Swatch[]}} found what it has now, and the likeliest first
    * @param {boolean} focuses the first of them
    */
-  offer(colors, focuses) {
-    this.swatches.replaceChildren(...colors.map((color) => this.#swatch(color)));
+  offer({ keep, colors }, focuses) {
+    const present = keep ?? { ab: this.#present };
+    this.swatches.replaceChildren(
+      this.#swatch(present, "Keep"), ...colors.map((color) => this.#swatch(color)));
     this.swatches.ariaBusy = null;
     this.#mark();
-    this.#describe(this.#chosen);
+    this.#describe();
     if (focuses && document.activeElement === this.element) {
-      this.swatches.firstChild?.focus({ preventScroll: true });
+      this.swatches.firstChild.focus({ preventScroll: true });
     }
   }
 
@@ -104,36 +130,46 @@ export class Palette extends Emitter {
 
   #wait() {
     const blank = () => make("i", { className: "blank" });
-    this.swatches.replaceChildren(...Array.from({ length: 9 }, blank));
+    this.swatches.replaceChildren(...Array.from({ length: 10 }, blank));
     this.swatches.ariaBusy = "true";
     this.caption.textContent = "Looking which colours are likely here…";
   }
 
-  #swatch({ ab, probability }) {
-    const words = `${nameOf(this.#lightness, ab)}, ${percent(probability)} likely`;
-    const dot = make("i");
-    const button = make("button", { ariaLabel: words, ab, onclick: () => this.choose(ab) }, dot);
+  /** @param {Swatch} color @param {string} [label] of the one that it has now */
+  #swatch({ ab, probability, name = nameOf(this.#lightness, ab) }, label = "") {
+    const words = label ? `${label}: ${name}` : `${name}, ${percent(probability)} likely`;
+    const dot = make("i", {}, label);
+    const onclick = () => this.choose(ab, name);
+    const button = make("button", { ariaLabel: words, ab, onclick }, dot);
     dot.style.backgroundColor = hexOf(this.#lightness, ab);
-    const look = () => {
+    dot.style.color = this.#lightness > 50 ? "#000" : "#fff";
+    const show = () => {
       this.#setCaption(words);
-      this.emit("moving", ab);
+      if (button.ariaPressed !== "true") this.#try(ab);
     };
-    const leave = () => {
-      this.#describe(this.#chosen);
-      this.emit("left");
+    const hide = () => {
+      this.#describe();
+      if (this.#trying) this.emit("left");
+      this.#trying = false;
     };
-    button.onpointerenter = ({ pointerType }) => pointerType === "mouse" && look();
-    button.onfocus = () => button.matches(":focus-visible") && look();
-    button.onpointerleave = button.onblur = leave;
+    button.onpointerenter = ({ pointerType }) => pointerType === "mouse" && show();
+    button.onpointerleave = ({ pointerType }) => pointerType === "mouse" && hide();
+    button.onfocus = () => button.matches(":focus-visible") && show();
+    button.onblur = hide;
     return button;
+  }
+
+  #try(ab) {
+    this.#trying = true;
+    this.emit("moving", ab);
   }
 
   #setCaption(words) {
     this.caption.textContent = words[0].toUpperCase() + words.slice(1);
   }
 
-  #describe(ab) {
-    this.#setCaption(ab ? `Now ${nameOf(this.#lightness, ab)}` : "The likeliest first");
+  #describe() {
+    this.#setCaption(this.#chosen ? `Now ${this.#chosen.name}` : "The likeliest colours come first");
   }
 
   #moving(ab) {
@@ -142,27 +178,26 @@ export class Palette extends Emitter {
   }
 
   /** Chooses a colour for the place, as a click on it does. */
-  choose(ab) {
-    this.#show(ab, true);
+  choose(ab, name) {
+    this.#trying = false;
+    this.#show(ab, true, name);
     this.plane.set(ab);
     this.emit("chosen", ab);
   }
 
   /** Shows a colour as the one that is chosen, or not yet. */
-  #show(ab, chosen) {
-    this.#chosen = chosen ? ab : null;
+  #show(ab, chosen, name = nameOf(this.#lightness, ab)) {
+    this.#chosen = chosen ? { ab, name } : null;
     this.hex.value = hexOf(this.#lightness, ab);
     this.#complain(false);
     this.#mark();
-    if (chosen) this.#describe(ab);
+    if (chosen) this.#describe();
   }
 
   #mark() {
-    const chosen = this.#chosen;
+    const near = ([a, b], [c, d]) => Math.hypot(a - c, b - d) < SAME;
     for (const button of this.swatches.querySelectorAll("button")) {
-      const [a, b] = button.ab;
-      const same = chosen && Math.hypot(a - chosen[0], b - chosen[1]) < SAME;
-      button.ariaPressed = String(Boolean(same));
+      button.ariaPressed = String(Boolean(this.#chosen && near(button.ab, this.#chosen.ab)));
     }
   }
 
