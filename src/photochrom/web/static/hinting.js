@@ -25,7 +25,6 @@ export class Hinting {
     palette.on("moving", (detail) => this.#tried(detail));
     palette.on("left", () => editor.preview(null));
     palette.on("chosen", (detail) => this.#chosen(detail));
-    palette.on("left", () => editor.preview(null));
     palette.on("reach", (reach) => this.#reached(reach));
     palette.on("pipette", () => this.#fetch());
     palette.on("remove", () => this.remove(palette.place.id));
