@@ -29,7 +29,8 @@ from photochrom.evaluation import metrics
 from photochrom.evaluation.evaluate import EvaluateOptions, evaluate
 from photochrom.evaluation.protocol import crop
 from photochrom.evaluation.rows import Row
-from photochrom.inference import chroma_upsampling, hints
+from photochrom.inference import chroma_upsampling
+from photochrom.inference.spots import scale_spots, to_planes
 
 Plane = NDArray[np.float32]
 Photos = list[tuple[str, NDArray[np.uint8]]]
@@ -51,7 +52,7 @@ def read(data: list[Path], held_out: float | None, most: int) -> Photos:
 def answer(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
     """The network's ab (2, H, W) for L (H, W) and spots (n, 4): y, x, a, b; vivid 0."""
     vivid = 0.0 if "vivid" in colorizer.model.defaults else None
-    planes = hints.to_planes(spots, L.shape)[None] if len(spots) else None
+    planes = to_planes(spots, L.shape)[None] if len(spots) else None
     return np.asarray(colorizer.predict(L[None, None], planes, vivid=vivid)[0])
 
 
@@ -66,7 +67,7 @@ def hinted(colorizer: Colorizer, L: Plane, spots: Plane) -> Plane:
     """ab (1, 2, H, W) for L (1, 1, H, W) by the network alone, to be evaluated."""
     small = seen(colorizer, L[0, 0])
     down = small.shape[0] / L.shape[2]
-    ab = answer(colorizer, small, hints.scale_spots(spots, down, down))
+    ab = answer(colorizer, small, scale_spots(spots, down, down))
     full = L[0, 0]
     chroma = chroma_upsampling.fit_chroma(ab, small, (full.shape[0], full.shape[1]))
     return chroma.rows(0, len(full), full)[None]

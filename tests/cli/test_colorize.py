@@ -15,15 +15,21 @@ from PIL import ExifTags, Image
 import photochrom
 from commands import digests, raising, run
 from photochrom.batch import worker
+from photochrom.batch.options import BatchOptions
 from photochrom.color import grey_to_lightness, lab_to_rgb, rgb_to_lab
 from photochrom.image import pillow, writer
 from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.hints import Hint, HintSet
 
 
 def hint_file(folder: Path, *hints: dict[str, object], **more: object) -> Path:
     file = folder / "hints.json"
     file.write_text(json.dumps({"hints": hints} | more))
     return file
+
+
+def ab_at(path: Path, x: int, y: int) -> np.ndarray:
+    return rgb_to_lab(np.asarray(Image.open(path))[y, x] / 255, axis=-1)[1:]
 
 
 # --- where a result goes ----------------------------------------------------------------------
@@ -97,9 +103,32 @@ def test_the_quality_reaches_the_colorizer(two_photos, model, tmp_path, monkeypa
 def test_hints_are_moved_to_the_size_of_the_photo_and_met(photo, able, tmp_path):
     given = hint_file(tmp_path, {"x": 20, "y": 50, "color": [-20, 15]}, size=[128, 96])
     assert run("colorize", photo, "--model", able, "--hints", given) == 0
-    pixels = np.asarray(Image.open(photo.with_name("one.color.png")))
-    ab = rgb_to_lab(pixels[25, 10] / 255, axis=-1)[1:]
-    np.testing.assert_allclose(ab, [-20, 15], atol=5)
+    np.testing.assert_allclose(ab_at(photo.with_name("one.color.png"), 10, 25), [-20, 15], atol=5)
+
+
+def test_hints_are_given_in_a_file_and_one_by_one(photo, able, tmp_path):
+    file = hint_file(tmp_path, {"x": 20, "y": 50, "color": [-20, 15]}, size=[128, 96])
+    flags = ("--hint", "40,10,dark olive green", "--hint", "50.5,40,rgb(200, 80, 60),small")
+    out = tmp_path / "new.png"
+    assert run("colorize", photo, "--model", able, "-o", out, "--hints", file, *flags) == 0
+    expected = Colorizer(able).colorize(
+        photo.read_bytes(),
+        hints=[
+            (10, 25, (-20, 15)), (40, 10, "darkolivegreen"), (50.5, 40, "#c8503c", "small")
+        ],
+    )  # fmt: skip
+    assert out.read_bytes() == expected
+    for flag in ("40,10", "40", "", "40,10,", "40,10,red,"):
+        assert run("colorize", photo, "--model", able, "-o", out, "--force", "--hint", flag) == 2
+
+
+def test_other_hints_are_another_job(able):
+    red, blue, far = (
+        BatchOptions(hints=HintSet((), None, (Hint(9, 9, color, reach),))).digest(able)
+        for color, reach in (("red", "normal"), ("blue", "normal"), ("red", "large"))
+    )
+    assert len({red, blue, far, BatchOptions().digest(able)}) == 4
+    assert BatchOptions(hints=HintSet((), None, (Hint(9, 9, "red"),))).digest(able) == red
 
 
 @pytest.mark.parametrize("ray", [(), ("--ray",)])
@@ -111,7 +140,7 @@ def test_hints_are_for_one_photo(two_photos, photo, able, tmp_path, capsys, ray)
     before = digests(two_photos)
     for photos in ([two_photos], [photo, other]):
         assert run("colorize", *photos, *asked, *ray) == 2
-        assert "is for one photo, but there are 2: name that one" in capsys.readouterr().err
+        assert "Hints are for one photo, but there are 2: name that one" in capsys.readouterr().err
     assert digests(two_photos) == before
     other.unlink()
     if not ray:

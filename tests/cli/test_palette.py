@@ -39,7 +39,7 @@ def test_a_palette_on_a_terminal_shows_its_colours(photo, able, capsys, monkeypa
 def test_a_palette_is_of_a_point_of_the_photo(photo, able, x, y, capsys):
     assert run("palette", photo, x, y, "--model", able) == 2
     said = capsys.readouterr()
-    assert "outside the photo" in said.err or "give numbers of pixels" in said.err
+    assert "outside the photo" in said.err or "give x and y in pixels" in said.err
     assert not said.out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -21,9 +22,9 @@ colours = st.one_of(
     st.tuples(ab_values, ab_values),
     st.sampled_from(["olive", "#7a8b4f", "#abc", "rgb(10, 200, 30)", "hsl(120, 50%, 50%)"]),
 )
-positions = st.floats(0, 1e5)
+positions = st.floats(0, 100)
 any_hints = st.lists(
-    st.builds(Hint, positions, positions, colours, st.sampled_from(list(hints.REACHES))),
+    st.builds(Hint, positions, positions, colours, st.sampled_from(get_args(hints.Reach))),
     max_size=5,
     unique_by=lambda hint: (hint.x, hint.y),
 ).map(tuple)
@@ -33,6 +34,7 @@ any_hints = st.lists(
     ("written", "rgb"),
     [
         ("olive", (128, 128, 0)), ("OLIVE", (128, 128, 0)),
+        ("dark olive green", (85, 107, 47)), ("darkolivegreen", (85, 107, 47)),
         ("#7a8b4f", (122, 139, 79)), ("#abc", (170, 187, 204)),
         ("#7a8b4f80", (122, 139, 79)),  # of what can be seen through, the colour
         ("rgb(122, 139, 79)", (122, 139, 79)),
@@ -62,10 +64,10 @@ def test_what_is_no_colour_is_said(colours, words):
             Hint(1, 2, colour)
 
 
-@pytest.mark.parametrize("position", [math.nan, math.inf, -math.inf, "5", None, [1]])
+@pytest.mark.parametrize("position", [math.nan, math.inf, "5", None, [1], True])
 def test_a_position_is_a_number(position):
     for x, y in ((position, 1), (1, position)):
-        with pytest.raises(BadOption, match=r"A hint is at .*: give numbers of pixels"):
+        with pytest.raises(BadOption, match=r"is no position: give x and y in pixels"):
             Hint(x, y, "red")
 
 
@@ -76,7 +78,7 @@ def test_a_reach_is_one_of_three_words(reach):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(given=any_hints, size=st.none() | st.tuples(st.integers(1, 9999), st.integers(1, 9999)))
+@given(given=any_hints, size=st.none() | st.tuples(st.integers(100, 9999), st.integers(100, 9999)))
 def test_a_file_gives_back_what_was_written(tmp_path: Path, given, size):
     hints.write_hints(given, tmp_path / "hints.json", size)
     assert hints.read_hints(tmp_path / "hints.json") == given
@@ -115,7 +117,7 @@ def one(**changed: object) -> str:
 
 RED = {"x": 1, "y": 2, "color": "red"}
 MALFORMED = [
-    "", "a hint", "7", "NaN", "[" * 100_000, '{"hints":' * 9_999, json.dumps([RED]),
+    "", "a hint", "7", "NaN", "[" * 100_000, '{"hints":' * 9_999,
     '{"size": [4, 4]}', '{"hints": null}', '{"hints": 5}', '{"hints": [1, 2]}',
     json.dumps({"hints": RED}), '{"hints": [{"y": 2, "color": "red"}]}',
     '{"hints": [{"x": 1, "y": 2}]}', one(x="left"), one(x=None), one(x=math.nan), one(x=math.inf),
@@ -124,6 +126,7 @@ MALFORMED = [
     one(color="a" * 10**6), one(colour="blue"),
     one(reach="huge"), one(reach=2), one(reach=None), one(reach=["small"]),
     json.dumps({"hints": [RED, RED | {"color": "blue"}]}),
+    json.dumps({"hints": [RED] * (hints.MOST + 1)}), json.dumps([[1, 2, "red"]]),
     json.dumps({"sise": [4, 3], "hints": []}), json.dumps({"hints": [], "a" * 10**6: 1}),
     *(
         f'{{"size": {size}, "hints": []}}'
@@ -136,7 +139,6 @@ MALFORMED = [
 ]  # fmt: skip
 UNFIT = [
     '{"hints": [], "size": [1e308, 1e-308]}', '{"hints": [], "size": [1e-308, 1e308]}',
-    json.dumps({"hints": [RED] * (hints.MOST + 1)}),
     '{"size": [4e-300, 3e-300], "hints": ' + one(x=1e11)[10:],
 ]  # fmt: skip
 """What holds hints, but none for a photo."""
@@ -186,19 +188,55 @@ def test_a_file_that_is_missing_or_no_text(tmp_path: Path):
 def test_hints_are_for_photos_of_one_shape(made_on, photo, fits):
     content = {"size": list(made_on), "hints": [{"x": 0.5, "y": 0.5, "color": "red"}]}
     if fits:
-        (hint,) = hints.parse_hints(content, photo)
+        (hint,) = hints.resolve_hints(content, photo)
         assert (hint.x, hint.y) == (0.5 * photo[0] / made_on[0], 0.5 * photo[1] / made_on[1])
     else:
         with pytest.raises(BadOption, match=f"but this one has {photo[0]} by {photo[1]}"):
-            hints.parse_hints(content, photo)
-    assert hints.parse_hints(content) == (Hint(0.5, 0.5, "red"),)
+            hints.resolve_hints(content, photo)
+    assert hints.to_hint_set(content).hints == (Hint(0.5, 0.5, "red"),)
 
 
-def test_one_colour_told_twice_is_no_contradiction():
+def test_one_point_is_told_one_thing_once_or_twice():
     twice = [Hint(1, 2, "red"), Hint(1, 2, "#f00"), Hint(1, 3, "blue"), Hint(1.5, 2, "blue")]
-    hints.check_hints(twice)
-    with pytest.raises(BadOption, match="x = 1, y = 2 has two colours, red and lime"):
-        hints.check_hints([*twice, Hint(1.0, 2.0, "lime")])
+    assert hints.to_hint_set(twice).hints == tuple(twice)
+    with pytest.raises(BadOption, match="x = 1, y = 2 has two colours, red and lime: leave one"):
+        hints.to_hint_set([*twice, Hint(1.0, 2.0, "lime")])
+    with pytest.raises(BadOption, match="x = 1, y = 2 has two reaches, normal and small"):
+        hints.to_hint_set([*twice, Hint(1, 2, "red", "small")])
+
+
+def test_hints_of_a_file_and_of_the_photo_itself_are_joined():
+    both = hints.HintSet((Hint(10, 10, "red"),), (20, 20), (Hint(10, 10, "blue", "large"),))
+    assert both.scaled_to((40, 40)) == (Hint(20, 20, "red"), Hint(10, 10, "blue", "large"))
+    assert len(both) == 2
+    with pytest.raises(BadOption, match="x = 10, y = 10 has two colours"):
+        both.scaled_to((20, 20))
+    with pytest.raises(BadOption, match="outside the photo, which is 5 pixels wide"):
+        both.scaled_to((5, 5))
+
+
+def test_a_hint_may_be_its_fields_in_a_row():
+    given = [(420, 330, "#b03a2e"), (np.float32(10), np.int64(20), (20, -45)),
+             (1, 2, "olive", "large")]  # fmt: skip
+    assert hints.resolve_hints(given, (500, 400)) == (
+        Hint(420, 330, "#b03a2e"), Hint(10, 20, (20, -45)), Hint(1, 2, "olive", "large")
+    )  # fmt: skip
+    for wrong in ((1, 2), (1, 2, "red", "small", 5)):
+        with pytest.raises(BadOption, match=r"hint 2: .* is no hint: give x"):
+            hints.resolve_hints([(1, 2, "red"), wrong], (500, 400))
+
+
+@pytest.mark.parametrize("made_on", [None, (60, 20)])
+def test_the_edge_of_the_photo_is_inside_and_what_is_beyond_is_not(made_on):
+    edge = [Hint(x, y, "red") for x in (0, 60) for y in (0, 20)]
+    photo = (60, 20) if made_on is None else (7919, 2640)
+    found = hints.HintSet(tuple(edge), made_on).scaled_to(photo)
+    corners = [place for hint in found for place in (hint.x, hint.y)]
+    assert corners == pytest.approx([0, 0, 0, photo[1], photo[0], 0, *photo])
+    assert max(corners) <= photo[0]
+    for x, y in ((-0.1, 5), (60.1, 5), (30, -1), (30, 20.5)):
+        with pytest.raises(BadOption, match="photo, which is 60 pixels wide and 20 high"):
+            hints.HintSet((*edge, Hint(x, y, "red")), made_on).scaled_to(photo)
 
 
 def test_what_is_given_stands_before_what_is_added():
@@ -210,78 +248,3 @@ def test_what_is_given_stands_before_what_is_added():
 def test_hints_are_written_whole_or_not_at_all(tmp_path: Path):
     with pytest.raises(CannotWrite, match="choose a folder that exists"):
         hints.write_hints([], tmp_path / "missing" / "hints.json")
-
-
-def test_spots_lie_where_the_hints_do():
-    given = [Hint(30, 5, (1, 2)), Hint(0, 20, (3, 4), "small"), Hint(60, 0, (5, 6), "large")]
-    found = hints.to_spots(given, (20, 60), (10, 20))
-    assert found.dtype == np.float32
-    assert found.tolist() == [[2.5, 10, 1, 2, 1], [10, 0, 3, 4, 0.5], [0, 20, 5, 6, 2]]
-    assert hints.to_spots([], (20, 60), (10, 20)).shape == (0, 5)
-
-
-def test_spots_move_to_a_picture_of_another_size():
-    five = np.array([[2.5, 10, 1, 2, 0.5]])
-    assert hints.scale_spots(five, 2, 3).tolist() == [[5, 30, 1, 2, 0.5]]
-    assert hints.scale_spots(five[:, :4], 2, 3).tolist() == [[5, 30, 1, 2]]
-
-
-@pytest.mark.parametrize(("x", "y"), [(-0.1, 5), (60.1, 5), (30, -1), (30, 20.5)])
-def test_a_hint_outside_the_photo_is_told_how_large_that_is(x, y):
-    with pytest.raises(BadOption, match="outside the photo, which is 60 pixels wide and 20 high"):
-        hints.to_spots([Hint(5, 5, "red"), Hint(x, y, "red")], (20, 60), (10, 20))
-
-
-def test_the_edge_of_the_photo_is_inside():
-    corners = [Hint(x, y, "red") for x in (0, 60) for y in (0, 20)]
-    found = hints.to_spots(corners, (20, 60), (10, 20))
-    assert hints.to_pixels(found, (10, 20)).tolist() == [[0, 0], [9, 0], [0, 19], [9, 19]]
-
-
-def test_more_hints_than_can_be_weighed_are_refused():
-    many = [Hint(1, 1, "red")] * (hints.MOST + 1)
-    assert len(hints.to_spots(many[1:], (4, 4), (4, 4))) == hints.MOST
-    with pytest.raises(BadOption, match="1001 hints are more than 1000: leave some out"):
-        hints.to_spots(many, (4, 4), (4, 4))
-
-
-@given(st.integers(1, 300), st.integers(1, 300), st.floats(0, 1), st.floats(0, 1))
-def test_every_position_lies_in_a_pixel(height, width, down, across):
-    spot = np.array([[height * down, width * across, 0, 0]], np.float32)
-    ((row, column),) = hints.to_pixels(spot, (height, width))
-    assert 0 <= row < height
-    assert 0 <= column < width
-    assert row <= spot[0, 0] <= row + 1
-    assert column <= spot[0, 1] <= column + 1
-
-
-def by_hand(spots: np.ndarray, size: tuple[int, int], patch: int) -> np.ndarray:
-    """Each pixel asks all spots."""
-    shown, where = np.zeros((3, *size), np.float32), hints.to_pixels(spots, size)
-    for place in np.ndindex(*size):
-        gaps = where - place
-        reached = np.flatnonzero(np.abs(gaps).max(1, initial=0) <= patch // 2)
-        if len(reached):
-            nearest = reached[np.hypot(*gaps[reached].T).argmin()]
-            shown[:, *place] = *spots[nearest, 2:], 1
-    return shown
-
-
-@given(st.data(), st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 3, 5, 9]))
-def test_planes_agree_with_asking_every_pixel(data, height, width, patch):
-    spot = st.tuples(st.floats(0, height, width=32), st.floats(0, width, width=32), ab_values)
-    rows = data.draw(st.lists(spot, max_size=6))
-    spots = np.array([(*row, -row[-1]) for row in rows], np.float32).reshape(-1, 4)
-    shown = hints.to_planes(spots, (height, width), patch)
-    assert shown.dtype == np.float32
-    np.testing.assert_array_equal(shown, by_hand(spots, (height, width), patch))
-
-
-def test_a_spot_fills_a_square_that_the_edges_cut():
-    shown = hints.to_planes(np.array([[0.5, 6.5, 10, -20]]), (4, 8))
-    assert (shown[2, :3, 4:] == 1).all()
-    assert shown[2].sum() == 3 * 4
-    assert set(np.unique(shown[2])) == {0, 1}
-    assert (shown[:2, :3, 4:] == np.reshape([10, -20], (2, 1, 1))).all()
-    reaching = hints.to_planes(np.array([[0.5, 6.5, 10, -20, 0.5]]), (4, 8))
-    np.testing.assert_array_equal(reaching, shown)

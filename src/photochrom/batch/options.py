@@ -12,14 +12,15 @@ from typing import Any
 from photochrom import files
 from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
 from photochrom.inference.colorizer import SAMPLES
-from photochrom.inference.options import ColorizeOptions, check_range
+from photochrom.inference.hints import HintSet
+from photochrom.inference.options import ColorizeOptions, Hints, check_range
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions(ColorizeOptions):
     """What is asked for of many photos: the options of ``photochrom colorize``.
 
-    Hints and reference are paths.
+    Hints are a path or a :class:`.HintSet`, the reference is a path.
 
     Raises:
         BadOption: a value is out of range.
@@ -55,7 +56,7 @@ class BatchOptions(ColorizeOptions):
             "size": self.size,
             "strength": self.strength,
             "vivid": self.vivid,
-            "hints": _sha256(self.hints),
+            "hints": _digest_hints(self.hints),
             "reference": _sha256(self.reference),
             "samples": self.samples,
             "seed": self.seed,
@@ -86,6 +87,13 @@ class BatchOptions(ColorizeOptions):
 def path_of(source: object) -> Path | None:
     """A path, where that is what was given."""
     return Path(source) if isinstance(source, str | os.PathLike) else None
+
+
+def _digest_hints(hints: Hints) -> str | None:
+    """Of what they say, where there are any; of a file, of what is in it."""
+    if not isinstance(hints, HintSet):
+        return _sha256(hints)
+    return hashlib.sha256(repr(hints).encode()).hexdigest()
 
 
 def _sha256(source: object) -> str | None:

@@ -13,8 +13,10 @@ from tyro.conf import Positional
 from photochrom.cli.options import (
     Force,
     HintFile,
+    HintFlags,
     Model,
     Size,
+    gather_hints,
     load_colorizer,
     parse_size,
     print_result,
@@ -31,6 +33,7 @@ def palette(
     model: Model = None,
     size: Size = "auto",
     hints: HintFile = None,
+    hint: HintFlags = (),
     most: Annotated[int, tyro.conf.arg(help="colours at most")] = 9,
 ) -> int:
     """Show the likeliest colours at a point, each with its probability, given the hints so far.
@@ -38,7 +41,7 @@ def palette(
     Example: photochrom palette grandmother.jpg 640 210
     """
     swatches = load_colorizer(model).palette(
-        photo, x, y, hints=hints or (), most=most, size=parse_size(size)
+        photo, x, y, hints=gather_hints(hints, hint), most=most, size=parse_size(size)
     )
     terminal = Console()
     for swatch in swatches:
@@ -55,6 +58,7 @@ def uncertainty(
     model: Model = None,
     size: Size = "auto",
     hints: HintFile = None,
+    hint: HintFlags = (),
     force: Force = False,
 ) -> int:
     """Draw where the network guesses: black is certain, yellow could be anything.
@@ -70,7 +74,7 @@ def uncertainty(
 
     check_target(out, photo, force=force)
     colorizer = load_colorizer(model)
-    known, side = hints or (), parse_size(size)
+    known, side = gather_hints(hints, hint), parse_size(size)
     bits = colorizer.uncertainty(photo, hints=known, size=side)
     make_parent(out)
     print_result(write_photo(read_photo(render_entropy(bits)), out, force=force))

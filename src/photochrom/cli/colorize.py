@@ -15,7 +15,7 @@ import tyro
 from tyro.conf import Positional
 
 from photochrom.cli import pipe
-from photochrom.cli.options import ColorizeFlags, Force, HintFile, needs
+from photochrom.cli.options import ColorizeFlags, Force, HintFile, HintFlags, gather_hints, needs
 from photochrom.cli.summary import BatchSummary, check_report
 from photochrom.errors import BadOption
 
@@ -33,6 +33,7 @@ class BatchFlags(ColorizeFlags):
         tyro.conf.arg(aliases=["-o"], help="file, folder or -; default: beside the photo"),
     ] = None
     hints: HintFile = None
+    hint: HintFlags = ()
     reference: Annotated[
         Path | None, tyro.conf.arg(help="a colour photo: what is seen in both takes its colour")
     ] = None
@@ -97,7 +98,8 @@ class BatchFlags(ColorizeFlags):
         if self.quality_jpeg is not None and not 1 <= self.quality_jpeg <= 100:
             raise BadOption(f"quality-jpeg is {self.quality_jpeg}: give a number from 1 to 100.")
         encoding = Encoding(self.quality_jpeg, self.compression)
-        return BatchOptions(**self.values(BatchOptions), encoding=encoding)
+        values = self.values(BatchOptions) | {"hints": gather_hints(self.hints, self.hint)}
+        return BatchOptions(**values, encoding=encoding)
 
 
 def colorize(
@@ -120,8 +122,8 @@ def colorize(
         if flags.watch or flags.ray or report or flags.samples is not None:
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
         return pipe.colorize_piped(photos, out or pipe.NAME, options, verbose=flags.verbose)
-    if flags.watch and (flags.ray or flags.hints):
-        raise BadOption("--watch is for this machine and any photo: leave out --ray and --hints.")
+    if flags.watch and (flags.ray or options.hints):
+        raise BadOption("--watch is for this machine and any photo: leave out --ray and hints.")
     _check_out(photos, out)
     if report is not None:
         check_report(report, force=flags.force)
@@ -215,7 +217,7 @@ def _check_out(photos: Sequence[str], out: str | None) -> None:
 
 def _check_hints(options: BatchOptions, photos: int) -> None:
     if options.hints and photos > 1:
-        raise BadOption(f"{options.hints} is for one photo, but there are {photos}: name that one.")
+        raise BadOption(f"Hints are for one photo, but there are {photos}: name that one.")
 
 
 def _local(names: Iterable[str]) -> list[Path]:

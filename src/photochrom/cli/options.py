@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +19,8 @@ from photochrom.names import escape_controls
 if TYPE_CHECKING:
     from photochrom.data.shards import PhotoSource
     from photochrom.inference.colorizer import Colorizer
+    from photochrom.inference.hints import Hint
+    from photochrom.inference.options import Hints
 
 Photos = Annotated[
     Positional[tuple[Path, ...]],
@@ -33,6 +35,15 @@ Size = Annotated[
 ]
 HintFile = Annotated[
     Path | None, tyro.conf.arg(help="a file of hints: colours at points of the photo")
+]
+HintFlags = Annotated[
+    tuple[str, ...],
+    tyro.conf.UseAppendAction,
+    tyro.conf.arg(
+        metavar="X,Y,COLOR[,REACH]",
+        help="a colour at a point, as in 420,330,#b03a2e or '420,330,dark olive green,large'; a "
+        "reach is small, normal or large",
+    ),
 ]
 Force = Annotated[bool, tyro.conf.arg(help="overwrite results that exist")]
 Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
@@ -104,6 +115,43 @@ def deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
         return functools.partial(command, *arguments, **options)
 
     return deferred
+
+
+def gather_hints(file: Path | None, flags: Sequence[str]) -> Hints:
+    """The hints of ``--hints`` and those of ``--hint``.
+
+    Raises:
+        BadOption: one of either is none.
+    """
+    from photochrom.inference.hints import HintSet, read_hint_set
+
+    if not flags:
+        return file or ()
+    known = tuple(map(_parse_hint, flags))
+    listed = HintSet(()) if file is None else read_hint_set(file)
+    return HintSet(listed.hints, listed.size, known)
+
+
+def _parse_hint(flag: str) -> Hint:
+    from photochrom.inference.hints import to_hint
+
+    x, y, color, *_ = (*flag.split(",", 2), "", "")
+    fields: list[Any] = [_to_number(x), _to_number(y), color.strip()]
+    if "," in color and not color.rstrip().endswith(")"):  # as rgb(1, 2, 3) does
+        fields[2:] = (part.strip() for part in color.rsplit(",", 1))
+    try:
+        if not color:
+            raise BadOption("it has not three parts: write x, y and colour, as 420,330,#b03a2e.")
+        return to_hint(tuple(fields))
+    except BadOption as error:
+        raise BadOption(f"--hint {flag}: {error}") from error
+
+
+def _to_number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_views
 from photochrom.inference.resemblance import Place, choose_places
 from photochrom.inference.sampling import cell_of, draw_versions
+from photochrom.inference.spots import scale_spots, to_pixels
 from photochrom.names import escape_controls
 
 SAMPLES = 64
@@ -138,7 +139,7 @@ class Colorizer:
         views = self._predictor.views(L, size, quality)
         known = np.zeros((0, 4), np.float32) if spots is None else spots
         scales = [np.divide(view.small.shape, L.shape).tolist() for view in views]
-        seen = [hint_files.scale_spots(known, *scale) for scale in scales]
+        seen = [scale_spots(known, *scale) for scale in scales]
         lines = self._predictor.lines(views, seen, vivid)
         return lines.widen(views[0].size).rows(0, L.shape[0], L)
 
@@ -277,7 +278,7 @@ class Colorizer:
         logits = self._predictor.logits(view.small, [view.spots(hints)])
         row, column = cell_of(here, view.small, logits)
         p = color_distribution.softmax(logits)[0, :, row, column]
-        (L,) = view.small[tuple(hint_files.to_pixels(here, view.small.shape).T)]
+        (L,) = view.small[tuple(to_pixels(here, view.small.shape).T)]
         return color_distribution.to_swatches(p, centres, float(L), most)
 
     def sample_hints(

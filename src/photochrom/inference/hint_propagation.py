@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from photochrom.color import Array
-from photochrom.inference.hints import to_pixels
+from photochrom.inference.spots import to_pixels
 
 # How far resemblance reaches. Chosen on photographs held out from training, with 1, 10 and 100
 # true hints, where a third more or less of any changes PSNR by less than 0.1 dB; and by looking at

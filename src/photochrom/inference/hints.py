@@ -1,13 +1,17 @@
-"""Hints: colours known at points of a photo, in files and in the planes a network takes.
+"""Hints: colours known at points of a photo, and files of them.
 
 A hint file is JSON, with positions in pixels of a photo of that size, upright as one sees it:
 
     {"size": [1200, 800], "hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}
 
 Of a colour only the ab counts: the lightness is that of the photo. ``"color": [a, b]`` gives it
-directly. Where the photo is larger or smaller than ``size``, positions move with it, if it has the
-same shape; without ``size`` they are taken as they are. Other keys are refused, as one that is
-misspelt would be missed in silence.
+directly; ``"reach": "small"`` or ``"large"`` keeps it closer or lets it go further. Where the photo
+is larger or smaller than ``size``, positions move with it, if it has the same shape; without
+``size``, or as a list alone, they are taken as they are.
+
+There is one rule for hints, wherever they come from: :func:`to_hint_set` and :class:`HintSet` hold
+it. Two hints are on one point if both x and y are equal; they may only say the same. Other keys
+are refused, as one that is misspelt would be missed in silence.
 """
 
 from __future__ import annotations
@@ -15,32 +19,32 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from reprlib import repr as shown
 from typing import Any, Literal, get_args
 
 import numpy as np
-from PIL import ImageColor
 
 from photochrom import files
-from photochrom.color import Array, rgb_to_lab
+from photochrom.color import rgb_to_lab
 from photochrom.errors import BadOption
+from photochrom.inference.color_names import parse_color
 
-PATCH = 5
-"""Side of the square that stands for a hint in the network's planes; it trained with 1..9."""
 MOST = 1000
 """Hints a photo may have: each is weighed against all others."""
 _MOST_BYTES = 2**22
 """Of a hint file: a thousand hints have a hundredth of it."""
 _SHAPE = 0.02
 """How much wider or narrower a photo may be than the one that the hints were made on."""
-_FORM = 'write {"hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}'
+_FORM = '{"x": 640, "y": 210, "color": "#7a8b4f"}'
 
 Reach = Literal["small", "normal", "large"]
-REACHES: dict[Reach, float] = {"small": 0.5, "normal": 1.0, "large": 2.0}
-"""How far each lets a hint's colour go, in units of how far it goes by itself."""
+Color = str | tuple[float, float]
+HintTuple = tuple[float, float, Color] | tuple[float, float, Color, Reach]
+"""The fields of a :class:`Hint` in a row."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,15 @@ class Hint:
     """Pixels from the left; the middle of the first pixel is 0.5."""
     y: float
     """Pixels from the top."""
-    color: str | tuple[float, float]
-    """``"#7a8b4f"``, a CSS name such as ``"olive"``, or a and b."""
+    color: Color
+    """``"#7a8b4f"``, a CSS name such as ``"olive"`` or ``"dark olive green"``, or a and b."""
     reach: Reach = "normal"
     """How far the colour goes beyond the point: small for a detail, large for a whole thing."""
 
     def __post_init__(self) -> None:
-        if not all(isinstance(c, int | float) and abs(c) < 1e12 for c in (self.x, self.y)):
-            raise BadOption(f"A hint is at ({self.x}, {self.y}): give numbers of pixels.")
+        for c in (self.x, self.y):
+            if not isinstance(c, Real) or isinstance(c, bool) or not abs(c) < 1e12:
+                raise BadOption(f"{shown(c)} is no position: give x and y in pixels.")
         if self.reach not in get_args(Reach):
             raise BadOption(f"{shown(self.reach)} is no reach: take small, normal or large.")
         _ = self.ab
@@ -72,7 +77,7 @@ class Hint:
         """The colour apart from its lightness, -128..127."""
         if isinstance(self.color, str):
             try:
-                rgb = np.array(ImageColor.getrgb(self.color)[:3], np.uint8)
+                rgb = np.array(parse_color(self.color), np.uint8)
             except (ValueError, OverflowError) as error:
                 raise BadOption(
                     f"{shown(self.color)} is no colour: write it as '#7a8b4f' or a name such as "
@@ -91,31 +96,108 @@ class Hint:
 
 @dataclass(frozen=True)
 class HintSet:
-    """Hints, and the width and height of the photo that they were made on, if it is known."""
+    """Hints that go together, and the photo that they were made on, if it is known.
+
+    Raises:
+        BadOption: there are too many, two contradict each other, or the size is none.
+    """
 
     hints: tuple[Hint, ...]
     size: tuple[float, float] | None = None
+    """Width and height of that photo."""
+    more: tuple[Hint, ...] = ()
+    """In pixels of the photo that they are for, whatever the size."""
+
+    def __post_init__(self) -> None:
+        if len(self) > MOST:
+            raise BadOption(f"{len(self)} hints are more than {MOST}: leave some out.")
+        for hints in (self.hints, self.more):
+            _check_points(hints)
+        _check_size(self.size)
+
+    def __len__(self) -> int:
+        return len(self.hints) + len(self.more)
 
     def scaled_to(self, size: tuple[int, int] | None) -> tuple[Hint, ...]:
         """The hints on the same photo of another width and height.
 
         Raises:
-            BadOption: it has not the same shape, or two hints contradict each other.
+            BadOption: it has not the same shape, or a hint lies outside.
         """
-        check_hints(self.hints)
-        across, down = _scale(self.size, size)
-        return tuple(replace(hint, x=hint.x * across, y=hint.y * down) for hint in self.hints)
+        _check_inside(self.hints, self.size or size)
+        _check_inside(self.more, size)
+        if self.size is None or size is None:
+            return self._joined(self.hints)
+        _check_shape(self.size, size)
+        across, down = size[0] / self.size[0], size[1] / self.size[1]
+        return self._joined(
+            replace(hint, x=min(hint.x * across, size[0]), y=min(hint.y * down, size[1]))
+            for hint in self.hints
+        )
+
+    def _joined(self, hints: Iterable[Hint]) -> tuple[Hint, ...]:
+        joined = (*hints, *self.more)
+        if self.more:
+            _check_points(joined)
+        return joined
 
 
-def resolve_hints(
-    hints: Sequence[Hint] | HintSet | str | os.PathLike[str], size: tuple[int, int]
-) -> tuple[Hint, ...]:
-    """Hints, however they are given, on a photo of that width and height; the same errors."""
-    if isinstance(hints, str | os.PathLike):
-        return read_hints(hints, size)
-    if not isinstance(hints, HintSet):
-        hints = HintSet(tuple(hints))
-    return hints.scaled_to(size)
+def to_hint_set(given: Any) -> HintSet:
+    """What a hint file holds, or a list of hints alone, each as JSON has it or as Python does.
+
+    Raises:
+        BadOption: they are no hints; the sentence says which of them is wrong, and why.
+    """
+    if isinstance(given, HintSet):
+        return given
+    size = None
+    if isinstance(given, Mapping):
+        _check_keys(given, required=("hints",), others=("size",), what="a set of hints")
+        given, size = given["hints"], given.get("size")
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise BadOption(f"{shown(given)} holds no hints: write a list of them, [{_FORM}].")
+    if len(given) > MOST:  # before any is looked at
+        raise BadOption(f"{len(given)} hints are more than {MOST}: leave some out.")
+    found = []
+    for number, entry in enumerate(given, 1):
+        try:
+            found.append(to_hint(entry))
+        except BadOption as error:
+            raise BadOption(f"hint {number}: {error}") from error
+    return HintSet(tuple(found), tuple(size) if isinstance(size, list) else size)
+
+
+def to_hint(entry: Any) -> Hint:
+    """A hint of any form that :func:`to_hint_set` takes; the same errors."""
+    if isinstance(entry, Hint):
+        return entry
+    if isinstance(entry, tuple):
+        if not 3 <= len(entry) <= 4:
+            raise BadOption(
+                f'{shown(entry)} is no hint: give x, y and colour, (640, 210, "olive").'
+            )
+        return Hint(*entry)
+    if not isinstance(entry, Mapping):
+        raise BadOption(f"{shown(entry)} is no hint: write it as {_FORM}.")
+    _check_keys(entry, required=("x", "y", "color"), others=("reach",), what="a hint")
+    color = entry["color"]
+    color = tuple(color) if isinstance(color, list) else color
+    return Hint(entry["x"], entry["y"], color, entry.get("reach", "normal"))
+
+
+def resolve_hints(given: Any, size: tuple[int, int]) -> tuple[Hint, ...]:
+    """Hints, however they are given, on a photo of that width and height.
+
+    Args:
+        given: :data:`.options.Hints`: the path of a file, or what :func:`to_hint_set` takes.
+        size: width and height of the photo.
+
+    Raises:
+        BadOption: they are no hints, or none for this photo.
+    """
+    if isinstance(given, str | os.PathLike):
+        return read_hints(given, size)
+    return to_hint_set(given).scaled_to(size)
 
 
 def read_hints(
@@ -130,109 +212,24 @@ def read_hints(
     Raises:
         BadOption: no such file, or it holds no hints.
     """
+    found = read_hint_set(path)
+    try:
+        return found.scaled_to(size)
+    except BadOption as error:
+        raise BadOption(f"{path}: {error}") from error
+
+
+def read_hint_set(path: str | os.PathLike[str]) -> HintSet:
+    """The hints of a file, as it has them; the same errors."""
     try:
         content = json.loads(files.read_plain(path, _MOST_BYTES).decode())
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or error
         raise BadOption(f"{path} cannot be read as hints ({reason}): give a JSON file.") from error
     try:
-        return parse_hints(content, size)
+        return to_hint_set(content)
     except BadOption as error:
         raise BadOption(f"{path}: {error}") from error
-
-
-def parse_hints(content: Any, size: tuple[int, int] | None = None) -> tuple[Hint, ...]:
-    """The hints of a file's content; the same errors."""
-    return parse_set(content).scaled_to(size)
-
-
-def parse_set(content: Any) -> HintSet:
-    """The hints of a file's content, as it has them; the same errors, save those of its size."""
-    try:
-        _check_keys(content, ("size", "hints"))
-        entries = content["hints"]
-        check_count(entries)
-        for entry in entries:
-            _check_keys(entry, ("x", "y", "color", "reach"))
-        found = [
-            Hint(
-                e["x"],
-                e["y"],
-                c if isinstance(c := e["color"], str) else tuple(c),
-                e.get("reach", "normal"),
-            )
-            for e in entries
-        ]
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadOption(f"these are no hints: {_FORM}.") from error
-    return HintSet(tuple(found), content.get("size"))
-
-
-def check_count(hints: Collection[Any]) -> None:
-    """Refuse more hints than a photo may have.
-
-    Raises:
-        BadOption: there are more.
-    """
-    if len(hints) > MOST:
-        raise BadOption(f"{len(hints)} hints are more than {MOST}: leave some out.")
-
-
-def check_hints(hints: Iterable[Hint]) -> None:
-    """Refuse hints of which two give one point different colours.
-
-    Raises:
-        BadOption: there are such.
-    """
-    known: dict[tuple[float, float], Hint] = {}
-    for hint in hints:
-        other = known.setdefault((hint.x, hint.y), hint)
-        if other.ab != hint.ab:
-            raise BadOption(
-                f"x = {hint.x:g}, y = {hint.y:g} has two colours, {other.color} and {hint.color}: "
-                "leave one out."
-            )
-
-
-def join_hints(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
-    """Hints and more of them, but for points that have a colour already."""
-    taken = {(hint.x, hint.y) for hint in hints}
-    return (*hints, *(hint for hint in more if (hint.x, hint.y) not in taken))
-
-
-def _check_keys(entry: dict[str, Any], known: Sequence[str]) -> None:
-    for key in entry.keys() - known:
-        raise BadOption(f"nobody knows what {shown(key)} is: {_FORM}.")
-
-
-def _scale(made_on: Any, photo: tuple[int, int] | None) -> tuple[float, float]:
-    """How much larger a photo is than the one that hints were made on, across and down."""
-    if made_on is None:
-        return 1.0, 1.0
-    sides = made_on if isinstance(made_on, list | tuple) else []
-    if len(sides) != 2 or not all(type(side) in (int, float) for side in sides):
-        raise BadOption(
-            f"the size is {shown(made_on)}: give width and height of the photo, as in "
-            '"size": [1200, 800].'
-        )
-    try:
-        width, height = map(float, sides)
-    except OverflowError:
-        width = height = math.inf
-    if not (0 < width < math.inf and 0 < height < math.inf):
-        raise BadOption(f"the size is {width:g} by {height:g}: give that of the photo.")
-    if photo is None:
-        return 1.0, 1.0
-    across, down = photo[0] / width, photo[1] / height
-    shapes = math.log(photo[0]) - math.log(photo[1]), math.log(width) - math.log(height)
-    # A pixel more or less is what scaling rounds to.
-    leeway = max(_SHAPE, 1 / min(width, height, *photo))
-    if abs(shapes[0] - shapes[1]) > math.log1p(leeway):
-        raise BadOption(
-            f"they are for a photo of {width:g} by {height:g} pixels, but this one has "
-            f"{photo[0]} by {photo[1]}: take the hints of a photo of the same shape."
-        )
-    return across, down
 
 
 def write_hints(
@@ -251,71 +248,88 @@ def write_hints(
         for hint in hints
     ]
     content = ({} if size is None else {"size": list(size)}) | {"hints": entries}
-    text = json.dumps(content, indent=1) + "\n"
+    text = json.dumps(content, indent=1, default=float) + "\n"
     files.write_bytes(Path(path), text.encode())
 
 
-def to_spots(hints: Sequence[Hint], photo: tuple[int, int], small: tuple[int, int]) -> Array:
-    """Where hints on a photo lie in a smaller picture of it.
+def join_hints(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
+    """Hints and more of them, but for points that have a colour already."""
+    taken = {(hint.x, hint.y) for hint in hints}
+    return (*hints, *(hint for hint in more if (hint.x, hint.y) not in taken))
 
-    Args:
-        hints: on the photo.
-        photo: its height and width.
-        small: height and width of the smaller picture.
 
-    Returns:
-        ``(n, 5)`` float32: y and x in pixels of the smaller picture, a, b, and the reach as a
-        factor, of :data:`REACHES`. What takes spots takes them without the last, too: it is 1.
+# --- the rule ---------------------------------------------------------------------------------
 
-    Raises:
-        BadOption: a hint lies outside the photo, or there are too many.
-    """
-    height, width = photo
-    check_count(hints)
+
+def _check_keys(
+    entry: Mapping[str, Any], *, required: Sequence[str], others: Sequence[str], what: str
+) -> None:
+    known = (*required, *others)
+    listed = " and ".join([", ".join(known[:-1]), known[-1]])
+    for key in entry:
+        if key not in known:
+            raise BadOption(f"{shown(key)} is unknown: {what} has {listed}, and nothing else.")
+    for key in required:
+        if key not in entry:
+            raise BadOption(f"{key} is missing: {what} has {listed}.")
+
+
+def _check_points(hints: Iterable[Hint]) -> None:
+    """Refuse hints of which two say different things of one point."""
+    known: dict[tuple[float, float], Hint] = {}
+    for hint in hints:
+        other = known.setdefault((hint.x, hint.y), hint)
+        if other is hint:
+            continue
+        for what, one, two, same in (
+            ("colours", other.color, hint.color, other.ab == hint.ab),
+            ("reaches", other.reach, hint.reach, other.reach == hint.reach),
+        ):
+            if not same:
+                raise BadOption(
+                    f"x = {hint.x:g}, y = {hint.y:g} has two {what}, {one} and {two}: "
+                    "leave one out."
+                )
+
+
+def _check_inside(hints: Iterable[Hint], size: tuple[float, float] | None) -> None:
+    """Refuse hints outside a photo; its edge is inside."""
+    if size is None:
+        return
+    width, height = size
     for hint in hints:
         if not (0 <= hint.x <= width and 0 <= hint.y <= height):
             raise BadOption(
-                f"The point x = {hint.x:g}, y = {hint.y:g} lies outside the photo, which is "
-                f"{width} pixels wide and {height} high: give x from 0 to {width} and y from 0 to "
-                f"{height}."
+                f"the point x = {hint.x:g}, y = {hint.y:g} lies outside the photo, which is "
+                f"{width:g} pixels wide and {height:g} high: give x from 0 to {width:g} and y from "
+                f"0 to {height:g}."
             )
-    down, across = small[0] / height, small[1] / width
-    rows = [(hint.y * down, hint.x * across, *hint.ab, REACHES[hint.reach]) for hint in hints]
-    return np.array(rows, np.float32).reshape(-1, 5)
 
 
-def scale_spots(spots: Array, down: float, across: float) -> Array:
-    """Spots ``(n, 4)`` or ``(n, 5)`` in a picture that is so many times as high and as wide."""
-    scaled = spots.astype(np.float32)
-    scaled[:, :2] *= np.array([down, across], np.float32)
-    return scaled
+def _check_size(size: Any) -> None:
+    """Refuse what is not the width and height of a photo; None is none."""
+    if size is None:
+        return
+    sides = size if isinstance(size, tuple) else ()
+    if len(sides) != 2 or not all(type(side) in (int, float) for side in sides):
+        size = list(size) if isinstance(size, tuple) else size
+        raise BadOption(
+            f"the size is {shown(size)}: give width and height of the photo, as in "
+            '"size": [1200, 800].'
+        )
+    if not all(0 < side < 1e12 for side in sides):
+        raise BadOption(
+            f"the size is {shown(size[0])} by {shown(size[1])}: give that of the photo."
+        )
 
 
-def to_planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
-    """The planes a network takes, ``(3, H, W)`` float32: a, b and a mask of 0 or 1.
-
-    Args:
-        spots: ``(n, 4)`` or ``(n, 5)``, as of :func:`to_spots`. Where patches overlap each pixel
-            shows the nearest.
-        size: H and W.
-        patch: side of the square that each spot fills, odd.
-    """
-    shown = np.zeros((3, *size), np.float32)
-    nearest = np.full(size, np.inf)
-    for spot in spots:
-        (y, x), reach = to_pixels(spot[None], size)[0], patch // 2
-        square = np.s_[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
-        rows, columns = (np.arange(length)[part] for length, part in zip(size, square, strict=True))
-        distance = np.hypot(rows[:, None] - y, columns - x)
-        closer = distance < nearest[square]
-        nearest[square][closer] = distance[closer]
-        shown[:, *square][:, closer] = np.array([*spot[2:4], 1], np.float32)[:, None]
-    return shown
-
-
-def to_pixels(spots: Array, size: tuple[int, int]) -> Array:
-    """Row and column of the pixel that each spot lies in, ``(n, 2)`` int64; the edge belongs to
-    the last.
-    """
-    last = np.array(size) - 1
-    return np.asarray(np.minimum(np.floor(spots[:, :2]).astype(np.int64), last))
+def _check_shape(made_on: tuple[float, float], photo: tuple[int, int]) -> None:
+    """Refuse the hints of a photo that is wider or narrower than this one."""
+    one, other = (math.log(width) - math.log(height) for width, height in (made_on, photo))
+    # A pixel more or less is what scaling rounds to.
+    leeway = max(_SHAPE, 1 / min(*made_on, *photo))
+    if abs(one - other) > math.log1p(leeway):
+        raise BadOption(
+            f"they are for a photo of {made_on[0]:g} by {made_on[1]:g} pixels, but this one has "
+            f"{photo[0]} by {photo[1]}: take the hints of a photo of the same shape."
+        )

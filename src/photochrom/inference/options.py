@@ -14,11 +14,12 @@ from typing import Literal, TypedDict, get_args
 from photochrom.errors import BadOption
 from photochrom.image.photo import Photo
 from photochrom.image.reader import PhotoSource
-from photochrom.inference.hints import Hint, HintSet
+from photochrom.inference.hints import Hint, HintSet, HintTuple
 
 Quality = Literal["best", "fast"]
-Hints = Sequence[Hint] | HintSet | str | os.PathLike[str]
-"""Hints, those of another size of the photo, or the path of a file of them."""
+Hints = Sequence[Hint | HintTuple] | HintSet | str | os.PathLike[str]
+"""Hints, each as such or as its fields in a row, such as ``(420, 330, "olive")``; those of another
+size of the photo; or the path of a file of them."""
 
 MAX_STRENGTH = 1.5
 """Beyond it most strong colours stand at the edge of sRGB, and are all the same."""

@@ -16,6 +16,7 @@ from photochrom.inference.hint_propagation import propagate_hints
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import ColorizeOptions, Hints, Quality
+from photochrom.inference.spots import to_planes, to_spots
 
 _LONGEST = 4
 """The long side for the network, in short sides: a wider panorama is seen smaller."""
@@ -36,7 +37,7 @@ class View:
         """Where hints lie on it, (n, 5) float32: y, x, a, b, reach."""
         height, width = self.size
         known = hint_files.resolve_hints(hints, (width, height))
-        return hint_files.to_spots(known, self.size, (self.small.shape[0], self.small.shape[1]))
+        return to_spots(known, self.size, (self.small.shape[0], self.small.shape[1]))
 
     def hint(self, row: int, column: int, ab: Array, cells: Sequence[int]) -> Hint:
         """A hint on the photo, in the middle of one of ``cells`` rows and columns."""
@@ -116,7 +117,7 @@ class Predictor:
     def _planes(self, L: Array, spots: Sequence[Array]) -> Array | None:
         if not self.model.takes_hints or not any(map(len, spots)):
             return None
-        return np.stack([hint_files.to_planes(some, (L.shape[0], L.shape[1])) for some in spots])
+        return np.stack([to_planes(some, (L.shape[0], L.shape[1])) for some in spots])
 
     def views(self, photo: Photo | Array, size: int | None, quality: Quality) -> list[View]:
         """A photo, or its L (H, W), at the size asked for and what else the quality takes.

@@ -11,6 +11,7 @@ from photochrom.inference import color_distribution
 from photochrom.inference import hints as hint_files
 from photochrom.inference.hints import Hint
 from photochrom.inference.prediction import Predictor, View
+from photochrom.inference.spots import to_pixels
 
 _ANCHORS = 3
 """Colours drawn for a version; with more of them its parts come apart."""
@@ -52,5 +53,5 @@ def cell_of(spot: Array, small: Array, answer: Array) -> tuple[int, int]:
     """The cell of an answer ``(N, Q, h, w)`` in which a spot on ``small`` lies."""
     cells = answer.shape[2:]
     scaled = spot[:, :2] * (np.array(cells) / small.shape)
-    row, column = hint_files.to_pixels(scaled, (cells[0], cells[1]))[0]
+    row, column = to_pixels(scaled, (cells[0], cells[1]))[0]
     return int(row), int(column)

@@ -19,12 +19,11 @@ from photochrom.errors import BadOption
 from photochrom.image.levels import Levels
 from photochrom.image.writer import encode_photo
 from photochrom.inference import chroma_upsampling
-from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import list_models
-from photochrom.inference.options import ColorizeOptions
+from photochrom.inference.options import ColorizeOptions, Hints
 from photochrom.inference.pipeline import colorize_pages
 from photochrom.inference.resemblance import Place
 from photochrom.web.photo_store import KeptPhoto, PhotoLimits, check_size
@@ -187,11 +186,10 @@ class Engine:
     @staticmethod
     def _quick(photo: KeptPhoto, options: ColorizeOptions) -> ColorizeOptions:
         """The same for the preview."""
-        hints = photo.to_preview(hint_files.resolve_hints(options.hints, photo.extent))
-        return replace(options, hints=hints, quality="fast")
+        return replace(options, hints=photo.to_preview(options.hints), quality="fast")
 
     def palette(
-        self, photo: KeptPhoto, x: float, y: float, hints: tuple[Hint, ...], most: int
+        self, photo: KeptPhoto, x: float, y: float, hints: Hints, most: int
     ) -> tuple[float, tuple[Swatch, ...]]:
         """Lightness, 0..100, and the likely colours at a point of the photo."""
         (here,) = photo.to_preview([Hint(x, y, (0.0, 0.0))])
@@ -203,15 +201,13 @@ class Engine:
         return float(L[row, column]), swatches
 
     def sample_hints(
-        self, photo: KeptPhoto, k: int, seed: int, hints: tuple[Hint, ...]
+        self, photo: KeptPhoto, k: int, seed: int, hints: Hints
     ) -> list[tuple[Hint, ...]]:
         """Coherent versions, each as hints on the photo."""
         drawn = self._default.sample_hints(photo.preview, k, seed, hints=photo.to_preview(hints))
         return [photo.from_preview(version) for version in drawn]
 
-    def unsure_places(
-        self, photo: KeptPhoto, hints: tuple[Hint, ...], most: int
-    ) -> tuple[Place, ...]:
+    def unsure_places(self, photo: KeptPhoto, hints: Hints, most: int) -> tuple[Place, ...]:
         """The places most worth checking, on the photo."""
         known = photo.to_preview(hints)
         places = self._default.unsure_places(photo.preview, hints=known, most=most)
@@ -220,7 +216,7 @@ class Engine:
             Place(*(round(length * scale, 1) for length in astuple(place))) for place in places
         )
 
-    def uncertainty(self, photo: KeptPhoto, hints: tuple[Hint, ...]) -> bytes:
+    def uncertainty(self, photo: KeptPhoto, hints: Hints) -> bytes:
         """A PNG to lay over the photo: yellow where the network guesses."""
         bits = self._default.uncertainty(photo.preview, hints=photo.to_preview(hints))
         share = bits / np.log2(len(self._default.model.centres()))

@@ -21,8 +21,9 @@ from photochrom.image.photo_file import open_file
 from photochrom.image.reader import read_photo
 from photochrom.image.tone import Tone, measure_tone
 from photochrom.image.writer import default_format
-from photochrom.inference import hints as hint_files
-from photochrom.inference.hints import Hint
+from photochrom.inference.hints import Hint, resolve_hints
+from photochrom.inference.options import Hints
+from photochrom.inference.spots import to_spots
 from photochrom.web import problems
 from photochrom.web.problems import RequestProblem
 from photochrom.web.work_queue import Lane
@@ -99,14 +100,15 @@ class KeptPhoto:
         """Width and height of the photo."""
         return self.summary.width, self.summary.height
 
-    def to_preview(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:
+    def to_preview(self, hints: Hints) -> tuple[Hint, ...]:
         """Hints on the photo as hints on its preview.
 
         Raises:
-            BadOption: one lies outside the photo, or there are too many.
+            BadOption: they are none for this photo.
         """
+        hints = resolve_hints(hints, self.extent)
         height, width = self.preview.pixels.shape[:2]
-        spots = hint_files.to_spots(hints, self.extent[::-1], (height, width))
+        spots = to_spots(hints, self.extent[::-1], (height, width))
         return tuple(
             replace(hint, x=x, y=y, color=(a, b))
             for hint, (y, x, a, b, _) in zip(hints, spots.tolist(), strict=True)

@@ -7,12 +7,11 @@ from dataclasses import fields
 from typing import Annotated, Literal
 
 from fastapi import UploadFile
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from photochrom.errors import BadOption
-from photochrom.inference import hints as hint_files
 from photochrom.inference.color_distribution import Swatch
-from photochrom.inference.hints import Hint, Reach
+from photochrom.inference.hints import MOST, Hint, HintSet, Reach, to_hint_set
 from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Quality
 from photochrom.inference.resemblance import Place
 from photochrom.web.engine import ModelSummary
@@ -23,6 +22,7 @@ FileFormat = Literal["JPEG", "PNG"]
 Unit = Annotated[float, Field(ge=-128, le=127)]
 MOST_PIXELS = 1_000_000
 """Along a side of a photo: files hold fewer."""
+Side = Annotated[float, Field(gt=0, lt=1e6)]
 HINT_BYTES = 200_000
 """Of the hints of a form: a thousand, which is all there may be, take half of it."""
 
@@ -36,7 +36,7 @@ class Strict(BaseModel):
 
 
 class HintIn(Strict):
-    """A colour at a point of the photo."""
+    """A colour at a point of the photo: what :func:`to_hint_set` takes, described."""
 
     x: Coordinate = Field(description="pixels of the full photo from the left")
     y: Coordinate = Field(description="pixels from the top")
@@ -46,20 +46,34 @@ class HintIn(Strict):
     reach: Reach = Field(default="normal", description="how far the colour goes beyond the point")
 
 
+HintList = Annotated[list[HintIn], Field(max_length=MOST)]
+
+
+class HintFileIn(Strict):
+    """Hints, as a file has them."""
+
+    hints: HintList
+    size: tuple[Side, Side] | None = Field(
+        default=None, description="width and height of the photo that they were made on"
+    )
+
+
 class HintsRequest(Strict):
     """What is known of a photo so far."""
 
-    hints: Annotated[list[HintIn], Field(max_length=hint_files.MOST), FailFast()] = Field(
+    hints: SkipValidation[HintList | HintFileIn] = Field(
         default=[], description="colours at points"
     )
 
-    def parse_hints(self) -> tuple[Hint, ...]:
-        """The hints; for a thread, as a thousand colours keep others waiting.
+    def parse_hints(self) -> HintSet:
+        """The hints, held against the rule that all keep to.
+
+        It is for a thread, as a thousand colours keep others waiting.
 
         Raises:
-            BadOption: a colour is none.
+            BadOption: they are none.
         """
-        return tuple(Hint(hint.x, hint.y, hint.color, hint.reach) for hint in self.hints)
+        return to_hint_set(self.hints)
 
 
 class ColorizeFields(Strict):
@@ -136,21 +150,20 @@ class ColorizeForm(ColorizeFields):
     )
     recolor: bool = False
 
-    def parse_hints(self) -> Hints:
+    def parse_hints(self) -> HintSet:
         """The hints; for a thread, as those of :class:`HintsRequest`.
 
         Raises:
-            BadOption: they are neither a list of hints nor what a hint file holds.
+            BadOption: they are none.
         """
         try:
             content = json.loads(self.hints or "[]")
-            file = {"hints": content} if isinstance(content, list) else content
-            found = hint_files.parse_set(file)
-        except (BadOption, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise BadOption(
-                'The hints cannot be read: give [{"x": 640, "y": 210, "color": "#7a8b4f"}, ...].'
+                f"The hints cannot be read as JSON ({error}): write them as "
+                '[{"x": 640, "y": 210, "color": "#7a8b4f"}].'
             ) from error
-        return found if found.scaled_to(None) else ()  # refused if its size is none
+        return to_hint_set(content)
 
 
 class PaletteRequest(HintsRequest):
