@@ -46,7 +46,7 @@ def test_server_that_comes_back_with_nothing_in_mind_is_sent_all_again(visitor, 
     server.stop()
     visitor.page.fill("#strength", "0")
     expect(visitor.at("#strength")).to_have_attribute("aria-valuetext", "none")
-    expect(visitor.at("#banner")).to_contain_text("does not answer")
+    expect(visitor.at("#banner")).to_contain_text("Reconnecting")
     assert np.hypot(*ab(visitor.pixel(*SPOT))) > 5  # the last picture stays
     server.start()  # it knows nothing of the photo now
     with visitor.colored_anew():
@@ -65,12 +65,12 @@ def test_busy_server_is_waited_for(come, photo):
     ]
     visitor.page.route("**/api/photos", lambda route: answers.pop(0)(route), times=2)
     visitor.bring(photo)
-    expect(visitor.at("#banner")).to_contain_text("waits its turn")
+    expect(visitor.at("#banner")).to_contain_text("queue")
     while not waiting:
         visitor.page.wait_for_timeout(10)
     # What the server answers meanwhile says nothing of the photo.
     visitor.page.evaluate("import('/static/api.js').then((api) => api.request('models'))")
-    expect(visitor.at("#banner")).to_contain_text("waits its turn")
+    expect(visitor.at("#banner")).to_contain_text("queue")
     waiting[0].continue_()
     visitor.ready()
     expect(visitor.at("#banner")).to_be_hidden()
@@ -211,6 +211,9 @@ def test_page_has_no_grave_barriers(come, photo, wishes):
     expect(visitor.at("#samples img").first).to_be_visible()
     check()
     visitor.bring(photo, photo)
+    expect(visitor.at(".tile img")).to_have_count(2)
+    check()
+    visitor.at(".tile .face").first.click()
     visitor.ready()
     visitor.point_at(*SPOT, touch=wishes is PHONE)
     visitor.page.click("#palette [data-do=more]")

@@ -1,19 +1,22 @@
 /** The page: puts its parts together. */
 
 import { request } from "./api.js";
+import { Card } from "./card.js";
 import { Compare } from "./compare.js";
 import { Dials } from "./dials.js";
-import { commandOf, find, isTyping, make } from "./dom.js";
+import { commandOf, find, isTyping } from "./dom.js";
+import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
-import { archive, deliver, filesOf, save } from "./files.js";
+import { archive, deliver, save } from "./files.js";
+import { Grid } from "./grid.js";
 import { Hinting } from "./hinting.js";
+import { choose, offerSamples, receive } from "./intake.js";
 import { announce, flashStatus, setStatus } from "./messages.js";
 import { Palette } from "./palette.js";
 import { Picture, readHints } from "./picture.js";
 import { Points } from "./points.js";
 import { Stage } from "./stage.js";
-import { recall } from "./store.js";
-import { Strip } from "./strip.js";
+import { forgetAll, recall } from "./store.js";
 import { Versions } from "./versions.js";
 
 const on = (id, act, type = "click") => find(id).addEventListener(type, act);
@@ -26,47 +29,139 @@ const hinting = new Hinting(editor, points, palette);
 const dials = new Dials(editor);
 new Compare(editor);
 const versions = new Versions(find("others"), editor);
-const strip = new Strip(find("strip"));
+const grid = new Grid(find("grid"));
+const downloads = new Downloads(editor, new Card(find("card"), editor));
 const abilities = { hints: true, distribution: true };
 let touched = false; // whether anybody has pointed at the photo yet
 
 // --- photos come and go ----------------------------------------------------------------------
 
-/** Takes files in, and opens the first of them. @param {File[]} files */
+/** Takes files in: one is opened, several are shown together. @param {File[]} files */
 function take(files) {
   if (!files.length) return;
-  const last = Math.max(0, ...strip.pictures.map(({ order }) => order));
+  const last = Math.max(0, ...grid.pictures.map(({ order }) => order));
   const pictures = files.map((file, i) => Picture.from(file, last + i + 1));
-  strip.add(pictures);
-  open(pictures[0]);
-  strip.work();
+  grid.add(pictures);
+  if (files.length === 1 && document.body.dataset.view !== "grid") go("editor", pictures[0]);
+  else go("grid");
+  grid.work();
 }
 
-function open(picture) {
-  view("editor");
-  localStorage.setItem("open", picture.key);
-  find("name").textContent = picture.name;
-  strip.current = picture;
-  editor.open(picture);
-  strip.work();
+/** Takes photos away; they can be had back for some seconds. */
+function remove(pictures) {
+  const first = grid.pictures.indexOf(pictures[0]);
+  const open = pictures.includes(editor.picture);
+  grid.remove(pictures);
+  for (const picture of pictures) picture.remove();
+  const next = grid.pictures[first] ?? grid.pictures[first - 1];
+  if (!next) go("welcome", null, "replace");
+  else if (open) go("editor", next, "replace");
+  else grid.reveal(next);
+  const what = pictures.length > 1 ? `${pictures.length} photos` : pictures[0].name;
+  flashStatus(`Removed ${what}.`, ["Undo", () => {
+    for (const picture of pictures) picture.restore();
+    grid.add(pictures);
+    if (open) go("editor", pictures[0]);
+    else go("grid", null, "replace");
+    grid.work();
+  }]);
 }
 
-function close(picture) {
-  const at = strip.pictures.indexOf(picture);
-  strip.remove(picture);
-  picture.remove();
-  const next = strip.pictures[at] ?? strip.pictures[at - 1];
-  if (next) open(next);
-  else welcome();
+/** Leaves nothing of any photo in the browser and on the server. */
+async function removeAll() {
+  const { pictures } = grid;
+  grid.remove(pictures);
+  go("welcome", null, "replace");
+  await Promise.all(pictures.map((picture) => picture.remove()));
+  await forgetAll();
+  flashStatus("Everything is removed.");
 }
 
-function view(name) {
-  document.body.dataset.view = name;
-  find("welcome").hidden = name !== "welcome";
-  find("editor").hidden = name !== "editor";
+function confirmRemoval() {
+  const count = grid.pictures.length;
+  const what =
+    count === 1 ? "Your photo and your changes to it" : `All ${count} photos and your changes to them`;
+  find("removal-words").textContent =
+    `${what} will be removed from this browser and from the server. You can't undo this.`;
+  find("removal").showModal();
+}
+
+on("removal", (event) => {
+  const command = event.target === find("removal") ? "cancel" : commandOf(event);
+  if (command) find("removal").close();
+  if (command === "remove") removeAll();
+});
+on("remove-all", confirmRemoval);
+
+// --- views and the browser's history of them ------------------------------------------------
+
+const VIEWS = ["welcome", "grid", "editor"];
+
+/**
+ * Shows a view, as a new entry of the history or in place of the present one.
+ *
+ * @param {"welcome" | "grid" | "editor"} view
+ * @param {Picture | null} [picture] for the editor
+ * @param {"push" | "replace"} [how]
+ */
+function go(view, picture = null, how = "push") {
+  const place = { view, key: picture?.key ?? null };
+  const same = history.state?.view === view && history.state.key === place.key;
+  history[same || how === "replace" ? "replaceState" : "pushState"](place, "");
+  show(place);
+}
+
+/** Shows a place of the history, or the nearest to it if its photo was removed. */
+function show({ view, key }) {
+  const picture = grid.pictures.find((one) => one.key === key) ?? null;
+  if (view === "editor" && !picture) view = "grid";
+  if (view === "grid" && !grid.pictures.length) view = "welcome";
+  const before = editor.picture;
+  const was = document.body.dataset.view;
+  const shown = view === "editor" ? picture : null;
+  document.body.dataset.view = view;
+  for (const name of VIEWS) find(name).hidden = name !== view;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   find("refusal").hidden = true;
-  strip.refresh();
+  find("name").textContent = shown?.name ?? "";
+  grid.current = shown;
+  if (shown !== before || !shown) editor.open(shown);
+  if (shown) localStorage.setItem("open", key);
+  else localStorage.removeItem("open");
+  showPlace();
+  if (view === "grid") {
+    grid.work();
+    grid.reveal(before);
+  }
+  if (view === "welcome" && was !== view) find("choose").focus();
 }
+
+addEventListener("popstate", ({ state }) => show(state ?? { view: "welcome", key: null }));
+
+/** Which of how many photos is open, and ways to the others. */
+function showPlace() {
+  const count = grid.pictures.length;
+  const at = grid.pictures.indexOf(editor.picture);
+  find("pager").hidden = count < 2 || at < 0;
+  find("position").textContent = `${at + 1} of ${count}`;
+  find("previous").disabled = at < 1;
+  find("next").disabled = at >= count - 1;
+  find("resume").hidden = !count;
+  find("resume").textContent = count === 1 ? "Back to your photo" : `Back to your ${count} photos`;
+}
+
+/** Opens the photo so many places further on. */
+function turn(by) {
+  const next = grid.pictures[grid.pictures.indexOf(editor.picture) + by];
+  if (!editor.picture || !next) return;
+  go("editor", next, "replace"); // so that Back leads to all photos
+  announce(`${next.name}, ${find("position").textContent}`);
+}
+
+on("previous", () => turn(-1));
+on("next", () => turn(1));
+on("all-photos", () => go("grid"));
+on("resume", () => (grid.pictures.length === 1 ? go("editor", grid.pictures[0]) : go("grid")));
 
 /** Says on the welcome page what went wrong. */
 function refuse(sentence) {
@@ -74,68 +169,28 @@ function refuse(sentence) {
   find("refusal").hidden = false;
 }
 
-function welcome() {
-  localStorage.removeItem("open");
-  editor.open(null);
-  strip.current = null;
-  find("name").textContent = "";
-  view("welcome");
-  find("choose").focus();
-}
-
-const choose = () => find("files").click();
-on("files", ({ target }) => {
-  take([...target.files]);
-  target.value = "";
-}, "change");
-
+receive(take, refuse);
 on("choose", choose);
 on("add", choose);
 on("home", (event) => {
   event.preventDefault();
-  welcome();
+  go("welcome");
 });
 editor.on("again", choose);
-editor.on("close", () => close(editor.picture));
-strip.on("choose", (picture) => open(picture));
-
-let depth = 0; // of elements that a dragged file has entered
-const carries = (event) => event.dataTransfer?.types.includes("Files");
-addEventListener("dragenter", (event) => {
-  if (carries(event)) find("curtain").hidden = ++depth < 1;
-});
-addEventListener("dragleave", (event) => {
-  if (carries(event) && --depth < 1) find("curtain").hidden = true;
-});
-addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", async (event) => {
-  event.preventDefault();
-  depth = 0;
-  find("curtain").hidden = true;
-  const files = await filesOf(event.dataTransfer);
-  if (!files.length) refuse("That was no file: save the picture first, then drop it here.");
-  take(files);
-});
-addEventListener("paste", (event) => {
-  const files = [...(event.clipboardData?.files ?? [])];
-  if (!files.length) return;
-  event.preventDefault();
-  take(files);
-});
+editor.on("close", () => remove([editor.picture]));
+grid.on("open", (picture) => go("editor", picture));
+grid.on("remove", (picture) => remove([picture]));
+grid.on("clear", (pictures) => remove(pictures));
 
 // --- results ---------------------------------------------------------------------------------
 
-const all = () => deliver(() => archive(strip.done), find("all"));
-
-on("download", () => deliver(() => editor.picture.full(), find("download")));
-on("all", all);
-strip.on("save", (picture) => deliver(() => picture.full()));
+on("all", () => deliver(() => archive(grid.usable), find("all")));
+grid.on("save", (picture) => deliver(() => picture.full()));
 
 const commands = {
-  comparison: () => deliver(() => editor.picture.comparison()),
-  zip: all,
   keys: () => find("keys").showModal(),
-  remove: () => close(editor.picture),
+  remove: () => remove([editor.picture]),
+  everything: confirmRemoval,
   clear: () => editor.picture.set({ points: [] }),
   save: () => {
     const { stem } = editor.picture;
@@ -199,8 +254,10 @@ const zoomKeys = {
 };
 addEventListener("keydown", (event) => {
   const dialog = document.querySelector("dialog[open], :popover-open");
-  if (!editor.ready || isTyping(event) || dialog || event.altKey) return;
-  const plain = { ...zoomKeys, escape: () => hinting.close() };
+  const other = dialog || isTyping(event) || event.altKey || event.defaultPrevented;
+  if (other || !editor.picture) return;
+  const tools = editor.ready && { ...zoomKeys, escape: () => hinting.close() };
+  const plain = { ...tools, pageup: () => turn(-1), pagedown: () => turn(1) };
   const control = { z: event.shiftKey ? redo : undo, y: redo };
   const act = (event.ctrlKey || event.metaKey ? control : plain)[event.key.toLowerCase()];
   if (!act) return;
@@ -208,16 +265,16 @@ addEventListener("keydown", (event) => {
   act();
 });
 
-function show() {
+function showTools() {
   const { picture, ready } = editor;
   const count = picture?.points.length ?? 0;
   find("undo").disabled = !(ready && picture.canUndo);
   find("redo").disabled = !(ready && picture.canRedo);
-  find("download").disabled = !ready;
+  downloads.show();
   find("show").disabled = !count;
   find("versions").disabled = find("guesses").disabled = !(ready && abilities.distribution);
   if (picture?.facts?.pages > 1) find("versions").disabled = true; // they are points, too
-  const allowed = { save: ready && count, clear: ready && count, comparison: ready, load: ready };
+  const allowed = { save: ready && count, clear: ready && count, load: ready, remove: picture };
   for (const [command, allow] of Object.entries(allowed)) {
     find("menu").querySelector(`[data-do=${command}]`).disabled = !allow;
   }
@@ -231,26 +288,12 @@ palette.on("open", () => {
 editor.on("opened", () => {
   find("guesses").ariaPressed = "false";
   editor.guess(false);
-  show();
+  showTools();
   if (editor.ready && !touched) setStatus("Wrong colour? Click it to change it.");
 });
-editor.on("points", show);
+editor.on("points", showTools);
 
 // --- beginning -------------------------------------------------------------------------------
-
-async function offerSamples() {
-  const { photos } = await (await request("samples-photos")).json();
-  find("samples").hidden = !photos.length;
-  find("samples").querySelector("ul").replaceChildren(...photos.map(({ name }) => {
-    const src = `static/samples/${encodeURIComponent(name)}`;
-    const words = name.replace(/\.[^.]+$/, "").replace(/[-_]/g, " ");
-    const onclick = async () => {
-      const blob = await (await fetch(src)).blob();
-      take([new File([blob], name, { type: blob.type })]);
-    };
-    return make("li", {}, make("button", { onclick }, make("img", { src, alt: `Sample: ${words}` })));
-  }));
-}
 
 async function learn() {
   const { models } = await (await request("models")).json();
@@ -258,18 +301,19 @@ async function learn() {
   Object.assign(abilities, model);
   dials.usual = model?.vivid ?? null;
   dials.show();
-  show();
+  grid.usual = dials.usual;
+  grid.showDials();
+  showTools();
 }
 
 async function restore() {
   const kept = await recall();
-  if (!kept.length) return;
   const pictures = kept.map(({ key, blob, notes }) => new Picture(key, blob, notes));
   touched = pictures.some((picture) => picture.points.length);
-  strip.add(pictures);
+  grid.add(pictures);
   const last = pictures.find(({ key }) => key === localStorage.getItem("open"));
-  if (last) open(last);
-  strip.work();
+  if (history.state) show(history.state);
+  else go(last ? "editor" : pictures.length > 1 ? "grid" : "welcome", last, "replace");
 }
 
 find("where").textContent = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)
@@ -277,4 +321,4 @@ find("where").textContent = ["localhost", "127.0.0.1", "[::1]"].includes(locatio
   : `It is sent to ${location.host} and nowhere else.`;
 restore();
 learn().catch((error) => refuse(error.message));
-offerSamples().catch((error) => refuse(error.message));
+offerSamples(take).catch((error) => refuse(error.message));

@@ -7,6 +7,9 @@ const WORDS = {
   strength: [[0.02, "none"], [0.45, "a touch"], [0.92, "soft"], [1.08, "full"], [9, "extra"]],
 };
 
+/** A word for what a dial says. @param {"vivid" | "strength"} name @param {number} value */
+export const wordFor = (name, value) => WORDS[name].find(([end]) => value < end)[1];
+
 export class Dials {
   /** What the model takes for vivid if it is not told; null if it has no such dial. */
   usual = null;
@@ -36,7 +39,7 @@ export class Dials {
     find("vivid-dial").hidden = this.usual === null;
     const values = { vivid: picture?.vivid ?? this.usual ?? 0, strength: picture?.strength ?? 1 };
     for (const [name, value] of Object.entries(values)) {
-      const word = WORDS[name].find(([end]) => value < end)[1];
+      const word = wordFor(name, value);
       Object.assign(find(name), { value, disabled: !ready, ariaValueText: word });
       find(`${name}-word`).textContent = word;
     }

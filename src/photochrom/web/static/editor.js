@@ -1,6 +1,6 @@
 /** One photo at a time: opened, previewed, and coloured anew whenever its wishes change. */
 
-import { aborted, Refusal } from "./api.js";
+import { aborted } from "./api.js";
 import { clamp, Emitter } from "./dom.js";
 import { Pixels } from "./pixels.js";
 import { announce, flashStatus, setStatus, showCard, showProgress } from "./messages.js";
@@ -105,9 +105,8 @@ export class Editor extends Emitter {
     const again = ["Try again", () => this.open(picture)];
     const other = ["Choose another", () => this.emit("again")];
     const close = ["Close it", () => this.emit("close")];
-    const hopeless = error instanceof Refusal && [413, 415, 422].includes(error.status);
-    picture.become("failed", error.message);
-    showCard(error.message, { choices: hopeless ? [other, close] : [again, close] });
+    picture.fail(error);
+    showCard(error.message, { choices: picture.hopeless ? [other, close] : [again, close] });
   }
 
   // --- colouring -----------------------------------------------------------------------------

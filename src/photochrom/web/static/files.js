@@ -3,7 +3,7 @@
 import { aborted } from "./api.js";
 import { make } from "./dom.js";
 import { announce, flashStatus, setStatus, showProgress } from "./messages.js";
-import { zip } from "./zip.js";
+import { LIMIT, TOO_MUCH, zip } from "./zip.js";
 
 /** Saves a file to where the browser puts downloads. @param {File} file */
 export function save(file) {
@@ -12,13 +12,42 @@ export function save(file) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** Gets a file and saves it; tells what happens. The button cannot be pressed meanwhile. */
-export async function deliver(makeFile, button) {
-  if (button) button.disabled = true;
-  const done = showProgress("Making the photo at full size…");
-  let told = "It is among your downloads.";
+/** Whether the system has a sheet to share photos with. */
+export function canShare() {
+  const sample = new File([], "photo.jpg", { type: "image/jpeg" });
+  return Boolean(navigator.canShare?.({ files: [sample] }));
+}
+
+/**
+ * Hands a file to the system's share sheet; a sheet that is closed again is an AbortError.
+ *
+ * @param {File} file
+ */
+export async function share(file) {
   try {
-    save(await makeFile());
+    await navigator.share({ files: [file] });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    const tooLate = error.name === "NotAllowedError"; // a click counts for some seconds only
+    throw new Error(tooLate
+      ? "The photo is ready: press Share again."
+      : "This photo can't be shared from here: download it instead.");
+  }
+}
+
+/**
+ * Makes a file and hands it over; says what happens. The button cannot be pressed meanwhile.
+ *
+ * @param {() => Promise<File>} makeFile
+ * @param {HTMLButtonElement} [button]
+ * @param {(file: File) => void | Promise<void>} [handOver] by default it is saved
+ */
+export async function deliver(makeFile, button, handOver = save) {
+  if (button) button.disabled = true;
+  const done = showProgress("Preparing the full-size photo…");
+  let told = handOver === save ? "Saved to Downloads" : "";
+  try {
+    await handOver(await makeFile());
   } catch (error) {
     told = aborted(error) ? "" : error.message;
   }
@@ -31,18 +60,22 @@ export async function deliver(makeFile, button) {
 export async function archive(pictures) {
   const files = [];
   const missed = [];
+  let size = 0;
   for (const [i, picture] of pictures.entries()) {
-    setStatus(`Photo ${i + 1} of ${pictures.length}…`);
+    setStatus(`Preparing photo ${i + 1} of ${pictures.length}…`);
     announce(`Photo ${i + 1} of ${pictures.length}`);
     try {
-      files.push(await picture.full());
+      const file = await picture.full();
+      files.push(file);
+      size += file.size;
     } catch (error) {
       missed.push(`${picture.name}: ${error.message}`);
     }
+    if (size > LIMIT) throw new Error(TOO_MUCH);
   }
   setStatus("");
   if (!files.length) throw new Error(missed.join(" "));
-  if (missed.length) setTimeout(() => flashStatus(`Without ${missed.join(" ")}`), 100);
+  if (missed.length) setTimeout(() => flashStatus(`Not included: ${missed.join(" ")}`), 100);
   return new File([await zip(files)], "photochrom.zip", { type: "application/zip" });
 }
 

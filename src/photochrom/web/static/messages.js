@@ -1,4 +1,4 @@
-/** What the page says: to eyes on the stage and above it, to ears through a live region. */
+/** What the page says: to eyes on and above the stage, to ears through a live region. */
 
 import { connection, waiting } from "./api.js";
 import { find, make } from "./dom.js";
@@ -7,8 +7,8 @@ const SOON = 400; // milliseconds of work that nobody needs to be told of
 const LONG = 2500;
 const PASSING = 6000;
 const SENTENCES = {
-  gone: "photochrom does not answer. Your photos and points are safe here; it is tried again.",
-  busy: "photochrom has much to do. Your photo waits its turn.",
+  gone: "Reconnecting… Your photos and changes are safe.",
+  busy: "The server is busy. Your photo is in the queue.",
 };
 
 connection.on("change", (state) => {
@@ -26,27 +26,44 @@ let passing = "";
 let fade = 0;
 let work = 0;
 
+/** Lasting words are on the stage where there is one; passing words lie above everything. */
 function show() {
-  find("pill").textContent = passing || lasting;
+  const staged = document.body.dataset.view === "editor";
+  find("pill").textContent = staged && !passing ? lasting : "";
   find("pill").hidden = !find("pill").textContent;
+  find("toast-words").textContent = passing || (staged ? "" : lasting);
+  find("toast").hidden = !find("toast-words").textContent;
 }
 
-/** A line on the stage until it is another; "" for none. */
+/** A line that stays until it is another; "" for none. */
 export function setStatus(text) {
   lasting = text;
   show();
 }
 
-/** A line on the stage for some seconds. */
-export function flashStatus(text) {
+/**
+ * A line for some seconds.
+ *
+ * @param {string} text
+ * @param {[string, () => void]} [choice] a button beside it, and what it does
+ */
+export function flashStatus(text, choice) {
   passing = text;
+  const button = find("toast").querySelector("button");
+  button.hidden = !choice;
+  button.textContent = choice?.[0] ?? "";
+  button.onclick = () => {
+    passing = "";
+    show();
+    choice[1]();
+  };
   show();
-  announce(text);
+  announce(choice ? `${text} ${choice[0]}?` : text);
   clearTimeout(fade);
   fade = setTimeout(() => {
     passing = "";
     show();
-  }, PASSING);
+  }, choice ? 2 * PASSING : PASSING);
 }
 
 /** Tells that something is being worked on, if it takes long; answers how to end that. */
@@ -56,7 +73,7 @@ export function showProgress(text) {
   const soon = setTimeout(() => current() && setStatus(text), SOON);
   const long = setInterval(async () => {
     const before = await waiting();
-    if (current() && before) setStatus(`Waiting: ${before} before this one…`);
+    if (current() && before) setStatus(`In the queue: ${before} before this one…`);
   }, LONG);
   return () => {
     clearTimeout(soon);

@@ -37,11 +37,14 @@ export class Picture extends Emitter {
   state = "new";
   /** The sentence that goes with "failed". */
   trouble = "";
+  /** Whether trying again would end in the same sentence. */
+  hopeless = false;
   /** What the server found: size, tone and so on; null before it was uploaded. */
   facts = null;
-  /** Object URL of a small coloured picture, for the strip. */
+  /** Object URL of a small coloured picture, for the grid. */
   thumbnail = "";
 
+  #life = new AbortController(); // ends when it is removed
   #uploading = null;
   #history;
 
@@ -77,6 +80,12 @@ export class Picture extends Emitter {
     this.state = state;
     this.trouble = trouble;
     this.emit("change", ["state"]);
+  }
+
+  /** It could not be coloured. @param {Error} error */
+  fail(error) {
+    this.hopeless = error instanceof Refusal && [413, 415, 422].includes(error.status);
+    this.become("failed", error.message);
   }
 
   // --- edits -------------------------------------------------------------------------------
@@ -150,7 +159,7 @@ export class Picture extends Emitter {
   async #send() {
     const form = new FormData();
     form.append("photo", this.blob, this.name);
-    this.facts = await (await request("photos", { form })).json();
+    this.facts = await (await request("photos", { form, signal: this.#life.signal })).json();
     return this.facts;
   }
 
@@ -179,9 +188,14 @@ export class Picture extends Emitter {
     return { hints: hintsOf(points), vivid: this.vivid, strength: this.strength };
   }
 
-  /** The coloured photo at full size, in its own format. @returns {Promise<File>} */
-  async full(signal) {
-    const answer = await this.ask("colorize", { ...this.wishes(), full: true }, signal);
+  /**
+   * The coloured photo at full size.
+   *
+   * @param {"JPEG" | "PNG" | null} [format] by default its own
+   * @returns {Promise<File>}
+   */
+  async full(format = null, signal = undefined) {
+    const answer = await this.ask("colorize", { ...this.wishes(), full: true, format }, signal);
     return this.#received(answer, `${this.stem}.color.jpg`);
   }
 
@@ -196,7 +210,7 @@ export class Picture extends Emitter {
     return new File([blob], fileName(answer, otherwise), { type: blob.type });
   }
 
-  /** A small picture of it for the strip. */
+  /** A small picture of it for the grid. */
   setThumbnail(blob) {
     URL.revokeObjectURL(this.thumbnail);
     this.thumbnail = URL.createObjectURL(blob);
@@ -219,10 +233,23 @@ export class Picture extends Emitter {
     return JSON.stringify({ size: [width, height], hints: hintsOf(this.points) }, null, 1) + "\n";
   }
 
-  remove() {
-    forget(this.key);
+  /** Has browser and server forget it; resolves once they have. */
+  async remove() {
+    this.#life.abort();
     URL.revokeObjectURL(this.thumbnail);
-    if (this.facts) request(`photos/${this.facts.id}`, { method: "DELETE" }).catch(() => {});
+    this.thumbnail = "";
+    const { facts } = this;
+    this.facts = null;
+    const there = facts && request(`photos/${facts.id}`, { method: "DELETE" }).catch(() => {});
+    await Promise.all([forget(this.key), there]);
+  }
+
+  /** Takes back that it was removed. */
+  restore() {
+    this.#life = new AbortController();
+    keepFile(this.key, this.blob).catch(() => {});
+    this.#keep();
+    this.become("new");
   }
 }
 

@@ -40,13 +40,24 @@ async function transact(mode, work) {
   });
 }
 
+const forgotten = new Set(); // keys, so that a file that is still being read is not kept after all
+let keeping = Promise.resolve(); // one file after another, so that few are in memory
+
 /**
- * A photo's bytes, kept once, and what was noted about it.
+ * Keeps a photo's bytes, once.
  * Bytes rather than the File: a File may stand for one on disk that is moved meanwhile.
  */
-export async function keepFile(key, blob) {
-  const bytes = await blob.arrayBuffer();
-  await transact("readwrite", (files) => void files.put({ bytes, type: blob.type }, key));
+export function keepFile(key, blob) {
+  forgotten.delete(key);
+  const kept = keeping.then(async () => {
+    if (forgotten.has(key)) return;
+    const bytes = await blob.arrayBuffer();
+    await transact("readwrite", (files) => {
+      if (!forgotten.has(key)) files.put({ bytes, type: blob.type }, key);
+    });
+  });
+  keeping = kept.catch(() => {});
+  return kept;
 }
 
 const unwritten = new Map(); // the newest notes of each photo that waits for its turn
@@ -68,10 +79,23 @@ async function write(key) {
 
 export function forget(key) {
   unwritten.delete(key);
+  forgotten.add(key);
   return transact("readwrite", (files, notes) => {
     files.delete(key);
     notes.delete(key);
   });
+}
+
+/** Forgets all that this page keeps in the browser but the token of this tab. */
+export async function forgetAll() {
+  unwritten.clear();
+  localStorage.clear();
+  await transact("readwrite", (files, notes) => {
+    files.clear();
+    notes.clear();
+  });
+  const names = (await globalThis.caches?.keys()) ?? []; // there are none without encryption
+  await Promise.all(names.map((name) => caches.delete(name)));
 }
 
 /** Everything kept. @returns {Promise<{key: string, blob: Blob, notes: object}[]>} */

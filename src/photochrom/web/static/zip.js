@@ -4,7 +4,9 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
   return n;
 });
-const LIMIT = 0xffffffff;
+/** Bytes of an archive at most, and the sentence on more. */
+export const LIMIT = 0xffffffff;
+export const TOO_MUCH = "Together these photos exceed 4 GB: download some of them one by one.";
 const UTF8_NAMES = 0x0800;
 const VERSION = 20;
 
@@ -54,7 +56,7 @@ export async function zip(files) {
     );
     parts.push(header, name, file);
     offset += header.length + name.length + file.size;
-    if (offset > LIMIT) throw new Error("All photos together exceed 4 GB: save them one by one.");
+    if (offset > LIMIT) throw new Error(TOO_MUCH);
   }
   const size = directory.reduce((sum, part) => sum + part.length, 0);
   const count = [2, files.length];
