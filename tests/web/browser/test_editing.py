@@ -140,14 +140,6 @@ def test_version_that_is_chosen_becomes_points(visitor):
     expect(visitor.at(".point")).to_have_count(0)
 
 
-def test_guesses_are_shown_and_hidden(visitor):
-    visitor.page.click("#guesses")
-    expect(visitor.at(".guesses")).to_be_visible()
-    expect(visitor.at("#pill")).to_contain_text("guesses")
-    visitor.page.click("#guesses")
-    expect(visitor.at(".guesses")).to_be_hidden()
-
-
 def test_paste_is_taken_and_pages_are_not_pointed_at(come, photo, tmp_path):
     page = Image.open(photo)
     page.save(tmp_path / "album.tif", save_all=True, append_images=[page])

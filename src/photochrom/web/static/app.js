@@ -12,11 +12,13 @@ import { Grid } from "./grid.js";
 import { Hinting } from "./hinting.js";
 import { choose, offerSamples, receive } from "./intake.js";
 import { announce, flashStatus, setStatus } from "./messages.js";
+import { Looks } from "./looks.js";
 import { Palette } from "./palette.js";
 import { Picture, readHints } from "./picture.js";
 import { Points } from "./points.js";
 import { Stage } from "./stage.js";
 import { forgetAll, recall } from "./store.js";
+import { Unsure } from "./unsure.js";
 import { Versions } from "./versions.js";
 
 const on = (id, act, type = "click") => find(id).addEventListener(type, act);
@@ -27,6 +29,8 @@ const points = new Points(find("points"), stage);
 const palette = new Palette(find("palette"), stage);
 const hinting = new Hinting(editor, points, palette);
 const dials = new Dials(editor);
+const looks = new Looks(editor);
+const unsure = new Unsure(editor);
 new Compare(editor);
 const versions = new Versions(find("others"), editor);
 const grid = new Grid(find("grid"));
@@ -236,7 +240,6 @@ function toggle(id, act) {
 on("undo", undo);
 on("redo", redo);
 toggle("show", (shown) => find("stage").classList.toggle("without-points", !shown));
-toggle("guesses", (shown) => editor.guess(shown));
 on("versions", () => versions.open());
 on("zoom-in", stage.zoomIn);
 on("zoom-out", stage.zoomOut);
@@ -244,6 +247,11 @@ on("zoom-fit", stage.zoomToFit);
 on("turn", () => {
   const shown = find("adjust").classList.toggle("open");
   find("turn").ariaExpanded = String(shown);
+  if (shown) unsure.show(false); // one sheet at a time
+});
+on("unsure", () => {
+  find("adjust").classList.remove("open");
+  find("turn").ariaExpanded = "false";
 });
 for (const part of document.querySelectorAll(".controls, .notice")) {
   part.addEventListener("pointerdown", (event) => event.stopPropagation());
@@ -272,7 +280,7 @@ function showTools() {
   find("redo").disabled = !(ready && picture.canRedo);
   downloads.show();
   find("show").disabled = !count;
-  find("versions").disabled = find("guesses").disabled = !(ready && abilities.distribution);
+  find("versions").disabled = find("unsure").disabled = !(ready && abilities.distribution);
   if (picture?.facts?.pages > 1) find("versions").disabled = true; // they are points, too
   const allowed = { save: ready && count, clear: ready && count, load: ready, remove: picture };
   for (const [command, allow] of Object.entries(allowed)) {
@@ -286,8 +294,6 @@ palette.on("open", () => {
 });
 
 editor.on("opened", () => {
-  find("guesses").ariaPressed = "false";
-  editor.guess(false);
   showTools();
   if (editor.ready && !touched) setStatus("Wrong colour? Click it to change it.");
 });
@@ -303,6 +309,7 @@ async function learn() {
   dials.show();
   grid.usual = dials.usual;
   grid.showDials();
+  looks.offer(dials.usual);
   showTools();
 }
 
