@@ -169,7 +169,7 @@ def test_wrong_suffixes(tmp_path):
             path = tmp_path / f"a{suffix}"
             path.write_bytes(CORPUS[kind])
             assert read_photo(path).format == kind
-    with pytest.raises(BadPhoto, match="is not a picture"):
+    with pytest.raises(BadPhoto, match="not a photo"):
         read_photo(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n showpage")
 
 

@@ -280,6 +280,15 @@ def test_several_pages_keep_their_format_and_formats_are_two(client, ask):
     assert ask("colorize", full=True, format="GIF").status_code == 422
 
 
+def test_sentence_on_a_broken_file_leaves_out_what_only_the_command_line_can_do(client):
+    for data in (encode(halves())[:9000], b"Dear all, this is no photo."):
+        answer = client.post("/api/photos", files={"photo": ("a.png", data)})
+        assert refused(answer) == (415, "not-an-image")
+        sentence = answer.json()["detail"]
+        assert sentence.startswith("This file ")
+        assert "--" not in sentence
+
+
 @pytest.mark.usefixtures("in_process")
 def test_quality_is_that_of_whole_photos(ask, colorize, monkeypatch):
     asked, render = [], Colorizer.render

@@ -114,7 +114,7 @@ def test_file_is_read_once_for_all_tiles(ask, in_process, monkeypatch):
 
 def test_lightness_gives_way_before_photos_do():
     def photo(name: str) -> KeptPhoto:
-        summary = PhotoSummary(8, 8, 1, "grey", Photo(np.zeros((8, 8), np.uint8)))
+        summary = PhotoSummary(8, 8, 1, "PNG", "grey", Photo(np.zeros((8, 8), np.uint8)))
         return KeptPhoto(name, bytes(936), summary, id=name)
 
     store, large = PhotoStore(9, 4000, 60), np.zeros((30, 50), np.uint8)

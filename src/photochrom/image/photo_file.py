@@ -35,6 +35,9 @@ MAX_FILE_BYTES = 2**31
 MAX_TIFF_BYTES = 2**36
 """Of a TIFF, of which only a page is."""
 
+DAMAGED_ADVICE = ", or colour what can be read of it with --damaged"
+"""How the sentence on a broken file goes on where that was not tried yet."""
+
 _HEAD = 1024  # bytes by which a file is recognized
 _JUNK = 1 << 16  # bytes before a JPEG at most
 _MOVING = ("AVIF", "HEIF", "WEBP")
@@ -168,19 +171,17 @@ def named_failures(name: str, *, damaged: bool) -> Iterator[None]:
     except (PhotochromError, MemoryError):
         raise
     except limits.Excess as error:
-        raise BadPhoto(
-            f"{name} is no photo that can be read, as {error}: export it again."
-        ) from error
+        raise BadPhoto(f"{name} cannot be read as a photo ({error}): export it again.") from error
     except Exception as error:  # decoders raise whatever the bytes provoke
-        advice = "" if damaged else ", or colour what can be read of it by --damaged"
+        advice = "" if damaged else DAMAGED_ADVICE
         raise BadPhoto(
-            f"{name} is cut short or damaged ({error}): fetch or export it again{advice}."
+            f"{name} is cut short or damaged ({error}): download or export it again{advice}."
         ) from error
 
 
 def _open_stream(stream: BinaryIO, name: str, size: int, damaged: bool) -> PhotoFile:
     if not size:
-        raise BadPhoto(f"{name} is empty (0 bytes): fetch or export it again.")
+        raise BadPhoto(f"{name} is empty (0 bytes): download or export it again.")
     head = stream.read(_HEAD)
     stream.seek(0)
     is_tiff = ifd.is_tiff(head)
@@ -230,7 +231,7 @@ def _open_jpeg(data: bytes, name: str, damaged: bool) -> PhotoFile:
         image, notes = _open_image(lean, name, damaged)
     except UnidentifiedImageError as error:
         raise BadPhoto(
-            f"{name} is a JPEG whose beginning is damaged: fetch or export it again."
+            f"{name} is a JPEG whose beginning is damaged: download or export it again."
         ) from error
     image.info["exif"] = metadata.jpeg_exif(data)
     file = PhotoFile(image, name, len(data), data, lean, notes=notes)

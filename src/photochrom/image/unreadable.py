@@ -70,7 +70,7 @@ def recognize(name: str, head: bytes) -> str | None:
 
 def _recognize_text(name: str, head: bytes) -> str | None:
     if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
-        return f"{name} is not a picture but a PostScript drawing: export it as PNG first."
+        return f"{name} is a PostScript drawing, not a photo: export it as PNG first."
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return f"{name} is a web page, not a photo: download the photo itself."
@@ -83,13 +83,13 @@ def _recognize_text(name: str, head: bytes) -> str | None:
             return None
         text = head[: error.start].decode()
     if len(head) >= 8 and all(letter.isprintable() or letter in "\t\r\n\f" for letter in text):
-        return f"{name} is a text file, not a photo: check its name, or fetch the photo again."
+        return f"{name} is a text file, not a photo: choose the photo itself."
     return None
 
 
 def explain_raw(name: str) -> str:
     """Say what to do with a camera's raw file."""
-    return f"{name} is a camera's raw file: develop it, and export TIFF or JPEG for colouring."
+    return f"{name} is a camera's raw file: develop it and export it as TIFF or JPEG first."
 
 
 def has_raw_suffix(name: str) -> bool:

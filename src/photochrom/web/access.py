@@ -75,21 +75,21 @@ class AccessRules:
         # The host of the request itself, too: who gives his name this address can forward any.
         for name in map(_host_name, (headers.get("host", ""), host)):
             if not self._knows(name):
-                words = "This address is not known here: use localhost"
+                words = "This address is not allowed here: use localhost"
                 if re.fullmatch(r"[\w.:-]{1,253}", name, re.ASCII):  # only then it is repeated
-                    words = f"{name} is not known here: use localhost, or start with "
+                    words = f"{name} is not allowed here: use localhost, or start the server with "
                     words += f"--allowed-host {name}"
                 return RequestProblem(421, "bad-request", f"{words}.")
         if scope["method"] not in ("GET", "HEAD") and _from_foreign_page(headers, host, scheme):
             own = self._knows(_host_name(headers.get("origin", "").partition("://")[2]))
-            more = " If this is its page, the proxy has to pass Host and X-Forwarded-Proto on."
-            words = "Only the page of this server may do that."
+            more = " If this is that page, its proxy has to pass on Host and X-Forwarded-Proto."
+            words = "Only this server's own page may do that."
             return RequestProblem(403, "forbidden", words + more if own else words)
         if is_api(scope) and self.token is not None:
             kind, _, shown = headers.get("authorization", "").partition(" ")
             right = secrets.compare_digest(shown.encode(), self.token.encode())
             if not right or kind.lower() != "bearer":
-                words = "Open the page with its token: /?token=..."
+                words = "This page needs its token: open it as /?token=..."
                 return RequestProblem(401, "unauthorized", words)
         return None
 

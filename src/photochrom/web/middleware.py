@@ -76,7 +76,7 @@ class GuardMiddleware:
                 if begun:
                     raise
                 if body.problem is None:
-                    words = "This went wrong, and should not: tell us which photo did it."
+                    words = "Something went wrong on our side: please report it, with the photo."
                     problem = RequestProblem(500, "failed", words, log=kind_and_place(error))
             finally:
                 body.release()

@@ -133,7 +133,7 @@ def check_size(data: bytes, limits: PhotoLimits) -> int:
         BadPhoto: it is no picture. RequestProblem: it is larger than that.
     """
     if data[:4] == _ICON:
-        raise BadPhoto("This is an icon, and no photo: send a JPEG, PNG or TIFF.")
+        raise BadPhoto("This file is an icon, not a photo: send a JPEG, PNG or TIFF.")
     pixels = 0
     with open_file(data) as file:
         if file.pages > MOST_PAGES:
@@ -200,7 +200,7 @@ class PhotoStore:
             self._evict()
             photo = self._kept.get(id)
             if photo is None:
-                sentence = "This photo is not kept here any more: send it again."
+                sentence = "The server no longer has this photo: send it again."
                 raise RequestProblem(404, "expired", sentence)
             photo.used = time.monotonic()
             self._kept.move_to_end(id)

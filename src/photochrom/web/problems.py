@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -16,6 +17,7 @@ from photochrom.errors import (
     PhotochromError,
     kind_and_place,
 )
+from photochrom.image.photo_file import DAMAGED_ADVICE
 
 _NO_MEMORY = "bad_alloc", "Insufficient memory", "Failed to allocate"
 """How libraries say that they find no memory."""
@@ -63,19 +65,26 @@ def as_problem(error: BaseException) -> RequestProblem:
     if not isinstance(error, PhotochromError):
         place = kind_and_place(error)
         sentence = (
-            "This photo cannot be coloured, as something went wrong inside photochrom "
-            f"({place}): please report it with the photo."
+            f"Something went wrong inside photochrom with this photo ({place}): "
+            "please report it, with the photo."
         )
         return RequestProblem(422, "failed", sentence, log=place)
-    sentence = str(error)[:1].upper() + str(error)[1:]
+    sentence = _for_page(str(error))
     if isinstance(error, (BadPhoto, MissingExtra)):
         return RequestProblem(415, "not-an-image", sentence)
     if isinstance(error, InColor):
-        words = "The photo is in colour already: ask for recolor=true."
+        words = "This photo is in colour already: send recolor=true to recolour it anyway."
         return RequestProblem(409, "in-colour", words)
     if isinstance(error, BadModel):  # whose sentence says where its file is
-        return failed("The model fails at this: give another size, or take another model.")
+        return failed("The model failed on this photo: try another size, or another model.")
     return failed(sentence) if isinstance(error, CannotWrite) else bad_request(sentence)
+
+
+def _for_page(sentence: str) -> str:
+    """A sentence on a file that was sent, without what only the command line can do about it."""
+    plain = sentence.replace(DAMAGED_ADVICE, "")
+    plain = re.sub(r"^the photo (?=is|has)", "this file ", plain, flags=re.IGNORECASE)
+    return plain[:1].upper() + plain[1:]
 
 
 def _lacks_memory(error: BaseException | None) -> bool:
@@ -99,7 +108,7 @@ def failed(sentence: str) -> RequestProblem:
 
 def too_large(what: str) -> RequestProblem:
     """More than the server was told to take."""
-    sentence = f"The photo is too large: {what}. Make it smaller first."
+    sentence = f"This photo is too large: {what}. Make it smaller first."
     return RequestProblem(413, "too-large", sentence)
 
 

@@ -145,7 +145,7 @@ class WorkerTask:
         if status in _FOR_MEMORY:
             return problems.out_of_memory()
         return problems.failed(
-            "This photo cannot be coloured, as reading it fails badly: save it anew first."
+            "This photo could not be read: save it again in another program first."
         )
 
 

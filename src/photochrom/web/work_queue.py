@@ -83,10 +83,10 @@ class WorkQueue:
                 await _wait_while_heard(future, gone)
                 return future.result()
         except TimeoutError:
-            sentence = f"This was not done in {self.seconds:g} s: try a smaller photo, or later."
+            sentence = f"This took more than {self.seconds:g} s: try a smaller photo, or try later."
             raise RequestProblem(504, "timeout", sentence) from None
         except asyncio.CancelledError:  # nobody does that but a server that has to stop
-            sentence = "photochrom is being ended: try again when it is back."
+            sentence = "The server is shutting down: try again once it is back."
             raise RequestProblem(503, "busy", sentence, RETRY) from None
         finally:
             gone.cancel()

@@ -28,7 +28,7 @@ export class Downloads {
   show() {
     const { picture, ready } = this.editor;
     find("download").disabled = find("formats").disabled = !ready;
-    if (!ready) return;
+    if (!ready || !picture.facts) return; // it is being sent once more
     const { format, pages } = picture.facts;
     const item = (command) => this.menu.querySelector(`[data-do=${command}]`);
     item("own").textContent = `As it came (${format})`;

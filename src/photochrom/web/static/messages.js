@@ -59,11 +59,13 @@ export function flashStatus(text, choice) {
   };
   show();
   announce(choice ? `${text} ${choice[0]}?` : text);
-  clearTimeout(fade);
-  fade = setTimeout(() => {
+  const end = () => {
+    if (button.matches(":hover, :focus")) return void (fade = setTimeout(end, PASSING));
     passing = "";
     show();
-  }, choice ? 2 * PASSING : PASSING);
+  };
+  clearTimeout(fade);
+  fade = setTimeout(end, choice ? 2 * PASSING : PASSING);
 }
 
 /** Tells that something is being worked on, if it takes long; answers how to end that. */

@@ -72,8 +72,8 @@ export class Picture extends Emitter {
   }
 
   #keep() {
-    const { name, order } = this;
-    keepNotes(this.key, { name, order, ...this.#state, ...this.#history.kept });
+    const { name, order, facts } = this;
+    keepNotes(this.key, { name, order, facts, ...this.#state, ...this.#history.kept });
   }
 
   become(state, trouble = "") {
@@ -160,6 +160,7 @@ export class Picture extends Emitter {
     const form = new FormData();
     form.append("photo", this.blob, this.name);
     this.facts = await (await request("photos", { form, signal: this.#life.signal })).json();
+    this.#keep(); // so that a reload finds it there
     return this.facts;
   }
 
