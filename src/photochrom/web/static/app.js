@@ -237,9 +237,17 @@ function toggle(id, act) {
   });
 }
 
+function showPoints(shown) {
+  find("show").ariaPressed = String(shown);
+  find("stage").classList.toggle("without-points", !shown);
+}
+
 on("undo", undo);
 on("redo", redo);
-toggle("show", (shown) => find("stage").classList.toggle("without-points", !shown));
+toggle("show", (shown) => {
+  if (!shown) hinting.close();
+  showPoints(shown);
+});
 on("versions", () => versions.open());
 on("zoom-in", stage.zoomIn);
 on("zoom-out", stage.zoomOut);
@@ -289,6 +297,7 @@ function showTools() {
 }
 
 palette.on("open", () => {
+  showPoints(true);
   if (!touched) setStatus("");
   touched = true;
 });

@@ -6,8 +6,8 @@ import { Pixels } from "./pixels.js";
 import { announce, flashStatus, setStatus, showCard, showProgress } from "./messages.js";
 
 /**
- * Events: "opened", "points" (they are others now), "previewed" (their colours are there), "again"
- * (another photo, please) and "close".
+ * Events: "leaving" (the photo, which is still there), "opened", "points" (they or the dials are
+ * others now), "previewed" (their colours are there), "again" (another photo, please) and "close".
  */
 export class Editor extends Emitter {
   /** @type {import("./picture.js").Picture | null} */
@@ -38,6 +38,7 @@ export class Editor extends Emitter {
 
   /** @param {import("./picture.js").Picture | null} picture */
   async open(picture) {
+    if (this.ready) this.emit("leaving");
     this.#visit.abort();
     this.#drop();
     setStatus("");

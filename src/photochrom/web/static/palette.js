@@ -9,11 +9,16 @@ const SAME = 1.5; // ab, within which a swatch counts as the chosen colour
 /**
  * @typedef {{ab: import("./lab.js").Ab, probability: number, name?: string}} Swatch
  *
+ * A place of the photo: a point of the user's, or where one may come.
+ * @typedef {{x: number, y: number, reach: string, id?: number, ab?: import("./lab.js").Ab}} Place
+ */
+
+/**
  * Events: "open"; "moving" (detail: ab that is tried), "left" (it is not tried any more) and
  * "chosen" (detail: ab); "reach" (detail: "small", "normal" or "large"); "pipette", "remove", "close".
  */
 export class Palette extends Emitter {
-  /** The place it is open for, {x, y, id?}; null while it is closed. */
+  /** @type {Place | null} what it is open for; null while it is closed */
   place = null;
 
   #lightness = 50;
@@ -41,7 +46,7 @@ export class Palette extends Emitter {
     this.hex.addEventListener("change", () => this.#typed());
     this.reaches = [...element.querySelectorAll("[name=reach]")];
     for (const input of this.reaches) {
-      input.addEventListener("change", () => this.emit("reach", this.reach));
+      input.addEventListener("change", () => this.emit("reach", input.value));
     }
     element.addEventListener("click", (event) => {
       const command = commandOf(event);
@@ -55,31 +60,41 @@ export class Palette extends Emitter {
     });
   }
 
-  /** How far the colour goes: "small", "normal" or "large". */
-  get reach() {
-    return this.reaches.find((input) => input.checked).value;
-  }
-
   /**
-   * @param {{x: number, y: number, id?: number, reach?: string}} place of the photo
+   * @param {Place} place
    * @param {number} lightness there
    * @param {import("./lab.js").Ab} ab that it has now
-   * @param {boolean} own whether a point of the user's says so
    */
-  open(place, lightness, ab, own) {
+  open(place, lightness, ab) {
     this.place = place;
     this.#lightness = lightness;
     this.#present = ab;
     this.#trying = false;
-    this.#setReach(place.reach);
-    this.removing.hidden = !own;
-    this.#show(ab, own);
+    this.#chosen = null;
+    this.#describePlace(ab);
     this.plane.begin(lightness, ab);
     this.#wait();
     this.element.hidden = false;
     document.body.classList.add("choosing");
     this.stage.layout();
     this.emit("open");
+  }
+
+  /** Its place is another one now, or has become a point, of another colour or reach. */
+  update(place, lightness = this.#lightness) {
+    this.place = place;
+    if (lightness !== this.#lightness) this.plane.begin(lightness, place.ab);
+    else if (place.ab) this.plane.set(place.ab);
+    this.#lightness = lightness;
+    this.#describePlace(place.ab ?? this.plane.ab);
+  }
+
+  #describePlace(ab) {
+    const { id, reach } = this.place;
+    this.removing.hidden = id === undefined;
+    for (const input of this.reaches) input.checked = input.value === reach;
+    const named = this.#chosen && near(ab, this.#chosen.ab) ? this.#chosen.name : undefined;
+    this.#show(ab, id !== undefined, named);
   }
 
   close() {
@@ -91,17 +106,6 @@ export class Palette extends Emitter {
     this.element.hidden = true;
     document.body.classList.remove("choosing");
     this.stage.layout();
-  }
-
-  /** The palette's place is now a point, or that point is another now. */
-  settle(place) {
-    this.place = place;
-    this.removing.hidden = false;
-    this.#setReach(place.reach);
-  }
-
-  #setReach(reach = "normal") {
-    for (const input of this.reaches) input.checked = input.value === reach;
   }
 
   /**
@@ -195,7 +199,6 @@ export class Palette extends Emitter {
   }
 
   #mark() {
-    const near = ([a, b], [c, d]) => Math.hypot(a - c, b - d) < SAME;
     for (const button of this.swatches.querySelectorAll("button")) {
       button.ariaPressed = String(Boolean(this.#chosen && near(button.ab, this.#chosen.ab)));
     }
@@ -218,4 +221,5 @@ export class Palette extends Emitter {
   }
 }
 
+const near = ([a, b], [c, d]) => Math.hypot(a - c, b - d) < SAME;
 const percent = (share) => (share < 0.01 ? "under 1 %" : `${Math.round(share * 100)} %`);

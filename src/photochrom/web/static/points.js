@@ -18,7 +18,8 @@ function moved({ x, y }, event, { width, height }) {
 
 /**
  * Events: "open" (a point is asked for its colours), "moving" and "moved" (with where to),
- * "delete", and "place" (the crosshair, with where); `detail` holds the point's id, x and y.
+ * "delete", "stretch" (with a way, -1 or 1), and "place" (the crosshair, with where); `detail` holds
+ * the point's id, x and y.
  */
 export class Points extends Emitter {
   #buttons = new Map(); // by the point's id
@@ -97,7 +98,7 @@ export class Points extends Emitter {
     this.layer.insertBefore(button, this.crosshair);
     this.#buttons.set(id, button);
     this.#drag(button, id);
-    button.addEventListener("keydown", (event) => this.#pointKey(event, id));
+    button.addEventListener("keydown", (event) => this.press(event, id));
     button.addEventListener("focus", () => this.stage.reveal(this.#find(id)));
     return button;
   }
@@ -136,7 +137,8 @@ export class Points extends Emitter {
     });
   }
 
-  #pointKey(event, id) {
+  /** A key is pressed for a point. */
+  press(event, id) {
     const to = moved(this.#find(id), event, this.#size);
     if (to) {
       event.preventDefault();
@@ -145,6 +147,8 @@ export class Points extends Emitter {
     } else if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
       this.emit("delete", { id });
+    } else if (event.key === "[" || event.key === "]") {
+      this.emit("stretch", { id, way: event.key === "[" ? -1 : 1 });
     }
   }
 
