@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from server_thread import ServerThread
 
 from photochrom.color import rgb_to_lab
@@ -25,16 +27,6 @@ SPOT = (0.3, 0.3)
 FAR = (0.9, 0.9)
 """On the bright one, where a hint at SPOT hardly reaches: but a little, as light is shared."""
 
-PIXEL = """([selector, x, y]) => {
-  const image = document.querySelector(selector);
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-  const context = canvas.getContext("2d");
-  context.drawImage(image, 0, 0);
-  const at = [Math.floor(x * canvas.width) - 1, Math.floor(y * canvas.height) - 1];
-  const { data } = context.getImageData(...at, 3, 3);
-  return [0, 1, 2].map((c) => data.filter((_, i) => i % 4 === c).reduce((s, v) => s + v, 0) / 9);
-}"""
 DROP = """([files, by]) => {
   const transfer = new DataTransfer();
   for (const [name, bytes] of files) {
@@ -100,16 +92,37 @@ class Visitor:
         (self.page.touchscreen.tap if touch else self.page.mouse.click)(*place)
         self.at(".swatches button").first.wait_for()
 
-    def pixel(self, x: float, y: float, picture: str = ".after") -> list[float]:
-        """Red, green and blue, 0..255, as the page has them."""
-        return self.page.evaluate(PIXEL, [picture, x, y])
+    def look(self) -> np.ndarray:
+        """What is seen of the stage, (H, W, 3), without what lies over the photo."""
+        for visibility in ("hidden", ""):
+            self.at("#stage > :not(.photo)").evaluate_all(
+                "(all, now) => all.forEach((one) => (one.style.visibility = now))", visibility
+            )
+            if visibility:
+                told = self.at("#stage").screenshot()
+        return np.asarray(Image.open(io.BytesIO(told)).convert("RGB"))
+
+    def pixel(self, x: float, y: float, *, before: bool = False) -> list[float]:
+        """Red, green and blue, 0..255, as the photo is seen there, or was before."""
+        stage = self.at("#stage").bounding_box()
+        assert stage is not None
+        left, top = self.place(x, y)
+        if before:
+            self.page.keyboard.down("b")
+        seen = self.look()
+        if before:
+            self.page.keyboard.up("b")
+        column, row = int(left - stage["x"]), int(top - stage["y"])
+        return seen[row - 1 : row + 2, column - 1 : column + 2].mean((0, 1)).tolist()
 
     @contextmanager
     def colored_anew(self) -> Iterator[None]:
-        """Around what colours anew: leaves once the new picture is there."""
-        before = self.at(".after").get_attribute("src") or ""
+        """Around what colours anew: leaves once the new colours are there."""
+        photo = self.at("#stage .photo")
+        before = photo.get_attribute("data-turn") or ""
         yield
-        expect(self.at(".after")).not_to_have_attribute("src", before)
+        expect(photo).not_to_have_attribute("data-turn", before)
+        expect(photo).to_have_attribute("aria-busy", "false")
 
     def choose(self, number: int) -> list[float]:
         """Takes a swatch; answers its colour."""

@@ -1,9 +1,14 @@
 /** One photo at a time: opened, previewed, and coloured anew whenever its wishes change. */
 
-import { aborted } from "./api.js";
-import { clamp, Emitter } from "./dom.js";
-import { Pixels } from "./pixels.js";
+import { aborted, sleep } from "./api.js";
+import { Coloring } from "./coloring.js";
+import { Emitter } from "./dom.js";
 import { announce, flashStatus, setStatus, showCard, showProgress } from "./messages.js";
+import { decode, Lightness } from "./pixels.js";
+
+const REST = 300; // milliseconds without a change, after which one may hear and keep it
+const AGAIN = 50; // milliseconds after which colours are asked for that another window took
+const THUMBNAIL = 480; // pixels
 
 /**
  * Events: "leaving" (the photo, which is still there), "opened", "points" (they or the dials are
@@ -14,18 +19,16 @@ export class Editor extends Emitter {
   picture = null;
   /** Whether there is a coloured photo to be seen, and so to be pointed at. */
   ready = false;
-  /** @type {Pixels | null} */
-  grey = null;
-  /** @type {Pixels | null} */
-  colored = null;
+  /** @type {Lightness | null} */
+  lightness = null;
+  /** @type {import("./chroma.js").Chroma | null} */
+  chroma = null;
 
   #visit = new AbortController(); // ends when another photo is opened
-  #preview = new AbortController(); // ends when its answer is not wanted any more
-  #busy = false; // whether that is on its way
-  #again = false; // whether something else is wished meanwhile
-  #edits = 0; // so many have been seen
-  #settled = null; // the answer to the last of them, once it is there
-  #timer = 0;
+  #coloring = null;
+  #turn = 0; // of what is asked for
+  #shown = 0; // and of what is seen, so that an older one never comes last
+  #resting = 0;
   #done = () => {};
   #guessing = false;
   #draft = null;
@@ -40,12 +43,13 @@ export class Editor extends Emitter {
   async open(picture) {
     if (this.ready) this.emit("leaving");
     this.#visit.abort();
-    this.#drop();
+    if (this.#resting) this.#rest();
+    this.#done();
     setStatus("");
     const visit = (this.#visit = new AbortController());
     this.picture = picture;
-    this.grey = this.colored = null;
-    this.#draft = this.#settled = null;
+    this.lightness = this.chroma = null;
+    this.#draft = null;
     this.#become(false);
     if (!picture) return;
     const changed = ({ detail }) => this.#changed(detail);
@@ -55,15 +59,17 @@ export class Editor extends Emitter {
     try {
       const size = await picture.upload();
       visit.signal.throwIfAborted();
-      this.stage.begin(size);
+      const { signal } = visit;
+      const ask = async (what) => (await picture.ask(what, undefined, signal)).blob();
+      this.stage.begin(size, (place) => ask(`lightness?${new URLSearchParams(place)}`));
+      this.#coloring = new Coloring((wish) => picture.ask("chroma", wish, signal));
       const [grey, before] = await Promise.all(
-        ["grey", "original"].map(async (what) =>
-          (await picture.ask(what, undefined, visit.signal)).blob()),
-      );
-      this.grey = await Pixels.of(grey, size);
-      visit.signal.throwIfAborted();
-      await this.stage.show("before", before);
+        [ask("grey"), size.tone === "grey" ? null : ask("original")]);
+      const [lightness, original] = [await Lightness.of(grey, size), before && (await decode(before))];
+      signal.throwIfAborted();
+      this.lightness = lightness;
       this.stage.setDivider(1);
+      this.stage.photo.show({ lightness, original });
       if (picture.leftAlone) this.#offer(before);
       else await this.#first();
     } catch (error) {
@@ -93,7 +99,7 @@ export class Editor extends Emitter {
     const { picture } = this;
     showCard("Finding its colours…", { spins: true });
     await this.#render();
-    if (picture !== this.picture || !this.colored) return;
+    if (picture !== this.picture || !this.chroma) return;
     showCard("");
     this.#become(true);
     this.emit("points");
@@ -117,11 +123,9 @@ export class Editor extends Emitter {
     if (names.includes("recolor")) return void this.open(this.picture);
     const edited = ["points", "vivid", "strength"].filter((name) => names.includes(name));
     if (!edited.length) return;
-    this.#edits++;
-    this.#draft = this.#settled = null;
+    this.#draft = null;
     this.emit("points");
-    if (names.includes("points")) this.#drop();
-    this.#color();
+    this.#render();
   }
 
   /**
@@ -131,78 +135,67 @@ export class Editor extends Emitter {
   preview(points) {
     const tried = this.#draft;
     this.#draft = points;
-    if (points) return void this.#color();
-    if (!tried) return;
-    this.#drop();
-    if (this.#settled) this.stage.show("after", this.#settled);
-    else this.#color();
-  }
-
-  /** What is on its way is not wanted any more. */
-  #drop() {
-    clearTimeout(this.#timer);
-    this.#preview.abort();
-    this.#busy = false;
-    this.#done();
-  }
-
-  /** Colours with what is wished now, once the answer that is on its way has been shown. */
-  #color() {
-    if (this.#busy) this.#again = true;
-    else this.#render();
+    if (points || tried) this.#render();
   }
 
   async #render() {
     const { picture } = this;
-    const [draft, edits] = [this.#draft, this.#edits];
-    const { signal } = (this.#preview = new AbortController());
-    this.#busy = true;
-    this.#again = false;
+    const { photo } = this.stage;
+    const { signal } = this.#visit;
+    const [turn, draft] = [++this.#turn, this.#draft];
+    const newest = () => turn === this.#turn && !signal.aborted;
     this.#done();
-    const done = (this.#done = showProgress("Colouring…"));
+    this.#done = showProgress("Colouring…");
+    const { strength, ...wish } = picture.wishes(draft ?? picture.points);
+    photo.busy = true;
+    photo.show({ strength });
     try {
-      const wishes = picture.wishes(draft ?? picture.points);
-      const blob = await (await picture.ask("colorize", wishes, signal)).blob();
-      const pixels = draft ? null : await Pixels.of(blob, picture.facts);
-      signal.throwIfAborted();
-      await this.stage.show("after", blob);
-      signal.throwIfAborted();
-      this.#busy = false;
-      done();
-      if (pixels) this.colored = pixels;
-      if (pixels && edits === this.#edits) this.#settle(picture, blob);
-      if (this.#again) this.#render();
+      const chroma = await this.#coloring.get(wish);
+      if (!chroma || signal.aborted || turn < this.#shown) return;
+      this.#shown = turn;
+      if (!draft) this.chroma = chroma;
+      photo.show({ chroma });
+      if (newest() && !draft) this.#settle(picture); // else it is better than nothing, for a moment
     } catch (error) {
-      if (aborted(error) || signal.aborted) return;
-      this.#busy = false;
+      if (aborted(error) || !newest()) return;
       if (error.code === "superseded") { // by another window
-        this.#timer = setTimeout(() => this.#color(), 50);
-        return;
-      }
-      done();
-      if (this.ready) flashStatus(error.message);
+        await sleep(AGAIN, signal);
+        if (newest()) await this.#render();
+      } else if (this.ready) flashStatus(error.message);
       else this.#fail(error, picture);
+    } finally {
+      if (newest()) {
+        this.#done();
+        photo.busy = false;
+      }
     }
   }
 
-  #settle(picture, blob) {
-    this.#settled = blob;
-    picture.setThumbnail(blob);
-    picture.become("done");
-    if (this.ready) announce("The new colours are there.");
+  #settle(picture) {
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => this.#rest(), picture.thumbnail ? REST : 0);
     this.emit("previewed");
     if (this.#guessing) this.#guess();
   }
 
+  /** The colours stay for a while: they are told of, and kept as a small picture. */
+  async #rest() {
+    clearTimeout(this.#resting);
+    this.#resting = 0;
+    const { picture } = this;
+    if (this.ready) announce("The new colours are there.");
+    picture.setThumbnail(await this.stage.photo.thumbnail(THUMBNAIL));
+    picture.become("done");
+  }
+
   /** The colour that a place has now, so that as a point's it would give just that. */
-  colorAt(place) {
-    const [, ...ab] = this.colored.at(place);
-    const share = Math.max(0.1, this.picture.strength);
-    return ab.map((value) => clamp(value / share, -127, 127));
+  colorAt({ x, y }) {
+    const { width, height } = this.picture.facts;
+    return this.chroma.ab(x / width, y / height, this.lightnessAt({ x, y }));
   }
 
   lightnessAt(place) {
-    return this.grey?.at(place)[0] ?? 50;
+    return this.lightness?.at(place) ?? 50;
   }
 
   // --- guesses -------------------------------------------------------------------------------
@@ -218,7 +211,7 @@ export class Editor extends Emitter {
 
   async #guess() {
     const { picture } = this;
-    const { signal } = this.#preview;
+    const { signal } = this.#visit;
     const done = showProgress("Looking where it guesses…");
     try {
       const { hints } = picture.wishes();

@@ -37,6 +37,11 @@ export function rgbToLab(rgb) {
   return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
 }
 
+/** L of a grey level, 0..255. */
+export const greyToLightness = (level) => LIGHTNESS[level];
+
+const LIGHTNESS = Float64Array.from({ length: 256 }, (_, level) => rgbToLab([level, level, level])[0]);
+
 function toLinear(lightness, a, b) {
   const y = (lightness + 16) / 116;
   const xyz = [y + a / 500, y, y - b / 200].map((f, i) => {

@@ -5,6 +5,7 @@
  * from its top left; and the client's, which events have.
  */
 
+import { PhotoCanvas } from "./canvas.js";
 import { clamp, Emitter, onDrag } from "./dom.js";
 import { watch } from "./gestures.js";
 
@@ -23,13 +24,13 @@ export class Stage extends Emitter {
   #sweep = null;
   #turns = {}; // by the picture's name, so that an older one never comes last
 
-  /** @param {HTMLElement} element with .view (img.after, .before, img.guesses), .divider, .knob */
+  /** @param {HTMLElement} element with canvas.photo, .view (img.guesses), .divider, .knob */
   constructor(element) {
     super();
     this.element = element;
     this.view = element.querySelector(".view");
-    this.images = Object.fromEntries(["after", "before", "guesses"].map((name) =>
-      [name, element.querySelector(`.${name}`)]));
+    this.photo = new PhotoCanvas(element.querySelector(".photo"));
+    this.images = { guesses: element.querySelector(".guesses") };
     this.line = element.querySelector(".divider");
     this.knob = element.querySelector(".knob");
     new ResizeObserver(() => this.layout()).observe(element);
@@ -38,9 +39,10 @@ export class Stage extends Emitter {
 
   // --- pictures ----------------------------------------------------------------------------
 
-  /** Another photo, of this size; zoom and divider as at first. */
-  begin(size) {
+  /** Another photo, of this size; zoom and divider as at first. @param load as of PhotoCanvas */
+  begin(size, load) {
     this.#size = size;
+    this.photo.begin(size, load);
     this.#zoom = 1;
     this.#middle = { x: 0.5, y: 0.5 };
     this.setDivider(0);
@@ -176,7 +178,8 @@ export class Stage extends Emitter {
     const [from, to] = this.#seen(box.width);
     const x = from + this.divider * (to - from);
     const [above, below] = [Math.max(0, top), Math.min(box.height, top + height)];
-    this.images.before.style.clipPath = `inset(0 ${clamp(left + width - x, 0, width)}px 0 0)`;
+    const split = this.divider <= 0 ? 0 : this.divider >= 1 ? box.width : x;
+    this.photo.place(this.frame, split, this.#zoom > 1);
     this.line.style.transform = `translate(${x}px, ${above}px)`;
     this.line.style.height = `${below - above}px`;
     this.line.hidden = this.divider <= 0 || this.divider >= 1;
