@@ -159,7 +159,7 @@ export class Editor extends Emitter {
     } catch (error) {
       if (aborted(error) || !newest()) return;
       if (error.code === "superseded") { // by another window
-        await sleep(AGAIN, signal);
+        await sleep(AGAIN);
         if (newest()) await this.#render();
       } else if (this.ready) flashStatus(error.message);
       else this.#fail(error, picture);
