@@ -89,35 +89,37 @@ def test_film_no_colour_is_as_far_off_as_grey_and_models_stand_side_by_side(
 
 
 def test_locality_a_hint_that_is_kept_to_its_pixel_reaches_nothing(make_model, photos, measure):
-    models = [make_model("kept", offset=(0, 0), hints=1), make_model("half", hints=0.5)]
-    sets = ["--data", photos, "--old", photos, "--most", 1]
-    table = measure("locality", *sets, "--models", *models)
-    assert list(table) == ["kept", "half", "kept, old photos", "half, old photos"]
-    for row in table.values():
-        assert (row["photos"], row["far pixels moved"], row["by ab"]) == (1, "0.00", "0.0")
-    assert table["kept"]["wish from answer"] == "0.0"
-    assert table["half"]["wish from answer"] != "0.0"
-    # True hints bring it nearer to the truth; where there is none, nothing is said.
-    assert 0 < float(table["kept"]["+1"]) < float(table["kept"]["+10"])
-    assert table["kept, old photos"]["+1"] == "–"
+    models = [make_model("kept", offset=(0, 0), hints=1)]
+    table = measure("locality", "--data", photos, "--old", photos, "--most", 1, "--models", *models)
+    sets = ["samples", "held out", "old photos"]
+    assert list(table) == [f"kept{way}: {name}" for way in ("", ", alone") for name in sets]
+    for name, row in table.items():
+        assert row["hints"] == (36 if "samples" in name else 2)
+        assert float(row["missed"]) < 1.5
+        # True hints bring it nearer to the truth; where there is none, nothing is said.
+        if "held out" in name:
+            assert 0 < float(row["+1"]) < float(row["+10"])
+        else:
+            assert row["+1"] == "–"
+        if "alone" in name:
+            assert row["far"] == "0.000"
+            assert float(row["spill"]) < 0.05  # the square that stands for a hint
 
 
 def test_locality_a_hint_that_dyes_the_photo_moves_all_far_pixels():
     locality = load("locality")
 
-    def predict(L, planes, vivid):
-        ab = np.zeros((1, 2, *L.shape[2:]), np.float32)
-        if planes is not None:  # the hint's mean colour, everywhere
-            ab += planes[:, :2].sum((2, 3), keepdims=True) / planes[:, 2].sum()
-        return ab
+    def dye(_, L, spots):
+        return np.zeros((2, *L.shape), np.float32) + spots[:, 2:].sum(0)[:, None, None]
 
-    dyer = SimpleNamespace(predict=predict, model=SimpleNamespace(size=64, defaults={}))
-    photo = np.full((256, 256, 3), 128, np.uint8)
-    asked, missed, share, moved = locality.reach(dyer, photo, [0])
-    assert share == 1
-    assert missed == pytest.approx(0, abs=1e-4)
-    assert moved == pytest.approx(asked, rel=1e-4)
-    assert asked > 50  # red and blue of that lightness are strong
+    colorizer = SimpleNamespace(model=SimpleNamespace(outputs={"ab"}))
+    L = np.full((64, 64), 50, np.float32)
+    L[:, 32:] = 80
+    far, follows, spill, wish, missed = locality.measure(colorizer, dye, (L, (32, 24), (45, 30)))
+    assert (far, follows, missed) == (1, 1, pytest.approx(0, abs=1e-4))
+    assert spill == pytest.approx(1, abs=1e-4)
+    assert wish == pytest.approx(np.hypot(45, 30), abs=1)
+    assert locality.measure(colorizer, dye, (L, (32, 24), (9, 9))) is None  # it is likely
 
 
 def test_models_of_one_name_are_told_apart(make_model):

@@ -308,7 +308,9 @@ def test_the_best_looks_at_both_sides_at_three_sizes(make_toy, spy_on):
     colour.colorize(photo, hints=[Hint(10, 20, (30, -20))], size=96, quality="best")
     mirrored = []
     shapes = [(96, 128)] * 4 + [(128, 160)] * 2  # 96, 80 and 112, padded
-    for run, shape, width in zip(spy, shapes, (120, 120, 100, 100, 140, 140), strict=True):
+    plain, hinted = spy[:6], spy[6:]
+    assert [run.args[1]["hints"].any() for run in plain] == [False] * 6
+    for run, shape, width in zip(hinted, shapes, (120, 120, 100, 100, 140, 140), strict=True):
         L, planes = run.args[1]["L"][0, 0], run.args[1]["hints"][0]
         assert L.shape == shape
         mirrored.append(bool(L[0, 0] > L[0, width - 1]))

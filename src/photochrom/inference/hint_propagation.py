@@ -1,13 +1,19 @@
-"""Colours that a network has answered, brought to the hints it was given.
+"""Hints brought to a photo: each changes what it belongs to, and nothing else.
 
-A network takes hints for advice. What it still lacks at the hinted points is spread by Kriging
-(Gaussian-process regression, Rasmussen and Williams 2006, section 2.2): every pixel is corrected
-the more, the more it resembles a hinted one in place, lightness and colour, and the less sure the
-network was of it; each hinted pixel all the way. So a hint is honoured, reaches over what it
-belongs to, and stops at its edges.
+A network takes one strong colour for the light of the whole scene. So its answer with hints is
+compared with its answer without, and the difference is let through only where hint and place
+belong together: the nearer they are, and the more alike in lightness, colour and in what the
+network sees there (its features). A hint that the network itself finds likely may speak for the
+whole photo; one that it does not speaks for its own thing.
+
+What is then still missing at the hints is spread by Kriging (Gaussian-process regression,
+Rasmussen and Williams 2006, section 2.2) over the same resemblance, the more, the less sure the
+network was of a place; at the hints all of it. So a hint is honoured, and stops at its edges.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -16,65 +22,128 @@ from photochrom.color import Array
 from photochrom.inference.spots import to_pixels
 
 # How far resemblance reaches. Chosen on photographs held out from training, with 1, 10 and 100
-# true hints, where a third more or less of any changes PSNR by less than 0.1 dB; and by looking at
-# single hints far from what the network thought, which must not bleed.
-_REACH = 0.23  # of the short side
-_LIGHTNESS = 13.0  # L
+# true hints and with hints far from what the network thought, which must not bleed.
+_REACH = 0.2  # of the short side
+_LIGHTNESS = 15.0  # L
 _COLOUR = 9.0  # ab
-_EVERYWHERE = 0.15  # what all of a photo has in common, as the colour of its light
-_DOUBT = 0.03  # how much of a hint may be noise: contradicting neighbours are averaged
+_KIND = 1.5  # between unit features: 0 is the same thing, 1.4 has nothing in common
+_EVERYWHERE = 0.5  # what the places that likely hints tell of share, such as the colour of light
+_DOUBT = 0.02  # how much of a hint may be noise: contradicting neighbours are averaged
 _LEAST = 2.0  # ab: nothing is surer than this
+_USUAL = 16.0  # ab, how far off an answer is that does not tell
+_LIKELY = 1.3  # times the mean of usual and own doubt: so far off, one hint is still likely
+_AMONG = 0.2  # exponent of how many hints there are: each of many may be farther off,
+_AT_MOST = 2.0  # up to so many times as far, as the network takes none of them for all there is
+_TRUST = 0.4  # part of the network's own difference that is taken; of one hint all of it
+_NOTHING = np.zeros((0, 0), np.float32)  # what cv2.gemm adds
 _STRIDE = 4  # pixels of a cell; of 8, 4, 2 and 1 none was better or worse by over 0.1 dB
 _CELLS = 64  # on the short side, or as many as there are pixels: in fewer a hint is smeared out
 
 
-def propagate_hints(ab: Array, L: Array, spots: Array, unsure: Array | None = None) -> Array:
+def propagate_hints(
+    plain: Array,
+    L: Array,
+    spots: Array,
+    unsure: Array | None = None,
+    features: Array | None = None,
+    ask: Callable[[Array], Array] | None = None,
+) -> Array:
     """ab that meets the hints.
 
     Args:
-        ab: ``(2, H, W)``, the network's answer.
+        plain: ``(2, H, W)``, the network's answer without hints.
         L: ``(H, W)``, the lightness it saw.
         spots: ``(n, 4)``: y and x in pixels, a, b; or ``(n, 5)``, with a reach as a factor.
-        unsure: ``(h, w)`` of any size, how far off the answer may be, standard deviation in ab;
-            without it, as far everywhere.
+        unsure: ``(h, w)`` of any size, how far off the answer may be, standard deviation in ab.
+        features: ``(F, h, w)`` of any size, what the network sees where.
+        ask: the network's answer, ``(2, H, W)``, to those of the spots that are True, ``(n,)``.
 
     Returns:
         ``(2, H, W)`` float32, -128..127.
     """
     if not len(spots):
-        return ab
-    size, spots = L.shape, spots.astype(np.float32)
+        return plain
+    size, spots = (L.shape[0], L.shape[1]), spots.astype(np.float32)
     stride = max(1, min(_STRIDE, min(size) // _CELLS))
-    cells = tuple(-(-side // stride) for side in size)
-    planes = [cv2.resize(p, cells[::-1], interpolation=cv2.INTER_AREA) for p in (L, *ab)]
-    y, x = np.meshgrid(*((np.arange(n) + 0.5) / min(cells) / _REACH for n in cells), indexing="ij")
-    scales = (_LIGHTNESS, _COLOUR, _COLOUR)
-    place = np.stack([y, x, *(p / s for p, s in zip(planes, scales, strict=True))], -1)
-    place = place.astype(np.float32)  # (h, w, 5): all in units of their reach
-    scale = np.array(cells) / size
-    row, column = to_pixels(spots[:, :2] * scale, (cells[0], cells[1])).T
-    hinted = place[row, column]  # (n, 5)
-    may_err = np.ones(cells, np.float32)
+    cells = (-(-size[0] // stride), -(-size[1] // stride))
+    doubt = np.full(cells, _USUAL, np.float32)
     if unsure is not None:
-        may_err = cv2.resize(unsure.astype(np.float32), cells[::-1])
-        may_err = np.maximum(may_err, _LEAST)
-    lacking = spots[:, 2:4] - np.stack([planes[1][row, column], planes[2][row, column]], -1)
-    least, most = lacking.min(0, initial=0), lacking.max(0, initial=0)
-    lacking /= may_err[row, column, None]  # from here on in units of what may be missing
-    among = _alike(hinted, hinted) + np.float32(_DOUBT) * np.eye(len(spots), dtype=np.float32)
-    # OpenCV and einsum, as BLAS would start threads that cost more than they save.
-    _, weights = cv2.solve(among, lacking, flags=cv2.DECOMP_CHOLESKY)
-    missing = np.einsum("mn,nc->mc", _alike(place.reshape(-1, 5), hinted), weights)
-    missing = missing.reshape(*cells, 2)
+        doubt = np.maximum(cv2.resize(unsure.astype(np.float32), cells[::-1]), _LEAST)
+    row, column = to_pixels(spots[:, :2] * (np.array(cells) / size), cells).T
+    hinted = row * cells[1] + column
+    y, x = to_pixels(spots, size).T
+    lacking = spots[:, 2:4] - plain[:, y, x].T
+    far = _LIKELY * min(len(spots) ** _AMONG, _AT_MOST) * np.sqrt(_USUAL * doubt[row, column])
+    likely = np.hypot(*lacking.T) < far
+    alike = _compare(_describe(plain, L, features, cells), hinted, spots, cells)
+    ab = plain
+    if ask:
+        near = _enlarge(alike.max(1).reshape(cells), size)
+        ab = plain + _let_through(plain, likely, near, ask)
+    # From here on what the network did not follow.
+    lacking = spots[:, 2:4] - ab[:, y, x].T
+    shared = np.float32(_EVERYWHERE) * likely
+    told = (shared + (1 - shared) * alike) * doubt.reshape(-1, 1)  # (m, n): by a hint of size 1
+    among = _sample(told.reshape(*cells, -1), spots, size)
+    among[np.diag_indices(len(spots))] += _DOUBT * doubt[row, column]
+    # OpenCV, as BLAS would start threads that cost more than they save.
+    _, weights = cv2.solve(among, lacking.astype(np.float32), flags=cv2.DECOMP_LU)
+    missing = cv2.gemm(told, weights, 1, _NOTHING, 0)
     # Where the network is less sure than at a hint that it got wrong, this would go to extremes.
-    missing = np.clip(missing * may_err[..., None], least, most)
-    missing = cv2.resize(missing, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.clip(ab + missing.transpose(2, 0, 1), -128, 127), np.float32)
+    missing = np.clip(missing, lacking.min(0, initial=0), lacking.max(0, initial=0))
+    ab = ab + np.stack([_enlarge(plane.reshape(cells), size) for plane in missing.T])
+    return np.asarray(np.clip(ab, -128, 127), np.float32)
 
 
-def _alike(one: Array, other: Array) -> Array:
-    """1 for equal places, ``(m, n)``: a rational quadratic kernel on top of a constant."""
-    squares = np.zeros((len(one), len(other)), np.float32)
-    for p, q in zip(one.T, other.T, strict=True):  # m, n >> 5: not all five at once
-        squares += np.subtract.outer(p, q) ** 2
-    return np.asarray(_EVERYWHERE + (1 - _EVERYWHERE) / (1 + squares / 6) ** 3)
+def _let_through(plain: Array, likely: Array, near: Array, ask: Callable[[Array], Array]) -> Array:
+    """What of the network's own difference counts: of unlikely hints only what is near them."""
+    trust = np.float32(_TRUST + (1 - _TRUST) / len(likely))
+    everywhere = ask(likely) if likely.any() else plain
+    difference = everywhere - plain
+    if not likely.all():
+        difference = difference + near * (ask(np.ones_like(likely)) - everywhere)
+    return np.asarray(trust * difference)
+
+
+def _describe(plain: Array, L: Array, features: Array | None, cells: tuple[int, int]) -> Array:
+    """What tells the cells of a photo apart, but for their place: ``(m, k)``, in units of reach."""
+    planes = [
+        cv2.resize(plane / scale, cells[::-1], interpolation=cv2.INTER_AREA).ravel()
+        for plane, scale in zip((L, *plain), (_LIGHTNESS, _COLOUR, _COLOUR), strict=True)
+    ]
+    if features is None or not len(features):
+        return np.stack(planes, 1).astype(np.float32)
+    kind = np.stack([_enlarge(plane.astype(np.float32), cells).ravel() for plane in features], 1)
+    kind -= kind.mean(0)
+    kind /= np.maximum(np.linalg.norm(kind, axis=1, keepdims=True), 1e-6) * _KIND
+    return np.column_stack([*planes, kind]).astype(np.float32)
+
+
+def _compare(look: Array, hinted: Array, spots: Array, cells: tuple[int, int]) -> Array:
+    """How much each cell resembles each hint's, ``(m, n)``: a rational quadratic kernel."""
+    there = np.ascontiguousarray(look[hinted])
+    apart = cv2.gemm(look, there, -2, _NOTHING, 0, flags=cv2.GEMM_2_T)
+    apart += (look**2).sum(1)[:, None] + (there**2).sum(1)
+    place = np.indices(cells, np.float32).reshape(2, -1) / min(cells)
+    reach = _REACH * (spots[:, 4] if spots.shape[1] > 4 else np.ones(len(spots), np.float32))
+    for axis in place:
+        apart += (np.subtract.outer(axis, axis[hinted]) / reach) ** 2
+    return np.asarray((1 + np.maximum(apart, 0) / 12) ** -6)
+
+
+def _enlarge(plane: Array, size: tuple[int, int]) -> Array:
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def _sample(planes: Array, spots: Array, size: tuple[int, int]) -> Array:
+    """Planes ``(h, w, n)``, once they are enlarged, at the pixels of spots: ``(n, n)``."""
+    cells = np.array(planes.shape[:2])
+    at = (to_pixels(spots, size) + 0.5) * (cells / size) - 0.5
+    first = np.floor(at).astype(int)
+    beyond = (at - first).astype(np.float32)
+    found = np.zeros((len(spots), planes.shape[2]), np.float32)
+    for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        row, column = np.clip(first + corner, 0, cells - 1).T
+        weight = np.abs(1 - np.array(corner) - beyond).prod(1)
+        found += weight[:, None] * planes[row, column]
+    return found

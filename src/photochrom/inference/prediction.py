@@ -63,31 +63,53 @@ class Predictor:
             vivid: as in :class:`.ColorizeOptions`.
         """
         L, here = views[0].small, spots[0]
-        more = ["logits"] if len(here) and self.model.has_distribution else []
-        ab, *logits = self._ab(L, self._planes(L, [here]), vivid, more)
-        unsure = None
-        if logits:
-            every = 2 if logits[0][0, 0].size > _ENOUGH else 1
-            p = color_distribution.softmax(logits[0][..., ::every, ::every])
+        told = [] if not len(here) else self._tells()
+        first, *more = self._ab(L, None, vivid, told)
+        plain = self._averaged(views, [here[:0]] * len(views), vivid, first)
+        if not len(here):
+            return chroma_upsampling.fit_lines(plain, L)
+        known = dict(zip(told, more, strict=True))
+        unsure = features = None
+        if "logits" in known:
+            logits = known["logits"]
+            every = 2 if logits[0, 0].size > _ENOUGH else 1
+            p = color_distribution.softmax(logits[..., ::every, ::every])
             unsure = color_distribution.spread(p, self.model.centres())[0]
-        if len(views) > 1:
-            ab = self._averaged(ab, views, spots, vivid)
-        return chroma_upsampling.fit_lines(propagate_hints(ab, L, here, unsure), L)
+        if "features" in known:
+            features = known["features"][0]
+
+        def ask(chosen: Array) -> Array:
+            return self._averaged(views, [some[chosen] for some in spots], vivid)
+
+        followed = ask if self.model.takes_hints else None
+        ab = propagate_hints(plain, L, here, unsure, features, followed)
+        return chroma_upsampling.fit_lines(ab, L)
+
+    def _tells(self) -> list[str]:
+        """The outputs by which hints are brought to a photo."""
+        told = {"logits": self.model.has_distribution, "features": "features" in self.model.outputs}
+        return [name for name, there in told.items() if there]
 
     def _averaged(
-        self, first: Array, views: Sequence[View], spots: Sequence[Array], vivid: float | None
+        self,
+        views: Sequence[View],
+        spots: Sequence[Array],
+        vivid: float | None,
+        first: Array | None = None,
     ) -> Array:
-        """The mean answer to a photo's views and their mirror images; the first view's is known."""
-        answers = [first]
+        """The answer to the only view of a photo, or the mean one to several and their mirror
+        images; ``first`` is that to the first view, if it is known.
+        """
+        answers = [] if first is None else [first]
         for view, some in zip(views, spots, strict=True):
             L, planes = view.small, self._planes(view.small, [some])
-            mirrored = None if planes is None else planes[..., ::-1]
-            answers.append(
-                np.ascontiguousarray(self._ab(L[:, ::-1], mirrored, vivid)[0][..., ::-1])
-            )
-            if view is not views[0]:
+            if view is not views[0] or first is None:
                 answers += self._ab(L, planes, vivid)
-        return averaging.average(answers, like=answers[:2])
+            if len(views) > 1:
+                mirrored = None if planes is None else planes[..., ::-1]
+                there = self._ab(L[:, ::-1], mirrored, vivid)[0]
+                answers.append(np.ascontiguousarray(there[..., ::-1]))
+        return averaging.average(answers, like=answers[:2]) if len(views) > 1 else answers[0]
 
     def _ab(
         self, L: Array, planes: Array | None, vivid: float | None, more: Sequence[str] = ()
