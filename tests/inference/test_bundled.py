@@ -17,6 +17,8 @@ from pixels import ab_at, grey_levels
 SAMPLES = Path(__file__).parents[2] / "samples"
 STUDY = Path(__file__).parents[2] / "models"
 SAUCER = (420, 330)
+SAUCER_LEFT, SAUCER_RIGHT = np.s_[160:230, 105:150], np.s_[215:265, 420:455]
+"""Rows and columns of the saucer on both sides of its cup, without its shine."""
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +144,19 @@ def test_versions_differ_and_each_is_coherent(colorizer):
     # Patches of unlike colours would be rough where the photo is smooth.
     rough = [np.abs(np.diff(ab(v), axis=1)).mean() for v in (colorizer.colorize(photo), *one)]
     assert max(rough) < 2 * rough[0]
+
+
+def test_a_saucer_has_one_colour_in_each_version(colorizer):
+    photo = grey("coffee")
+    hints = colorizer.sample_hints(photo, 8, seed=1)
+    assert all(len(version) <= 12 for version in hints)
+    versions = [ab(colorizer.colorize(photo, hints=version)) for version in hints]
+    sides = [
+        [version[rows, columns].mean((0, 1)) for version in versions]
+        for rows, columns in (SAUCER_LEFT, SAUCER_RIGHT)
+    ]
+    assert np.hypot(*np.subtract(*sides).T).max() < 12
+    assert np.std(sides[0], axis=0).max() > 3  # and not the same in all
 
 
 def test_it_is_surer_of_sky_than_of_clothes(colorizer):

@@ -96,63 +96,6 @@ def test_a_palette_holds_the_likeliest_colours_first(p, centres, most, ab, share
     np.testing.assert_allclose(found[1], shares, rtol=1e-6)
 
 
-NONE = np.zeros((0, 2))
-FOUR = np.array([[0, 0], [40, 0], [0, 40], [-40, -40]], np.float32)
-
-
-def unsure_at(*places: tuple[int, int], cells: tuple[int, int] = (12, 16)) -> np.ndarray:
-    """Certain of the first of four colours but around some places, the first the least sure."""
-    p = np.zeros((4, *cells), np.float32)
-    p[0] = 1
-    for rank, (row, column) in enumerate(places):
-        other = 0.25 / (1 + rank)
-        square = np.s_[:, row - 1 : row + 2, column - 1 : column + 2]
-        p[square] = np.reshape([1 - 3 * other, other, other, other], (4, 1, 1))
-    return p
-
-
-@pytest.mark.parametrize(
-    ("settled", "place"), [(NONE, (3, 12)), (np.array([(3, 12), (0, 0)]), (8, 4))]
-)
-def test_a_colour_is_drawn_where_the_network_is_most_unsure_of_what_is_not_settled(settled, place):
-    rng = np.random.default_rng(0)
-    *found, ab = color_distribution.draw_hint(
-        unsure_at((3, 12), (8, 4)), FOUR, settled, 4.0 if len(settled) else 3.0, rng
-    )
-    assert tuple(found) == place
-    assert ab.tolist() in FOUR.tolist()
-
-
-def test_a_draw_finds_a_place_however_many_are_settled():
-    p, rng = unsure_at((3, 12)), np.random.default_rng(0)
-    row, column, _ = color_distribution.draw_hint(p, FOUR, np.argwhere(np.ones((12, 16))), 4.0, rng)
-    assert 0 <= row < 12
-    assert 0 <= column < 16
-    row, column, _ = color_distribution.draw_hint(np.ones((1, 1, 1)), FOUR[:1], NONE, 1.0, rng)
-    assert (row, column) == (0, 0)
-
-
-def test_a_draw_is_decided_by_the_dice():
-    p = peaked(0, 8, 8)
-    drawn = [
-        [tuple(color_distribution.draw_hint(p, CENTRES, NONE, 2.0, rng)[2]) for _ in range(8)]
-        for rng in map(np.random.default_rng, (5, 5, 6))
-    ]
-    assert drawn[0] == drawn[1] != drawn[2]
-
-
-def test_draws_follow_the_distribution_around_the_place():
-    shares = np.float32([0.1, 0.2, 0.3, 0.4, 0])
-    p = np.broadcast_to(shares[:, None, None], (5, 9, 9))
-    centres = np.vstack([FOUR, [[90, 90]]])
-    rng, count = np.random.default_rng(0), 4000
-    drawn = [color_distribution.draw_hint(p, centres, NONE, 2.0, rng)[2] for _ in range(count)]
-    found = np.array([(np.array(drawn) == centre).all(1).sum() for centre in centres])
-    assert found[4] == 0
-    expected = count * shares[:4]
-    assert ((found[:4] - expected) ** 2 / expected).sum() < 16.3  # of 3 degrees, one in a thousand
-
-
 def test_a_map_goes_from_black_to_yellow():
     shown = color_distribution.render_entropy(np.array([[0, 1, 2, 3, 4, 5, 6, 9]], np.float32))
     assert (shown.shape, shown.dtype) == ((1, 8, 3), np.uint8)

@@ -15,7 +15,6 @@ from photochrom.color import Array, fit_gamut, lab_to_rgb, to_uint8
 
 _APART = 14.0  # ab, under which two colours of a palette are one to the eye
 _MOST_BITS = 6.0  # a fixed scale, so that maps of two photos compare; few places reach it
-_AROUND = 3  # cells: side of the square over which a colour is drawn for a region, not a cell
 
 
 @dataclass(frozen=True)
@@ -82,34 +81,6 @@ def to_swatches(p: Array, centres: Array, L: float, most: int) -> tuple[Swatch, 
         Swatch("#{:02x}{:02x}{:02x}".format(*c), (float(a), float(b)), float(share))
         for c, (_, a, b), share in zip(rgb, lab, shares, strict=True)
     )
-
-
-def draw_hint(
-    p: Array, centres: Array, taken: Array, apart: float, rng: np.random.Generator
-) -> tuple[int, int, Array]:
-    """A place where p is unsure, and a colour drawn for it.
-
-    Args:
-        p: ``(Q, h, w)``, of one photo.
-        centres: ``(Q, 2)``.
-        taken: ``(n, 2)``, rows and columns of places that are settled already.
-        apart: cells that the new place keeps from them, where there is such a place.
-        rng: decides the colour.
-
-    Returns:
-        Row, column and ab ``(2,)``.
-    """
-    side = (_AROUND, _AROUND)
-    unsure = cv2.blur(spread(p[None], centres)[0], side, borderType=cv2.BORDER_REPLICATE)
-    if len(taken):
-        rows, columns = np.indices(unsure.shape)
-        gap = np.min([np.hypot(rows - y, columns - x) for y, x in taken], axis=0)
-        unsure = unsure * np.clip(gap / apart, 1e-6, 1)
-    row, column = np.unravel_index(unsure.argmax(), unsure.shape)
-    reach = _AROUND // 2
-    near = p[:, max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
-    share = near.mean((1, 2), dtype=float)
-    return int(row), int(column), centres[rng.choice(len(share), p=share / share.sum())]
 
 
 def render_entropy(bits: Array) -> Array:

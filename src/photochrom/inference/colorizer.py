@@ -39,7 +39,7 @@ from photochrom.inference.options import (
 from photochrom.inference.pipeline import colorize_pages, name_of
 from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_views
-from photochrom.inference.resemblance import Place, choose_places
+from photochrom.inference.resemblance import Place, unsure_places
 from photochrom.inference.sampling import cell_of, draw_versions
 from photochrom.inference.spots import scale_spots, to_pixels
 from photochrom.names import escape_controls
@@ -343,19 +343,8 @@ class Colorizer:
             BadOption: the model tells no distribution.
         """
         check_range("most", most, 1, 64)
-        centres = self.model.centres()
         view = self._view(photo, size)
-        spots = view.spots(hints)
-        p = color_distribution.softmax(self._predictor.logits(view.small, [spots]))
-        spread = color_distribution.spread(p, centres)[0]
-        known = spots[:, :2] / view.small.shape
-        features = self._predictor.features(view.small)
-        height, width = view.size
-        found = choose_places(features, view.small, spread, known, most)
-        return tuple(
-            Place(round(x * width, 1), round(y * height, 1), round(radius * height, 1))
-            for y, x, radius in found
-        )
+        return unsure_places(self._predictor, view, view.spots(hints), most)
 
     def hints_from_reference(
         self, photo: PhotoSource | Photo, reference: PhotoSource | Photo

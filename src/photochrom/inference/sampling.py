@@ -1,9 +1,14 @@
-"""Versions of a photo that differ: colours drawn where the network is unsure, each as a hint."""
+"""Versions of a photo that differ: one colour drawn for each thing the network is unsure of.
+
+A thing is a region of the photo. Its colour is drawn from what its pixels agree on, and told as a
+few hints spread over it, so that all of it follows; the next thing's is drawn when that is known.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from photochrom.color import Array
@@ -11,42 +16,94 @@ from photochrom.inference import color_distribution
 from photochrom.inference import hints as hint_files
 from photochrom.inference.hints import Hint
 from photochrom.inference.prediction import Predictor, View
+from photochrom.inference.resemblance import find_regions
 from photochrom.inference.spots import to_pixels
 
-_ANCHORS = 3
-"""Colours drawn for a version; with more of them its parts come apart."""
-_APART = 0.25
-"""Of the short side, that anchors keep between them."""
+_DRAWN = 4
+"""Regions whose colour is drawn for a version: with more the best of 8 is no better."""
+_HINTS = 3
+"""That tell a region's colour at most: a version is a set of hints that a person can change."""
+_SHARE = 0.06
+"""Of the photo, for which a region gets each of its hints."""
+_TEMPERATURE = 0.8
+"""Under 1 draws what is likely more often: of 1 the versions look odd, and are nearer the truth
+neither on the mean nor at best."""
 
 
 def draw_versions(
     predictor: Predictor, view: View, hints: tuple[Hint, ...], rngs: Sequence[np.random.Generator]
 ) -> list[tuple[Hint, ...]]:
-    """Hints for coherent versions of a photo, drawn one after another: each is known to the next.
+    """Hints for coherent versions of a photo, drawn one thing after another.
 
     Args:
         predictor: tells the distribution.
         view: of the photo.
-        hints: that all versions begin with.
+        hints: that all versions begin with; what they lie on has its colour.
         rngs: one for each version.
 
     Raises:
         BadOption: the model tells no distribution.
     """
     centres = predictor.model.centres()
-    versions = [hints] * len(rngs)
-    for step in range(_ANCHORS):
-        # Before the first draw all are one.
-        spots = [view.spots(version) for version in (versions if step else versions[:1])]
-        p = color_distribution.softmax(predictor.logits(view.small, spots))
-        cells = p.shape[2:]
-        for i, version in enumerate(versions):
-            taken = np.array([cell_of(s[None], view.small, p) for s in view.spots(version)])
-            mine = p[i if step else 0]
-            apart = _APART * min(cells)
-            row, column, ab = color_distribution.draw_hint(mine, centres, taken, apart, rngs[i])
-            versions[i] = hint_files.join_hints(version, [view.hint(row, column, ab, cells)])
+    given = view.spots(hints)
+    p = color_distribution.softmax(predictor.logits(view.small, [given]))
+    cells = p.shape[2:]
+    regions = find_regions(predictor.features(view.small), p[0], view.small)
+    told = {int(regions[cell_of(spot[None], view.small, p)]) for spot in given}
+    settled, versions = [set(told) for _ in rngs], [hints] * len(rngs)
+    for step in range(min(_DRAWN, int(regions.max()) + 1)):
+        if step:  # before the first draw all are one
+            spots = [view.spots(version) for version in versions]
+            p = color_distribution.softmax(predictor.logits(view.small, spots))
+        spread = color_distribution.spread(p, centres)
+        for i, rng in enumerate(rngs):
+            mine = i if step else 0
+            region = _most_unsure(regions, spread[mine], settled[i])
+            inside = regions == region
+            share = agree(p[mine][:, inside])
+            ab = centres[rng.choice(len(share), p=share)]
+            places = spread_places(inside, int(np.ceil(inside.mean() / _SHARE)))
+            more = [view.hint(row, column, ab, cells) for row, column in places]
+            versions[i] = hint_files.join_hints(versions[i], more)
+            settled[i].add(region)
     return versions
+
+
+def _most_unsure(regions: Array, spread: Array, settled: set[int]) -> int:
+    """The region that most variance lies in; of those settled only if there is no other."""
+    mass = np.bincount(regions.ravel(), spread.ravel() ** 2)
+    weight = np.ones_like(mass)
+    weight[list(settled)] = 1e-6
+    return int((mass * weight).argmax())
+
+
+def agree(p: Array) -> Array:
+    """The distribution of one colour for a region, ``(Q,)`` float64.
+
+    Args:
+        p: ``(Q, n)``, of its places.
+
+    Returns:
+        Between the mean of p, in which each place is asked alone, and the mean of its logarithm,
+        in which all have to agree.
+    """
+    log = np.log(np.maximum(p, 1e-12)).astype(float)
+    both = (np.log(np.exp(log).mean(1)) + log.mean(1)) / 2
+    share = np.exp((both - both.max()) / _TEMPERATURE)
+    return np.asarray(share / share.sum())
+
+
+def spread_places(inside: Array, most: int) -> list[tuple[int, int]]:
+    """Rows and columns of places spread over a region ``(h, w)``, each well inside it."""
+    depth = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    rows, columns = np.indices(inside.shape)
+    worth, found = depth, list[tuple[int, int]]()
+    for _ in range(min(most, _HINTS, int(inside.sum()))):
+        row, column = map(int, np.unravel_index(worth.argmax(), inside.shape))
+        found.append((row, column))
+        gap = np.min([np.hypot(rows - y, columns - x) for y, x in found], axis=0)
+        worth = gap * np.minimum(depth, 4)  # cells from the edge, which are enough
+    return found
 
 
 def cell_of(spot: Array, small: Array, answer: Array) -> tuple[int, int]:
