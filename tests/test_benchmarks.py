@@ -103,7 +103,7 @@ def test_locality_a_hint_that_is_kept_to_its_pixel_reaches_nothing(make_model, p
             assert row["+1"] == "–"
         if "alone" in name:
             assert row["far"] == "0.000"
-            assert float(row["spill"]) < 0.05  # the square that stands for a hint
+            assert float(row["spill"]) < 0.1  # the square that stands for a hint
 
 
 def test_locality_a_hint_that_dyes_the_photo_moves_all_far_pixels():
