@@ -228,7 +228,7 @@ const symbol = (command, image, words) => {
 };
 
 function makeTile({ name }) {
-  const face = make("button", { className: "face" });
+  const face = make("button", { className: "photo" });
   face.dataset.do = "open";
   const say = make("p", { className: "say" });
   const acts = make("div", { className: "acts" });
