@@ -80,7 +80,7 @@ def test_several_photos_are_coloured_together_and_the_failed_one_is_named(album)
 
 
 def test_back_and_forward_lead_through_the_views(album):
-    tile(album, 1).locator(".photo").click()
+    tile(album, 1).locator(".opener").click()
     album.ready()
     expect(album.at("#name")).to_have_text("drei ü.jpg")
     expect(album.at("#position")).to_have_text("2 of 4")
@@ -90,7 +90,7 @@ def test_back_and_forward_lead_through_the_views(album):
     album.ready()
     album.page.go_back()
     expect(album.at("#grid")).to_be_visible()
-    expect(album.at(".tile .photo").first).to_be_focused()
+    expect(album.at(".tile .opener").first).to_be_focused()
     album.page.go_forward()
     expect(album.at("#name")).to_have_text("one.png")
     album.page.reload()
@@ -107,7 +107,7 @@ def test_back_and_forward_lead_through_the_views(album):
 
 
 def test_nothing_of_one_photo_is_left_over_the_next(album):
-    tile(album, 0).locator(".photo").click()
+    tile(album, 0).locator(".opener").click()
     album.ready()
     album.point_at(*SPOT)
     album.choose(1)
@@ -130,7 +130,7 @@ def test_dials_turn_all_photos_and_each_can_go_back(album):
     settled(album, "3 of 4 done, 1 failed")
     for number in range(3):
         assert np.allclose(shade(album, number), 0, atol=1)
-    tile(album, 1).locator(".photo").click()
+    tile(album, 1).locator(".opener").click()
     album.ready()
     expect(album.at("#strength")).to_have_value("0")
     with album.colored_anew():
@@ -145,11 +145,11 @@ def test_dials_turn_all_photos_and_each_can_go_back(album):
 def test_removed_photo_can_be_had_back(album):
     tile(album, 1).locator("[data-do=remove]").click()
     settled(album, "2 of 3 done, 1 failed")
-    expect(album.at(".tile .photo").nth(1)).to_be_focused()
+    expect(album.at(".tile .opener").nth(1)).to_be_focused()
     album.page.click("#toast button")
     settled(album, "3 of 4 done, 1 failed")
     expect(tile(album, 1)).to_contain_text("drei ü.jpg")
-    tile(album, 1).locator(".photo").click()
+    tile(album, 1).locator(".opener").click()
     album.ready()
     album.page.reload()
     album.ready()

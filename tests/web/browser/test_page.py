@@ -213,7 +213,7 @@ def test_page_has_no_grave_barriers(come, photo, wishes):
     visitor.bring(photo, photo)
     expect(visitor.at(".tile img")).to_have_count(2)
     check()
-    visitor.at(".tile .photo").first.click()
+    visitor.at(".tile .opener").first.click()
     visitor.ready()
     visitor.point_at(*SPOT, touch=wishes is PHONE)
     visitor.page.click("#palette [data-do=more]")

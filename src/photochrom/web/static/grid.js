@@ -228,7 +228,7 @@ const symbol = (command, image, words) => {
 };
 
 function makeTile({ name }) {
-  const face = make("button", { className: "photo" });
+  const face = make("button", { className: "opener" });
   face.dataset.do = "open";
   const say = make("p", { className: "say" });
   const acts = make("div", { className: "acts" });
