@@ -56,9 +56,11 @@ def tile(visitor, number: int):
 
 def shade(visitor, number: int) -> np.ndarray:
     """ab of the thumbnail of a tile."""
-    selector = f".tile:nth-child({number + 1}) img"
-    visitor.page.wait_for_selector(selector)
-    return ab(visitor.pixel(*SPOT, picture=selector))
+    image = tile(visitor, number).locator("img")
+    image.evaluate("(image) => image.decode()")
+    seen = np.asarray(Image.open(io.BytesIO(image.screenshot())).convert("RGB"))
+    row, column = (int(share * side) for share, side in zip(SPOT, seen.shape, strict=False))
+    return ab(seen[row - 4 : row + 5, column - 4 : column + 5].mean((0, 1)).tolist())
 
 
 # --- the grid ---------------------------------------------------------------------------------
