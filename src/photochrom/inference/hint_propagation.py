@@ -35,9 +35,8 @@ _LIKELY = 1.3  # times the mean of usual and own doubt: so far off, one hint is 
 _AMONG = 0.2  # exponent of how many hints there are: each of many may be farther off,
 _AT_MOST = 2.0  # up to so many times as far, as the network takes none of them for all there is
 _TRUST = 0.4  # part of the network's own difference that is taken; of one hint all of it
-_NOTHING = np.zeros((0, 0), np.float32)  # what cv2.gemm adds
-_STRIDE = 4  # pixels of a cell; of 8, 4, 2 and 1 none was better or worse by over 0.1 dB
-_CELLS = 64  # on the short side, or as many as there are pixels: in fewer a hint is smeared out
+_WORK = 2**20  # cells times hints: the fewer hints, the finer the cells and the sharper the edges
+_FEW = 32  # hints, below which cells are no finer: they would take more than the network does
 
 
 def propagate_hints(
@@ -64,18 +63,22 @@ def propagate_hints(
     if not len(spots):
         return plain
     size, spots = (L.shape[0], L.shape[1]), spots.astype(np.float32)
-    stride = max(1, min(_STRIDE, min(size) // _CELLS))
+    stride = max(1, round((L.size * max(len(spots), _FEW) / _WORK) ** 0.5))
     cells = (-(-size[0] // stride), -(-size[1] // stride))
     doubt = np.full(cells, _USUAL, np.float32)
     if unsure is not None:
         doubt = np.maximum(cv2.resize(unsure.astype(np.float32), cells[::-1]), _LEAST)
     row, column = to_pixels(spots[:, :2] * (np.array(cells) / size), cells).T
-    hinted = row * cells[1] + column
     y, x = to_pixels(spots, size).T
     lacking = spots[:, 2:4] - plain[:, y, x].T
     far = _LIKELY * min(len(spots) ** _AMONG, _AT_MOST) * np.sqrt(_USUAL * doubt[row, column])
     likely = np.hypot(*lacking.T) < far
-    alike = _compare(_describe(plain, L, features, cells), hinted, spots, cells)
+    apart = _measure_look(L, plain, row, column, cells) + _measure_place(spots, row, column, cells)
+    if features is not None and len(features):
+        apart += _measure_kind(
+            features.astype(np.float32), row / cells[0], column / cells[1], cells
+        )
+    alike = (1 + np.maximum(apart, 0) / 12) ** -6  # (m, n): a rational quadratic kernel
     ab = plain
     if ask:
         near = _enlarge(alike.max(1).reshape(cells), size)
@@ -86,9 +89,9 @@ def propagate_hints(
     told = (shared + (1 - shared) * alike) * doubt.reshape(-1, 1)  # (m, n): by a hint of size 1
     among = _sample(told.reshape(*cells, -1), spots, size)
     among[np.diag_indices(len(spots))] += _DOUBT * doubt[row, column]
-    # OpenCV, as BLAS would start threads that cost more than they save.
+    # OpenCV and einsum, as BLAS would start threads that cost more than they save.
     _, weights = cv2.solve(among, lacking.astype(np.float32), flags=cv2.DECOMP_LU)
-    missing = cv2.gemm(told, weights, 1, _NOTHING, 0)
+    missing = np.einsum("mn,nc->mc", told, weights)
     # Where the network is less sure than at a hint that it got wrong, this would go to extremes.
     missing = np.clip(missing, lacking.min(0, initial=0), lacking.max(0, initial=0))
     ab = ab + np.stack([_enlarge(plane.reshape(cells), size) for plane in missing.T])
@@ -105,30 +108,39 @@ def _let_through(plain: Array, likely: Array, near: Array, ask: Callable[[Array]
     return np.asarray(trust * difference)
 
 
-def _describe(plain: Array, L: Array, features: Array | None, cells: tuple[int, int]) -> Array:
-    """What tells the cells of a photo apart, but for their place: ``(m, k)``, in units of reach."""
-    planes = [
-        cv2.resize(plane / scale, cells[::-1], interpolation=cv2.INTER_AREA).ravel()
-        for plane, scale in zip((L, *plain), (_LIGHTNESS, _COLOUR, _COLOUR), strict=True)
-    ]
-    if features is None or not len(features):
-        return np.stack(planes, 1).astype(np.float32)
-    kind = np.stack([_enlarge(plane.astype(np.float32), cells).ravel() for plane in features], 1)
-    kind -= kind.mean(0)
-    kind /= np.maximum(np.linalg.norm(kind, axis=1, keepdims=True), 1e-6) * _KIND
-    return np.column_stack([*planes, kind]).astype(np.float32)
+# How far apart cells and hints are, squared and in units of reach, (m, n).
 
 
-def _compare(look: Array, hinted: Array, spots: Array, cells: tuple[int, int]) -> Array:
-    """How much each cell resembles each hint's, ``(m, n)``: a rational quadratic kernel."""
-    there = np.ascontiguousarray(look[hinted])
-    apart = cv2.gemm(look, there, -2, _NOTHING, 0, flags=cv2.GEMM_2_T)
-    apart += (look**2).sum(1)[:, None] + (there**2).sum(1)
-    place = np.indices(cells, np.float32).reshape(2, -1) / min(cells)
-    reach = _REACH * (spots[:, 4] if spots.shape[1] > 4 else np.ones(len(spots), np.float32))
-    for axis in place:
-        apart += (np.subtract.outer(axis, axis[hinted]) / reach) ** 2
-    return np.asarray((1 + np.maximum(apart, 0) / 12) ** -6)
+def _measure_look(
+    L: Array, plain: Array, row: Array, column: Array, cells: tuple[int, int]
+) -> Array:
+    apart = np.zeros((cells[0] * cells[1], len(row)), np.float32)
+    for plane, scale in zip((L, *plain), (_LIGHTNESS, _COLOUR, _COLOUR), strict=True):
+        look = cv2.resize(plane, cells[::-1], interpolation=cv2.INTER_AREA) / np.float32(scale)
+        apart += np.subtract.outer(look.ravel(), look[row, column]) ** 2
+    return apart
+
+
+def _measure_place(spots: Array, row: Array, column: Array, cells: tuple[int, int]) -> Array:
+    factor = spots[:, 4] if spots.shape[1] > 4 else np.ones(len(spots), np.float32)
+    reach = _REACH * min(cells) * factor
+    y, x = (
+        (np.subtract.outer(np.arange(length, dtype=np.float32), at) / reach) ** 2
+        for length, at in zip(cells, (row, column), strict=True)
+    )
+    return np.asarray((y[:, None] + x[None]).reshape(-1, len(spots)), np.float32)
+
+
+def _measure_kind(features: Array, y: Array, x: Array, cells: tuple[int, int]) -> Array:
+    """By features; they and cosines of them are coarse, so it is the cosines that are enlarged."""
+    kind = features.astype(np.float32)
+    kind -= kind.mean((1, 2), keepdims=True)
+    kind /= np.maximum(np.linalg.norm(kind, axis=0), 1e-6)
+    height, width = kind.shape[1:]
+    there = kind[:, (y * height).astype(int), (x * width).astype(int)]
+    cosine = np.einsum("fhw,fn->nhw", kind, there)
+    enlarged = np.stack([_enlarge(plane, cells).ravel() for plane in cosine], 1)
+    return np.asarray((1 - enlarged) * (2 / _KIND**2), np.float32)
 
 
 def _enlarge(plane: Array, size: tuple[int, int]) -> Array:
