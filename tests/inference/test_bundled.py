@@ -192,5 +192,21 @@ def test_a_reference_of_the_same_gives_back_its_colours(colorizer):
         chroma(colorizer.colorize(photo, hints=given), left).mean() for given in ((), hints)
     )
     assert borrowed < 0.9 * without
-    unlike = colorizer.hints_from_reference(SAMPLES / "chelsea.jpg", SAMPLES / "rocket.jpg")
-    assert len(unlike) < len(hints)
+    assert not colorizer.hints_from_reference(SAMPLES / "chelsea.jpg", SAMPLES / "rocket.jpg")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_photo_of_the_same_scene_gives_back_its_colours_place_by_place(colorizer, turned):
+    truth = np.asarray(Image.open(SAMPLES / "coffee.jpg"))
+    reference = Image.fromarray(truth)
+    if turned:
+        reference = reference.rotate(4, Image.Resampling.BILINEAR).crop((60, 40, 560, 370))
+        reference = reference.resize((400, 264)).point(lambda level: level * 0.85)
+    photo = grey("coffee")
+    hints = colorizer.hints_from_reference(photo, np.asarray(reference))
+    assert 200 < len(hints) <= 1000
+    without, borrowed = (
+        np.square(chroma(colorizer.colorize(photo, hints=given), truth)).mean()
+        for given in ((), hints)
+    )
+    assert 10 * np.log10(without / borrowed) > (3 if turned else 6)

@@ -38,7 +38,7 @@ from photochrom.inference.options import (
 )
 from photochrom.inference.pipeline import colorize_pages, name_of
 from photochrom.inference.prediction import Predictor, View
-from photochrom.inference.reference import match_views
+from photochrom.inference.reference import match_photos
 from photochrom.inference.resemblance import Place, unsure_places
 from photochrom.inference.sampling import cell_of, draw_versions
 from photochrom.inference.spots import scale_spots, to_pixels
@@ -360,8 +360,7 @@ class Colorizer:
         source = as_photo(reference)
         if source.pixels.ndim == 2:
             raise BadOption("The reference has no colour: give a photo that has.")
-        mine, theirs = self._view(photo, None), self._view(source, None)
-        return match_views(self.model, mine, theirs, source.pixels)
+        return match_photos(self._predictor, as_photo(photo), source)
 
     def _view(self, photo: PhotoSource | Photo, size: int | None) -> View:
         return self._predictor.views(as_photo(photo), size, "fast")[0]

@@ -140,7 +140,7 @@ def gather_hints(
     if not more and not page.paged:
         shown = name_of(options.reference, "the reference")
         notes.add(f"{shown} shows nothing that it does, so it was coloured without")
-    return hint_files.join_hints(hints, more)
+    return hint_files.join_hints(hints, more)[: max(hint_files.MOST, len(hints))]
 
 
 def name_of(source: PhotoSource | Photo, otherwise: str = "The photo") -> str:
