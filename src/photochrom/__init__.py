@@ -32,9 +32,9 @@ TYPE_CHECKING = False  # as typing would take longer to import than all that is 
 if TYPE_CHECKING:
     from typing import Any
 
-    from photochrom.inference.color_distribution import Swatch
     from photochrom.inference.colorizer import Colorizer, colorize
     from photochrom.inference.hints import Hint
+    from photochrom.inference.palette import Palette, Swatch
     from photochrom.inference.resemblance import Place
 
 __version__ = "0.1.0"
@@ -56,6 +56,7 @@ __all__ = [
     "Hint",
     "InColor",
     "MissingExtra",
+    "Palette",
     "PhotoWarning",
     "PhotochromError",
     "Place",
@@ -69,8 +70,9 @@ __all__ = [
 _HOMES = {
     "Colorizer": "colorizer",
     "Hint": "hints",
+    "Palette": "palette",
     "Place": "resemblance",
-    "Swatch": "color_distribution",
+    "Swatch": "palette",
     "colorize": "colorizer",
 }
 """Modules of :mod:`photochrom.inference`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -124,11 +124,18 @@ def test_fifty_hints_are_all_met(colorizer):
 def test_the_palette_offers_the_sky_blue_and_the_lawn_green(colorizer):
     photo = SAMPLES / "camera.jpg"
     sky, lawn = colorizer.palette(photo, 80, 50), colorizer.palette(photo, 440, 440)
-    for swatches in (sky, lawn):
-        assert 6 <= len(swatches) <= 9
-        assert 0.7 < sum(s.probability for s in swatches) < 1.001  # the rest is rarer colours
-    assert any(s.ab[1] < -8 for s in sky[:4])
-    assert any(s.ab[0] < -5 and s.ab[1] > 8 for s in lawn[:3])
+    first = [[palette.keep, *palette.colors[:3]] for palette in (sky, lawn)]
+    assert any(s.ab[1] < -8 for s in first[0])
+    assert any(s.ab[0] < -5 and s.ab[1] > 8 for s in first[1])
+
+
+def test_a_face_is_offered_skin_and_no_old_place_begins_with_grey(colorizer):
+    face = colorizer.palette(SAMPLES / "astronaut.jpg", 220, 120)
+    offered = np.array([s.ab for s in (face.keep, *face.colors[:5])])
+    assert np.linalg.norm(offered - [13.7, 16.9], axis=1).min() < 10
+    for x, y in product((100, 256, 400), repeat=2):
+        found = colorizer.palette(SAMPLES / "camera.jpg", x, y)
+        assert len(found.colors) < 2 or np.hypot(*found.colors[0].ab) > 8
 
 
 def test_versions_differ_and_each_is_coherent(colorizer):

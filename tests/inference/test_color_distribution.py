@@ -67,35 +67,6 @@ def test_spread_is_the_standard_deviation():
     assert color_distribution.spread(certain, CENTRES).item() == pytest.approx(0, abs=0.05)
 
 
-@given(st.integers(0, 10_000), st.integers(1, 12))
-def test_a_palette_is_short_and_stands_for_all(seed, most):
-    ab, shares = color_distribution.distinct_colors(peaked(seed), CENTRES, most)
-    assert 1 <= len(ab) == len(shares) <= most
-    assert (np.diff(shares) <= 0).all()
-    assert (np.abs(ab) <= 60.01).all()
-    gaps = np.linalg.norm(ab[:, None] - ab, axis=-1)[~np.eye(len(ab), dtype=bool)]
-    assert (gaps > 10).all()  # no two are one to the eye
-    everything, whole = color_distribution.distinct_colors(peaked(seed), CENTRES, len(CENTRES))
-    assert whole.sum() == pytest.approx(1, abs=1e-4)
-    np.testing.assert_array_equal(ab, everything[:most])  # to ask for more changes none
-    np.testing.assert_array_equal(shares, whole[:most])
-
-
-@pytest.mark.parametrize(
-    ("p", "centres", "most", "ab", "shares"),
-    [
-        ([0.2, 0, 0.5, 0.3], [[50, 0], [0, 50], [-50, 0], [0, -50]], 3,
-         [[-50, 0], [0, -50], [50, 0]], [0.5, 0.3, 0.2]),
-        ([0.3, 0.3, 0.4], [[10, 0], [14, 0], [-40, 0]], 9, [[12, 0], [-40, 0]], [0.6, 0.4]),
-    ],
-    ids=["plain colours are those", "colours that look alike are one"],
-)  # fmt: skip
-def test_a_palette_holds_the_likeliest_colours_first(p, centres, most, ab, shares):
-    found = color_distribution.distinct_colors(np.array(p), np.float32(centres), most)
-    np.testing.assert_allclose(found[0], ab, rtol=1e-6)
-    np.testing.assert_allclose(found[1], shares, rtol=1e-6)
-
-
 def test_a_map_goes_from_black_to_yellow():
     shown = color_distribution.render_entropy(np.array([[0, 1, 2, 3, 4, 5, 6, 9]], np.float32))
     assert (shown.shape, shown.dtype) == ((1, 8, 3), np.uint8)

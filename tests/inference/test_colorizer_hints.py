@@ -12,6 +12,8 @@ from pixels import ab_at, grey_levels, png, tones
 
 COLORS = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
 
+DIAL = {"default_vivid": "0.3"}
+
 
 @pytest.mark.parametrize("size", [(40, 60), (301, 403), (900, 1200)])
 def test_a_hint_is_met_in_the_photo(painter, size):
@@ -71,48 +73,50 @@ def test_predict_ab_brings_spots_to_the_networks_size(painter):
     np.testing.assert_allclose(painter.predict_ab(L)[:, 0, 0], [20, -30], atol=1e-3)
 
 
-def test_a_palette_holds_the_likely_colours_of_a_point(painter):
-    swatches = painter.palette(tones(60, 90), 20, 30)
-    assert 2 <= len(swatches) <= 6
-    shares = [swatch.probability for swatch in swatches]
-    assert shares == sorted(shares, reverse=True)
-    assert sum(shares) == pytest.approx(1, abs=1e-4)
-    L = color.grey_to_lightness(np.array(110 / 255.0))
-    for swatch in swatches:
-        rgb = np.array([int(swatch.color[i : i + 2], 16) for i in (1, 3, 5)])
-        np.testing.assert_allclose(color.rgb_to_lab(rgb / 255, axis=0), [L, *swatch.ab], atol=1.5)
-        assert Hint(20, 30, swatch.color).ab == pytest.approx(swatch.ab, abs=1.5)
-
-
 def test_a_palette_is_that_of_its_point(make_toy):
     colour = make_toy(tells=("logits",))
     grey = np.full((64, 64), 20, np.uint8)
     grey[32:, 32:] = 230
     dark, light = colour.palette(grey, 0, 0), colour.palette(grey, 64, 64)
-    assert dark[0].probability < light[0].probability  # the toy is the surer the lighter
+    assert dark.lightness < 10 < 90 < light.lightness
+    assert dark.keep != light.keep
     assert colour.palette(grey, 31.9, 31.9) == dark
     assert colour.palette(grey, 32.1, 32.1) == light
     with pytest.raises(BadOption, match="outside the photo"):
         colour.palette(grey, 65, 30)
 
 
+@pytest.mark.parametrize("vivid", [None, 0, 1])
+def test_a_palette_begins_with_the_colour_that_the_photo_has(make_toy, vivid):
+    colour = make_toy(offset=(12, -8), hints=1, vivid=[], tells=("logits",), metadata=DIAL)
+    grey, red = tones(60, 90), Hint(60, 40, (40, 25))
+    for hints in ((), (red,)):
+        found = colour.palette(grey, 60, 40, hints=hints, vivid=vivid)
+        painted = colour.colorize(grey, hints=hints, vivid=vivid)
+        ab = color.rgb_to_lab(painted / 255, axis=-1)[40, 60, 1:]
+        np.testing.assert_allclose(found.keep.ab, ab, atol=2.5)
+
+
 def test_hints_change_a_palette(make_toy):
     colour, grey = make_toy(hints=True, tells=("logits",)), tones(60, 90)
     before = colour.palette(grey, 20, 30)
-    after = colour.palette(grey, 20, 30, hints=[Hint(20, 30, (25, 20))])
-    assert before[0].probability < 0.5 < after[0].probability
-    np.testing.assert_allclose(after[0].ab, [25, 20], atol=3)
+    after = colour.palette(grey, 20, 30, hints=[(20, 30, (25, 20))])
+    np.testing.assert_allclose(after.keep.ab, [25, 20], atol=5)
+    assert before.keep != after.keep
+    assert after.keep.probability > 0.5
 
 
 def test_a_palette_has_at_most_so_many_and_a_longer_one_begins_with_the_shorter(painter):
     photo = tones(40, 60)
     whole = painter.palette(photo, 20, 30, most=64)
-    assert len(whole) > 3
-    for most in range(1, len(whole)):
-        assert painter.palette(photo, 20, 30, most=most) == whole[:most]
+    assert len(whole.colors) > 3
+    for most in range(1, len(whole.colors)):
+        assert painter.palette(photo, 20, 30, most=most).colors == whole.colors[:most]
     for most in (0, 65):
         with pytest.raises(BadOption, match=f"most is {most}: give a number from 1 to 64"):
             painter.palette(photo, 20, 30, most=most)
+    with pytest.raises(BadOption, match="vivid"):
+        painter.palette(photo, 20, 30, vivid=2)
 
 
 def test_versions_are_the_seeds(painter):

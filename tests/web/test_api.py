@@ -21,6 +21,7 @@ from photochrom.image.photo import Photo
 from photochrom.image.writer import encode_photo
 from photochrom.inference import pipeline
 from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import ColorizeOptions
 from photochrom.inference.resemblance import Place
@@ -136,14 +137,19 @@ def test_strength_vivid_and_side_are_obeyed(ask):
     assert decode(ask("colorize", side=100)).shape == (75, 100, 3)
 
 
-def test_palette_tells_likely_colours_of_a_point(ask):
-    told = ask("palette", x=400, y=300, most=4).json()
+def test_palette_tells_the_present_colour_and_likely_ones_by_name(ask, client):
+    told = ask("palette", x=400, y=300, most=4, vivid=0).json()
     assert 70 < told["lightness"] < 90
-    colors = told["colors"]
-    assert 1 < len(colors) <= 4
-    chances = [swatch["probability"] for swatch in colors]
-    assert chances == sorted(chances, reverse=True)
-    assert all(len(swatch["color"]) == 7 and len(swatch["ab"]) == 2 for swatch in colors)
+    assert np.allclose(told["keep"]["ab"], TOY_AB, atol=2)
+    assert 1 < len(told["colors"]) <= 4
+    names = client.get("/api/color-names").json()
+    assert names["dark olive green"] == "#556b2f"
+    for swatch in (told["keep"], *told["colors"]):
+        assert set(swatch) == {"color", "ab", "probability", "name"}
+        assert swatch["name"] in names
+        assert Hint(1, 1, swatch["color"]).ab == pytest.approx(swatch["ab"], abs=1.5)
+    given = ask("palette", x=400, y=300, hints=[hint(400, 300, [12, 18])]).json()
+    assert np.allclose(given["keep"]["ab"], [12, 18], atol=3)
 
 
 def test_samples_are_hints_that_give_other_colours(ask):

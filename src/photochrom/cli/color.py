@@ -16,6 +16,7 @@ from photochrom.cli.options import (
     HintFlags,
     Model,
     Size,
+    Vivid,
     gather_hints,
     load_colorizer,
     parse_size,
@@ -34,20 +35,31 @@ def palette(
     size: Size = "auto",
     hints: HintFile = None,
     hint: HintFlags = (),
-    most: Annotated[int, tyro.conf.arg(help="colours at most")] = 9,
+    most: Annotated[int, tyro.conf.arg(help="colours at most, beside the present one")] = 9,
+    vivid: Vivid = None,
 ) -> int:
-    """Show the likeliest colours at a point, each with its probability, given the hints so far.
+    """Show the colour of a point and others that it may have, each as the hint that asks for it.
 
+    The first is what it has now, given the hints so far; the others follow with how likely they
+    are, the likeliest first, and what CSS calls them. To choose one, add its --hint to what you
+    colour the photo with.
     Example: photochrom palette grandmother.jpg 640 210
     """
-    swatches = load_colorizer(model).palette(
-        photo, x, y, hints=gather_hints(hints, hint), most=most, size=parse_size(size)
+    found = load_colorizer(model).palette(
+        photo,
+        x,
+        y,
+        hints=gather_hints(hints, hint),
+        most=most,
+        vivid=vivid,
+        size=parse_size(size),
     )
     terminal = Console()
-    for swatch in swatches:
+    for swatch in (found.keep, *found.colors):
         if sys.stdout.isatty():
             terminal.print(f"[on {swatch.color}]      [/] ", end="")
-        print_result(f"{swatch.color} {swatch.probability:.3f}")
+        share = "now" if swatch is found.keep else f"{swatch.probability:.0%}"
+        print_result(f"--hint {x:g},{y:g},{swatch.color} {share:>4} {swatch.name}")
     return 0
 
 

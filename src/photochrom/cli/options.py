@@ -33,6 +33,9 @@ Size = Annotated[
     int | Literal["auto"],
     tyro.conf.arg(help="short side at which the network looks, pixels; auto: what it likes best"),
 ]
+Vivid = Annotated[
+    float | None, tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's")
+]
 HintFile = Annotated[
     Path | None, tyro.conf.arg(help="a file of hints: colours at points of the photo")
 ]
@@ -58,10 +61,7 @@ class ColorizeFlags:
     strength: Annotated[
         float, tyro.conf.arg(help="how much of the colour: 0 grey, 1 as predicted")
     ] = 1.0
-    vivid: Annotated[
-        float | None,
-        tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's"),
-    ] = None
+    vivid: Vivid = None
     quality: Annotated[
         Literal["best", "fast"],
         tyro.conf.arg(

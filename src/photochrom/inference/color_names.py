@@ -6,6 +6,7 @@ Pillow has it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 import numpy as np
@@ -33,8 +34,12 @@ sienna, silver, sky blue, slate blue, slate grey, snow, spring green, steel blue
 thistle, tomato, turquoise, violet, wheat, white, white smoke, yellow, yellow green
 """
 """Of two spellings or names of one colour, one: grey, cyan and magenta."""
-_LIGHTNESS = 0.5
+GREY = 8.0
+"""Chroma, under which a colour is grey to the eye."""
+_LIGHTNESS = 0.75
 """What a difference in L counts against one in a or b."""
+_DARK = 16.0
+"""L beside which that of a colour counts: a and b are small in the dark, and no less a hue."""
 
 
 def parse_color(text: str) -> tuple[int, int, int]:
@@ -55,18 +60,32 @@ def color_names() -> dict[str, str]:
     return {name: "#{:02x}{:02x}{:02x}".format(*parse_color(name)) for name in names}
 
 
-def name_color(lab: Array) -> str:
-    """The name of the colour nearest to Lab ``(3,)``, where lightness counts less than hue.
+def name_color(lab: Array, taken: Collection[str] = ()) -> str:
+    """The name of the colour nearest to Lab ``(3,)``, where hue counts more than lightness.
 
-    Colours of one place differ in hue and strength: a dark tan is tan, and not dim grey.
+    Colours of one place differ in hue and strength: a dark tan is brown, and not dim grey.
+
+    Args:
+        lab: of the colour.
+        taken: names that others have.
     """
-    names, known = _known()
-    apart = (known - lab) * np.array([_LIGHTNESS, 1, 1])
-    return names[int(np.square(apart).sum(1).argmin())]
+    names, known, grey = _known()
+    apart = np.square(known - _to_places(lab[None])).sum(1)
+    if np.linalg.norm(lab[1:]) >= GREY:
+        apart[grey] += 1e6
+    nearest = (names[i] for i in apart.argsort(kind="stable").tolist())
+    found: str = next(name for name in nearest if name not in taken)
+    return found
+
+
+def _to_places(lab: Array) -> Array:
+    """Lab ``(n, 3)`` as names go by it: a and b as at L 50, where they are as strong."""
+    strength = (50 + _DARK) / (lab[:, :1] + _DARK)
+    return np.column_stack([_LIGHTNESS * lab[:, 0], lab[:, 1:] * strength])
 
 
 @cache
-def _known() -> tuple[list[str], Array]:
+def _known() -> tuple[list[str], Array, Array]:
     names = list(color_names())
-    rgb = np.array([parse_color(name) for name in names]) / 255
-    return names, rgb_to_lab(rgb, axis=1)
+    lab = rgb_to_lab(np.array([parse_color(name) for name in names]) / 255, axis=1)
+    return names, _to_places(lab), np.linalg.norm(lab[:, 1:], axis=1) < GREY

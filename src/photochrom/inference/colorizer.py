@@ -26,7 +26,6 @@ from photochrom.image.writer import check_target, default_output, encode_photo, 
 from photochrom.inference import chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
 from photochrom.inference.chroma_upsampling import ChromaLines
-from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import DEFAULT_MODEL, WEIGHTS, Model
 from photochrom.inference.options import (
@@ -36,6 +35,7 @@ from photochrom.inference.options import (
     Quality,
     check_range,
 )
+from photochrom.inference.palette import Palette, make_palette
 from photochrom.inference.pipeline import colorize_pages, name_of
 from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_photos
@@ -256,16 +256,18 @@ class Colorizer:
         *,
         hints: Hints = (),
         most: int = 9,
+        vivid: float | None = None,
         size: int | None = None,
-    ) -> tuple[Swatch, ...]:
-        """The likeliest distinct colours at a point, the likeliest first.
+    ) -> Palette:
+        """The colour of a point, and others that it may have, the likeliest first.
 
         Args:
             photo: as for :meth:`colorize`, or an opened one.
             x: pixels from the left.
             y: pixels from the top.
             hints: that are given already.
-            most: how many colours.
+            most: how many others; to ask for more changes none of the first.
+            vivid: as for :meth:`colorize`: the more vivid, the more strong colours count.
             size: as for :meth:`colorize`.
 
         Raises:
@@ -273,13 +275,18 @@ class Colorizer:
         """
         check_range("most", most, 1, 64)
         centres = self.model.centres()
-        view = self._view(photo, size)
-        here = view.spots([Hint(x, y, (0.0, 0.0))])
-        logits = self._predictor.logits(view.small, [view.spots(hints)])
+        dial = self.model.fill_numbers(vivid=vivid).get("vivid", np.zeros(()))
+        opened = as_photo(photo)
+        view = self._view(opened, size)
+        here, spots = view.spots([Hint(x, y, (0.0, 0.0))]), view.spots(hints)
+        logits = self._predictor.logits(view.small, [spots])
         row, column = cell_of(here, view.small, logits)
         p = color_distribution.softmax(logits)[0, :, row, column]
         (L,) = view.small[tuple(to_pixels(here, view.small.shape).T)]
-        return color_distribution.to_swatches(p, centres, float(L), most)
+        ((row, column),) = to_pixels(np.array([[y, x]]), view.size)
+        chroma = self._predictor.lines([view], [spots], vivid).widen(view.size)
+        present = chroma.rows(row, row + 1, opened.lightness(slice(row, row + 1)))[:, 0, column]
+        return make_palette(p, centres, float(L), present, vivid=float(dial.item()), most=most)
 
     def sample_hints(
         self,

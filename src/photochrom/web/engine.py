@@ -19,11 +19,11 @@ from photochrom.errors import BadOption
 from photochrom.image.levels import Levels
 from photochrom.image.writer import encode_photo
 from photochrom.inference import chroma_upsampling
-from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import list_models
 from photochrom.inference.options import ColorizeOptions, Hints
+from photochrom.inference.palette import Palette
 from photochrom.inference.pipeline import colorize_pages
 from photochrom.inference.resemblance import Place
 from photochrom.web.photo_store import KeptPhoto, PhotoLimits, check_size
@@ -189,16 +189,14 @@ class Engine:
         return replace(options, hints=photo.to_preview(options.hints), quality="fast")
 
     def palette(
-        self, photo: KeptPhoto, x: float, y: float, hints: Hints, most: int
-    ) -> tuple[float, tuple[Swatch, ...]]:
-        """Lightness, 0..100, and the likely colours at a point of the photo."""
+        self, photo: KeptPhoto, x: float, y: float, hints: Hints, most: int, vivid: float | None
+    ) -> Palette:
+        """The colours of a point of the photo."""
         (here,) = photo.to_preview([Hint(x, y, (0.0, 0.0))])
-        swatches = self._default.palette(
-            photo.preview, here.x, here.y, hints=photo.to_preview(hints), most=most
+        known = photo.to_preview(hints)
+        return self._default.palette(
+            photo.preview, here.x, here.y, hints=known, most=most, vivid=vivid
         )
-        L = photo.preview.lightness()
-        row, column = min(int(here.y), L.shape[0] - 1), min(int(here.x), L.shape[1] - 1)
-        return float(L[row, column]), swatches
 
     def sample_hints(
         self, photo: KeptPhoto, k: int, seed: int, hints: Hints

@@ -10,6 +10,8 @@ from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import FileResponse, Response
 
 from photochrom import __version__
+from photochrom.inference.color_names import color_names
+from photochrom.inference.palette import Palette
 from photochrom.web import engine, lightness, photo_store, schemas
 from photochrom.web.access import client_address
 from photochrom.web.body_limits import BoundedRoute
@@ -72,6 +74,12 @@ async def list_samples() -> schemas.Samples:
     """Photographs to try it with."""
     found = sorted(path.name for path in (STATIC / "samples").glob("*.jpg"))
     return schemas.Samples(photos=[schemas.Sample(name=name) for name in found])
+
+
+@router.get("/api/color-names")
+async def list_color_names() -> dict[str, str]:
+    """Colours of CSS by name: what palettes call them, and hints may."""
+    return color_names()
 
 
 # --- photos come and go -----------------------------------------------------------------------
@@ -238,13 +246,12 @@ async def uncertainty(
 @kept.post("/palette")
 async def palette(
     services: ServicesDep, photo: KeptPhotoDep, point: schemas.PaletteRequest
-) -> schemas.Palette:
-    """The likely colours of a point."""
+) -> Palette:
+    """The colour of a point, and others that it may have, the likeliest first."""
     hints = await to_thread(point.parse_hints)
-    lightness, swatches = await services.run_on_preview(
-        lambda: services.engine.palette(photo, point.x, point.y, hints, point.most)
+    return await services.run_on_preview(
+        lambda: services.engine.palette(photo, point.x, point.y, hints, point.most, point.vivid)
     )
-    return schemas.Palette(lightness=lightness, colors=list(swatches))
 
 
 @kept.post("/unsure")

@@ -10,7 +10,6 @@ from fastapi import UploadFile
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from photochrom.errors import BadOption
-from photochrom.inference.color_distribution import Swatch
 from photochrom.inference.hints import MOST, Hint, HintSet, Reach, to_hint_set
 from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Quality
 from photochrom.inference.resemblance import Place
@@ -172,6 +171,9 @@ class PaletteRequest(HintsRequest):
     x: Coordinate
     y: Coordinate
     most: Annotated[int, Field(ge=1, le=64)] = 9
+    vivid: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="the dial, as for colouring"
+    )
 
 
 class UnsureRequest(HintsRequest):
@@ -244,13 +246,6 @@ class PhotoFacts(BaseModel):
     preview: Extent
     expires_in: int
     notes: list[str] = Field(description="what of it could not be read, beside the picture")
-
-
-class Palette(BaseModel):
-    """The likeliest colours at a point, the likeliest first."""
-
-    lightness: float
-    colors: list[Swatch]
 
 
 class UnsurePlaces(BaseModel):

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from commands import run
+from photochrom.inference.hints import Hint
+
+LINE = r"--hint 20,30[.]5,(#[0-9a-f]{6}) +(now|[0-9]+%) ([a-z ]+)"
 
 
-def test_a_palette_is_a_colour_and_a_share_on_each_line(photo, able, tmp_path, capsys):
-    assert run("palette", photo, 20, 30.5, "--model", able) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) > 1
-    assert sum(float(share) for _, share in lines) == pytest.approx(1, abs=0.01)
-    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour, _ in lines)
-    given = tmp_path / "hints.json"
-    given.write_text(json.dumps({"hints": [{"x": 20, "y": 30.5, "color": lines[0][0]}]}))
-    asked = ("palette", photo, 20, 30.5, "--model", able, "--hints", given)
+def test_each_line_of_a_palette_is_a_hint_with_how_likely_it_is_and_its_name(photo, able, capsys):
+    asked = ("palette", photo, 20, 30.5, "--model", able)
     assert run(*asked) == 0
-    first = capsys.readouterr().out.splitlines()[0]
-    assert run(*asked, "--most", 1) == 0
-    assert capsys.readouterr().out == f"{first}\n"
+    lines = [re.fullmatch(LINE, line) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) > 2
+    assert [line[2] == "now" for line in lines] == [True] + [False] * (len(lines) - 1)
+    chosen = lines[2][0].split()[:2]
+    assert run(*asked, *chosen) == 0  # it can be given as it stands
+    after = capsys.readouterr().out.splitlines()
+    ab = [Hint(0, 0, re.fullmatch(LINE, line)[1]).ab for line in (after[0], lines[2][0])]
+    assert np.allclose(*ab, atol=6)
+    assert run(*asked, *chosen, "--most", 1) == 0
+    assert capsys.readouterr().out.splitlines() == after[:2]
 
 
 def test_a_palette_on_a_terminal_shows_its_colours(photo, able, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLORTERM", "truecolor")
-    assert run("palette", photo, 20, 30, "--model", able) == 0
+    assert run("palette", photo, 20, 30.5, "--model", able) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert all(re.search("#[0-9a-f]{6} [01][.][0-9]{3}$", line) for line in lines)
+    assert all(re.search(f"{LINE}$", line) for line in lines)
 
 
 @pytest.mark.parametrize(("x", "y"), [(65, 10), (10, 49), (-1, 10), (10, -0.5), ("nan", 1)])
