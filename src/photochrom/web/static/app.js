@@ -192,6 +192,7 @@ on("all", () => deliver(() => archive(grid.usable), find("all")));
 grid.on("save", (picture) => deliver(() => picture.full()));
 
 const commands = {
+  add: choose,
   keys: () => find("keys").showModal(),
   remove: () => remove([editor.picture]),
   everything: confirmRemoval,

@@ -12,7 +12,7 @@ export const wordFor = (name, value) => WORDS[name].find(([end]) => value < end)
 
 export class Dials {
   /** What the model takes for vivid if it is not told; null if it has no such dial. */
-  usual = null;
+  usual = undefined;
 
   /** @param {import("./editor.js").Editor} editor */
   constructor(editor) {

@@ -18,6 +18,7 @@ export class Looks {
   constructor(editor) {
     this.editor = editor;
     this.element = find("looks");
+    this.offer(undefined);
     editor.on("opened", () => this.#begin());
     editor.on("points", () => this.#mark());
     editor.on("previewed", () => this.#later());
@@ -25,7 +26,10 @@ export class Looks {
     new IntersectionObserver(() => this.#later()).observe(this.element);
   }
 
-  /** @param {number | null} usual that the model takes for vivid; null if it has no such dial */
+  /**
+   * @param {number | null | undefined} usual that the model takes for vivid; null if it has no such
+   *   dial, undefined while that is not known
+   */
   offer(usual) {
     const looks = { Quiet: QUIET, Natural: null, Lively: LIVELY };
     this.#buttons = usual === null ? [] : Object.entries(looks).map(([name, vivid]) => {
@@ -66,7 +70,7 @@ export class Looks {
 
   async #follow() {
     const { picture, ready } = this.editor;
-    if (!ready || !this.element.offsetParent) return;
+    if (!ready || this.usual === undefined || !this.element.offsetParent) return;
     const { hints, strength } = picture.wishes();
     const wished = JSON.stringify({ hints, strength });
     if (wished === this.#shown) return;
