@@ -20,8 +20,9 @@ class ServerThread:
         self.start()
 
     def start(self) -> None:
+        self.app = self.make_app()
         config = uvicorn.Config(
-            self.make_app(), host="127.0.0.1", port=self.port, log_level="error",
+            self.app, host="127.0.0.1", port=self.port, log_level="error",
             timeout_graceful_shutdown=1, **self.options,
         )  # fmt: skip
         self._server = uvicorn.Server(config)

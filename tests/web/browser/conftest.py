@@ -54,10 +54,10 @@ def come(chromium, server) -> Iterator[Callable[..., Any]]:
 
     visitors, rooms = [], []
 
-    def come(**wishes: Any) -> Any:
+    def come(query: str = "", **wishes: Any) -> Any:
         quick = {"reduced_motion": "reduce", "viewport": {"width": 1280, "height": 800}}
         rooms.append(chromium.new_context(**quick | wishes))
-        visitors.append(Visitor(rooms[-1].new_page(), server))
+        visitors.append(Visitor(rooms[-1].new_page(), server, query))
         return visitors[-1]
 
     yield come

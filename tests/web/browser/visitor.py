@@ -49,7 +49,7 @@ def ab(rgb: list[float]) -> np.ndarray:
 class Visitor:
     """Places on the photo are shares of its width and height."""
 
-    def __init__(self, page: Page, server: ServerThread) -> None:
+    def __init__(self, page: Page, server: ServerThread, query: str = "") -> None:
         self.page = page
         self.complaints: list[str] = []
         self.visited: set[str] = set()
@@ -57,7 +57,7 @@ class Visitor:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", self._note_violation)
         page.on("request", lambda request: self.visited.add(request.url))
-        page.goto(server.address)
+        page.goto(server.address + query)
 
     def _note_violation(self, message: Any) -> None:
         if "Security Policy" in message.text:
@@ -94,13 +94,25 @@ class Visitor:
 
     def look(self) -> np.ndarray:
         """What is seen of the stage, (H, W, 3), without what lies over the photo."""
-        for visibility in ("hidden", ""):
-            self.at("#stage > :not(.photo)").evaluate_all(
-                "(all, now) => all.forEach((one) => (one.style.visibility = now))", visibility
-            )
-            if visibility:
-                told = self.at("#stage").screenshot()
+        self.page.evaluate("() => new Promise((then) => requestAnimationFrame(() => then()))")
+        expect(self.at("#stage .photo")).to_have_attribute("aria-busy", "false")
+        over = self.at("#stage > :not(.photo)")
+        show = "(all, how) => all.forEach((one) => (one.style.visibility = how))"
+        over.evaluate_all(show, "hidden")
+        told = self.at("#stage").screenshot()
+        over.evaluate_all(show, "")
         return np.asarray(Image.open(io.BytesIO(told)).convert("RGB"))
+
+    def photo_seen(self) -> tuple[np.ndarray, int, int]:
+        """What is seen of the photo where its pixels are those of the screen, and from where on."""
+        seen, stage, view = self.look(), *(self.at(s).bounding_box() for s in ("#stage", ".view"))
+        assert stage is not None
+        assert view is not None
+        ratio = self.page.evaluate("devicePixelRatio")
+        left, top = (round(ratio * (view[side] - stage[side])) for side in ("x", "y"))
+        height, width = (round(ratio * view[side]) for side in ("height", "width"))
+        part = seen[max(top, 0) : top + height, max(left, 0) : left + width]
+        return part, max(-left, 0), max(-top, 0)
 
     def pixel(self, x: float, y: float, *, before: bool = False) -> list[float]:
         """Red, green and blue, 0..255, as the photo is seen there, or was before."""

@@ -268,6 +268,7 @@ for (const part of document.querySelectorAll(".controls, .notice")) {
 
 const zoomKeys = {
   "+": stage.zoomIn, "=": stage.zoomIn, "-": stage.zoomOut, _: stage.zoomOut, 0: stage.zoomToFit,
+  1: stage.zoomToPixels,
 };
 addEventListener("keydown", (event) => {
   const dialog = document.querySelector("dialog[open], :popover-open");

@@ -19,11 +19,18 @@ function painterFor(canvas) {
   return new PlainPainter(canvas);
 }
 
+/** How many pixels of the screen a length in CSS pixels is, which the browser may have told. */
+function devicePixels(length, told) {
+  const pixels = length * devicePixelRatio;
+  return Math.abs(told - pixels) < 1 ? told : Math.round(pixels);
+}
+
 export class PhotoCanvas {
   #parts = {};
   #frame = null; // of the photo, in CSS pixels of the canvas
   #split = 0;
   #size = { width: 1, height: 1 };
+  #busy = false;
   #next = 0;
 
   /** @param {HTMLCanvasElement} element */
@@ -43,10 +50,10 @@ export class PhotoCanvas {
   /** Pixels of the screen, as the browser has rounded them where it tells. */
   #watchSize() {
     const watch = new ResizeObserver(([entry]) => {
-      const [exact] = entry.devicePixelContentBoxSize ?? [];
+      const [{ inlineSize, blockSize }] = entry.devicePixelContentBoxSize ?? [{}];
       const { width, height } = entry.contentRect;
-      this.element.width = exact?.inlineSize ?? Math.round(width * devicePixelRatio);
-      this.element.height = exact?.blockSize ?? Math.round(height * devicePixelRatio);
+      this.element.width = devicePixels(width, inlineSize);
+      this.element.height = devicePixels(height, blockSize);
       this.#draw(); // at once, as it is empty now
     });
     try {
@@ -78,9 +85,10 @@ export class PhotoCanvas {
     this.#later();
   }
 
-  /** Tells whether other colours are on their way. */
+  /** Whether other colours are on their way. */
   set busy(on) {
-    this.element.ariaBusy = String(on);
+    this.#busy = on;
+    this.#later();
   }
 
   /** Where the photo is, and up to where it is as it came; in CSS pixels of the canvas. */
@@ -112,6 +120,7 @@ export class PhotoCanvas {
     const seen = { left: -frame.left / scale, top: -frame.top / scale,
       right: (width - frame.left) / scale, bottom: (height - frame.top) / scale };
     this.painter.draw(frame, this.#split * ratio, this.tiles.over(seen, scale));
+    this.element.ariaBusy = String(this.#busy || this.tiles.lacking);
   }
 
   /** The photo in its colours, small, as a file. @param {number} side of it, at most */

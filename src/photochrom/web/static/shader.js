@@ -7,10 +7,9 @@ const VERTEX = `#version 300 es
 uniform vec2 canvas;  // its width and height, in pixels
 uniform vec4 frame;   // of the photo on it: left, top, width, height
 uniform vec4 part;    // of the photo that is drawn, in shares of it: left, top, width, height
-out vec2 place;       // in shares of the photo
 
 void main() {
-  place = part.xy + vec2(gl_VertexID & 1, gl_VertexID >> 1) * part.zw;
+  vec2 place = part.xy + vec2(gl_VertexID & 1, gl_VertexID >> 1) * part.zw;
   vec2 at = (frame.xy + place * frame.zw) / canvas;
   gl_Position = vec4(2.0 * at.x - 1.0, 1.0 - 2.0 * at.y, 0, 1);
 }`;
@@ -26,10 +25,11 @@ uniform float strength;      // that ab is multiplied by; 0 for a photo without 
 uniform sampler2D original;  // the photo as it came,
 uniform bool toned;          // if it was not just grey
 uniform float split;         // pixels from the left, up to which the photo is as it came
-in vec2 place;
+uniform highp vec2 canvas;
+uniform highp vec4 frame;
 out vec4 color;
 
-const float KEYS = -0.75;
+const float KEYS = -0.75, SOFT = -0.5;  // of Keys 1981: as the engine has it, and without halos
 const float EPSILON = 0.008856, KAPPA = 7.787, OFFSET = 16.0 / 116.0;
 const vec3 WHITE = vec3(0.95047, 1, 1.08883);
 const mat3 XYZ_FROM_RGB = transpose(mat3(
@@ -80,35 +80,40 @@ vec3 paint(float L, vec2 ab) {
   return encode(linear);
 }
 
-vec4 weights(float t) {
+vec4 weights(float t, float a) {
   vec4 x = vec4(1.0 + t, t, 1.0 - t, 2.0 - t);
-  vec4 inner = ((KEYS + 2.0) * x - (KEYS + 3.0)) * x * x + 1.0;
-  vec4 outer = (((x - 5.0) * x + 8.0) * x - 4.0) * KEYS;
+  vec4 inner = ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+  vec4 outer = (((x - 5.0) * x + 8.0) * x - 4.0) * a;
   return vec4(outer.x, inner.yz, outer.w);
 }
 
-vec4 linesHere() {
-  ivec2 size = textureSize(lines, 0);
-  vec2 centre = place * vec2(size) - 0.5;
+vec4 enlarge(sampler2D texels, vec2 at, float a) {
+  ivec2 size = textureSize(texels, 0);
+  vec2 centre = at * vec2(size) - 0.5;
   vec2 base = floor(centre);
-  vec4 across = weights(centre.x - base.x), down = weights(centre.y - base.y);
+  vec4 across = weights(centre.x - base.x, a), down = weights(centre.y - base.y, a);
   vec4 sum = vec4(0);
   for (int j = 0; j < 4; j++) {
     for (int i = 0; i < 4; i++) {
-      ivec2 at = clamp(ivec2(base) + ivec2(i - 1, j - 1), ivec2(0), size - 1);
-      sum += across[i] * down[j] * texelFetch(lines, at, 0);
+      ivec2 near = clamp(ivec2(base) + ivec2(i - 1, j - 1), ivec2(0), size - 1);
+      sum += across[i] * down[j] * texelFetch(texels, near, 0);
     }
   }
   return sum;
 }
 
 void main() {
-  float level = texture(grey, (place - extent.xy) / extent.zw, -0.5).r;
+  // Not interpolated between the corners: that is not exact to a tenth of a pixel everywhere.
+  vec2 place = (vec2(gl_FragCoord.x, canvas.y - gl_FragCoord.y) - frame.xy) / frame.zw;
+  vec2 at = (place - extent.xy) / extent.zw;
+  vec2 texels = vec2(textureSize(grey, 0)) / extent.zw / frame.zw;  // a pixel of the canvas
+  float shrunk = texture(grey, at, -0.5).r;
+  float level = max(texels.x, texels.y) > 1.001 ? shrunk : clamp(enlarge(grey, at, SOFT).r, 0.0, 1.0);
   bool before = gl_FragCoord.x < split;
   vec3 rgb = vec3(level);
   if (before ? toned : strength > 0.0) {
     float L = toLab(rgb).x;
-    vec4 line = linesHere();
+    vec4 line = enlarge(lines, place, KEYS);
     vec2 ab = clamp(line.xy * L + line.zw, low, high) * strength;
     rgb = paint(L, before ? toLab(texture(original, place).rgb).yz : ab);
   }

@@ -135,6 +135,7 @@ export class Stage extends Emitter {
 
   zoomIn = () => this.zoomBy(STEP);
   zoomOut = () => this.zoomBy(1 / STEP);
+  zoomToPixels = () => this.zoomBy(1 / (this.scale * devicePixelRatio)); // one by one on the screen
   zoomToFit = () => this.zoomBy(1 / this.#zoom);
 
   panBy(dx, dy) {

@@ -1,9 +1,9 @@
 /** Parts of a photo that is larger than its preview: only those that are seen, and not too many. */
 
-import { clamp } from "./dom.js";
 import { decode } from "./pixels.js";
 
 const SIDE = 512; // pixels of a tile
+const EDGE = 2; // around, that its neighbours show as well
 const MOST = 192; // of them, which is 48 MB; a screen of 4K shows 135 at most
 const AT_ONCE = 3; // that are loaded, so that colours need not wait for them
 
@@ -39,8 +39,9 @@ export class Tiles {
     this.#missing = [];
   }
 
-  get count() {
-    return this.#kept.size;
+  /** Whether some of what was last asked for are still on their way. */
+  get lacking() {
+    return this.#missing.length > 0;
   }
 
   /**
@@ -118,11 +119,12 @@ export class Tiles {
   }
 }
 
-/** A place and a pixel around it, so that no seam is seen when it is enlarged. */
+/** A place and some pixels around it, so that no seam is seen when it is enlarged. */
 function withEdge({ x, y, width, height, shrink }, photo) {
-  const [left, top] = [clamp(x - shrink, 0, x), clamp(y - shrink, 0, y)];
-  const right = clamp(x + width + shrink, 0, photo.width);
-  const bottom = clamp(y + height + shrink, 0, photo.height);
+  const edge = EDGE * shrink;
+  const [left, top] = [Math.max(0, x - edge), Math.max(0, y - edge)];
+  const right = Math.min(photo.width, x + width + edge);
+  const bottom = Math.min(photo.height, y + height + edge);
   return { x: left, y: top, width: right - left, height: bottom - top, shrink };
 }
 
