@@ -95,7 +95,7 @@ async function persist(path, options) {
       if (aborted(error)) throw error;
       // A server may hang up on a file that is too long for it, and then be as well as before.
       if (form && (await health()) && ++failures >= UPLOAD_TRIES) {
-        const words = "The photo did not get through: it may be too large, or gone from its place.";
+        const words = "The upload failed: the photo may be too large, or its file may have moved.";
         throw new Refusal(words, "too-large", 413);
       }
       if (!form || !failures) setTrouble(options, "gone");
@@ -116,7 +116,7 @@ async function persist(path, options) {
 
 async function refusal(answer) {
   const said = await answer.json().catch(() => ({})); // without: the status has to do
-  const detail = typeof said.detail === "string" ? said.detail : `It answered ${answer.status}.`;
+  const detail = typeof said.detail === "string" ? said.detail : `The server answered ${answer.status}.`;
   const code = said.code ?? (answer.status === 401 ? "unauthorized" : "failed");
   return new Refusal(detail[0].toUpperCase() + detail.slice(1), code, answer.status);
 }

@@ -78,7 +78,7 @@ async function removeAll() {
   go("welcome", null, "replace");
   await Promise.all(pictures.map((picture) => picture.remove()));
   await forgetAll();
-  flashStatus("Everything is removed.");
+  flashStatus("Everything removed.");
 }
 
 function confirmRemoval() {
@@ -335,8 +335,8 @@ async function restore() {
 }
 
 find("where").textContent = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)
-  ? "It stays on this computer."
-  : `It is sent to ${location.host} and nowhere else.`;
+  ? "Your photos stay on this computer."
+  : `Your photos are sent to ${location.host} and nowhere else.`;
 restore();
 learn().catch((error) => refuse(error.message));
 offerSamples(take).catch((error) => refuse(error.message));

@@ -87,10 +87,10 @@ export class Editor extends Emitter {
     const { picture } = this;
     picture.setThumbnail(before);
     picture.become("in-colour");
-    showCard("This photo is in colour already.", {
+    showCard("This photo is already in colour.", {
       choices: [
-        ["Colour it anew", () => picture.set({ recolor: true })],
-        ["Choose another", () => this.emit("again")],
+        ["Recolour anyway", () => picture.set({ recolor: true })],
+        ["Choose another photo", () => this.emit("again")],
       ],
     });
   }
@@ -110,8 +110,8 @@ export class Editor extends Emitter {
   #fail(error, picture = this.picture) {
     if (picture !== this.picture) return;
     const again = ["Try again", () => this.open(picture)];
-    const other = ["Choose another", () => this.emit("again")];
-    const close = ["Close it", () => this.emit("close")];
+    const other = ["Choose another photo", () => this.emit("again")];
+    const close = ["Remove it", () => this.emit("close")];
     picture.fail(error);
     showCard(error.message, { choices: picture.hopeless ? [other, close] : [again, close] });
   }
@@ -183,7 +183,7 @@ export class Editor extends Emitter {
     clearTimeout(this.#resting);
     this.#resting = 0;
     const { picture } = this;
-    if (this.ready) announce("The new colours are there.");
+    if (this.ready) announce("Colours updated.");
     picture.setThumbnail(await this.stage.photo.thumbnail(THUMBNAIL));
     picture.become("done");
   }
@@ -212,7 +212,7 @@ export class Editor extends Emitter {
   async #guess() {
     const { picture } = this;
     const { signal } = this.#visit;
-    const done = showProgress("Looking where it guesses…");
+    const done = showProgress("Finding unsure areas…");
     try {
       const { hints } = picture.wishes();
       const answer = await picture.ask("uncertainty", { hints }, signal);
@@ -220,7 +220,7 @@ export class Editor extends Emitter {
       done();
       if (signal.aborted || !this.#guessing) return;
       await this.stage.show("guesses", blob);
-      setStatus("Yellow: here the model guesses. A point there helps most.");
+      setStatus("Yellow: the model is unsure here. A colour from you helps most.");
     } catch (error) {
       done();
       if (!aborted(error)) flashStatus(error.message);

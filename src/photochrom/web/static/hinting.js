@@ -82,7 +82,7 @@ export class Hinting {
   #pointed({ x, y, keys }) {
     if (!this.editor.ready) return;
     const { pages } = this.editor.picture.facts;
-    if (pages > 1) return void flashStatus(`Points are for single photos; this file has ${pages} pages.`);
+    if (pages > 1) return void flashStatus(`This file has ${pages} pages: only single photos can have points.`);
     if (this.#pipette) this.#fetched(this.editor.colorAt({ x, y }));
     else this.#open({ x, y, reach: "normal" }, keys);
   }
@@ -171,8 +171,8 @@ export class Hinting {
     this.close();
     this.#pipette = place;
     this.#mark(place);
-    setStatus("Now click where that colour is. Esc: not now.");
-    announce("Now choose the place whose colour you want, with the crosshair and Enter.");
+    setStatus("Click the colour you want in the photo. Esc cancels.");
+    announce("Move the crosshair to the colour you want, then press Enter.");
     this.points.crosshair.focus({ preventScroll: true });
   }
 
@@ -225,6 +225,6 @@ export class Hinting {
     this.close();
     this.editor.picture.set({ points: this.#list.filter((point) => point.id !== id) });
     if (inside) this.points.focus(next);
-    announce("The point is removed.");
+    announce("Point removed.");
   }
 }

@@ -79,7 +79,7 @@ function newest(states) {
 /** Says what differs between two states, such as "colour of point 2". @returns {string} */
 export function difference(before, after) {
   if (before.points !== after.points) return differenceOfPoints(before.points, after.points);
-  if (before.recolor !== after.recolor) return "colouring it anew";
+  if (before.recolor !== after.recolor) return "recolouring";
   const dials = ["vivid", "strength"].filter((dial) => before[dial] !== after[dial]);
   return dials.join(" and ");
 }

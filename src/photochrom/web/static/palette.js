@@ -136,7 +136,7 @@ export class Palette extends Emitter {
     const blank = () => make("i", { className: "blank" });
     this.swatches.replaceChildren(...Array.from({ length: 10 }, blank));
     this.swatches.ariaBusy = "true";
-    this.caption.textContent = "Looking which colours are likely here…";
+    this.caption.textContent = "Finding likely colours…";
   }
 
   /** @param {Swatch} color @param {string} [label] of the one that it has now */
@@ -173,7 +173,7 @@ export class Palette extends Emitter {
   }
 
   #describe() {
-    this.#setCaption(this.#chosen ? `Now ${this.#chosen.name}` : "The likeliest colours come first");
+    this.#setCaption(this.#chosen ? `Now: ${this.#chosen.name}` : "Most likely first");
   }
 
   #moving(ab) {

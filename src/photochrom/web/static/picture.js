@@ -256,7 +256,7 @@ export class Picture extends Emitter {
 
 /** The points of a hint file, brought to a photo's width and height. */
 export function readHints(text, { width, height }) {
-  const wrong = new Error("This file holds no points: choose one that was saved here.");
+  const wrong = new Error("There are no points in this file: choose one that was saved here.");
   try {
     const content = JSON.parse(text);
     const size = content.size ?? [width, height];

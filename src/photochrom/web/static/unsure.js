@@ -56,7 +56,7 @@ export class Unsure {
     const { signal } = (this.#asking = new AbortController());
     const { picture } = this.editor;
     this.#clear();
-    this.words.textContent = "Looking for them…";
+    this.words.textContent = "Finding unsure areas…";
     try {
       const { hints } = picture.wishes();
       const { places } = await (await picture.ask("unsure", { hints }, signal)).json();
@@ -93,9 +93,9 @@ export class Unsure {
       chip.replaceChildren(done ? icon("done") : `${number}`);
       chip.ariaLabel = `Unsure area ${number}${done ? ", has a point" : ""}`;
     }
-    if (!this.#areas.length) this.words.textContent = "No area stands out.";
-    else if (left) this.words.textContent = "A colour from you helps most here.";
-    else this.words.textContent = "You have been to all of them.";
+    if (!this.#areas.length) this.words.textContent = "No unsure areas found.";
+    else if (left) this.words.textContent = "Your colours help most here.";
+    else this.words.textContent = "That was the last one.";
     this.again.hidden = left > 0;
   }
 
