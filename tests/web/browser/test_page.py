@@ -11,6 +11,7 @@ from server_thread import ServerThread
 from visitor import PHONE, SPOT, Visitor, ab, expect
 
 from photochrom.color import fit_gamut, lab_to_rgb, rgb_to_lab
+from photochrom.inference.color_names import name_color
 from photochrom.web import create_app
 
 STILL = """() => document.getAnimations().every(
@@ -226,6 +227,17 @@ def test_page_has_no_grave_barriers(come, photo, wishes):
     visitor.page.keyboard.press("Escape")
     visitor.page.click("#more")
     check()
+
+
+def test_page_and_engine_call_colours_the_same(come):
+    visitor = come()
+    labs = np.random.default_rng(3).uniform([3, -60, -60], [97, 60, 60], (300, 3))
+    script = """async (all) => {
+      const { loadNames, nameOf } = await import("/static/names.js");
+      await loadNames();
+      return all.map(([lightness, ...ab]) => nameOf(lightness, ab));
+    }"""
+    assert visitor.page.evaluate(script, labs.tolist()) == [name_color(lab) for lab in labs]
 
 
 def test_page_and_engine_mean_the_same_colours(come):

@@ -13,6 +13,7 @@ import { Hinting } from "./hinting.js";
 import { choose, offerSamples, receive } from "./intake.js";
 import { announce, flashStatus, setStatus } from "./messages.js";
 import { Looks } from "./looks.js";
+import { loadNames } from "./names.js";
 import { Palette } from "./palette.js";
 import { Picture, readHints } from "./picture.js";
 import { Points } from "./points.js";
@@ -339,4 +340,5 @@ find("where").textContent = ["localhost", "127.0.0.1", "[::1]"].includes(locatio
   : `Your photos are sent to ${location.host} and nowhere else.`;
 restore();
 learn().catch((error) => refuse(error.message));
+loadNames().catch((error) => refuse(error.message));
 offerSamples(take).catch((error) => refuse(error.message));

@@ -112,7 +112,7 @@ export class Hinting {
     const { signal } = (this.#asking = new AbortController());
     const others = hintsOf(this.#list.filter(({ id }) => id !== place.id));
     try {
-      const wish = { x: place.x, y: place.y, hints: others, most: SWATCHES };
+      const wish = { x: place.x, y: place.y, hints: others, most: SWATCHES, vivid: editor.picture.vivid };
       const answer = await editor.picture.ask("palette", wish, signal);
       const found = await answer.json();
       if (!signal.aborted) palette.offer(found, keys);

@@ -112,32 +112,3 @@ export function gamutSquare(lightness) {
   const half = Math.max(8, (aMax - aMin) / 2, (bMax - bMin) / 2) * 1.04;
   return { a: (aMin + aMax) / 2, b: (bMin + bMax) / 2, half };
 }
-
-// Hues of Lab in degrees, each up to where the next begins, with words for light, middle and dark.
-const HUES = [
-  [18, "pink", "rose", "wine red"],
-  [48, "salmon", "red", "dark red"],
-  [68, "peach", "orange", "brown"],
-  [84, "sand", "ochre", "brown"],
-  [104, "pale yellow", "yellow", "olive"],
-  [126, "lime", "olive green", "dark olive"],
-  [165, "light green", "green", "dark green"],
-  [205, "mint", "sea green", "deep teal"],
-  [245, "pale turquoise", "teal", "deep teal"],
-  [285, "sky blue", "blue", "navy blue"],
-  [315, "lavender", "violet", "indigo"],
-  [345, "light pink", "magenta", "plum"],
-  [361, "pink", "rose", "wine red"],
-];
-
-/** A word or two for a colour, for captions and screen readers. */
-export function nameOf(lightness, [a, b]) {
-  const chroma = Math.hypot(a, b);
-  if (chroma < 5) return lightness > 85 ? "white" : lightness < 15 ? "black" : "grey";
-  const hue = (Math.atan2(b, a) * (180 / Math.PI) + 360) % 360;
-  const [, light, middle, dark] = HUES.find(([end]) => hue < end);
-  const word = lightness > 72 ? light : lightness < 32 ? dark : middle;
-  if (chroma >= 16) return chroma < 26 ? `soft ${word}` : chroma > 58 ? `strong ${word}` : word;
-  if (lightness > 72 && hue > 30 && hue < 110) return "cream";
-  return hue > 20 && hue < 110 ? "warm grey" : `greyish ${middle}`;
-}

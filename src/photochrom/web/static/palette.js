@@ -1,7 +1,8 @@
 /** The palette at a spot: likely colours, any colour, the present one, or one from elsewhere. */
 
 import { commandOf, Emitter, make } from "./dom.js";
-import { abOfHex, hexOf, nameOf } from "./lab.js";
+import { abOfHex, hexOf } from "./lab.js";
+import { nameOf } from "./names.js";
 import { Plane } from "./plane.js";
 
 const SAME = 1.5; // ab, within which a swatch counts as the chosen colour
@@ -113,9 +114,11 @@ export class Palette extends Emitter {
    * @param {boolean} focuses the first of them
    */
   offer({ keep, colors }, focuses) {
-    const present = keep ?? { ab: this.#present };
+    const own = this.place.id !== undefined; // of which others do not know
+    const present = own || !keep ? { ab: this.#present } : keep;
+    const offered = own && keep ? [keep, ...colors.slice(0, -1)] : colors;
     this.swatches.replaceChildren(
-      this.#swatch(present, "Keep"), ...colors.map((color) => this.#swatch(color)));
+      this.#swatch(present, "Keep"), ...offered.map((color) => this.#swatch(color)));
     this.swatches.ariaBusy = null;
     this.#mark();
     this.#describe();

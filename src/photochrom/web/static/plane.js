@@ -1,7 +1,8 @@
 /** All colours that a lightness can have, on a canvas: the ab plane within sRGB. */
 
 import { arrowOf, Emitter, onDrag } from "./dom.js";
-import { fitGamut, gamutSquare, inGamut, labToRgb, nameOf } from "./lab.js";
+import { fitGamut, gamutSquare, inGamut, labToRgb } from "./lab.js";
+import { nameOf } from "./names.js";
 
 const STEP = 2; // ab, that an arrow key moves
 const WIDE = 10; // with Shift

@@ -1,7 +1,8 @@
 /** The points on the photo: seen, dragged, moved by keys; and the crosshair that places more. */
 
 import { arrowOf, clamp, Emitter, make, onDrag } from "./dom.js";
-import { hexOf, nameOf } from "./lab.js";
+import { hexOf } from "./lab.js";
+import { nameOf } from "./names.js";
 import { announce } from "./messages.js";
 
 const FINE = 0.005; // of the photo's long side, that an arrow key moves; ten times that with Shift
