@@ -36,6 +36,8 @@ new Compare(editor);
 const versions = new Versions(find("others"), editor);
 const grid = new Grid(find("grid"));
 const downloads = new Downloads(editor, new Card(find("card"), editor));
+const pointing = matchMedia("(hover: none)").matches ? "Tap" : "Click";
+const TIP = `Wrong colour? ${pointing} it to change it.`;
 const abilities = { hints: true, distribution: true };
 let touched = false; // whether anybody has pointed at the photo yet
 
@@ -84,8 +86,8 @@ async function removeAll() {
 
 function confirmRemoval() {
   const count = grid.pictures.length;
-  const what =
-    count === 1 ? "Your photo and your changes to it" : `All ${count} photos and your changes to them`;
+  const what = count === 1
+    ? "Your photo and your changes to it" : `All ${count} photos and your changes to them`;
   find("removal-words").textContent =
     `${what} will be removed from this browser and from the server. You can't undo this.`;
   find("removal").showModal();
@@ -307,7 +309,7 @@ palette.on("open", () => {
 
 editor.on("opened", () => {
   showTools();
-  if (editor.ready && !touched) setStatus("Wrong colour? Click it to change it.");
+  if (editor.ready && !touched) setStatus(TIP);
 });
 editor.on("points", showTools);
 

@@ -3,7 +3,7 @@
 import { aborted } from "./api.js";
 import { wordFor } from "./dials.js";
 import { commandOf, Emitter, find, icon, make, spinner } from "./dom.js";
-import { flashStatus } from "./messages.js";
+import { announce, flashStatus } from "./messages.js";
 
 const AT_ONCE = 2; // so that one uploads while another is coloured
 const SIDE = 400; // pixels of a thumbnail: a tile on a dense screen
@@ -26,6 +26,7 @@ export class Grid extends Emitter {
 
   #current = null;
   #tiles = new Map();
+  #waited = false; // whether some were not done when last looked at
 
   /** @param {HTMLElement} element */
   constructor(element) {
@@ -174,7 +175,7 @@ export class Grid extends Emitter {
     Object.assign(item.dataset, { shown, state });
     const busy = BUSY.includes(state);
     const image = make("img", { src: thumbnail, alt: "", loading: "lazy", decoding: "async" });
-    const mark = busy ? spinner() : make("i", { className: "mark" }, state === "failed" ? "!" : "");
+    const mark = busy ? spinner() : make("i", { className: "alert" }, state === "failed" ? "!" : "");
     face.replaceChildren(...(thumbnail ? [image] : []), ...(busy || !thumbnail ? [mark] : []));
     face.ariaLabel = `Open ${name}`;
     say.textContent = words;
@@ -191,7 +192,10 @@ export class Grid extends Emitter {
     const busy = this.pictures.filter(({ state }) => BUSY.includes(state)).length;
     const failed = this.failed.length;
     const words = `${count - busy - failed} of ${count} done`;
-    find("progress").textContent = failed ? `${words}, ${failed} failed` : words;
+    const told = failed ? `${words}, ${failed} failed` : words;
+    find("progress").textContent = told;
+    if (this.#waited && !busy && count) announce(told);
+    this.#waited = busy > 0;
     Object.assign(find("progress-bar"), { max: Math.max(1, count), value: count - busy });
     find("progress-bar").classList.toggle("over", !busy);
     find("clear-failed").hidden = !failed;
