@@ -7,6 +7,8 @@ const WORDS = {
   strength: [[0.02, "none"], [0.45, "a touch"], [0.92, "soft"], [1.08, "full"], [9, "extra"]],
 };
 
+const DEFAULTS = { vivid: null, strength: 1 };
+
 /** A word for what a dial says. @param {"vivid" | "strength"} name @param {number} value */
 export const wordFor = (name, value) => WORDS[name].find(([end]) => value < end)[1];
 
@@ -23,10 +25,19 @@ export class Dials {
       for (const begins of ["pointerdown", "focus"]) {
         dial.addEventListener(begins, () => editor.picture?.rest());
       }
-      dial.addEventListener("dblclick", () => this.#turned(name, name === "vivid" ? null : 1));
+      dial.addEventListener("dblclick", () => this.#reset(name));
+      find(`reset-${name}`).addEventListener("click", () => {
+        dial.focus(); // as the button goes away
+        this.#reset(name);
+      });
     }
     editor.on("opened", () => this.show());
     editor.on("points", () => this.show());
+  }
+
+  #reset(name) {
+    this.editor.picture?.rest();
+    this.#turned(name, DEFAULTS[name]);
   }
 
   #turned(name, value) {
@@ -39,6 +50,7 @@ export class Dials {
     find("vivid-dial").hidden = this.usual === null;
     const values = { vivid: picture?.vivid ?? this.usual ?? 0, strength: picture?.strength ?? 1 };
     for (const [name, value] of Object.entries(values)) {
+      find(`reset-${name}`).disabled = !ready || value === (DEFAULTS[name] ?? this.usual);
       const word = wordFor(name, value);
       Object.assign(find(name), { value, disabled: !ready, ariaValueText: word });
       find(`${name}-word`).textContent = word;

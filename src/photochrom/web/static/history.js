@@ -90,8 +90,8 @@ function differenceOfPoints(before, after) {
   const added = after.filter(({ id }) => !old.has(id));
   const removed = before.filter(({ id }) => !present.has(id));
   const others = after.filter((point) => old.has(point.id) && !before.includes(point));
-  if (removed.length && !after.length) return removed.length > 1 ? "removing all points" : "removing a point";
-  if (added.length + removed.length + others.length !== 1) return "other points";
+  if (removed.length > 1 && !after.length) return "removing all points";
+  if (added.length + removed.length + others.length !== 1) return "changes to several points";
   const [point] = [...added, ...others];
   if (!point) return `removing point ${before.indexOf(removed[0]) + 1}`;
   const name = `point ${after.indexOf(point) + 1}`;

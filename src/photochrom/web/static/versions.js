@@ -1,68 +1,122 @@
-/** Other versions of the photo, four at a time; one of them is gone on from. */
+/** Other versions of the photo, four at a time, beside the present one: one can be gone on from. */
 
 import { aborted } from "./api.js";
 import { commandOf, make, spinner } from "./dom.js";
 import { pointsOf } from "./picture.js";
 
 const FOUR = 4;
-const SIDE = 480;
+const SIDE = 800;
+
+/** @typedef {{name: string, label: string, button: HTMLElement, src?: string, points?: object[]}} Face of a version */
 
 export class Versions {
   #seed = 0;
   #asking = new AbortController();
+  /** @type {Face[]} the present one first */
+  #faces = [];
+  /** @type {Face | null} */
+  #marked = null;
 
   /** @param {HTMLDialogElement} dialog @param {import("./editor.js").Editor} editor */
   constructor(dialog, editor) {
     Object.assign(this, { dialog, editor });
-    this.grid = dialog.querySelector(".grid");
-    this.words = dialog.querySelector("[role=status]");
+    const find = (selector) => dialog.querySelector(selector);
+    this.row = find(".grid");
+    this.large = find(".seen img");
+    this.caption = find(".seen figcaption");
+    this.use = find("[data-do=use]");
+    this.words = find("[role=status]");
     this.greeting = this.words.textContent;
-    dialog.addEventListener("close", () => this.#asking.abort());
+    this.row.addEventListener("pointerleave", () => this.#show(this.#marked));
+    dialog.addEventListener("close", () => this.#clear());
     dialog.addEventListener("click", (event) => {
       const command = commandOf(event);
       if (command === "close" || event.target === dialog) dialog.close();
-      if (command === "again") this.#ask();
+      if (command === "again") this.#ask(++this.#seed);
+      if (command === "use") this.#choose();
     });
     editor.on("opened", () => (this.#seed = 0));
   }
 
   open() {
     this.dialog.showModal();
-    this.#ask();
+    this.#ask(this.#seed);
   }
 
-  async #ask() {
-    this.#asking.abort();
+  async #ask(seed) {
+    this.#clear();
     const { signal } = (this.#asking = new AbortController());
     const { picture } = this.editor;
-    const { width, height } = picture.facts;
+    const { hints } = picture.wishes();
+    this.#faces = Array.from({ length: 1 + FOUR }, (_, i) => this.#makeFace(i));
+    this.row.replaceChildren(...this.#faces.map(({ button }) => button));
     this.words.textContent = this.greeting;
-    const tiles = Array.from({ length: FOUR }, (_, i) =>
-      make("button", { disabled: true, ariaLabel: `Version ${i + 1}` }, spinner()));
-    for (const tile of tiles) tile.style.aspectRatio = `${width} / ${height}`;
-    this.grid.classList.toggle("tall", height > width);
-    this.grid.replaceChildren(...tiles);
+    const [now, ...others] = this.#faces;
+    this.#mark(now);
+    const sample = async () => {
+      const answer = await picture.ask("samples", { k: FOUR, seed, hints }, signal);
+      const { versions } = await answer.json();
+      await Promise.all(versions.map(({ hints: found }, i) => {
+        others[i].points = pointsOf(found);
+        return this.#paint(others[i], found, signal);
+      }));
+    };
     try {
-      const wanted = { k: FOUR, seed: this.#seed++, hints: picture.wishes().hints };
-      const { versions } = await (await picture.ask("samples", wanted, signal)).json();
-      await Promise.all(versions.map(({ hints }, i) => this.#paint(tiles[i], hints, signal)));
+      await Promise.all([this.#paint(now, hints, signal), sample()]);
     } catch (error) {
       if (!aborted(error)) this.words.textContent = error.message;
     }
   }
 
-  async #paint(tile, hints, signal) {
+  /** Lets go of the versions that were shown. */
+  #clear() {
+    this.#asking.abort();
+    for (const { src } of this.#faces) URL.revokeObjectURL(src);
+    this.#faces = [];
+    this.#show(null);
+  }
+
+  #makeFace(number) {
+    const name = number ? `Version ${number}` : "Now";
+    const { width, height } = this.editor.picture.facts;
+    const button = make("button", { disabled: true, ariaLabel: name }, spinner());
+    button.style.aspectRatio = `${width} / ${height}`;
+    const face = { name, label: `${number || name}`, button };
+    button.onpointerenter = ({ pointerType }) => pointerType === "mouse" && this.#show(face);
+    button.onfocus = () => this.#show(face);
+    button.onclick = () => (face === this.#marked ? this.#choose() : this.#mark(face));
+    return face;
+  }
+
+  async #paint(face, hints, signal) {
     const { picture } = this.editor;
-    const wanted = { ...picture.wishes(), hints, side: SIDE };
-    const answer = await picture.ask("colorize", wanted, signal);
-    const image = make("img", { alt: "", src: URL.createObjectURL(await answer.blob()) });
-    await image.decode();
-    image.addEventListener("load", () => URL.revokeObjectURL(image.src));
-    tile.replaceChildren(image);
-    tile.disabled = false;
-    tile.onclick = () => {
-      this.dialog.close();
-      picture.set({ points: pointsOf(hints) });
-    };
+    const answer = await picture.ask("colorize", { ...picture.wishes(), hints, side: SIDE }, signal);
+    const blob = await answer.blob();
+    signal.throwIfAborted();
+    face.src = URL.createObjectURL(blob);
+    face.button.replaceChildren(make("img", { alt: "", src: face.src }), make("span", {}, face.label));
+    face.button.disabled = false;
+    if (face === this.#marked) this.#show(face);
+  }
+
+  /** Shows one at large. @param {Face | null} face */
+  #show(face) {
+    this.large.hidden = !face?.src;
+    this.caption.textContent = face?.name ?? "";
+    if (face?.src) this.large.src = face.src;
+    else this.large.removeAttribute("src");
+  }
+
+  #mark(face) {
+    this.#marked = face;
+    for (const one of this.#faces) one.button.ariaPressed = String(one === face);
+    this.use.disabled = !face.points;
+    this.#show(face);
+  }
+
+  #choose() {
+    const { points } = this.#marked;
+    this.dialog.close();
+    if (points) this.editor.picture.set({ points });
   }
 }
