@@ -126,14 +126,26 @@ def test_palette_gives_any_colour_one_from_elsewhere_and_the_present_one(visitor
 
 def test_version_that_is_chosen_becomes_points(visitor):
     visitor.page.click("#versions")
-    third = visitor.at("#others .grid button").nth(2)
-    third.locator("img").wait_for()
+    faces, large = visitor.at("#others .grid button"), visitor.at("#others .seen img")
+    faces.nth(4).locator("img").wait_for()
+    now = large.get_attribute("src")
+    faces.nth(3).hover()
+    expect(large).not_to_have_attribute("src", now or "")
+    visitor.at("#others .title").hover()
+    expect(large).to_have_attribute("src", now or "")
+    expect(visitor.at("#others [data-do=use]")).to_be_disabled()
+    faces.nth(3).click()
     with visitor.colored_anew():
-        third.click()
+        visitor.page.click("#others [data-do=use]")
     expect(visitor.at("#others")).to_be_hidden()
     expect(visitor.at(".point")).to_have_count(3)
     visitor.page.click("#undo")
     expect(visitor.at(".point")).to_have_count(0)
+    visitor.page.click("#versions")
+    faces.nth(1).locator("img").wait_for()
+    visitor.page.keyboard.press("Escape")
+    expect(visitor.at("#others")).to_be_hidden()
+    expect(visitor.at("#undo")).to_be_disabled()
 
 
 def test_paste_is_taken_and_pages_are_not_pointed_at(come, photo, tmp_path):

@@ -19,7 +19,7 @@ def pointed(visitor: Any) -> Any:
 
 def hints_of(visitor: Any, act: Callable[[], Any]) -> list[dict[str, Any]]:
     """The hints that the photo is coloured with after that."""
-    with visitor.page.expect_request("**/colorize") as asked:
+    with visitor.page.expect_request("**/chroma") as asked:
         act()
     return asked.value.post_data_json["hints"]
 
