@@ -112,14 +112,15 @@ const VIEWS = ["welcome", "grid", "editor"];
  * @param {"push" | "replace"} [how]
  */
 function go(view, picture = null, how = "push") {
-  const place = { view, key: picture?.key ?? null };
-  const same = history.state?.view === view && history.state.key === place.key;
-  history[same || how === "replace" ? "replaceState" : "pushState"](place, "");
-  show(place);
+  const next = { view, key: picture?.key ?? null };
+  const same = history.state?.view === view && history.state.key === next.key;
+  history[same || how === "replace" ? "replaceState" : "pushState"](next, "");
+  show(next);
 }
 
 /** Shows a place of the history, or the nearest to it if its photo was removed. */
 function show({ view, key }) {
+  place = { view, key };
   const picture = grid.pictures.find((one) => one.key === key) ?? null;
   if (view === "editor" && !picture) view = "grid";
   if (view === "grid" && !grid.pictures.length) view = "welcome";
@@ -143,7 +144,22 @@ function show({ view, key }) {
   if (view === "welcome" && was !== view) find("choose").focus();
 }
 
-addEventListener("popstate", ({ state }) => show(state ?? { view: "welcome", key: null }));
+/** Closes what lies over the view or stands in for a part of it; tells whether anything did. */
+function closeOpen() {
+  const over = document.querySelector("dialog[open], :popover-open");
+  if (over?.matches("dialog")) over.close();
+  else over?.hidePopover();
+  return Boolean(over) || hinting.close();
+}
+
+let place = history.state; // that is shown
+addEventListener("popstate", ({ state }) => {
+  if (closeOpen()) history.pushState(place, ""); // Back closes that first
+  else show(state ?? { view: "welcome", key: null });
+});
+addEventListener("beforeunload", (event) => {
+  if (grid.pictures.some((picture) => picture.fleeting)) event.preventDefault();
+});
 
 /** Which of how many photos is open, and ways to the others. */
 function showPlace() {

@@ -121,18 +121,20 @@ export class Hinting {
     }
   }
 
-  /** Closes palette and pipette; a colour that was only tried is taken back. */
+  /** Closes palette and pipette, whose colour is taken back if it was only tried; tells if it did. */
   close() {
+    const { palette, editor } = this;
+    const { place } = palette;
     this.#asking.abort();
     if (this.#pipette) setStatus("");
+    else if (!place) return false;
     this.#pipette = null;
-    const { place } = this.palette;
-    if (!place) return;
-    const within = this.palette.element.contains(document.activeElement);
-    this.palette.close();
-    this.editor.preview(null);
+    const within = palette.element.contains(document.activeElement);
+    palette.close();
+    editor.preview(null);
     this.#mark(null);
     if (within) this.points.focus(place.id);
+    return true;
   }
 
   /** Keys for the chosen point while the palette has the focus. */

@@ -46,6 +46,7 @@ export class Picture extends Emitter {
 
   #life = new AbortController(); // ends when it is removed
   #uploading = null;
+  #kept = true;
   #history;
 
   /** @param {string} key @param {Blob} blob @param {object} notes as of `#keep` */
@@ -66,9 +67,19 @@ export class Picture extends Emitter {
     const name = file.name || "photo.png";
     const key = crypto.randomUUID?.() ?? `${Date.now()}-${order}`;
     const picture = new Picture(key, file, { name, order });
-    keepFile(picture.key, file).catch(() => {}); // unreadable: uploading it will tell
-    picture.#keep();
+    picture.#kept = false;
+    picture.#keepAll();
     return picture;
+  }
+
+  async #keepAll() {
+    this.#keep();
+    this.#kept = await keepFile(this.key, this.blob).catch(() => false); // uploading it will tell
+  }
+
+  /** Whether something would be lost with the page, as the browser has not kept the photo. */
+  get fleeting() {
+    return !this.#kept && (this.#uploading !== null || this.canUndo);
   }
 
   #keep() {
@@ -248,8 +259,7 @@ export class Picture extends Emitter {
   /** Takes back that it was removed. */
   restore() {
     this.#life = new AbortController();
-    keepFile(this.key, this.blob).catch(() => {});
-    this.#keep();
+    this.#keepAll();
     this.become("new");
   }
 }

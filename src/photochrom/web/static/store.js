@@ -46,15 +46,16 @@ let keeping = Promise.resolve(); // one file after another, so that few are in m
 /**
  * Keeps a photo's bytes, once.
  * Bytes rather than the File: a File may stand for one on disk that is moved meanwhile.
+ *
+ * @returns {Promise<boolean>} whether it is on disk
  */
 export function keepFile(key, blob) {
   forgotten.delete(key);
   const kept = keeping.then(async () => {
-    if (forgotten.has(key)) return;
+    if (forgotten.has(key)) return false;
     const bytes = await blob.arrayBuffer();
-    await transact("readwrite", (files) => {
-      if (!forgotten.has(key)) files.put({ bytes, type: blob.type }, key);
-    });
+    const put = (files) => void (forgotten.has(key) || files.put({ bytes, type: blob.type }, key));
+    return Boolean(await transact("readwrite", put));
   });
   keeping = kept.catch(() => {});
   return kept;
