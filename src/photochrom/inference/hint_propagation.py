@@ -31,6 +31,7 @@ _BARRIER = 1.6  # or so many of them at most
 _LIGHTNESS = 20.0  # L
 _COLOUR = 12.0  # ab
 _KIND = 1.3  # between unit features: 0 is the same thing, 1.4 has nothing in common
+_FLAT = 5.0  # squared reaches: within it a thing is one, beyond it ends soon
 _EVERYWHERE = 0.5  # what the places that likely hints tell of share, such as the colour of light
 _DOUBT = 0.01  # how much of a hint may be noise: contradicting neighbours are averaged
 _LEAST = 2.0  # ab: nothing is surer than this
@@ -82,8 +83,8 @@ def propagate_hints(
     apart = _measure_look(L, plain, row, column, cells) + _measure_paths(L, spots, cells)
     if features is not None and len(features):
         apart += _measure_kind(features, row / cells[0], column / cells[1], cells)
-    alike = 1 / (1 + np.maximum(apart, 0) / 12) ** 2  # (m, n): a rational quadratic kernel,
-    alike = alike * alike * alike  # of power 6; NumPy takes ten times as long for that
+    alike = 1 / (1 + (apart / _FLAT) ** 2)  # (m, n): near all of it, and far off none
+    alike = alike * alike * alike
     ab = plain
     if ask:
         near = _enlarge(alike.max(1).reshape(cells), size)
