@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from photochrom import color
 
@@ -120,6 +120,45 @@ def test_locality_a_hint_that_dyes_the_photo_moves_all_far_pixels():
     assert spill == pytest.approx(1, abs=1e-4)
     assert wish == pytest.approx(np.hypot(45, 30), abs=1)
     assert locality.measure(colorizer, dye, (L, (32, 24), (9, 9))) is None  # it is likely
+
+
+def test_versions_differ_and_those_of_the_truth_lie_nowhere(make_model, photos, measure):
+    model = make_model("drawn", hints=0.1, tells=("logits", "features"))
+    table = measure("versions", "--data", photos, "--versions", 3, "--models", model)
+    truth, automatic, versions = table.values()
+    assert next(iter(table)) == "truth"
+    assert truth["PSNR, dB"] == automatic["apart, ab"] == "–"
+    assert float(versions["best of 3, dB"]) >= float(versions["PSNR, dB"])
+    assert float(versions["apart, ab"]) > 0
+    # The toy's own answer is one colour; sRGB has less of it where the photo is bright.
+    assert float(automatic["ab within things"]) < float(truth["ab within things"])
+
+
+def test_within_things_colour_varies_about_their_means():
+    versions = load("versions")
+    things = np.array([[0, 0, 1, 1]])
+    ab = np.array([[[0, 0], [6, 8], [50, 50], [50, 50]]], np.float32)
+    assert versions.vary_within(ab, things) == pytest.approx((25 + 25 + 0 + 0) / 4)
+
+
+def test_reference_itself_gives_back_its_colours(make_model, measure, tmp_path):
+    folder = tmp_path / "scenes"
+    folder.mkdir()
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        hues, tones = rng.integers(60, 256, (3, 3, 3)), rng.integers(100, 256, (40, 40))
+        smooth, rough = (
+            Image.fromarray(levels.astype(np.uint8)).resize((512, 512), Image.Resampling.BICUBIC)
+            for levels in (hues, tones)
+        )
+        ImageChops.multiply(smooth, rough.convert("RGB")).save(folder / f"{seed}.png")
+    model = make_model("able", hints=0.1, tells=("logits", "features"))
+    table = measure("reference", "--data", folder, "--model", model)
+    assert list(table) == ["itself", "another frame", "overlapping half", "another photo"]
+    for row in ("itself", "another frame"):
+        assert float(table[row]["gain, dB"]) > 3
+        assert int(table[row]["hints"]) > 200
+    assert int(table["overlapping half"]["hints"]) < int(table["itself"]["hints"])
 
 
 def test_models_of_one_name_are_told_apart(make_model):

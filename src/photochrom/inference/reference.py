@@ -22,7 +22,7 @@ MOST = 40
 LIKENESS = 0.6
 """Cosine between features from which two places show the same thing. Halves of one photo match at
 0.7 and more in the median, photos of different things at 0.3 to 0.45."""
-_FEWEST = 6
+_FEWEST = 12
 """Matches of features, or the photos have nothing in common: those of different things have 0 to 3,
 photos of the same, mirrored so that none fits over the other, 26 and more."""
 _FINE = 480

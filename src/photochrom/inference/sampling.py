@@ -7,6 +7,7 @@ few hints spread over it, so that all of it follows; the next thing's is drawn w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -25,7 +26,11 @@ _HINTS = 3
 """That tell a region's colour at most: a version is a set of hints that a person can change."""
 _SHARE = 0.06
 """Of the photo, for which a region gets each of its hints."""
-_TEMPERATURE = 0.8
+_DEEP = 2
+"""Cells from a region's edge, at which a hint lies safely inside."""
+_POSITION, _LIGHTNESS, _COLOUR = 0.5, 20.0, 15.0
+"""Of the short side, L and ab: what differs by so much wants hints of its own."""
+_TEMPERATURE = 0.7
 """Under 1 draws what is likely more often: of 1 the versions look odd, and are nearer the truth
 neither on the mean nor at best."""
 
@@ -49,6 +54,7 @@ def draw_versions(
     p = color_distribution.softmax(predictor.logits(view.small, [given]))
     cells = p.shape[2:]
     regions = find_regions(predictor.features(view.small), p[0], view.small)
+    looks = describe_looks(p[0], centres, view.small)
     told = {int(regions[cell_of(spot[None], view.small, p)]) for spot in given}
     settled, versions = [set(told) for _ in rngs], [hints] * len(rngs)
     for step in range(min(_DRAWN, int(regions.max()) + 1)):
@@ -62,8 +68,8 @@ def draw_versions(
             inside = regions == region
             share = agree(p[mine][:, inside])
             ab = centres[rng.choice(len(share), p=share)]
-            places = spread_places(inside, int(np.ceil(inside.mean() / _SHARE)))
-            more = [view.hint(row, column, ab, cells) for row, column in places]
+            places = spread_places(looks, inside, int(np.ceil(inside.mean() / _SHARE)))
+            more = [replace(view.hint(*place, ab, cells), reach="large") for place in places]
             versions[i] = hint_files.join_hints(versions[i], more)
             settled[i].add(region)
     return versions
@@ -93,16 +99,37 @@ def agree(p: Array) -> Array:
     return np.asarray(share / share.sum())
 
 
-def spread_places(inside: Array, most: int) -> list[tuple[int, int]]:
-    """Rows and columns of places spread over a region ``(h, w)``, each well inside it."""
+def describe_looks(p: Array, centres: Array, L: Array) -> Array:
+    """What a hint does not reach beyond, ``(h, w, 5)`` float32: position, L, and expected ab."""
+    cells = p.shape[1:]
+    rows, columns = np.indices(cells) / (_POSITION * min(cells))
+    light = cv2.resize(L, cells[::-1], interpolation=cv2.INTER_AREA) / _LIGHTNESS
+    ab = np.einsum("qhw,qc->chw", p, centres) / _COLOUR
+    return np.stack([rows, columns, light, *ab], -1).astype(np.float32)
+
+
+def spread_places(looks: Array, inside: Array, most: int) -> list[tuple[int, int]]:
+    """Rows and columns of places that stand for all of a region, each well inside it.
+
+    Args:
+        looks: ``(h, w, k)`` of :func:`describe_looks`.
+        inside: ``(h, w)`` bool, the region.
+        most: places.
+    """
     depth = cv2.distanceTransform(np.pad(inside.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    rows, columns = np.indices(inside.shape)
-    worth, found = depth, list[tuple[int, int]]()
-    for _ in range(min(most, _HINTS, int(inside.sum()))):
-        row, column = map(int, np.unravel_index(worth.argmax(), inside.shape))
-        found.append((row, column))
-        gap = np.min([np.hypot(rows - y, columns - x) for y, x in found], axis=0)
-        worth = gap * np.minimum(depth, 4)  # cells from the edge, which are enough
+    places, points = np.argwhere(inside), looks[inside]
+    number = min(most, _HINTS, len(points))
+    stop = cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 20, 1e-2
+    cv2.setRNGSeed(0)  # of this thread: the same photo has the same places
+    empty = np.empty((0, 0), np.int32)
+    _, nearest, middles = cv2.kmeans(points, number, empty, stop, 2, cv2.KMEANS_PP_CENTERS)
+    found = []
+    for part, middle in enumerate(middles):
+        mine = np.flatnonzero(nearest.ravel() == part)
+        deep = np.minimum(depth[inside][mine], _DEEP)  # the middle of what is deep enough
+        mine = mine[deep == deep.max()]
+        best = mine[np.linalg.norm(points[mine] - middle, axis=1).argmin()]
+        found.append((int(places[best, 0]), int(places[best, 1])))
     return found
 
 
