@@ -8,9 +8,6 @@ import numpy as np
 from PIL import Image
 from visitor import FAR, PHONE, SPOT, Locator, ab, expect
 
-from photochrom.color import fit_gamut
-from photochrom.inference.color_names import name_color
-
 PLACES = {"places": [{"x": 120, "y": 90, "radius": 30}, {"x": 360, "y": 270, "radius": 20}]}
 
 
@@ -110,15 +107,3 @@ def test_sheets_leave_the_photo_in_sight(come, photo):
         low = visitor.place(*FAR)[1]
         assert low < visitor.at(sheet).bounding_box()["y"]
     expect(visitor.at("#adjust")).to_be_hidden()
-
-
-def test_page_and_engine_call_colours_by_the_same_names(come):
-    wild = np.random.default_rng(5).uniform([5, -70, -70], [95, 70, 70], (60, 3))
-    colors = fit_gamut(wild, axis=1)
-    script = """async (all) => {
-      const names = await import("/static/names.js");
-      await names.loadNames();
-      return all.map(([lightness, ...ab]) => names.nameOf(lightness, ab));
-    }"""
-    theirs = come().page.evaluate(script, colors.tolist())
-    assert theirs == [name_color(color) for color in colors]
