@@ -88,6 +88,19 @@ def test_film_no_colour_is_as_far_off_as_grey_and_models_stand_side_by_side(
         assert against.split(" to ") == expected
 
 
+def test_palette_counts_what_is_offered(make_model, photos, measure):
+    model = make_model("toy", offset=(20, 0), tells=("logits",))
+    table = measure("palette", "--data", photos, "--old", photos, "--most", 1, "--models", model)
+    names = ["palette", "likeliest", "present colour"]
+    assert list(table) == [f"toy, {n}{where}" for where in ("", ", old photos") for n in names]
+    assert [row["places"] for row in table.values()] == [5] * 3 + [10] * 3
+    first, _, present = (float(table[f"toy, {name}"]["truth within 12 ab"]) for name in names)
+    assert first >= present  # which is one of them
+    assert float(table["toy, palette"]["at least"]) > 9
+    assert table["toy, present colour"]["grey first"] == "0.00"
+    assert table["toy, palette, old photos"]["truth within 12 ab"] == "–"
+
+
 def test_locality_a_hint_that_is_kept_to_its_pixel_reaches_nothing(make_model, photos, measure):
     models = [make_model("kept", offset=(0, 0), hints=1)]
     table = measure("locality", "--data", photos, "--old", photos, "--most", 1, "--models", *models)
