@@ -138,7 +138,7 @@ def test_version_that_is_chosen_becomes_points(visitor):
     with visitor.colored_anew():
         visitor.page.click("#others [data-do=use]")
     expect(visitor.at("#others")).to_be_hidden()
-    expect(visitor.at(".point")).to_have_count(3)
+    expect(visitor.at(".point")).not_to_have_count(0)
     visitor.page.click("#undo")
     expect(visitor.at(".point")).to_have_count(0)
     visitor.page.click("#versions")

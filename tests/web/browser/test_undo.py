@@ -50,3 +50,36 @@ def test_colour_that_is_only_looked_at_leaves_no_trace(visitor):
     assert visitor.pixel(*SPOT) == before
     expect(visitor.at(".point")).to_have_count(0)
     expect(visitor.at("#undo")).to_be_disabled()
+
+
+STEPS = """async (points) => {
+  const { EditHistory } = await import("/static/history.js");
+  const history = new EditHistory();
+  for (let vivid = 0; vivid < 300; vivid++) {
+    history.leave({ points: Array(points).fill({}), vivid, strength: 1, recolor: false });
+  }
+  return history.kept.past.map(({ vivid }) => vivid);
+}"""
+NAMES = """async () => {
+  const { difference } = await import("/static/history.js");
+  const [one, two] = [1, 2].map((id) => ({ id, x: 1, y: 2, ab: [3, 4], reach: "normal" }));
+  const state = { points: [one, two], vivid: null, strength: 1, recolor: false };
+  const others = [
+    { points: [] }, { points: [one] }, { points: [one, two, { ...two, id: 3 }] },
+    { points: [one, { ...two, x: 5 }] }, { points: [one, { ...two, ab: [0, 0] }] },
+    { points: [one, { ...two, reach: "large" }] }, { points: [{ ...one, id: 4 }] },
+    { vivid: 1 }, { recolor: true },
+  ];
+  return others.map((changes) => difference(state, { ...state, ...changes }));
+}"""
+
+
+def test_steps_are_bounded_and_have_names(come):
+    page = come().page
+    assert page.evaluate(STEPS, 1) == list(range(100, 300))
+    assert page.evaluate(STEPS, 1000) == list(range(280, 300))
+    assert page.evaluate(NAMES) == [
+        "removing all points", "removing point 2", "adding point 3",
+        "moving point 2", "colour of point 2", "reach of point 2", "changes to several points",
+        "vivid", "recolouring",
+    ]  # fmt: skip

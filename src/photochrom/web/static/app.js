@@ -249,25 +249,9 @@ const [undo, redo] = [["undo", "Undid"], ["redo", "Redid"]].map(([way, did]) => 
   if (what) announce(`${did}: ${what}.`);
 });
 
-function toggle(id, act) {
-  on(id, () => {
-    const pressed = find(id).ariaPressed !== "true";
-    find(id).ariaPressed = String(pressed);
-    act(pressed);
-  });
-}
-
-function showPoints(shown) {
-  find("show").ariaPressed = String(shown);
-  find("stage").classList.toggle("without-points", !shown);
-}
-
 on("undo", undo);
 on("redo", redo);
-toggle("show", (shown) => {
-  if (!shown) hinting.close();
-  showPoints(shown);
-});
+on("show", () => hinting.showPoints(!points.shown));
 on("versions", () => versions.open());
 on("zoom-in", stage.zoomIn);
 on("zoom-out", stage.zoomOut);
@@ -318,7 +302,6 @@ function showTools() {
 }
 
 palette.on("open", () => {
-  showPoints(true);
   if (!touched) setStatus("");
   touched = true;
 });

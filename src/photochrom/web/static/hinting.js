@@ -97,6 +97,7 @@ export class Hinting {
   #open(place, keys = false) {
     const { editor, palette } = this;
     editor.preview(null);
+    this.showPoints(true); // it may become one
     const ab = place.ab ?? editor.colorAt(place);
     palette.open(place, editor.lightnessAt(place), ab);
     this.#mark(place);
@@ -186,6 +187,12 @@ export class Hinting {
   }
 
   // --- points --------------------------------------------------------------------------------
+
+  /** Shows the points, or hides them, and closes what is open for one. */
+  showPoints(shown) {
+    if (!shown) this.close();
+    this.points.shown = shown;
+  }
 
   /** The points, of which one is other than it was. */
   #changed(id, changes) {

@@ -95,7 +95,7 @@ function differenceOfPoints(before, after) {
   const [point] = [...added, ...others];
   if (!point) return `removing point ${before.indexOf(removed[0]) + 1}`;
   const name = `point ${after.indexOf(point) + 1}`;
-  if (added.length) return name;
+  if (added.length) return `adding ${name}`;
   const was = before.find(({ id }) => id === point.id);
   if (was.x !== point.x || was.y !== point.y) return `moving ${name}`;
   return was.reach === point.reach ? `colour of ${name}` : `reach of ${name}`;

@@ -1,6 +1,6 @@
 /** The points on the photo: seen, dragged, moved by keys; and the crosshair that places more. */
 
-import { arrowOf, clamp, Emitter, make, onDrag } from "./dom.js";
+import { arrowOf, clamp, Emitter, find, make, onDrag } from "./dom.js";
 import { hexOf } from "./lab.js";
 import { nameOf } from "./names.js";
 import { announce } from "./messages.js";
@@ -46,6 +46,16 @@ export class Points extends Emitter {
     this.#lightness = lightness;
     this.#cross = { x: size.width / 2, y: size.height / 2 };
     this.mark(null);
+  }
+
+  /** Whether they are seen. */
+  get shown() {
+    return !this.stage.element.classList.contains("without-points");
+  }
+
+  set shown(shown) {
+    this.stage.element.classList.toggle("without-points", !shown);
+    find("show").ariaPressed = String(shown);
   }
 
   /** Shows these points. @param {import("./picture.js").Point[]} points */
