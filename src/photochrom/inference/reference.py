@@ -23,8 +23,8 @@ LIKENESS = 0.6
 """Cosine between features from which two places show the same thing. Halves of one photo match at
 0.7 and more in the median, photos of different things at 0.3 to 0.45."""
 _FEWEST = 12
-"""Matches of features, or the photos have nothing in common: those of different things have 0 to 3,
-photos of the same, mirrored so that none fits over the other, 26 and more."""
+"""Matches of features, or photos that do not fit over each other have nothing in common: those of
+different things have 0 to 3, mirror images, of which none fits over the other, 26 and more."""
 _FINE = 480
 """Short side at which one photo is laid over another, pixels."""
 _LAID = 800
@@ -49,6 +49,8 @@ def match_photos(predictor: Predictor, photo: Photo, reference: Photo) -> tuple[
     mine, theirs = (predictor.views(p, None, "fast")[0] for p in (photo, reference))
     matched, at = _match_features(predictor, mine, theirs, reference.pixels)
     laid, covered = _lay_over(predictor, photo, reference)
+    if not laid and len(matched) < _FEWEST:
+        return ()
     inside = [
         not covered[int(y * covered.shape[0]), int(x * covered.shape[1])] for y, x in at.tolist()
     ]
@@ -87,8 +89,6 @@ def _match_features(
         model.run(v.small[None, None], None, ["features"])[0] for v in (view, reference)
     )
     here, there, _ = match(features, others)
-    if len(here) < _FEWEST:
-        here, there = here[:0], there[:0]
     cells = features.shape[1:]
     ab = _ab(pixels, others.shape[1:])[there[:, 0], there[:, 1]]
     at = (here + 0.5) / cells
