@@ -3,10 +3,10 @@
     python benchmarks/web.py [--model hintnet] [--users 32] [--seconds 60] [--json figures.json]
 
 Prints milliseconds from the start of the process to the first coloured preview; from a hint on a
-photo of 12 megapixels to its preview coloured anew, as JPEG; and how a server fares that so many
-people use at once without a pause: what it answers, how fast it still says that it is well, how
-much memory it takes. They keep hinting, ask for palettes and versions, send other photos, and come
-again when they are turned away. Users and server share this machine.
+photo of 12 megapixels to its colours, which the page paints, and to its preview as JPEG; and how
+a server fares that so many people use at once without a pause: what it answers, how fast it still
+says that it is well, how much memory it takes. They keep hinting, ask for palettes and versions,
+send other photos, and come again when they are turned away. Users and server share this machine.
 """
 
 from __future__ import annotations
@@ -98,6 +98,11 @@ class Server:
         answer = self.client.post(f"/api/photos/{photo}/colorize", json=wish)
         return answer.raise_for_status().content
 
+    def chroma(self, photo: str, **wish: Any) -> bytes:
+        """The colours alone."""
+        answer = self.client.post(f"/api/photos/{photo}/chroma", json=wish)
+        return answer.raise_for_status().content
+
     def memory(self) -> float:
         """Megabytes that it and its children take now; 0 where there is no /proc."""
         return sum(map(_taken, _family(self.process.pid)))
@@ -114,16 +119,18 @@ def first(server: Server) -> float:
     return 1000 * (time.perf_counter() - server.begun)
 
 
-def clicks(server: Server, times: int = 20) -> list[float]:
-    """Milliseconds from a hint to the preview, the hints becoming more."""
-    photo, hints, took = server.send(grey(12)), [], []
+def clicks(server: Server, times: int = 20) -> tuple[list[float], list[float]]:
+    """Milliseconds from a hint to the colours, and to the preview; the hints become more."""
+    photo, hints = server.send(grey(12)), []
+    took: tuple[list[float], list[float]] = ([], [])
     dice = random.Random(0)  # noqa: S311 - no secret
     for _ in range(times):
         at = {"x": dice.uniform(0, 3900), "y": dice.uniform(0, 2900)}
         hints.append(at | {"color": [dice.uniform(-30, 30), dice.uniform(-30, 30)]})
-        begun = time.perf_counter()
-        server.colour(photo, hints=hints)
-        took.append(1000 * (time.perf_counter() - begun))
+        for ask, times_taken in zip((server.chroma, server.colour), took, strict=True):
+            begun = time.perf_counter()
+            ask(photo, hints=hints)
+            times_taken.append(1000 * (time.perf_counter() - begun))
     return took
 
 
@@ -207,8 +214,9 @@ def figures(model: str, users: int, seconds: float) -> dict[str, Any]:
     server = Server(model)
     try:
         told: dict[str, Any] = {"first preview": first(server)}
-        took = clicks(server)
-        told |= {"hint, median": statistics.median(took), "hint, most": max(took)}
+        for what, took in zip(("colours", "preview"), clicks(server), strict=True):
+            told[f"hint to {what}, median"] = statistics.median(took)
+            told[f"hint to {what}, most"] = max(took)
         told["memory, idle"] = server.memory()
         crowd = Crowd(server, users, seconds)
         crowd.run()

@@ -92,10 +92,14 @@ class Visitor:
         (self.page.touchscreen.tap if touch else self.page.mouse.click)(*place)
         self.at(".swatches button").first.wait_for()
 
-    def look(self) -> np.ndarray:
-        """What is seen of the stage, (H, W, 3), without what lies over the photo."""
+    def settle(self) -> None:
+        """Waits until the photo is as sharp as it can be, and in its last colours."""
         self.page.evaluate("() => new Promise((then) => requestAnimationFrame(() => then()))")
         expect(self.at("#stage .photo")).to_have_attribute("aria-busy", "false")
+
+    def look(self) -> np.ndarray:
+        """What is seen of the stage, (H, W, 3), without what lies over the photo."""
+        self.settle()
         over = self.at("#stage > :not(.photo)")
         show = "(all, how) => all.forEach((one) => (one.style.visibility = how))"
         over.evaluate_all(show, "hidden")
