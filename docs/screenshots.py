@@ -65,7 +65,7 @@ def point_at(page: Page, x: float, y: float) -> None:
     rest(page)
 
 
-def show_editor(page: Page) -> None:
+def show_comparison(page: Page) -> None:
     """The photo between before and after, its looks and dials."""
     bring(page, "astronaut.jpg")
     page.click("#compare")
@@ -76,9 +76,7 @@ def show_palette(page: Page) -> None:
     """A colour that is chosen, of those likely at a place."""
     bring(page, "coffee.jpg")
     point_at(page, 0.72, 0.5)
-    page.click("[data-do=more]")
-    page.fill("#hex", "#b03a2e")
-    page.press("#hex", "Enter")
+    page.locator(".swatches button").last.click()  # red
     rest(page)
 
 
@@ -90,7 +88,7 @@ def show_unsure(page: Page) -> None:
     rest(page)
 
 
-PICTURES = {"serve": show_editor, "palette": show_palette, "unsure": show_unsure}
+PICTURES = {"serve": show_palette, "compare": show_comparison, "unsure": show_unsure}
 
 
 def main() -> None:
@@ -104,7 +102,7 @@ def main() -> None:
             page = browser.new_page(viewport=WINDOW, reduced_motion="reduce")
             page.goto(address)
             show(page)
-            page.screenshot(path=folder / f"{name}.png")
+            page.screenshot(path=folder / f"{name}.jpg", quality=82)
             page.close()
         browser.close()
 
