@@ -99,18 +99,20 @@ export async function forgetAll() {
   await Promise.all(names.map((name) => caches.delete(name)));
 }
 
-/** Everything kept. @returns {Promise<{key: string, blob: Blob, notes: object}[]>} */
+/**
+ * Everything kept, one file after another: their bytes together may be more than a page can have.
+ *
+ * @returns {Promise<{key: string, blob: Blob, notes: object}[]>}
+ */
 export async function recall() {
-  const answers = await transact("readonly", (files, notes) => [
-    files.getAllKeys(), files.getAll(), notes.getAllKeys(), notes.getAll(),
-  ]);
+  const answers = await transact("readonly", (_, notes) => [notes.getAllKeys(), notes.getAll()]);
   if (!answers) return [];
-  const [keys, files, noteKeys, notes] = answers;
-  const blobs = new Map(keys.map((key, i) => [key, files[i]]));
-  return noteKeys
-    .map((key, i) => ({ key, blob: blobOf(blobs.get(key)), notes: notes[i] }))
-    .filter(({ blob }) => blob)
-    .sort((one, other) => (one.notes.order ?? 0) - (other.notes.order ?? 0));
+  const [keys, notes] = answers;
+  const kept = [];
+  for (const [i, key] of keys.entries()) {
+    const [file] = (await transact("readonly", (files) => [files.get(key)])) ?? [];
+    if (!file) continue;
+    kept.push({ key, blob: new Blob([file.bytes], { type: file.type }), notes: notes[i] });
+  }
+  return kept.sort((one, other) => (one.notes.order ?? 0) - (other.notes.order ?? 0));
 }
-
-const blobOf = (file) => file && new Blob([file.bytes], { type: file.type });
