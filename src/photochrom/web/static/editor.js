@@ -212,13 +212,14 @@ export class Editor extends Emitter {
   async #guess() {
     const { picture } = this;
     const { signal } = this.#visit;
+    const { chroma } = this; // that it is about
     const done = showProgress("Finding unsure areas…");
     try {
       const { hints } = picture.wishes();
       const answer = await picture.ask("uncertainty", { hints }, signal);
       const blob = await answer.blob();
       done();
-      if (signal.aborted || !this.#guessing) return;
+      if (signal.aborted || !this.#guessing || chroma !== this.chroma) return;
       await this.stage.show("guesses", blob);
       setStatus("Yellow: the model is unsure here. A colour from you helps most.");
     } catch (error) {
