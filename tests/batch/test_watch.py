@@ -110,8 +110,8 @@ def test_what_a_watch_does_not_take(album, model, tmp_path, capsys):
     hints.write_text('{"hints": [{"x": 1, "y": 1, "color": "red"}]}')
     for asked, words in (
         ((album / "a.png",), "--watch takes folders"),
-        ((album, "--ray"), "leave out --ray and --hints"),
-        ((album, "--hints", hints), "leave out --ray and --hints"),
+        ((album, "--ray"), "leave out --ray and hints"),
+        ((album, "--hints", hints), "leave out --ray and hints"),
     ):
         assert run("colorize", *asked, "--watch", "--model", model) == 2
         assert words in capsys.readouterr().err

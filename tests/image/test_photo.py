@@ -118,7 +118,7 @@ def test_files_that_are_no_photos(tmp_path: Path):
     (tmp_path / "folder.jpg").mkdir()
     says(tmp_path / "folder.jpg", "is a folder: give the path of one photo")
     (tmp_path / "empty.jpg").touch()
-    says(tmp_path / "empty.jpg", r"is empty \(0 bytes\): fetch")
+    says(tmp_path / "empty.jpg", r"is empty \(0 bytes\)")
     (tmp_path / "text.jpg").write_text("Dear diary, " * 50)
     says(tmp_path / "text.jpg", "is a text file, not a photo")
     (tmp_path / "plain").write_bytes(b"x")

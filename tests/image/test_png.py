@@ -217,7 +217,7 @@ def test_what_is_left_of_a_file_that_was_cut(pixels):
     pixels = pixels ^ noise
     data = png(pixels)
     cut = data[: HEAD + (len(data) - HEAD) // 2]
-    with pytest.raises(BadPhoto, match=r"cut short or damaged .*: fetch .*--damaged"):
+    with pytest.raises(BadPhoto, match=r"cut short or damaged .*--damaged"):
         read_photo(cut)
     read = read_photo(cut, damaged=True)
     assert read.pixels.dtype == pixels.dtype

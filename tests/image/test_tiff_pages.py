@@ -138,7 +138,7 @@ def test_what_is_left_of_a_file_that_was_cut(pixels, codec):
         options["photometric"] = "rgb"
     data = tiff(pixels, **options)  # its directory comes first
     cut = data[: len(data) * 2 // 3]
-    with pytest.raises(BadPhoto, match=r"cut short or damaged .*: fetch .*--damaged"):
+    with pytest.raises(BadPhoto, match=r"cut short or damaged .*--damaged"):
         read_photo(cut)
     read = read_photo(cut, damaged=True)
     same = (read.pixels == pixels).reshape(H, -1).all(axis=1)

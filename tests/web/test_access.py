@@ -122,7 +122,7 @@ def test_refusals_say_how_a_proxy_or_name_becomes_known(make_client):
     client = make_client(hosts=["localhost", PUBLIC])
     for origin, told in ((f"https://{PUBLIC}", True), ("https://evil.example", False)):
         said = client.delete("/api/photos/none", headers={"origin": origin}).json()["detail"]
-        assert ("has to pass Host" in said) == told
+        assert ("has to pass on Host" in said) == told
     said = client.get("/api/health", headers={"host": "new.example.org:443"}).json()["detail"]
     assert "--allowed-host new.example.org" in said
     assert "<" not in client.get("/api/health", headers={"host": "<b>"}).json()["detail"]
