@@ -178,9 +178,7 @@ def test_samples_overwrite_nothing_unless_forced(photo, able, capsys):
 
 
 def test_a_reference_lends_its_colours(photo, able, out, tmp_path, capsys):
-    blobs = np.random.default_rng(0).uniform(
-        0, 1, (24, 32)
-    )  # of which each is told from the others
+    blobs = np.random.default_rng(0).uniform(0, 1, (24, 32))  # that differ from each other
     L = 30 * np.clip(cv2.resize(blobs, (256, 192), interpolation=cv2.INTER_CUBIC), 0, 1) + 45
     lab = np.dstack([L, np.full_like(L, -20), np.full_like(L, 20)])
     rgb = np.rint(np.clip(lab_to_rgb(lab, axis=-1), 0, 1) * 255).astype(np.uint8)
