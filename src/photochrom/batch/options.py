@@ -11,7 +11,7 @@ from typing import Any
 
 from photochrom import files
 from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
-from photochrom.inference.colorizer import SAMPLES
+from photochrom.inference.adviser import SAMPLES
 from photochrom.inference.hints import HintSet
 from photochrom.inference.options import ColorizeOptions, Hints, check_range
 

@@ -13,7 +13,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -21,35 +20,26 @@ from photochrom.color import Array
 from photochrom.errors import BadOption, PhotoWarning
 from photochrom.files import make_parent
 from photochrom.image.photo import Photo, to_array, to_image
-from photochrom.image.reader import PhotoSource, as_photo, hold_source
+from photochrom.image.reader import PhotoSource, hold_source
 from photochrom.image.writer import check_target, default_output, encode_photo, write_photo
-from photochrom.inference import chroma_upsampling, color_distribution
-from photochrom.inference import hints as hint_files
+from photochrom.inference import chroma_upsampling
+from photochrom.inference.adviser import Adviser
 from photochrom.inference.chroma_upsampling import ChromaLines
-from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import DEFAULT_MODEL, WEIGHTS, Model
 from photochrom.inference.options import (
     ColorizeKeywords,
     ColorizeOptions,
-    Hints,
     Quality,
-    check_range,
 )
-from photochrom.inference.palette import Palette, make_palette
 from photochrom.inference.pipeline import colorize_pages, name_of
-from photochrom.inference.prediction import Predictor, View
-from photochrom.inference.reference import match_photos
-from photochrom.inference.resemblance import Place, unsure_places
-from photochrom.inference.sampling import cell_of, draw_versions
-from photochrom.inference.spots import scale_spots, to_pixels
+from photochrom.inference.prediction import Predictor
+from photochrom.inference.spots import scale_spots
 from photochrom.names import escape_controls
 
-SAMPLES = 64
-"""Versions at a time at most: they are held in memory together."""
 _PLAIN = ColorizeOptions()
 
 
-class Colorizer:
+class Colorizer(Adviser):
     """A model, loaded once, that colours any number of photographs; threads may share it.
 
     Pickled, it is the model's name or the path of its file, and is loaded anew from there.
@@ -245,132 +235,6 @@ class Colorizer:
         for note in notes:
             warnings.warn(escape_controls(f"{name_of(photo)}: {note}"), PhotoWarning, stacklevel=2)
         return result
-
-    # --- what else the distribution tells -----------------------------------------------------
-
-    def palette(
-        self,
-        photo: PhotoSource | Photo,
-        x: float,
-        y: float,
-        *,
-        hints: Hints = (),
-        most: int = 9,
-        vivid: float | None = None,
-        size: int | None = None,
-    ) -> Palette:
-        """The colour of a point, and others that it may have, the likeliest first.
-
-        Args:
-            photo: as for :meth:`colorize`, or an opened one.
-            x: pixels from the left.
-            y: pixels from the top.
-            hints: that are given already.
-            most: how many others; to ask for more changes none of the first.
-            vivid: as for :meth:`colorize`: the more vivid, the more strong colours count.
-            size: as for :meth:`colorize`.
-
-        Raises:
-            BadOption: the point lies outside, or the model tells no distribution.
-        """
-        check_range("most", most, 1, 64)
-        centres = self.model.centres()
-        dial = self.model.fill_numbers(vivid=vivid).get("vivid", np.zeros(()))
-        opened = as_photo(photo)
-        view = self._view(opened, size)
-        here, spots = view.spots([Hint(x, y, (0.0, 0.0))]), view.spots(hints)
-        logits = self._predictor.logits(view.small, [spots])
-        row, column = cell_of(here, view.small, logits)
-        p = color_distribution.softmax(logits)[0, :, row, column]
-        (L,) = view.small[tuple(to_pixels(here, view.small.shape).T)]
-        ((row, column),) = to_pixels(np.array([[y, x]]), view.size)
-        chroma = self._predictor.lines([view], [spots], vivid).widen(view.size)
-        present = chroma.rows(row, row + 1, opened.lightness(slice(row, row + 1)))[:, 0, column]
-        return make_palette(p, centres, float(L), present, vivid=float(dial.item()), most=most)
-
-    def sample_hints(
-        self,
-        photo: PhotoSource | Photo,
-        k: int,
-        seed: int = 0,
-        *,
-        hints: Hints = (),
-        size: int | None = None,
-    ) -> list[tuple[Hint, ...]]:
-        """K coherent versions of a photo, each a set of hints to be coloured with.
-
-        For each, colours are drawn one after another from the network's distribution, where it is
-        most unsure, each as a hint for the next.
-
-        Args:
-            photo: as for :meth:`palette`.
-            k: how many.
-            seed: the same gives the same; 0 or more.
-            hints: that all of them begin with.
-            size: as for :meth:`colorize`.
-        """
-        check_range("k", k, 1, SAMPLES)
-        check_range("seed", seed, 0, 2**32 - 1)
-        view = self._view(photo, size)
-        known = hint_files.resolve_hints(hints, view.size[::-1])
-        rngs = [np.random.default_rng([seed, i]) for i in range(k)]
-        return draw_versions(self._predictor, view, known, rngs)
-
-    def uncertainty(
-        self, photo: PhotoSource | Photo, *, hints: Hints = (), size: int | None = None
-    ) -> Array:
-        """Where the network guesses: entropy of its distribution in bits, (H, W) float32."""
-        self.model.centres()  # or there is no distribution
-        view = self._view(photo, size)
-        logits = self._predictor.logits(view.small, [view.spots(hints)])
-        bits = color_distribution.entropy(color_distribution.softmax(logits))[0]
-        full = cv2.resize(bits, view.size[::-1], interpolation=cv2.INTER_LINEAR)
-        return np.asarray(full, np.float32)
-
-    def unsure_places(
-        self,
-        photo: PhotoSource | Photo,
-        *,
-        hints: Hints = (),
-        most: int = 5,
-        size: int | None = None,
-    ) -> tuple[Place, ...]:
-        """The places most worth checking, the most worthwhile first; fewer of a photo that is sure.
-
-        A place is worthwhile where the network guesses, and where much resembles it, so that one
-        hint would put all of that right. They keep apart from each other and from the hints.
-
-        Args:
-            photo: as for :meth:`palette`.
-            hints: that are given already.
-            most: how many at most.
-            size: as for :meth:`colorize`.
-
-        Raises:
-            BadOption: the model tells no distribution.
-        """
-        check_range("most", most, 1, 64)
-        view = self._view(photo, size)
-        return unsure_places(self._predictor, view, view.spots(hints), most)
-
-    def hints_from_reference(
-        self, photo: PhotoSource | Photo, reference: PhotoSource | Photo
-    ) -> tuple[Hint, ...]:
-        """Hints for a photo from a reference in colour: where the same thing is seen in both.
-
-        Both are looked at in the size the model likes best, as every place of one is held against
-        every place of the other.
-
-        Raises:
-            BadOption: the reference has no colour, or the model tells no features.
-        """
-        source = as_photo(reference)
-        if source.pixels.ndim == 2:
-            raise BadOption("The reference has no colour: give a photo that has.")
-        return match_photos(self._predictor, as_photo(photo), source)
-
-    def _view(self, photo: PhotoSource | Photo, size: int | None) -> View:
-        return self._predictor.views(as_photo(photo), size, "fast")[0]
 
 
 if TYPE_CHECKING:
