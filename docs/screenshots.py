@@ -75,8 +75,9 @@ def show_comparison(page: Page) -> None:
 def show_palette(page: Page) -> None:
     """A colour that is chosen, of those likely at a place."""
     bring(page, "coffee.jpg")
-    point_at(page, 0.72, 0.5)
-    page.locator(".swatches button").last.click()  # red
+    point_at(page, 0.22, 0.58)
+    page.locator(".swatches button").last.click()
+    page.get_by_role("radio", name="Large").check()
     rest(page)
 
 
