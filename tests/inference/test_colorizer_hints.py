@@ -238,3 +238,16 @@ def test_a_reference_without_colour_is_refused(painter):
 def test_what_a_model_does_not_tell_is_said(make_toy, method, given, words):
     with pytest.raises(BadOption, match=words + ".*: use a model that does"):
         getattr(make_toy(), method)(COLORS, *given)
+
+
+def test_a_photo_is_looked_at_once_for_one_hint_after_another(make_toy, spy_on):
+    colour = make_toy(hints=True)
+    spy, L = spy_on(colour), np.linspace(20, 80, 48 * 64, dtype=np.float32).reshape(48, 64)
+    spots = np.array([[20, 30, 40, -20]], np.float32)
+    found = [colour.predict_ab(L, spots) for _ in range(2)]
+    np.testing.assert_array_equal(*found)
+    assert len(spy) == 3  # without the hint once, and with it twice
+    np.testing.assert_allclose(colour.predict_ab(L.astype(float), spots), found[0], atol=1e-3)
+    assert len(spy) == 4
+    colour.predict_ab(L, spots, vivid=None, size=64)
+    assert len(spy) == 6  # another size is another look

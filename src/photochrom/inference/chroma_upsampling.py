@@ -153,15 +153,15 @@ def shrink(L: Lightness, size: tuple[int, int], small: tuple[int, int]) -> Array
     """
     (height, width), (h, w) = size, small
     if h > height:
-        return np.clip(
-            cv2.resize(L(slice(0, height)), (w, h), interpolation=cv2.INTER_CUBIC), 0, 100
-        )
+        full = np.asarray(L(slice(0, height)), np.float32)
+        return np.clip(cv2.resize(full, (w, h), interpolation=cv2.INTER_CUBIC), 0, 100)
     narrow = np.empty((height, w), np.float32)
 
     def squeeze(bands: Iterator[slice]) -> None:
         for rows in bands:
             across = (w, rows.stop - rows.start)
-            cv2.resize(L(rows), across, narrow[rows], interpolation=cv2.INTER_AREA)
+            part = np.asarray(L(rows), np.float32)  # of another type nothing would come to narrow
+            cv2.resize(part, across, narrow[rows], interpolation=cv2.INTER_AREA)
 
     _side_by_side(squeeze, height, width)
     return np.clip(cv2.resize(narrow, (w, h), interpolation=cv2.INTER_AREA), 0, 100)

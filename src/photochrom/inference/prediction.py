@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,8 @@ _LONGEST = 4
 """The long side for the network, in short sides: a wider panorama is seen smaller."""
 _ENOUGH = 1024
 """Cells that tell well enough how unsure the network is where; more only take time."""
+_PHOTOS, _SMALL = 32, 2**18
+"""Photos whose answers without hints are remembered, and pixels of those: a few megabytes each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,17 @@ class View:
         return Hint(round(x, 2), round(y, 2), (round(float(ab[0]), 2), round(float(ab[1]), 2)))
 
 
+class Look(NamedTuple):
+    """A network's answer without hints."""
+
+    ab: Array
+    """(2, h, w)."""
+    unsure: Array | None
+    """How far off it may be, standard deviation in ab; of any size."""
+    features: Array | None
+    """(F, h', w'), what is where."""
+
+
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """A model's answers to views of a photo."""
@@ -63,20 +78,11 @@ class Predictor:
             vivid: as in :class:`.ColorizeOptions`.
         """
         L, here = views[0].small, spots[0]
-        told = [] if not len(here) else self._tells()
-        first, *more = self._ab(L, None, vivid, told)
-        plain = self._averaged(views, [here[:0]] * len(views), vivid, first)
         if not len(here):
-            return chroma_upsampling.fit_lines(plain, L)
-        known = dict(zip(told, more, strict=True))
-        unsure = features = None
-        if "logits" in known:
-            logits = known["logits"]
-            every = 2 if logits[0, 0].size > _ENOUGH else 1
-            p = color_distribution.softmax(logits[..., ::every, ::every])
-            unsure = color_distribution.spread(p, self.model.centres())[0]
-        if "features" in known:
-            features = known["features"][0]
+            return chroma_upsampling.fit_lines(self._averaged(views, spots, vivid), L)
+        look = self._remembered if L.size <= _SMALL else self._look
+        first, unsure, features = look(L.tobytes(), L.shape, vivid)
+        plain = self._averaged(views, [here[:0]] * len(views), vivid, first)
 
         def ask(chosen: Array) -> Array:
             return self._averaged(views, [some[chosen] for some in spots], vivid)
@@ -85,10 +91,25 @@ class Predictor:
         ab = propagate_hints(plain, L, here, unsure, features, followed)
         return chroma_upsampling.fit_lines(ab, L)
 
-    def _tells(self) -> list[str]:
-        """The outputs by which hints are brought to a photo."""
+    @cached_property
+    def _remembered(self) -> Callable[..., Look]:
+        """As :meth:`_look`: one hint after another is put on the same few photos."""
+        return lru_cache(_PHOTOS)(self._look)
+
+    def _look(self, content: bytes, size: tuple[int, int], vivid: float | None) -> Look:
+        """What hints are brought to, for L float32 that is laid out like that."""
         told = {"logits": self.model.has_distribution, "features": "features" in self.model.outputs}
-        return [name for name, there in told.items() if there]
+        more = [name for name, there in told.items() if there]
+        ab, *others = self._ab(np.frombuffer(content, np.float32).reshape(size), None, vivid, more)
+        known = dict(zip(more, others, strict=True))
+        unsure = features = None
+        if "logits" in known:
+            every = 2 if known["logits"][0, 0].size > _ENOUGH else 1
+            p = color_distribution.softmax(known["logits"][..., ::every, ::every])
+            unsure = color_distribution.spread(p, self.model.centres())[0]
+        if "features" in known:
+            features = known["features"][0]
+        return Look(ab, unsure, features)
 
     def _averaged(
         self,
