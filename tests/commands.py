@@ -28,6 +28,19 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+def run_without(package: str, *arguments: object) -> tuple[int, str]:
+    """Run a command as if a package were not installed; answers its exit status and what it says.
+
+    In a process of its own: modules imported anew would be others than those that tests hold.
+    """
+    hide = f"import sys; sys.modules[{package!r}] = None"
+    code = f"{hide}; from photochrom.__main__ import start; start()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert ended.stdout == ""
+    return ended.returncode, ended.stderr
+
+
 HELD = """
 import os, sys, threading, time
 from pathlib import Path

@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import commands
 from photochrom import files
-from photochrom.cli import main
 from photochrom.data import https, pexels
 from photochrom.data import pexels_search as search
 from photochrom.data.pexels import Album
@@ -128,10 +128,7 @@ def slept(monkeypatch):
 
 
 def run(server, out, *options) -> int:
-    arguments = ["data", "pexels", "-o", out, "--api", server.api, *options]
-    with pytest.raises(SystemExit) as ended:
-        main.main([str(argument) for argument in arguments])
-    return int(ended.value.code or 0)
+    return commands.run("data", "pexels", "-o", out, "--api", server.api, *options)
 
 
 def photos_asked(server) -> int:
@@ -408,13 +405,10 @@ def test_a_server_that_is_not_there(tmp_path, server, capsys):
     assert "127.0.0.1 does not answer the search (no whole answer" in capsys.readouterr().err
 
 
-def test_a_missing_package_has_its_sentence(tmp_path, server, capsys, monkeypatch):
-    for name in ("https", "pexels", "pexels_search"):
-        monkeypatch.delattr(f"photochrom.data.{name}")
-        monkeypatch.delitem(sys.modules, f"photochrom.data.{name}")
-    monkeypatch.setitem(sys.modules, "httpx", None)
-    assert run(server, tmp_path, "--count", 1) == 1
-    assert "pip install 'photochrom[pexels]'" in capsys.readouterr().err
+def test_a_missing_package_has_its_sentence(tmp_path):
+    status, said = commands.run_without("httpx", "data", "pexels", "-o", tmp_path, "--count", 1)
+    assert status == 1
+    assert "pip install 'photochrom[pexels]'" in said
 
 
 def test_a_full_disk_stops_it(server, tmp_path, capsys, monkeypatch):

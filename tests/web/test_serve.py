@@ -152,12 +152,10 @@ def test_port_in_use_is_one_sentence(run):
 
 
 @pytest.mark.parametrize("package", ["uvicorn", "fastapi", "python_multipart"])
-def test_missing_package_says_how_to_get_it(run, monkeypatch, package):
-    for name in [name for name in sys.modules if name.startswith("photochrom.web")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
+def test_missing_package_says_how_to_get_it(toy, package):
     words = f"This needs {package}, which is not installed: pip install 'photochrom[web]'."
-    assert run() == (1, f"photochrom: {words}\n")
+    told = commands.run_without(package, "serve", "--port", 0, "--model", toy)
+    assert told == (1, f"photochrom: {words}\n")
 
 
 def test_serve_costs_the_other_commands_nothing():
