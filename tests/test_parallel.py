@@ -33,11 +33,11 @@ def test_map_ahead_computes_before_it_is_asked():
 
 
 def test_map_ahead_starts_nothing_after_it_is_closed():
-    begun = []
+    begun, before = [], set(threading.enumerate())
     results = map_ahead(lambda n: begun.append(n) or n, range(100), 1, ahead=50)
     assert next(results) == 0
     results.close()
     count = len(begun)
-    assert not [t for t in threading.enumerate() if t.name.startswith("photochrom-ahead")]
+    assert set(threading.enumerate()) <= before
     assert list(results) == []
     assert len(begun) == count <= 51
