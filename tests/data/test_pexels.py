@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -346,7 +345,9 @@ def test_a_stop_at_any_moment_leaves_whole_photos_and_goes_on(server, tmp_path, 
     server.gate = threading.Semaphore(8)
     command = [sys.executable, "-m", "photochrom", "data", "pexels", "-o", str(tmp_path)]
     command += ["--api", server.api, "--count", "24", "--query", "cats", "--jobs", "3"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=commands.hear_ctrl_c
+    )
     deadline = time.monotonic() + 300
     while photos_asked(server) < 8 + 3:  # which is all: of the three none is answered yet
         assert process.poll() is None
