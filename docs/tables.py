@@ -1,13 +1,17 @@
-"""Fill the tables of README.md, docs/ and the models' cards from the figures of evaluations.
+"""Fill in the measured figures of README.md, docs/ and the model cards.
 
     photochrom evaluate hintnet --data test.tar --json figures.json
-    python docs/tables.py keep hintnet figures.json    # the rows' figures to docs/figures/
+    python docs/tables.py keep hintnet figures.json    # copy the rows to docs/figures/
     python docs/tables.py keep study runs/*/evaluation.json "unet-lab=unet-lab (reduced: 64 px)"
-    python docs/tables.py                              # fill all tables anew
+    python docs/tables.py                              # fill in every table and figure again
 
-A table stands between ``<!-- table hintnet scores -->`` and ``<!-- table end -->``; headings may be
-picked: ``<!-- table hintnet scores: colorizer; PSNR, dB -->``. In place of ``scores``, ``hints``
-tells what hints gain, and ``plain`` is a JSON of rows by name as a benchmark has written it.
+A table stands between ``<!-- table hintnet scores -->`` and ``<!-- table end -->``. Headings may be
+picked: ``<!-- table hintnet scores: colorizer; PSNR, dB -->``. Instead of ``scores``, write
+``hints`` for what hints gain, or ``plain`` for the JSON of a benchmark, which has rows by name.
+
+A single figure in a sentence names its file, row and heading:
+``<!-- figure hintnet plain: row; heading -->24.08<!-- end -->``, where the kind is as for tables.
+It may not begin a line: Markdown would take the rest of the line for HTML.
 """
 
 from __future__ import annotations
@@ -25,6 +29,9 @@ ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
 TABLE = re.compile(
     r"(<!-- table (\S+) (scores|hints|plain)(?:: (.+?))? -->\n).*?(<!-- table end -->)", re.S
+)
+FIGURE = re.compile(
+    r"(<!-- figure (\S+) (scores|hints|plain): (.+?); (.+?) -->).*?(<!-- end -->)", re.S
 )
 
 
@@ -77,15 +84,30 @@ def plain(name: str, picked: list[str]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
+KINDS = {"scores": scores, "hints": hints, "plain": plain}
+
+
 def fill(text: str) -> str:
-    """The text with every table as its figures have it."""
+    """The text with every table and every single figure as docs/figures has it.
+
+    ValueError if a single figure names a row that there is not.
+    """
 
     def table(found: re.Match[str]) -> str:
         head, name, kind, picked, end = found.groups()
-        make = {"scores": scores, "hints": hints, "plain": plain}[kind]
-        return f"{head}\n{make(name, picked.split('; ') if picked else [])}\n{end}"
+        return f"{head}\n{KINDS[kind](name, picked.split('; ') if picked else [])}\n{end}"
 
-    return TABLE.sub(table, text)
+    def figure(found: re.Match[str]) -> str:
+        head, name, kind, row, heading, end = found.groups()
+        first = {"scores": "colorizer", "hints": "hints", "plain": ""}[kind]
+        lines = KINDS[kind](name, [first, heading]).splitlines()
+        cells = [line.strip("| ").split(" | ") for line in lines]
+        value = {cell[0]: cell[-1] for cell in cells}.get(row)
+        if value is None:
+            raise ValueError(f"docs/figures/{name}.json has no row {row!r}.")
+        return f"{head}{value}{end}"
+
+    return FIGURE.sub(figure, TABLE.sub(table, text))
 
 
 def documents() -> list[Path]:

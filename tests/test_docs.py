@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,23 @@ def test_a_table_is_filled_from_what_was_kept(tables, monkeypatch, tmp_path):
     assert "old" not in filled
     assert filled.startswith("Before.")
     assert filled.endswith("After.")
+
+
+def test_a_figure_in_a_sentence_is_filled_in_from_its_row(tables):
+    text = "It has <!-- figure hintnet scores: constant; PSNR, dB -->?<!-- end --> dB."
+    assert tables.fill(text).endswith("PSNR, dB -->22.80<!-- end --> dB.")
+    with pytest.raises(ValueError, match=r"hintnet\.json has no row 'contsant'"):
+        tables.fill(text.replace("constant", "contsant"))
+
+
+def test_figures_in_sentences_do_not_begin_lines_where_they_would_be_html(tables):
+    for path in tables.documents():
+        assert not re.search(r"^\s*<!-- figure", path.read_text("utf-8"), re.M), path.name
+
+
+def test_the_readme_says_what_matters_in_at_most_600_words_before_its_tables_of_figures():
+    text = (ROOT / "README.md").read_text("utf-8")
+    prose = text[: text.index("<!-- table")]
+    # What is not read as prose: code blocks, pictures, the addresses of links.
+    prose = re.sub(r"```.*?```|!\[.*?\]\(.*?\)|(?<=\])\(.*?\)", "", prose, flags=re.S)
+    assert 300 < len(prose.split()) <= 600
