@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ pytest_plugins = ["studies"]
 # How long an example takes is a matter of the machine.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# Results tell when they were made, and are to be the same whenever that is.
+os.environ["SOURCE_DATE_EPOCH"] = "1790000000"
 
 MakeModel = Callable[..., Path]
 

@@ -6,6 +6,20 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from photochrom.image.photo import Photo
+from photochrom.image.provenance import Provenance, mark_colorized
+
+
+def mark(photo: Photo, version: str = "1", model: str = "toy", **more: Any) -> Photo:
+    """The photo with the note that it was colorized."""
+    told = {
+        "version": version,
+        "model": model,
+        "model_version": "2",
+        "when": "2026-11-28T09:30:00Z",
+    }
+    return mark_colorized(photo, Provenance(**told | more))
+
 
 def dump(tags: dict[int, Any]) -> bytes:
     """A block, from its byte order on; directories within are such tags themselves."""

@@ -21,10 +21,9 @@ from photochrom.image import exif, ifd, pillow
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.ifd import IfdEntry, Layout
 from photochrom.image.photo import Photo
-from photochrom.image.provenance import mark_colorized
 from photochrom.image.reader import read_pages, read_photo
 from photochrom.image.writer import encode_photo, write_photo
-from tags import dump, load
+from tags import dump, load, mark
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
 NOTE = b"Canon's own\0" + bytes(range(64))
@@ -94,7 +93,7 @@ RESOLUTION = {"/11a", "/11b", "/128"}
 def test_entries_keep_type_count_and_bytes(format, order):  # noqa: A002
     start = Photo(np.dstack([GREY] * 3), exif=block(order), dpi=(300, 300))
     read = read_photo(encode_photo(start, format))
-    marked = mark_colorized(read, "photochrom 1", "toy 1")
+    marked = mark(read)
     again = read_photo(encode_photo(marked, format))
     before, after = flat(block(order)), flat(again.exif)
     kept = before.keys() - CHANGED
@@ -109,7 +108,7 @@ def test_a_maker_note_stays_where_it_was(order, source):
     """Its offsets count from the block's head, and in a TIFF from the file's."""
     started = read_photo(encode_photo(Photo(GREY, exif=block(order)), source))
     place = exif.parse(started.exif).tree[ifd.EXIF][0x927C].at
-    marked = mark_colorized(started, "photochrom 1", "toy 1")
+    marked = mark(started)
     assert marked.exif[place : place + len(NOTE)] == NOTE
     written = encode_photo(marked, "TIFF")
     assert written[place : place + len(NOTE)] == NOTE
@@ -118,10 +117,10 @@ def test_a_maker_note_stays_where_it_was(order, source):
 
 
 def test_marking_again_and_again_lets_nothing_grow():
-    once = mark_colorized(Photo(GREY, exif=block()), "photochrom 1.0", "toy 1")
-    twice = mark_colorized(once, "photochrom 1.0", "toy 1")
+    once = mark(Photo(GREY, exif=block()))
+    twice = mark(once)
     assert twice.exif == once.exif
-    longer = mark_colorized(once, "photochrom 1.0.1", "toy 1")
+    longer = mark(once, "1.0.1")
     assert len(longer.exif) <= len(once.exif) + 24
     assert load(longer.exif)[11] == "photochrom 1.0.1"
 
@@ -181,7 +180,7 @@ def test_exiftool_reads_the_same_before_and_after(format, tmp_path: Path):  # no
 
     before, after = tmp_path / f"a.{format.lower()}", tmp_path / f"b.{format.lower()}"
     write_photo(Photo(np.dstack([GREY] * 3), exif=block()), before, force=True)
-    write_photo(mark_colorized(read_photo(before), "photochrom 1", "toy 1"), after)
+    write_photo(mark(read_photo(before)), after)
     old, new = told(before), told(after)
     ours = ("IFD0:StripOffsets", "IFD0:StripByteCounts", "ExifIFD:ColorSpace")
     assert {k: new.get(k) for k in old if k not in ours} == {

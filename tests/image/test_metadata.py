@@ -18,9 +18,9 @@ from PIL import Image
 from photochrom.image import jp2, jpeg, metadata, pillow, png, xmp
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
-from photochrom.image.provenance import mark_colorized
 from photochrom.image.reader import read_pages, read_photo
 from photochrom.image.writer import encode_photo
+from tags import mark
 
 GREY = np.linspace(0, 255, 32 * 48).reshape(32, 48).astype(np.uint8)
 RGB = Photo(np.dstack([GREY, 255 - GREY, GREY // 2]))
@@ -60,7 +60,7 @@ def png_with(*chunks: tuple[bytes, bytes]) -> bytes:
 
 def through(start: bytes, format: str | None = None) -> Photo:  # noqa: A002
     """Read, marked, written, and read again."""
-    marked = mark_colorized(read_photo(start), "photochrom 1", "toy 1")
+    marked = mark(read_photo(start))
     return read_photo(encode_photo(marked, format))
 
 
@@ -130,7 +130,7 @@ def test_iptc_that_a_format_cannot_hold_is_said():
 )
 def test_comments_of_a_jpeg_keep_their_bytes_and_number(comments):
     start = jpeg_with(*(jpeg.segment(0xFE, comment) for comment in comments))
-    again = encode_photo(mark_colorized(read_photo(start), "photochrom 1", "toy 1"))
+    again = encode_photo(mark(read_photo(start)))
     assert [part for kind, part in jpeg.segments(again) if kind == 0xFE] == comments
 
 
@@ -168,7 +168,7 @@ def test_padding_makes_room_for_the_note():
 def test_a_packet_too_long_for_a_segment_goes_into_two_parts(size):
     body = f"<dc:rights>{'m' * size}</dc:rights>"
     start = encode_photo(Photo(RGB.pixels, xmp=packet(body)), "PNG")
-    written = encode_photo(mark_colorized(read_photo(start), "photochrom 1", "toy 1"), "JPEG")
+    written = encode_photo(mark(read_photo(start)), "JPEG")
     main = [part for part in pieces(written) if part.startswith(jpeg.XMP)]
     assert len(main) == 1
     assert b"HasExtendedXMP" in main[0]
@@ -222,9 +222,7 @@ def test_no_video_is_promised_that_is_not_there(format):  # noqa: A002
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_broken_packet_stays_as_it_is_and_that_is_said(format):  # noqa: A002
     broken = packet()[:-40]
-    marked = mark_colorized(
-        read_photo(encode_photo(Photo(RGB.pixels, xmp=broken), format)), "photochrom 1", "toy 1"
-    )
+    marked = mark(read_photo(encode_photo(Photo(RGB.pixels, xmp=broken), format)))
     assert marked.xmp == broken
     assert any("XMP" in note for note in marked.notes)
 
@@ -245,7 +243,7 @@ def test_thumbnails_and_profiles_of_the_grey_picture_go():
 
 
 def test_the_exif_box_of_jpeg_2000_is_the_standard_one():
-    data = encode_photo(mark_colorized(RGB, "photochrom 1", "toy 1"), "JPEG2000")
+    data = encode_photo(mark(RGB), "JPEG2000")
     (box,) = [c for kind, c in jp2._boxes(data) if kind == b"uuid" and c.startswith(b"JpgTiff")]
     assert box[16:20] in (b"II*\0", b"MM\0*")
 
@@ -270,7 +268,7 @@ def try_all(kind: str, data: bytes) -> None:
         tidied, _ = xmp.tidy(data)
         assert len(tidied) <= len(data)
         for change in (
-            lambda: xmp.with_note(data, tool="photochrom", note="x", source_type="y"),
+            lambda: xmp.with_note(data, xmp.Edit(tool="photochrom", note="x", source_type="y")),
             lambda: xmp.split(data, 400),
             lambda: xmp.merge(packet(), data),
         ):

@@ -17,10 +17,10 @@ from test_exif import block
 from photochrom.errors import PhotochromError
 from photochrom.image import encoding, jpeg, metadata
 from photochrom.image.photo import Photo
-from photochrom.image.provenance import mark_colorized
 from photochrom.image.reader import read_photo
 from photochrom.image.writer import encode_photo
 from spoil import spoiled
+from tags import mark
 
 GREY = np.add.outer(np.arange(12), np.arange(16)).astype(np.uint8) * 8
 CASES = int(os.environ.get("PHOTOCHROM_FUZZ", "60"))
@@ -144,7 +144,7 @@ def through(data: bytes, kind: str) -> Photo:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         read = read_photo(data)
-        marked = mark_colorized(read, "photochrom 1", "toy 1")
+        marked = mark(read)
         again = read_photo(encode_photo(marked, kind))
         assert again.pixels.shape[:2] == read.pixels.shape[:2]
     return read

@@ -8,14 +8,14 @@ import pytest
 
 from photochrom.image import xmp
 from photochrom.image.photo import Photo
-from photochrom.image.provenance import mark_colorized
-from tags import dump, load
+from tags import dump, load, mark
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
 MM = "{http://ns.adobe.com/xap/1.0/mm/}"
 XAP = "{http://ns.adobe.com/xap/1.0/}"
 EVENT = "{http://ns.adobe.com/xap/1.0/sType/ResourceEvent#}"
+REFERENCE = "{http://ns.adobe.com/xap/1.0/sType/ResourceRef#}"
 PRINT = "http://cv.iptc.org/newscodes/digitalsourcetype/print"
 
 PIXEL = Photo(__import__("numpy").zeros((2, 2, 3), "uint8"))
@@ -36,8 +36,25 @@ def packet(attributes: str = "", inside: str = "", about: str = "") -> bytes:
     ).encode()
 
 
-def note(data: bytes) -> bytes:
-    return xmp.with_note(data, tool="photochrom 1", note="colorized", source_type="urn:colour")
+EDIT = xmp.Edit(
+    tool="photochrom 1",
+    note="colorized",
+    source_type="urn:colour",
+    system="photochrom, model toy",
+    system_version="1, model 2",
+    when="2026-11-28T09:30:00Z",
+    derived_from=(("filePath", "old & grey.jpg"), ("instanceID", "nih:sha-256;00")),
+)
+EVENT_OF_IT = {
+    "action": "edited",
+    "when": "2026-11-28T09:30:00Z",
+    "softwareAgent": "photochrom 1",
+    "parameters": "colorized",
+}
+
+
+def note(data: bytes, **changes) -> bytes:
+    return xmp.with_note(data, replace(EDIT, **changes))
 
 
 def found(data: bytes) -> dict[str, list[str]]:
@@ -49,6 +66,13 @@ def found(data: bytes) -> dict[str, list[str]]:
         for name, value in description.attrib.items():
             values.setdefault(name, []).append(value)
     return values
+
+
+def derived(data: bytes) -> list[dict[str, str]]:
+    return [
+        {part.tag.removeprefix(REFERENCE): part.text or "" for part in item}
+        for item in ET.fromstring(data.decode()).iter(f"{MM}DerivedFrom")
+    ]
 
 
 def events(data: bytes) -> list[dict[str, str]]:
@@ -65,9 +89,21 @@ def test_a_new_packet():
     assert data.startswith(b"<?xpacket begin=")
     assert found(data)[f"{IPTC}DigitalSourceType"] == ["urn:colour"]
     assert found(data)[f"{XAP}CreatorTool"] == ["photochrom 1"]
-    assert events(data) == [
-        {"action": "edited", "softwareAgent": "photochrom 1", "parameters": "colorized"}
-    ]
+    assert found(data)[f"{IPTC}AISystemUsed"] == ["photochrom, model toy"]
+    assert found(data)[f"{IPTC}AISystemVersionUsed"] == ["1, model 2"]
+    assert derived(data) == [dict(EDIT.derived_from)]
+    assert events(data) == [EVENT_OF_IT]
+
+
+def test_what_is_not_told_is_not_there():
+    data = note(b"", system="", system_version="", when="", derived_from=())
+    assert found(data).keys() & {f"{IPTC}AISystemUsed", f"{MM}DerivedFrom"} == set()
+    assert "when" not in events(data)[0]
+
+
+def test_what_xml_has_no_sign_for_is_shown_as_such():
+    data = note(b"", derived_from=(("filePath", "a\x00\ud800\uffffb<.jpg"),))
+    assert derived(data) == [{"filePath": "a\ufffd\ufffd\ufffdb<.jpg"}]
 
 
 def test_every_other_byte_stays():
@@ -94,6 +130,44 @@ def test_a_source_type_is_replaced_and_remembered(attributes, inside):
     twice = note(data)
     assert found(twice)[f"{IPTC}DigitalSourceType"] == ["urn:colour"]
     assert [event["parameters"] for event in events(twice)][1] == "colorized"
+
+
+OTHER = "<stRef:filePath>a.psd</stRef:filePath><stRef:instanceID>xmp.iid:7</stRef:instanceID>"
+REF = 'xmlns:stRef="http://ns.adobe.com/xap/1.0/sType/ResourceRef#"'
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        f"<xmpMM:DerivedFrom {REF} r:parseType='Resource'>{OTHER}</xmpMM:DerivedFrom>",
+        f"<xmpMM:DerivedFrom {REF} stRef:filePath='a.psd' stRef:instanceID='xmp.iid:7'/>",
+        f"<xmpMM:DerivedFrom {REF}><r:Description>{OTHER}</r:Description></xmpMM:DerivedFrom>",
+    ],
+)
+def test_an_earlier_origin_and_system_are_replaced_and_remembered(inside):
+    system = 'ext:AISystemUsed="Paint" ext:AISystemVersionUsed="9"'
+    data = note(packet(system, inside))
+    assert derived(data) == [dict(EDIT.derived_from)]
+    assert found(data)[f"{IPTC}AISystemUsed"] == ["photochrom, model toy"]
+    assert found(data)[f"{IPTC}AISystemVersionUsed"] == ["1, model 2"]
+    assert events(data)[0]["parameters"] == (
+        "colorized; AI system before: Paint, version 9; "
+        "derived from before: filePath a.psd, instanceID xmp.iid:7"
+    )
+    assert events(note(data))[1] == EVENT_OF_IT
+
+
+def test_an_origin_stays_where_no_other_is_told():
+    inside = f"<xmpMM:DerivedFrom {REF} stRef:filePath='a.psd'/>"
+    data = note(packet(inside=inside), derived_from=())
+    assert inside.encode() in data
+    assert events(data) == [EVENT_OF_IT]
+
+
+def test_what_is_remembered_of_a_long_packet_has_an_end():
+    data = note(packet(f'ext:AISystemUsed="{"x" * 9000}"'))
+    said = f"colorized; AI system before: {'x' * 1000} (cut off)"
+    assert events(data)[0]["parameters"] == said
 
 
 @pytest.mark.parametrize(
@@ -137,7 +211,7 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><x>
 def test_a_broken_packet_is_refused_and_kept(broken):
     with pytest.raises(xmp.Broken):
         note(broken)
-    marked = mark_colorized(replace(PIXEL, xmp=broken), "photochrom 1", "toy 2")
+    marked = mark(replace(PIXEL, xmp=broken))
     assert marked.xmp == broken
     assert load(marked.exif)[11] == "photochrom 1"
 
@@ -153,12 +227,12 @@ def test_deep_and_long_packets_take_no_time():
 
 def test_the_scanner_keeps_its_name():
     exif = dump({305: "ScanMaster 3"})
-    marked = mark_colorized(replace(PIXEL, exif=exif), "photochrom 1", "toy 2")
+    marked = mark(replace(PIXEL, exif=exif))
     assert load(marked.exif) == {305: "ScanMaster 3", 11: "photochrom 1"}
-    assert load(mark_colorized(PIXEL, "photochrom 1", "toy 2").exif) == {
+    assert load(mark(PIXEL).exif) == {
         305: "photochrom 1",
         11: "photochrom 1",
     }
     said = ("Software", "colorized by photochrom 1, model toy 2")
     assert marked.text == (said,)
-    assert mark_colorized(marked, "photochrom 1", "toy 2").text == (said,)
+    assert mark(marked).text == (said,)

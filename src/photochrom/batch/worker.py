@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from photochrom.batch import planning
+from photochrom.batch.companions import write_companions
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
 from photochrom.batch.planning import Job
@@ -30,7 +31,6 @@ from photochrom.files import make_parent
 from photochrom.image.photo import Photo
 from photochrom.image.photo_file import check_file_size
 from photochrom.image.reader import read_photo
-from photochrom.image.sidecar import copy_sidecars
 from photochrom.image.writer import check_target, default_output, write_photo
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
@@ -230,8 +230,7 @@ class Worker:
         def write(pages: Iterator[Photo], target: Path) -> None:
             def name(file: BinaryIO) -> None:
                 turn.claim()
-                if not options.strip:
-                    notes.add(*copy_sidecars(photo, target, force=options.force))
+                notes.add(*write_companions(photo, target, options))
                 record(file)
 
             try:

@@ -2,42 +2,146 @@
 
 The colours of a coloured photo were never in front of the camera. Its source type is therefore
 IPTC's ``compositeWithTrainedAlgorithmicMedia``, which stands for media edited by a model that was
-trained; ``algorithmicallyEnhanced`` is for corrections that leave the content as it was.
+trained; ``algorithmicallyEnhanced`` is for corrections that leave the content as it was. Colours
+that no model of ours gave make it a ``composite``, "any of which may or may not be generative AI".
 (IPTC NewsCodes, Digital Source Type, 2024-09-17: http://cv.iptc.org/newscodes/digitalsourcetype/)
 
-========================  =====================================================================
-EXIF ProcessingSoftware   photochrom and its version: "the name and version of the software used
-                          to post-process the picture" (Exiv2's table of tags, 0x000b)
-EXIF Software             the same, where there is none: it names the scanner or camera
-PNG text "Software"       the whole note
-XMP                       the source type, an event of the history with the whole note, and the
-                          creator tool where there is none
-========================  =====================================================================
+==============================  ===============================================================
+EXIF ProcessingSoftware         photochrom and its version: "the name and version of the software
+                                used to post-process the picture" (Exiv2's table of tags, 0x000b)
+EXIF Software                   the same, where there is none: it names the scanner or camera
+PNG text "Software"             the whole note
+XMP DigitalSourceType           the source type
+XMP AISystemUsed                "photochrom, model hintnet": IPTC Photo Metadata 2025.1 asks for
+                                "the AI engine and/or the model name"
+XMP AISystemVersionUsed         the versions of both, "0.1.0, model 3"
+XMP DerivedFrom                 the file that it was made of, see :class:`Original`
+XMP History                     an event: when, by what, and the whole note
+XMP CreatorTool                 photochrom and its version, where there is none
+==============================  ===============================================================
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from PIL.ExifTags import Base as Tag
 
+from photochrom import files
 from photochrom.image import exif, ifd, xmp
 from photochrom.image.photo import Photo
+from photochrom.names import escape_controls
 
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+SOURCE_TYPE = f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia"
+MIXED = f"{_SOURCE_TYPES}composite"
+
+_SHA256 = "nih:sha-256;"
 
 
-def mark_colorized(photo: Photo, tool: str, model: str) -> Photo:
+@dataclass(frozen=True, kw_only=True)
+class Original:
+    """The file that a picture was made of.
+
+    In XMP it is a reference by the file's name, never its folder, and by its SHA-256. That stands
+    for the ``instanceID``, the identifier of "a specific incarnation of a resource", which is what
+    these bytes are; ``documentID`` would name all versions of a photo alike. It is written as
+    ``nih:sha-256;`` and the digest in hexadecimal, which is the form that RFC 6920 gives it.
+    """
+
+    sha256: str
+    """Of its bytes, in hexadecimal."""
+    name: str = ""
+    """Without its folder; "" where it has none, or is not to be told."""
+
+    @classmethod
+    def at(cls, path: str | os.PathLike[str]) -> Original:
+        """Look at a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with files.open_plain(path) as file:
+            return cls(sha256=files.sha256(file), name=Path(path).name)
+
+    @property
+    def reference(self) -> tuple[tuple[str, str], ...]:
+        """The fields of XMP's ``ResourceRef``."""
+        named = (("filePath", escape_controls(self.name)),) if self.name else ()
+        return (*named, ("instanceID", f"{_SHA256}{self.sha256}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """How a picture came by its colours."""
+
+    version: str
+    """Of photochrom."""
+    model: str = ""
+    """The name of the model that coloured it; "" where none did."""
+    model_version: str = ""
+    when: str = ""
+    """The time, ISO 8601 in UTC; see :func:`now`."""
+    original: Original | None = None
+    """The file that it was made of, if it was one."""
+    clauses: tuple[str, ...] = ()
+    """What else is to be known, such as "3 hints"."""
+
+    @property
+    def tool(self) -> str:
+        """What coloured it, such as "photochrom 1.0"."""
+        return f"photochrom {self.version}"
+
+    @property
+    def note(self) -> str:
+        """All of it in words, but for the original and the time."""
+        model = f"{self.model} {self.model_version}".strip()
+        done = f"colorized by {self.tool}" + (f", model {model}" if model else "")
+        return "; ".join([done, *self.clauses])
+
+    @property
+    def edit(self) -> xmp.Edit:
+        """The same for an XMP packet."""
+        version = f"{self.version}, model {self.model_version}".removesuffix(", model ")
+        return xmp.Edit(
+            tool=self.tool,
+            note=self.note,
+            source_type=SOURCE_TYPE if self.model else MIXED,
+            system=f"photochrom, model {self.model}" if self.model else "",
+            system_version=version if self.model else "",
+            when=self.when,
+            derived_from=self.original.reference if self.original else (),
+        )
+
+
+def now() -> str:
+    """The time as provenance has it, such as "2026-11-28T09:30:00Z".
+
+    ``SOURCE_DATE_EPOCH``, in seconds since 1970, stands for it where that is set, so that a result
+    can be made again byte for byte (https://reproducible-builds.org/specs/source-date-epoch/).
+    """
+    told = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(told) if told.isdecimal() and len(told) < _DIGITS else time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+_DIGITS = 12
+"""Of seconds that are a year of four digits."""
+
+
+def mark_colorized(photo: Photo, provenance: Provenance) -> Photo:
     """The photo with the note that it was colorized.
 
     An XMP packet that is broken stays as it is, without a note: who repairs it finds it whole.
 
     Args:
         photo: that was coloured.
-        tool: such as "photochrom 1.0".
-        model: such as "hintnet 2".
+        provenance: how.
     """
-    note = f"colorized by {tool}, model {model}"
+    tool, note = provenance.tool, provenance.note
     notes = photo.notes
     try:
         block = _note_software(photo.exif, ifd.text_entry(tool))
@@ -47,7 +151,7 @@ def mark_colorized(photo: Photo, tool: str, model: str) -> Photo:
         block = _note_software(b"", ifd.text_entry(tool))
         notes += ("its EXIF data are damaged and were left out",)
     try:
-        packet = xmp.with_note(photo.xmp, tool=tool, note=note, source_type=SOURCE_TYPE)
+        packet = xmp.with_note(photo.xmp, provenance.edit)
     except MemoryError:
         raise
     except Exception:

@@ -1,30 +1,41 @@
 """XMP packets: notes are put in, what is no longer true is cut out, and all else stays as it is.
 
 The packet is read by expat only to learn where things are; the text is then spliced, so that
-comments, prefixes, line breaks and whatever else a catalogue keeps there survive. A document type
-is refused, and with it entities: an XMP packet has none (ISO 16684-1, 7.3).
+comments, prefixes, line breaks and whatever else a catalogue keeps there survive.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import md5
-from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+from photochrom.image.xmp_packet import (
+    DERIVED,
+    HISTORY,
+    MAX_BYTES,
+    MM,
+    RDF,
+    Broken,
+    Packet,
+    Span,
+    splice,
+)
+
+__all__ = ["MAX_BYTES", "Broken", "Edit", "merge", "split", "tidy", "with_note"]
+
 _XMP = "http://ns.adobe.com/xap/1.0/"
-_MM = "http://ns.adobe.com/xap/1.0/mm/"
 _EVENT = "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
+_REFERENCE = "http://ns.adobe.com/xap/1.0/sType/ResourceRef#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
-_XML = "http://www.w3.org/XML/1998/namespace"
 _NOTE = "http://ns.adobe.com/xmp/note/"
 _GOOGLE_CAMERA = "http://ns.google.com/photos/1.0/camera/"
 
-_TOP, _DESCRIPTION = f"{_RDF} RDF", f"{_RDF} Description"
-_ABOUT, _TOOL = f"{_RDF} about", f"{_XMP} CreatorTool"
-_HISTORY, _SOURCE = f"{_MM} History", f"{_IPTC} DigitalSourceType"
+_TOOL, _SOURCE = f"{_XMP} CreatorTool", f"{_IPTC} DigitalSourceType"
+_SYSTEM, _SYSTEM_VERSION = f"{_IPTC} AISystemUsed", f"{_IPTC} AISystemVersionUsed"
 _EXTENDED = f"{_NOTE} HasExtendedXMP"
 
 _APPENDED = (
@@ -42,71 +53,119 @@ _OLD_PIXELS = (
 )
 """What describes the picture as it was in grey."""
 
-_OPEN = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="' + _RDF + '"'
+_OPEN = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="' + RDF + '"'
 _CLOSE = "</rdf:RDF></x:xmpmeta>"
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'  # ISO 16684-1, 7.3.2
     f'{_OPEN}>{_CLOSE}<?xpacket end="w"?>'
 ).encode()
-_TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _DECLARED = re.compile(rb"""\sxmlns:([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_ATTRIBUTE = re.compile(rb"""\s([^\s=<>"'/]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
+_PREFIXES = {
+    **{_XMP: "xmp", MM: "xmpMM", _EVENT: "stEvt", _REFERENCE: "stRef"},
+    _IPTC: "Iptc4xmpExt",
+}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LONGEST = 1000
+"""Letters of what was said before that are remembered."""
 _ENDING = b"<?xpacket end"
 _ORIENTATION = re.compile(rb"(tiff:Orientation(?:\s*=\s*[\"']|>\s*))\d")
 
 
-MAX_BYTES = 16_000_000
-"""Of a packet, beyond which it is left out; the largest hold a thumbnail or a depth map."""
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """What was done to a picture, as an event of its history and as what is so from now on."""
+
+    tool: str
+    """What acted, such as "photochrom 1.0"; the creator tool, too, where none is named, as that is
+    "the first known tool used to create the resource" (ISO 16684-1, 8.2.2.1)."""
+    note: str
+    """What it did."""
+    source_type: str
+    """The URI of one of IPTC's digital source types."""
+    system: str = ""
+    """The AI system that was used, by IPTC 2025.1; "" if none was."""
+    system_version: str = ""
+    when: str = ""
+    """ISO 8601."""
+    derived_from: tuple[tuple[str, str], ...] = ()
+    """Fields of a ResourceRef, as the XMP specification has it, and what they say of the file that
+    it was made of."""
 
 
-class Broken(Exception):
-    """The packet is not one that can be changed."""
+def with_note(packet: bytes, edit: Edit) -> bytes:
+    """Add an event to a packet's history, and what else tells of it.
 
-
-Span = tuple[int, int]
-
-
-def with_note(packet: bytes, *, tool: str, note: str, source_type: str) -> bytes:
-    """Add an event to a packet's history, and a digital source type.
+    What the packet said before of the source type, the AI system and the file that it was made of
+    gives way, as each has room for one alone, and is remembered in the event.
 
     Args:
         packet: UTF-8, or nothing for a new one.
-        tool: what acted, such as "photochrom 1.0"; the creator tool, too, where none is named, as
-            that is "the first known tool used to create the resource" (ISO 16684-1, 8.2.2.1).
-        note: what it did.
-        source_type: the URI of one of IPTC's digital source types, in place of any other, which
-            the event remembers.
+        edit: what was done.
 
     Raises:
         Broken: it is not well-formed, not XMP, has a document type, or is not in UTF-8.
     """
     packet = packet.rstrip(b"\0") or _EMPTY
-    found = _Packet(packet)
-    sources = [text for name, text, _ in found.properties if name == _SOURCE]
-    if sources and sources[-1] not in ("", source_type):
-        note += f"; digital source type before: {sources[-1]}"
-    event = (
-        f'<rdf:li xmlns:rdf="{_RDF}" xmlns:stEvt="{_EVENT}" rdf:parseType="Resource">'
-        f"<stEvt:action>edited</stEvt:action><stEvt:softwareAgent>{escape(tool)}"
-        f"</stEvt:softwareAgent><stEvt:parameters>{escape(note)}</stEvt:parameters></rdf:li>"
-    )
+    found = Packet(packet)
+    note = "; ".join([edit.note, *_remembered(found, edit)])
+    event = _element(f"{_EVENT} action", "edited")
+    event += _element(f"{_EVENT} when", edit.when)
+    event += _element(f"{_EVENT} softwareAgent", edit.tool)
+    event += _element(f"{_EVENT} parameters", note)
+    event = f'<rdf:li xmlns:rdf="{RDF}" rdf:parseType="Resource">{event}</rdf:li>'
     parts = [
-        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about={quoteattr(found.about)}>'
-        f'<iptc:DigitalSourceType xmlns:iptc="{_IPTC}">{escape(source_type)}'
-        "</iptc:DigitalSourceType>"
+        f'<rdf:Description xmlns:rdf="{RDF}" rdf:about={quoteattr(found.about)}>',
+        _element(_SOURCE, edit.source_type),
+        _element(_SYSTEM, edit.system),
+        _element(_SYSTEM_VERSION, edit.system_version),
+        "" if found.named(_TOOL) else _element(_TOOL, edit.tool),
     ]
-    if not found.named(_TOOL):
-        parts.append(f'<xmp:CreatorTool xmlns:xmp="{_XMP}">{escape(tool)}</xmp:CreatorTool>')
-    edits = [(*span, "") for span in found.named(_SOURCE)]
+    replaced = [_SOURCE, _SYSTEM, _SYSTEM_VERSION]
+    if edit.derived_from:
+        replaced.append(DERIVED)
+        fields = [_element(f"{_REFERENCE} {name}", text) for name, text in edit.derived_from]
+        inside = "".join(fields)
+        parts.append(
+            f'<xmpMM:DerivedFrom xmlns:xmpMM="{MM}" rdf:parseType="Resource">{inside}'
+            "</xmpMM:DerivedFrom>"
+        )
+    edits = [(*span, "") for name, _, span in found.properties if name in replaced]
     if found.history_end < 0:
-        edits += [(*span, "") for span in found.named(_HISTORY)]  # one without events
+        edits += [(*span, "") for span in found.named(HISTORY)]  # one without events
         sequence = f"<rdf:Seq>{event}</rdf:Seq>"
-        parts.append(f'<xmpMM:History xmlns:xmpMM="{_MM}">{sequence}</xmpMM:History>')
+        parts.append(f'<xmpMM:History xmlns:xmpMM="{MM}">{sequence}</xmpMM:History>')
     else:
         edits.append((found.history_end, found.history_end, event))
     parts.append("</rdf:Description>")
     edits.append((found.end, found.end, "".join(parts)))
-    return _splice(packet, edits)
+    return splice(packet, edits)
+
+
+def _remembered(found: Packet, edit: Edit) -> Iterable[str]:
+    """What a packet said until now, where it says something else from now on."""
+    told = {name: text for name, text, _ in found.properties}
+    source, system = told.get(_SOURCE), told.get(_SYSTEM)
+    if source and source != edit.source_type:
+        yield f"digital source type before: {_clip(source)}"
+    version = told.get(_SYSTEM_VERSION, "")
+    if system and (system, version) != (edit.system, edit.system_version):
+        yield f"AI system before: {_clip(system)}{version and f', version {_clip(version)}'}"
+    fields = found.derived_from
+    if edit.derived_from and fields and fields != list(edit.derived_from):
+        yield f"derived from before: {_clip(', '.join(map(' '.join, fields)))}"
+
+
+def _clip(text: str) -> str:
+    """At most so much of what may be of any length."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} (cut off)"
+
+
+def _element(name: str, text: str) -> str:
+    """A property that has a text; nothing for none."""
+    uri, _, local = name.rpartition(" ")
+    prefix = _PREFIXES[uri]
+    text = escape(_NOT_XML.sub("\ufffd", text))
+    return f'<{prefix}:{local} xmlns:{prefix}="{uri}">{text}</{prefix}:{local}>' if text else ""
 
 
 def tidy(packet: bytes) -> tuple[bytes, bool]:
@@ -119,10 +178,10 @@ def tidy(packet: bytes) -> tuple[bytes, bool]:
     if not packet.strip(b"\0 \r\n\t"):
         return b"", False
     try:
-        found = _Packet(packet)
+        found = Packet(packet)
         appended = found.named(*_APPENDED)
         cuts = [*appended, *found.named(*_OLD_PIXELS, _EXTENDED)]
-        return _splice(packet, [(*span, "") for span in cuts]), bool(appended)
+        return splice(packet, [(*span, "") for span in cuts]), bool(appended)
     except Broken:
         return packet, False
 
@@ -136,7 +195,7 @@ def merge(packet: bytes, extension: bytes) -> bytes:
     Raises:
         Broken: they do not go together.
     """
-    here, there = _Packet(packet), _Packet(extension)
+    here, there = Packet(packet), Packet(extension)
     known = _declared_prefixes(packet[: here.start])
     theirs = _declared_prefixes(extension[: there.start])
     if any(known.get(prefix, uri) != uri for prefix, uri in theirs.items()):
@@ -146,7 +205,7 @@ def merge(packet: bytes, extension: bytes) -> bytes:
     opening = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in lacking.items())
     edits = [(*span, "") for span in here.named(_EXTENDED)]
     edits += [(here.end, here.end, added), (here.start - 1, here.start - 1, opening)]
-    return _splice(packet, edits)
+    return splice(packet, edits)
 
 
 def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
@@ -164,7 +223,7 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     packet = before.rstrip() + ending + rest
     if len(packet) <= room:
         return packet, b"", ""
-    found = _Packet(packet)
+    found = Packet(packet)
     outer = b"".join(match[0] for match in _DECLARED.finditer(packet[: found.start]))
     outer = b"".join(
         match[0] for match in _DECLARED.finditer(outer) if match[1] not in (b"x", b"rdf")
@@ -180,14 +239,14 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     extension = _OPEN.encode() + outer + b">" + parts + _CLOSE.encode()
     guid = md5(extension, usedforsecurity=False).hexdigest().upper()
     reference = (
-        f'<rdf:Description xmlns:rdf="{_RDF}" xmlns:xmpNote="{_NOTE}" '
+        f'<rdf:Description xmlns:rdf="{RDF}" xmlns:xmpNote="{_NOTE}" '
         f'rdf:about={quoteattr(found.about)} xmpNote:HasExtendedXMP="{guid}"/>'
     )
     edits = [(*span, "") for span in moved] + [(found.end, found.end, reference)]
-    main = _splice(packet, edits)
+    main = splice(packet, edits)
     if len(main) > room:
         raise Broken("it does not fit")
-    _Packet(extension)
+    Packet(extension)
     return main, extension, guid
 
 
@@ -196,106 +255,3 @@ def _declared_prefixes(head: bytes) -> dict[str, str]:
         match[1].decode(): (match[2] or match[3] or b"").decode()
         for match in _DECLARED.finditer(head)
     }
-
-
-# --- where things are -------------------------------------------------------------------------
-
-
-def _splice(packet: bytes, edits: list[tuple[int, int, str]]) -> bytes:
-    parts, at = [], 0
-    for start, stop, text in sorted(edits):
-        parts += [packet[at:start], text.encode()]
-        at = max(at, stop)
-    packet = b"".join((*parts, packet[at:]))
-    _Packet(packet)  # what comes out can be read
-    return packet
-
-
-class _Packet:
-    """A packet that was walked through, and where things are in it, in bytes.
-
-    Raises:
-        Broken: it is not well-formed, not XMP, has a document type, or is not in UTF-8.
-    """
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.start = -1  # of what the RDF holds
-        self.end = -1  # of the RDF, where a description can be added
-        self.history_end = -1  # of the list of events
-        self.about = ""
-        self.properties: list[tuple[str, str, Span]] = []  # elements and attributes: name, text
-        self.descriptions: list[Span] = []
-        self._path: list[tuple[str, re.Match[bytes]]] = []  # the open elements: name, first tag
-        self._prefixes: dict[str, list[str]] = {}  # what each stands for, the innermost last
-        self._text: list[str] = []
-        if len(data) > MAX_BYTES:
-            raise Broken(f"it has more than {MAX_BYTES:,} bytes")
-        self._parser = expat.ParserCreate("UTF-8", " ")  # names are "namespace name"
-        self._parser.StartElementHandler = self._open
-        self._parser.EndElementHandler = self._close
-        self._parser.CharacterDataHandler = self._text.append
-        self._parser.StartNamespaceDeclHandler = self._declare
-        self._parser.EndNamespaceDeclHandler = lambda prefix: self._prefixes[prefix or ""].pop()
-        self._parser.StartDoctypeDeclHandler = self._refuse
-        try:
-            self._parser.Parse(data, True)
-        except (expat.ExpatError, UnicodeError, RecursionError) as error:
-            raise Broken(str(error)) from error
-        if self.end < 0:
-            raise Broken("it holds no RDF")
-
-    def named(self, *names: str) -> list[Span]:
-        """The places of properties whose names begin so."""
-        return [span for name, _, span in self.properties if name.startswith(names)]
-
-    def _refuse(self, *_: object) -> None:
-        raise Broken("it has a document type")
-
-    def _declare(self, prefix: str | None, uri: str) -> None:
-        self._prefixes.setdefault(prefix or "", []).append(uri)
-
-    def _open(self, name: str, attributes: dict[str, str]) -> None:
-        tag = _TAG.match(self.data, self._parser.CurrentByteIndex)
-        if tag is None:
-            raise Broken("a tag does not end")
-        if name == _TOP and self.start < 0 and not tag[0].endswith(b"/>"):
-            self.start = tag.end()
-        if name == _DESCRIPTION and self._is_within(_TOP):
-            self.about = attributes.get(_ABOUT, attributes.get("about", self.about))
-            places = self._find_attributes(tag)
-            for told, text in attributes.items():
-                if " " in told and told != _ABOUT and not told.startswith(f"{_XML} "):
-                    if told not in places:
-                        raise Broken("an attribute is not where it should be")
-                    self.properties.append((told, text, places[told]))
-        self._path.append((name, tag))
-        self._text.clear()
-
-    def _close(self, name: str) -> None:
-        _, tag = self._path.pop()
-        empty = tag[0].endswith(b"/>")
-        here = tag.start() if empty else self._parser.CurrentByteIndex  # of </name>
-        stop = tag.end() if empty else self.data.index(b">", here) + 1
-        if name == _TOP and not empty:
-            self.end = here
-        elif name == f"{_RDF} Seq" and self._is_within(_TOP, _DESCRIPTION, _HISTORY) and not empty:
-            self.history_end = here
-        elif name == _DESCRIPTION and self._is_within(_TOP):
-            self.descriptions.append((tag.start(), stop))
-        elif self._is_within(_TOP, _DESCRIPTION):
-            text = "".join(self._text).strip()
-            self.properties.append((name, text, (tag.start(), stop)))
-
-    def _is_within(self, *names: str) -> bool:
-        """Whether these are the innermost elements that are open."""
-        return [name for name, _ in self._path[-len(names) :]] == list(names)
-
-    def _find_attributes(self, tag: re.Match[bytes]) -> dict[str, Span]:
-        """Where the attributes of a tag lie, by "namespace name"."""
-        found = {}
-        for match in _ATTRIBUTE.finditer(self.data, *tag.span()):
-            prefix, _, local = match[1].decode().rpartition(":")
-            if prefix and (uris := self._prefixes.get(prefix)):
-                found[f"{uris[-1]} {local}"] = match.span()
-        return found

@@ -74,8 +74,13 @@ class Colorizer(Adviser):
     @property
     def name(self) -> str:
         """The model's name and version, such as "hintnet 2"."""
+        return " ".join(self.name_and_version).strip()
+
+    @property
+    def name_and_version(self) -> tuple[str, str]:
+        """The same apart; a version that the model does not tell is ""."""
         facts = self.model.metadata
-        return f"{facts.get('name', self.model.path.stem)} {facts.get('version', '')}".strip()
+        return facts.get("name", self.model.path.stem), facts.get("version", "")
 
     # --- from lightness to ab -----------------------------------------------------------------
 

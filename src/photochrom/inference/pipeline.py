@@ -5,17 +5,19 @@ Python, the command line, batches, clusters and the page all send their photos t
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from photochrom import __version__
-from photochrom.errors import BadOption, InColor
+from photochrom.errors import BadOption, BadPhoto, InColor
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
-from photochrom.image.provenance import mark_colorized, strip_metadata
+from photochrom.image.provenance import Original, Provenance, mark_colorized, now, strip_metadata
 from photochrom.image.reader import PhotoSource, as_photo, hold_source, read_pages
 from photochrom.image.tone import is_color
 from photochrom.image.writer import default_format
@@ -63,6 +65,7 @@ def colorize_pages(
     *,
     kind: str | None = None,
     damaged: bool = False,
+    original: Original | None = None,
 ) -> ColoredPages:
     """Colour a photo, page by page.
 
@@ -73,6 +76,7 @@ def colorize_pages(
         kind: Pillow's name of the format that is to be written; by default a file's own, or PNG
             where that cannot be written, and none in particular for images and arrays.
         damaged: colour what can be read of a broken file.
+        original: the photo's file, where it was looked at already.
 
     Raises:
         InColor: all of it is in colour, and is not to be coloured anew.
@@ -89,6 +93,11 @@ def colorize_pages(
             notes.add(png_instead(str(first.format)))
     if options.reference is not None:
         options = replace(options, reference=as_photo(options.reference))
+    when = now()
+
+    @cache
+    def found() -> Original | None:  # once, and only where it is told
+        return original or look_at(source)
 
     def colorize_page(page: Photo) -> Photo:
         if page.paged and not options.recolor and is_color(page):
@@ -96,7 +105,12 @@ def colorize_pages(
         else:
             hints = gather_hints(page, options, colorizer, notes)
             done = colorizer.render(page, replace(options, hints=hints))
-            done = _finish(done, options, colorizer.name)
+            marked = options.mark and options.strength > 0
+            done = _finish(
+                done,
+                options,
+                _tell(options, colorizer, hints, when, found()) if marked else None,
+            )
         if kind is not None:
             done = fit_to_format(done, kind)
         notes.add(*done.notes)
@@ -159,10 +173,61 @@ def png_instead(kind: str) -> str:
     return f"{kind} cannot be written, so the result is PNG"
 
 
-def _finish(photo: Photo, options: ColorizeOptions, model: str) -> Photo:
+def look_at(source: PhotoSource | Photo) -> Original | None:
+    """The file that a photo came from, by its bytes and its name; None for pixels.
+
+    Raises:
+        BadPhoto: it is not there any more.
+    """
+    path = source.source if isinstance(source, Photo) else source
+    if isinstance(path, bytes):
+        return Original(sha256=hashlib.sha256(path).hexdigest())
+    if not isinstance(path, str | os.PathLike):
+        return None
+    try:
+        return Original.at(path)
+    except OSError as error:
+        raise BadPhoto(
+            f"{path} cannot be opened any more ({error.strerror}): check path and permissions."
+        ) from error
+
+
+def _tell(
+    options: ColorizeOptions,
+    colorizer: Colorizer,
+    hints: tuple[Hint, ...],
+    when: str,
+    original: Original | None,
+) -> Provenance:
+    """How a page came by its colours."""
+    name, version = colorizer.name_and_version
+    if options.strip and original is not None:
+        original = replace(original, name="")  # which may say who is on it
+    return Provenance(
+        version=__version__,
+        model=name,
+        model_version=version,
+        when=when,
+        original=original,
+        clauses=_clauses(options, len(hints)),
+    )
+
+
+def _clauses(options: ColorizeOptions, hints: int) -> tuple[str, ...]:
+    """What was asked for beside the usual, in words."""
+    told = {
+        f"size {options.size}": options.size is not None,
+        f"strength {options.strength:g}": options.strength != 1,
+        f"vivid {options.vivid}": options.vivid is not None,
+        f"quality {options.quality}": options.quality != "fast",
+        "1 hint" if hints == 1 else f"{hints} hints": hints > 0,
+        "hints from a reference photo": options.reference is not None,
+    }
+    return tuple(clause for clause, is_so in told.items() if is_so)
+
+
+def _finish(photo: Photo, options: ColorizeOptions, provenance: Provenance | None) -> Photo:
     """A coloured page with the metadata that it is to have."""
     if options.strip:
         photo = strip_metadata(photo)
-    if options.mark and options.strength > 0:
-        photo = mark_colorized(photo, f"photochrom {__version__}", model)
-    return photo
+    return photo if provenance is None else mark_colorized(photo, provenance)
