@@ -16,6 +16,7 @@ from PIL import Image
 import photochrom
 from commands import raising, run
 from photochrom.cli import main
+from photochrom.cli.optional_values import fill_optional_values
 from photochrom.inference.colorizer import Colorizer
 
 
@@ -185,4 +186,4 @@ def test_a_photo_that_is_not_there_is_one_sentence(tmp_path, model, photo, words
     ],
 )
 def test_a_cluster_may_be_named_or_not(given, expected):
-    assert main._with_address(["colorize", *given]) == ["colorize", *expected]
+    assert fill_optional_values(["colorize", *given]) == ["colorize", *expected]

@@ -68,6 +68,8 @@ class BatchOptions(ColorizeOptions):
             listed["quality"] = self.quality
         if self.encoding != DEFAULT_ENCODING:  # likewise
             listed["encoding"] = asdict(self.encoding)
+        if self.caption is not None:  # likewise
+            listed["caption"] = [self.caption, self.caption_place]
         return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
     def absolute(self) -> BatchOptions:

@@ -44,6 +44,17 @@ class BatchFlags(ColorizeFlags):
     recolor: Annotated[bool, tyro.conf.arg(help="colour photos that are in colour, too")] = False
     strip: Annotated[bool, tyro.conf.arg(help="leave out what the file says of the photo")] = False
     mark: Annotated[bool, tyro.conf.arg(help="do not note that it was colorized")] = True
+    caption: Annotated[
+        str | None,
+        tyro.conf.arg(
+            metavar="[TEXT]",
+            help="show this line below the picture; default: that it was colorized",
+        ),
+    ] = None
+    caption_place: Annotated[
+        Literal["below", "corner"],
+        tyro.conf.arg(help="of the caption; corner: over the picture"),
+    ] = "below"
     force: Force = False
     jobs: Annotated[
         int | None, tyro.conf.arg(help="photos under way at a time; default: one per core")

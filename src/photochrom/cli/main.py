@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from photochrom.cli.color import palette, uncertainty
 from photochrom.cli.colorize import colorize
 from photochrom.cli.data import data
 from photochrom.cli.evaluate import evaluate
+from photochrom.cli.optional_values import fill_optional_values
 from photochrom.cli.options import deferred
 from photochrom.cli.report import report
 from photochrom.cli.serve import serve
@@ -86,7 +86,7 @@ def _find_command(arguments: Sequence[str]) -> Callable[[], int]:
                 commands,
                 prog="photochrom",
                 description=DESCRIPTION,
-                args=_with_address(arguments),
+                args=fill_optional_values(arguments),
                 config=(CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
             )
     except SystemExit as ended:
@@ -100,14 +100,3 @@ def _interrupt(*_: object) -> NoReturn:
     """The first Ctrl-C lets what is under way be finished; the second one ends it at once."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     raise KeyboardInterrupt
-
-
-def _with_address(arguments: Sequence[str]) -> list[str]:
-    """A bare ``--ray`` means a cluster on this machine: what follows it may be a photo."""
-    words = list(arguments)
-    if "--ray" in words:
-        after = words.index("--ray") + 1
-        address = words[after] if after < len(words) else ""
-        if not (address in ("auto", "local") or re.match(r"ray://|[\w.-]+:\d+$", address)):
-            words.insert(after, "local")
-    return words

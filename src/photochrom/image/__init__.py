@@ -12,6 +12,7 @@ metadata            ``metadata`` finds and fits it: ``exif`` (in ``ifd`` directo
 formats             ``jpeg``, ``png``, ``jp2``; ``sixteen_bit`` PNG and PPM; ``pillow`` for the rest
 TIFF                ``tiff_directories`` finds the pages, ``tiff_page`` is one of them,
                     ``tiff_decoding`` decodes it, ``tiff_writer`` writes them
+captions            ``caption`` sets a line (``typesetting``, ``fonts``), and moves ``regions``
 beside              ``tone`` (grey, toned or colour), ``provenance`` (our note), ``sidecar`` files
 ==================  =============================================================================
 """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypedDict, get_args
 
 from photochrom.errors import BadOption
+from photochrom.image import caption as captions
 from photochrom.image.photo import Photo
 from photochrom.image.reader import PhotoSource
 from photochrom.inference.hints import Hint, HintSet, HintTuple
@@ -58,6 +59,11 @@ class ColorizeOptions:
     orientation and colour profile are applied all the same."""
     mark: bool = True
     """Note in the result's metadata that it was colorized, and by which model."""
+    caption: str | None = None
+    """A line that the result shows, in any script, such as :data:`.caption.CAPTION`."""
+    caption_place: captions.Place = "below"
+    """Where: in a strip "below" the picture, whose own rows stay as they are, or over its lower
+    "corner"."""
 
     def __post_init__(self) -> None:
         check_range("strength", self.strength, 0, MAX_STRENGTH)
@@ -65,6 +71,10 @@ class ColorizeOptions:
             check_range("size", self.size, *SIZES)
         if self.quality not in get_args(Quality):
             raise BadOption(f"quality is {self.quality}: take best or fast.")
+        if self.caption_place not in get_args(captions.Place):
+            raise BadOption(f"caption-place is {self.caption_place}: take below or corner.")
+        if self.caption is not None:
+            captions.clean_caption(self.caption)  # before the work, not after it
 
 
 class ColorizeKeywords(TypedDict, total=False):
@@ -79,6 +89,8 @@ class ColorizeKeywords(TypedDict, total=False):
     recolor: bool
     strip: bool
     mark: bool
+    caption: str | None
+    caption_place: captions.Place
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

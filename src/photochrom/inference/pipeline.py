@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from photochrom import __version__
 from photochrom.errors import BadOption, BadPhoto, InColor
+from photochrom.image.caption import add_caption
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
 from photochrom.image.provenance import Original, Provenance, mark_colorized, now, strip_metadata
@@ -230,4 +231,8 @@ def _finish(photo: Photo, options: ColorizeOptions, provenance: Provenance | Non
     """A coloured page with the metadata that it is to have."""
     if options.strip:
         photo = strip_metadata(photo)
-    return photo if provenance is None else mark_colorized(photo, provenance)
+    if provenance is not None:
+        photo = mark_colorized(photo, provenance)
+    if options.caption is not None:
+        photo = add_caption(photo, options.caption, options.caption_place)
+    return photo
