@@ -112,12 +112,12 @@ def test_hints_are_given_in_a_file_and_one_by_one(photo, able, tmp_path):
     out = tmp_path / "new.png"
     assert run("colorize", photo, "--model", able, "-o", out, "--hints", file, *flags) == 0
     expected = Colorizer(able).colorize(
-        photo.read_bytes(),
+        photo,
         hints=[
             (10, 25, (-20, 15)), (40, 10, "darkolivegreen"), (50.5, 40, "#c8503c", "small")
         ],
     )  # fmt: skip
-    assert out.read_bytes() == expected
+    assert out.read_bytes() == expected.read_bytes()
     for flag in ("40,10", "40", "", "40,10,", "40,10,red,"):
         assert run("colorize", photo, "--model", able, "-o", out, "--force", "--hint", flag) == 2
 

@@ -53,12 +53,15 @@ def test_through_a_pipe_a_photo_becomes_what_it_becomes_in_a_file(album, out, mo
     Image.open(album / "b.jpg").save(album / "b.jpg", exif=exif, dpi=(300, 300))
     assert run("colorize", album, "-o", out, "--model", model) == 0
     for name in ("a.png", "b.jpg", "c.tif"):
+        assert pipe(b"", album / name, "-o", "-") == (0, (out / name).read_bytes(), "")
+    assert run("colorize", album, "-o", out, "--model", model, "--no-mark", "--force") == 0
+    for name in ("a.png", "b.jpg", "c.tif"):  # which the mark would name
         given, expected = (album / name).read_bytes(), (out / name).read_bytes()
-        for asked in (("-",), ("-", "-o", "-"), ("/dev/stdin",), (album / name, "-o", "-")):
-            assert pipe(given, *asked) == (0, expected, ""), asked
+        for asked in (("-",), ("-", "-o", "-"), ("/dev/stdin",)):
+            assert pipe(given, *asked, "--no-mark") == (0, expected, ""), asked
     with Image.open(out / "b.jpg") as image:
         assert image.getexif()[ExifTags.Base.Artist] == "Ansel"
-    process = start("-", "--model", model, stdin=subprocess.PIPE)
+    process = start("-", "--model", model, "--no-mark", stdin=subprocess.PIPE)
     assert end(process, (album / "b.jpg").read_bytes()) == (0, (out / "b.jpg").read_bytes(), "")
 
 

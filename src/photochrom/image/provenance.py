@@ -23,6 +23,7 @@ XMP CreatorTool                 photochrom and its version, where there is none
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from dataclasses import dataclass, replace
@@ -56,6 +57,11 @@ class Original:
     """Of its bytes, in hexadecimal."""
     name: str = ""
     """Without its folder; "" where it has none, or is not to be told."""
+
+    @classmethod
+    def within(cls, data: bytes, name: str = "") -> Original:
+        """A file that is held in memory."""
+        return cls(sha256=hashlib.sha256(data).hexdigest(), name=name)
 
     @classmethod
     def at(cls, path: str | os.PathLike[str]) -> Original:

@@ -5,7 +5,6 @@ Python, the command line, batches, clusters and the page all send their photos t
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -182,7 +181,7 @@ def look_at(source: PhotoSource | Photo) -> Original | None:
     """
     path = source.source if isinstance(source, Photo) else source
     if isinstance(path, bytes):
-        return Original(sha256=hashlib.sha256(path).hexdigest())
+        return Original.within(path)
     if not isinstance(path, str | os.PathLike):
         return None
     try:

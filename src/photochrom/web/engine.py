@@ -17,6 +17,7 @@ from PIL import Image
 
 from photochrom.errors import BadOption
 from photochrom.image.levels import Levels
+from photochrom.image.provenance import Original
 from photochrom.image.writer import encode_photo
 from photochrom.inference import chroma_upsampling
 from photochrom.inference.colorizer import Colorizer
@@ -138,6 +139,7 @@ class Engine:
         data: bytes,
         options: ColorizeOptions,
         model: str | None,
+        name: str,
         format: str | None = None,  # noqa: A002
     ) -> ColoredFile:
         """A whole file coloured.
@@ -146,6 +148,7 @@ class Engine:
             data: the file.
             options: how.
             model: by which, None for the default.
+            name: what the file is called.
             format: Pillow's name of the result's; None for the file's own, or PNG where that
                 cannot be written.
 
@@ -157,7 +160,10 @@ class Engine:
             raise BadOption(
                 f"{format} holds one page and this file has {count}: download it as it came."
             )
-        pages, kind, notes = colorize_pages(data, options, self.colorizer(model), kind=format)
+        original = Original.within(data, name)
+        pages, kind, notes = colorize_pages(
+            data, options, self.colorizer(model), kind=format, original=original
+        )
         content = encode_photo(pages, kind)
         return ColoredFile(content, str(kind), tuple(notes))
 

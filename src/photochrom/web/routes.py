@@ -96,13 +96,14 @@ async def colorize_photo(
     """
     options = form.options(await to_thread(form.parse_hints), recolor=form.recolor)
     services.check_upload(form.photo)
+    name = engine.safe_name(form.photo.filename)
 
     def colorize(task: WorkerTask) -> ColoredFile:
         data = form.photo.file.read()
-        return task.run(services.engine.colorize_file, data, options, form.model)
+        return task.run(services.engine.colorize_file, data, options, form.model, name)
 
     result = await services.run_on_file(colorize)
-    return file_response(result, engine.safe_name(form.photo.filename))
+    return file_response(result, name)
 
 
 @router.post("/api/photos", status_code=201, responses=describe_problems(415))
@@ -212,7 +213,9 @@ async def colorize_kept_photo(
     preview, colorize = services.engine.preview, services.engine.colorize_file
     if wanted.full:
         result = await services.run_on_file(
-            lambda task: task.run(colorize, photo.data, options, wanted.model, wanted.format)
+            lambda task: task.run(
+                colorize, photo.data, options, wanted.model, photo.name, wanted.format
+            )
         )
         return file_response(result, photo.name)
     lane = photo.previews if wanted.side is None else None
