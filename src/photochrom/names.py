@@ -26,10 +26,34 @@ def escape_controls(text: str) -> str:
     return _UNSEEN.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
+def set_talk(*, quiet: bool, verbose: bool) -> None:
+    """Settle how much is told: only errors, or also where in the program they arose."""
+    _talk.update(quiet=quiet, verbose=verbose)
+
+
+def is_quiet() -> bool:
+    """Whether remarks and progress are not wanted."""
+    return _talk["quiet"]
+
+
+def is_verbose() -> bool:
+    """Whether it is to be told where in the program an error arose."""
+    return _talk["verbose"]
+
+
+_talk = {"quiet": False, "verbose": False}
+
+
 def say(sentence: str, *lines: str) -> None:
     """Tell the user one sentence, and what goes with it, apart from answers."""
     told = map(escape_controls, (f"photochrom: {sentence}", *lines))
     print(*told, sep="\n", file=sys.stderr)  # noqa: T201
+
+
+def remark(sentence: str) -> None:
+    """Say what is good to know, and no error: not if only those are wanted."""
+    if not is_quiet():
+        say(sentence)
 
 
 def is_plain(name: str) -> bool:

@@ -129,7 +129,6 @@ def test_only_the_second_ctrl_c_is_the_end(monkeypatch):
         ("colorize x.jpg --model no-such-model", ("no-such-model",)),
         ("colorize --model MODEL", ("at least one photograph",)),
         ("paint", ("no command paint", "photochrom --help")),
-        ("", ("needs a command", "colorize", "photochrom --help")),
         ("palette x.jpg", ("pixels from the left and pixels from the top", "palette --help")),
         ("palette x.jpg 3 b", ("pixels from the top", "a number", "not b")),
         ("data", ("needs a command", "pexels", "curate", "pack", "data --help")),

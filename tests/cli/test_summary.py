@@ -6,13 +6,15 @@ import csv
 
 import pytest
 
+from photochrom import names
 from photochrom.batch.worker import Outcome
 from photochrom.cli.options import print_result
 from photochrom.cli.summary import BatchSummary, check_report
 
 
 def test_what_came_of_a_photo_with_an_odd_name_is_told_on_one_line(capsys):
-    summary = BatchSummary(None, verbose=True)
+    names.set_talk(quiet=False, verbose=True)
+    summary = BatchSummary(None)
     done = Outcome("a", "done", ("a\n/etc/b.jpg",), "", 0.1)
     failed = Outcome("\x1b]0;x", "failed", (), "\x1b]0;x fails", 0.1, "KeyError", "one\n\x1b two\n")
     summary.follow([done, failed], 1)

@@ -6,15 +6,16 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import tyro
 from rich.console import Console
 from tyro.conf import Positional
 
+from photochrom.cli.flags import WHOLE, flag
 from photochrom.cli.options import (
     Force,
     HintFile,
     HintFlags,
     Model,
+    Out,
     Size,
     Vivid,
     gather_hints,
@@ -23,19 +24,19 @@ from photochrom.cli.options import (
     print_result,
 )
 
-Photo = Annotated[Positional[Path], tyro.conf.arg(metavar="PHOTO", help="a photograph")]
+Photo = Annotated[Positional[Path], flag("a photograph", "PHOTO")]
 
 
 def palette(
     photo: Photo,
-    x: Annotated[Positional[float], tyro.conf.arg(help="pixels from the left")],
-    y: Annotated[Positional[float], tyro.conf.arg(help="pixels from the top")],
+    x: Annotated[Positional[float], flag("pixels from the left", "X")],
+    y: Annotated[Positional[float], flag("pixels from the top", "Y")],
     /,
     model: Model = None,
     size: Size = "auto",
     hints: HintFile = None,
     hint: HintFlags = (),
-    most: Annotated[int, tyro.conf.arg(help="colours at most, beside the present one")] = 9,
+    most: Annotated[int, flag("colours at most, beside the present one", WHOLE)] = 9,
     vivid: Vivid = None,
 ) -> int:
     """Show the colour of a point and others that it may have, each as the hint that asks for it.
@@ -66,7 +67,7 @@ def palette(
 def uncertainty(
     photo: Photo,
     /,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")],
+    out: Out,
     model: Model = None,
     size: Size = "auto",
     hints: HintFile = None,

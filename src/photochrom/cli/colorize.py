@@ -11,11 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import tyro
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
 from photochrom.cli import pipe
-from photochrom.cli.options import ColorizeFlags, Force, HintFile, HintFlags, gather_hints, needs
+from photochrom.cli.flags import WHOLE, flag, group
+from photochrom.cli.options import (
+    ColorizeFlags,
+    Force,
+    HintFile,
+    HintFlags,
+    gather_hints,
+    needs,
+    option_values,
+)
 from photochrom.cli.summary import BatchSummary, check_report
 from photochrom.errors import BadOption
 
@@ -25,73 +33,96 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchFlags(ColorizeFlags):
-    """BatchFlags of ``photochrom colorize``; those of ``BatchOptions`` are called as there."""
+class ColorFlags(ColorizeFlags):
+    """What decides the colours."""
+
+    hint: HintFlags = ()
+    hints: HintFile = None
+    reference: Annotated[
+        Path | None, flag("a colour photo: what is seen in both takes its colour", "PHOTO")
+    ] = None
+    recolor: Annotated[bool, flag("colour photos that are in colour already, too")] = False
+    samples: Annotated[
+        int | None, flag("so many versions that differ, each in a file of its own", WHOLE)
+    ] = None
+    seed: Annotated[int, flag("of the versions: the same seed gives the same ones", WHOLE)] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFlags:
+    """Where results go, and what is in their files beside the picture."""
 
     out: Annotated[
         str | None,
-        tyro.conf.arg(aliases=["-o"], help="file, folder or -; default: beside the photo"),
-    ] = None
-    hints: HintFile = None
-    hint: HintFlags = ()
-    reference: Annotated[
-        Path | None, tyro.conf.arg(help="a colour photo: what is seen in both takes its colour")
-    ] = None
-    samples: Annotated[
-        int | None, tyro.conf.arg(help="so many versions that differ, each in a file of its own")
-    ] = None
-    seed: Annotated[int, tyro.conf.arg(help="of the versions: the same gives the same")] = 0
-    recolor: Annotated[bool, tyro.conf.arg(help="colour photos that are in colour, too")] = False
-    strip: Annotated[bool, tyro.conf.arg(help="leave out what the file says of the photo")] = False
-    mark: Annotated[bool, tyro.conf.arg(help="do not note that it was colorized")] = True
-    caption: Annotated[
-        str | None,
-        tyro.conf.arg(
-            metavar="[TEXT]",
-            help="show this line below the picture; default: that it was colorized",
+        flag(
+            "file or folder for what is written; - for the standard output",
+            "FILE|FOLDER",
+            short="-o",
+            default="beside the photo",
         ),
     ] = None
-    caption_place: Annotated[
-        Literal["below", "corner"],
-        tyro.conf.arg(help="of the caption; corner: over the picture"),
-    ] = "below"
     force: Force = False
-    jobs: Annotated[
-        int | None, tyro.conf.arg(help="photos under way at a time; default: one per core")
-    ] = None
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], tyro.conf.arg(help="auto takes a GPU if there is one")
-    ] = "auto"
-    report: Annotated[
-        Path | None, tyro.conf.arg(help="write a table of what came of each photo (.csv)")
-    ] = None
-    watch: Annotated[
-        bool, tyro.conf.arg(help="go on with what arrives in the folder, until Ctrl-C")
-    ] = False
-    ray: Annotated[
-        str | None,
-        tyro.conf.arg(metavar="[ADDRESS]", help="on a Ray cluster; default: a local one"),
-    ] = None
-    exclude: Annotated[
-        tuple[str, ...],
-        tyro.conf.arg(metavar="PATTERN...", help="leave out what is called so, as in '*-thumb.*'"),
-    ] = ()
-    timeout: Annotated[
-        float, tyro.conf.arg(help="seconds that each photo may take; 0 for no limit")
-    ] = 600
-    keep_times: Annotated[bool, tyro.conf.arg(help="results get the photos' times")] = False
     quality_jpeg: Annotated[
         int | None,
-        tyro.conf.arg(help="of the file: 1..100; default: 98, or the photo's own if higher"),
+        flag("quality of a JPEG file", "1..100", default="98, or the photo's own if higher"),
     ] = None
     compression: Annotated[
         Literal["deflate", "lzw", "none"] | None,
-        tyro.conf.arg(help="of TIFF; default: deflate"),
+        flag("of a TIFF file", "{deflate,lzw,none}", default="deflate"),
     ] = None
-    damaged: Annotated[bool, tyro.conf.arg(help="colour what can be read of broken files, too")] = (
-        False
+    strip: Annotated[
+        bool, flag("leave out what the file says of the photo: names, places, dates")
+    ] = False
+    keep_times: Annotated[bool, flag("give results the times of their photos' files")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFlags:
+    """What tells that the colours are not the original's."""
+
+    caption: Annotated[
+        str | None, flag("show this line below the picture; without a text: a usual one", "[TEXT]")
+    ] = None
+    caption_place: Annotated[
+        Literal["below", "corner"], flag("of the caption; corner: over the picture")
+    ] = "below"
+    mark: Annotated[bool, flag("do not note in the file that it was colorized")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkFlags:
+    """How many photos are gone through."""
+
+    exclude: Annotated[
+        tuple[str, ...],
+        flag("leave out files and folders of such names, as '*-thumb.*'", "PATTERN..."),
+    ] = ()
+    report: Annotated[Path | None, flag("write a table of what came of each photo", "FILE.csv")] = (
+        None
     )
-    verbose: Annotated[bool, tyro.conf.arg(help="show where each failure arose")] = False
+    jobs: Annotated[
+        int | None, flag("photos under way at a time", WHOLE, default="one per core")
+    ] = None
+    timeout: Annotated[float, flag("give a photo up after so long; 0: never", "SECONDS")] = 600
+    damaged: Annotated[bool, flag("colour what can be read of broken files, too")] = False
+    watch: Annotated[bool, flag("go on with what arrives in the folder, until Ctrl-C")] = False
+    device: Annotated[Literal["auto", "cpu", "cuda"], flag("auto takes a GPU if there is one")] = (
+        "auto"
+    )
+    ray: Annotated[
+        str | None,
+        flag("colour on a Ray cluster", "[ADDRESS]", default="without an address, one of its own"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchFlags:
+    """Flags of ``photochrom colorize``; those of ``BatchOptions`` are called as there."""
+
+    color: Annotated[ColorFlags, group("colour")]
+    output: Annotated[OutputFlags, group("output")]
+    label: Annotated[LabelFlags, group("label")]
+    bulk: Annotated[BulkFlags, group("bulk")]
 
     def options(self) -> BatchOptions:
         """What is asked for of every photo.
@@ -102,24 +133,26 @@ class BatchFlags(ColorizeFlags):
         from photochrom.batch.options import BatchOptions
         from photochrom.image.encoding import Encoding
 
-        if self.jobs is not None and self.jobs < 1:
-            raise BadOption(f"jobs is {self.jobs}: give 1 or more.")
-        if not self.timeout >= 0:
-            raise BadOption(f"timeout is {self.timeout:g}: give seconds, or 0 for no limit.")
-        if self.quality_jpeg is not None and not 1 <= self.quality_jpeg <= 100:
-            raise BadOption(f"quality-jpeg is {self.quality_jpeg}: give a number from 1 to 100.")
-        encoding = Encoding(self.quality_jpeg, self.compression)
-        values = self.values(BatchOptions) | {"hints": gather_hints(self.hints, self.hint)}
+        color, output, bulk = self.color, self.output, self.bulk
+        if bulk.jobs is not None and bulk.jobs < 1:
+            raise BadOption(f"jobs is {bulk.jobs}: give 1 or more.")
+        if not bulk.timeout >= 0:
+            raise BadOption(f"timeout is {bulk.timeout:g}: give seconds, or 0 for no limit.")
+        if output.quality_jpeg is not None and not 1 <= output.quality_jpeg <= 100:
+            raise BadOption(f"quality-jpeg is {output.quality_jpeg}: give a number from 1 to 100.")
+        encoding = Encoding(output.quality_jpeg, output.compression)
+        values = option_values(BatchOptions, color, output, self.label, bulk)
+        values["hints"] = gather_hints(color.hints, color.hint)
         return BatchOptions(**values, encoding=encoding)
 
 
 def colorize(
     photos: Annotated[
         Positional[tuple[str, ...]],
-        tyro.conf.arg(metavar="PHOTO...", help="photographs, folders of them, or - for a pipe"),
+        flag("photographs, folders of them, or - for the standard input", "PHOTO..."),
     ],
     /,
-    flags: Annotated[BatchFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")],
+    flags: Annotated[BatchFlags, OmitArgPrefixes, group("")],
 ) -> int:
     """Colour photographs.
 
@@ -128,18 +161,18 @@ def colorize(
     Of a folder, what is done already is skipped: start it again after whatever has stopped it.
     Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
-    options, out, report = flags.options(), flags.out, flags.report
+    options, out, bulk = flags.options(), flags.output.out, flags.bulk
     if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
-        if flags.watch or flags.ray or report or flags.samples is not None:
+        if bulk.watch or bulk.ray or bulk.report or options.samples is not None:
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
-        return pipe.colorize_piped(photos, out or pipe.NAME, options, verbose=flags.verbose)
-    if flags.watch and (flags.ray or options.hints):
+        return pipe.colorize_piped(photos, out or pipe.NAME, options)
+    if bulk.watch and (bulk.ray or options.hints):
         raise BadOption("--watch is for this machine and any photo: leave out --ray and hints.")
     _check_out(photos, out)
-    if report is not None:
-        check_report(report, force=flags.force)
-    summary = BatchSummary(report, verbose=flags.verbose)
-    begin = _watch if flags.watch else _colorize_here if flags.ray is None else _colorize_by_ray
+    if bulk.report is not None:
+        check_report(bulk.report, force=options.force)
+    summary = BatchSummary(bulk.report)
+    begin = _watch if bulk.watch else _colorize_here if bulk.ray is None else _colorize_by_ray
     try:
         begin(photos, flags, options, summary)
     except KeyboardInterrupt:
@@ -158,7 +191,7 @@ def _colorize_here(
 
     jobs = _find_jobs(photos, flags, summary)
     _check_hints(options, len(jobs))
-    at_once = min(flags.jobs or pool.cores(), len(jobs))
+    at_once = min(flags.bulk.jobs or pool.cores(), len(jobs))
     worker = Worker(options, pool.share_cores(at_once))
     with closing(pool.run(jobs, worker, at_once, options.timeout)) as outcomes:
         summary.follow(outcomes, len(jobs))
@@ -188,18 +221,18 @@ def _colorize_by_ray(
     """Colour photos on a cluster."""
     with needs("ray"):
         from photochrom.batch import ray_data
-    tasks = ray_data.listing(photos, flags.out, flags.exclude, summary.others)
+    tasks = ray_data.listing(photos, flags.output.out, flags.bulk.exclude, summary.others)
     _check_hints(options, len(tasks))
-    summary.follow(ray_data.run(tasks, options, flags.ray or "", flags.jobs), len(tasks))
+    summary.follow(ray_data.run(tasks, options, flags.bulk.ray or "", flags.bulk.jobs), len(tasks))
 
 
 def _find_jobs(photos: Sequence[str], flags: BatchFlags, summary: BatchSummary) -> list[Job]:
     """What there is to do now."""
     from photochrom.batch import planning
 
-    out = None if flags.out is None else _local([flags.out])[0]
+    out = None if flags.output.out is None else _local([flags.output.out])[0]
     summary.others.clear()
-    return planning.jobs(_local(photos), out, flags.exclude, summary.others)
+    return planning.jobs(_local(photos), out, flags.bulk.exclude, summary.others)
 
 
 def _check_out(photos: Sequence[str], out: str | None) -> None:

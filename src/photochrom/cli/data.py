@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
-from photochrom.cli.options import console, counted, deferred, print_result
+from photochrom.cli.flags import NUMBER, WHOLE, deferred, flag
+from photochrom.cli.options import console, counted, print_result
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
-from photochrom.names import say
+from photochrom.names import remark, say
 
 if TYPE_CHECKING:
     from photochrom.data.curate import Decision
@@ -23,30 +23,26 @@ if TYPE_CHECKING:
 
 Sets = Annotated[
     Positional[tuple[str, ...]],
-    tyro.conf.arg(
-        metavar="PHOTOS...", help="folders, .tar shards, .txt lists, or URLs of folders or shards"
-    ),
+    flag("folders, .tar shards, .txt lists, or URLs of folders or shards", "PHOTOS..."),
 ]
-Jobs = Annotated[
-    int | None, tyro.conf.arg(help="photos under way at a time; default: one per core")
-]
+Jobs = Annotated[int | None, flag("photos under way at a time", WHOLE, default="one per core")]
 _SHOWN = 48
 """Photos of a contact sheet at most."""
 
 
 def pexels(
     *,
-    count: Annotated[int, tyro.conf.arg(help="so many photos, those in the folder included")],
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the folder for them")],
+    count: Annotated[int, flag("so many photos, those in the folder included", WHOLE)],
+    out: Annotated[Path, flag("the folder for them", "FOLDER", short="-o")],
     query: Annotated[
-        tuple[str, ...], tyro.conf.arg(help="what to search for, each as often as the others")
+        tuple[str, ...], flag("what to search for, each as often as the others", "WORDS...")
     ] = ("people", "places", "nature", "objects"),
     size: Annotated[
         Literal["original", "large2x", "large", "medium"],
-        tyro.conf.arg(help="large is at most 940 x 650 pixels, medium 350 high"),
+        flag("large is at most 940 x 650 pixels, medium 350 high"),
     ] = "large",
-    jobs: Annotated[int, tyro.conf.arg(help="downloads at a time")] = 6,
-    api: Annotated[str, tyro.conf.arg(help="where the API is")] = "https://api.pexels.com/v1",
+    jobs: Annotated[int, flag("downloads at a time", WHOLE)] = 6,
+    api: Annotated[str, flag("where the API is", "URL")] = "https://api.pexels.com/v1",
 ) -> int:
     """Download photographs from Pexels, each once, with who took them.
 
@@ -63,7 +59,7 @@ def pexels(
 
     key = read_key()
     album = Album(out, size)
-    search = PexelsSearch(api, key, out / CACHE, say)
+    search = PexelsSearch(api, key, out / CACHE, remark)
     before, failed = len(album.entries), []
     columns = TextColumn("fetching"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console()) as progress:
@@ -76,7 +72,7 @@ def pexels(
         say(sentence)
     got = len(album.entries)
     print_result(out)
-    say(f"{counted(got, 'photo')}, {got - before:,} of them new.")
+    remark(f"{counted(got, 'photo')}, {got - before:,} of them new.")
     if got < count:
         say("No more was found than these: search for something else with --query.")
     return 1 if got < count else 0
@@ -86,23 +82,24 @@ def curate(
     photos: Sets,
     /,
     *,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the folder for what is found")],
+    out: Annotated[Path, flag("the folder for what is found", "FOLDER", short="-o")],
     against: Annotated[
-        tuple[str, ...], tyro.conf.arg(help="test sets: what is near to one of their photos goes")
+        tuple[str, ...],
+        flag("test sets: what is near to one of their photos is dropped", "PHOTOS..."),
     ] = (),
-    saturation: Annotated[float, tyro.conf.arg(help="least mean saturation, 0..255")] = 20.0,
-    short: Annotated[int, tyro.conf.arg(help="least short side, pixels")] = 200,
+    saturation: Annotated[float, flag("least mean saturation", "0..255")] = 20.0,
+    short: Annotated[int, flag("least short side", "PIXELS")] = 200,
     toned: Annotated[
-        float, tyro.conf.arg(help="least mean chroma of a photo of one hue; 0 keeps all")
+        float, flag("least mean chroma of a photo of one hue; 0 keeps all", NUMBER)
     ] = 14.0,
-    frame: Annotated[float, tyro.conf.arg(help="largest share of a plain border, 0..1")] = 0.02,
-    gutter: Annotated[float, tyro.conf.arg(help="sharpest plain line across, 0..1")] = 0.9,
-    graphic: Annotated[float, tyro.conf.arg(help="largest share of flat colours, 0..1")] = 0.3,
+    frame: Annotated[float, flag("largest share of a plain border", "0..1")] = 0.02,
+    gutter: Annotated[float, flag("sharpest plain line across", "0..1")] = 0.9,
+    graphic: Annotated[float, flag("largest share of flat colours", "0..1")] = 0.3,
     alike: Annotated[
-        int, tyro.conf.arg(help="bits, of 64, by which near-duplicates differ; -1 keeps them")
+        int, flag("bits, of 64, by which near-duplicates differ; -1 keeps them", WHOLE)
     ] = 6,
-    link: Annotated[bool, tyro.conf.arg(help="link what is kept into OUT/kept/")] = False,
-    copy: Annotated[bool, tyro.conf.arg(help="copy what is kept into OUT/kept/")] = False,
+    link: Annotated[bool, flag("link what is kept into OUT/kept/")] = False,
+    copy: Annotated[bool, flag("copy what is kept into OUT/kept/")] = False,
     jobs: Jobs = None,
 ) -> int:
     """Find out which photographs are worth training on, and why the others are not.
@@ -148,20 +145,20 @@ def _say_counts(counts: Counter[str]) -> None:
 
     for reason, words in REASONS.items():
         if counts[reason]:
-            say(f"{counts[reason]} dropped as {reason}: {words}.")
-    say(f"{counts['']:,} of {counted(counts.total(), 'photo')} kept.")
+            remark(f"{counts[reason]} dropped as {reason}: {words}.")
+    remark(f"{counts['']:,} of {counted(counts.total(), 'photo')} kept.")
 
 
 def pack(
     photos: Sets,
     /,
     *,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the folder for the shards")],
-    side: Annotated[int, tyro.conf.arg(help="short side, pixels; none is enlarged")] = 256,
-    kind: Annotated[Literal["webp", "jpg"], tyro.conf.arg(help="format of the photos")] = "webp",
-    quality: Annotated[int, tyro.conf.arg(help="of the format, 1..100")] = 90,
-    seed: Annotated[int, tyro.conf.arg(help="of the order")] = 0,
-    shard_megabytes: Annotated[int, tyro.conf.arg(help="close a shard at so many")] = 64,
+    out: Annotated[Path, flag("the folder for the shards", "FOLDER", short="-o")],
+    side: Annotated[int, flag("short side; no photo is enlarged", "PIXELS")] = 256,
+    kind: Annotated[Literal["webp", "jpg"], flag("format of the photos")] = "webp",
+    quality: Annotated[int, flag("of the format", "1..100")] = 90,
+    seed: Annotated[int, flag("of the random order", WHOLE)] = 0,
+    shard_megabytes: Annotated[int, flag("close a shard at so many megabytes", WHOLE)] = 64,
     jobs: Jobs = None,
 ) -> int:
     """Pack photographs, small and in random order, into tar shards to train on.
@@ -184,7 +181,7 @@ def pack(
     print_result(out)
     megabytes = index.bytes / 1e6
     shards = counted(len(index.shards), "shard")
-    say(f"{counted(index.count, 'photo')} in {shards}, {megabytes:.1f} MB.")
+    remark(f"{counted(index.count, 'photo')} in {shards}, {megabytes:.1f} MB.")
     return 1 if index.unreadable else 0
 
 

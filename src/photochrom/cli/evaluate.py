@@ -10,11 +10,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import tyro
 from rich.console import Console
 from rich.progress import track
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
+from photochrom.cli.flags import flag, group
 from photochrom.cli.options import Most, check_most, console, load_colorizer, needs, print_result
 from photochrom.errors import BadOption, BadPhoto, PhotochromError
 from photochrom.names import say
@@ -30,31 +30,38 @@ Protocol = Literal["crop96", "crop256", "crop512", "native", "colormf"]
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateFlags:
-    """EvaluateFlags of ``photochrom evaluate``."""
+    """Flags of ``photochrom evaluate``."""
 
-    data: Annotated[tuple[Path, ...], tyro.conf.arg(help="folders or .tar files of photos")]
+    data: Annotated[tuple[Path, ...], flag("folders or .tar files of photos", "PATH...")]
     protocol: Annotated[
         Protocol,
-        tyro.conf.arg(help="how photos are cut; colormf: as papers do, the first --most by name"),
+        flag("how photos are cut; colormf: as papers do, the first --most of them by name"),
     ] = "crop256"
-    json: Annotated[Path | None, tyro.conf.arg(help="write every figure here")] = None
-    csv: Annotated[Path | None, tyro.conf.arg(help="write a line for each photo here")] = None
+    json: Annotated[Path | None, flag("write every figure here", "FILE.json")] = None
+    csv: Annotated[Path | None, flag("write a line for each photo here", "FILE.csv")] = None
     vivid: Annotated[
-        tuple[float, ...], tyro.conf.arg(help="a row of each model for each of these settings")
+        tuple[float, ...],
+        flag(
+            "a row of each model for each of these settings", "0..1...", default="the model's own"
+        ),
     ] = ()
     hints: Annotated[
         tuple[int, ...],
-        tyro.conf.arg(help="a row of each model, at the first --vivid, for so many true hints"),
+        flag("a row of each model, at the first --vivid, for so many true hints", "N..."),
     ] = ()
     perceptual: Annotated[
         tuple[Literal["lite2", "lpips", "fid"], ...],
-        tyro.conf.arg(help="also compare by pretrained networks (needs the extras train, eval)"),
+        flag(
+            "also compare by pretrained networks (needs the extras train, eval)",
+            "{lite2,lpips,fid}...",
+        ),
     ] = ()
     figures: Annotated[
-        Path | None, tyro.conf.arg(help="a folder for pictures of the trade-off and the hints")
+        Path | None, flag("a folder for pictures of the trade-off and the hints", "FOLDER")
     ] = None
     held_out: Annotated[
-        float | None, tyro.conf.arg(help="only this share: what training with it held out")
+        float | None,
+        flag("only this share of the photos: what a training with it held out", "0..1"),
     ] = None
     most: Most = None
 
@@ -89,10 +96,10 @@ class EvaluateFlags:
 def evaluate(
     models: Annotated[
         Positional[tuple[str, ...]],
-        tyro.conf.arg(metavar="MODEL...", help="bundled names, .onnx files or run folders"),
+        flag("bundled names, .onnx files or run folders", "MODEL..."),
     ],
     /,
-    flags: Annotated[EvaluateFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")],
+    flags: Annotated[EvaluateFlags, OmitArgPrefixes, group("")],
 ) -> int:
     """Measure colorizers on colour photographs, beside doing nothing and one constant colour.
 

@@ -7,29 +7,27 @@ import io
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn, Union
 
 import tyro
-from tyro.conf import CascadeSubcommandArgs
+from tyro.conf import CascadeSubcommandArgs, FlagCreatePairsOff, subcommand
 
 from photochrom import __version__
-from photochrom.cli import usage
+from photochrom.cli import help, usage  # noqa: A004
 from photochrom.cli.color import palette, uncertainty
 from photochrom.cli.colorize import colorize
 from photochrom.cli.data import data
 from photochrom.cli.evaluate import evaluate
+from photochrom.cli.flags import with_talk
 from photochrom.cli.optional_values import fill_optional_values
-from photochrom.cli.options import deferred
 from photochrom.cli.report import report
 from photochrom.cli.serve import serve
 from photochrom.cli.sheet import sheet
 from photochrom.cli.train import export, train
 from photochrom.errors import BadOption, PhotochromError
-from photochrom.names import say
-
-DESCRIPTION = "photochrom gives colour to black-and-white photographs."
-
+from photochrom.names import is_verbose, say, set_talk
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "colorize": colorize,
@@ -47,10 +45,19 @@ COMMANDS: dict[str, Callable[..., int]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 something failed, 2 a wrong request, 130 interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if list(arguments) in (["--version"], ["-V"]):
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    set_talk(quiet=False, verbose=False)
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    if arguments in (["--version"], ["-V"]):
         print(f"photochrom {__version__}")  # noqa: T201
         sys.exit(0)
+    if arguments in (["--help"], ["-h"]):
+        print(help.full_help(COMMANDS), end="")  # noqa: T201
+        sys.exit(0)
+    if not arguments:  # by mistake, where a script has left the command out
+        print(help.short_help(), end="", file=sys.stderr)  # noqa: T201
+        sys.exit(BadOption.exit_code)
     if callable(signal.getsignal(signal.SIGINT)):  # else it is to be ignored, or ends us at once
         signal.signal(signal.SIGINT, _interrupt)
     for stream in (sys.stdout, sys.stderr):
@@ -59,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = _find_command(arguments)()
     except PhotochromError as error:
-        say(str(error))
+        say(str(error), *_trace(error))
         code = error.exit_code
     except KeyboardInterrupt as error:
         say(str(error) or "Interrupted.")
@@ -78,22 +85,33 @@ def _find_command(arguments: Sequence[str]) -> Callable[[], int]:
     Raises:
         BadOption: they ask for none.
     """
-    commands = {name: deferred(command) for name, command in COMMANDS.items()}
-    said = io.StringIO()
+    commands: list[Any] = []
+    for name, run in COMMANDS.items():
+        one: Any = Annotated[Any, subcommand(name, constructor=with_talk(run))]
+        commands.append(one if name == "train" else Annotated[one, FlagCreatePairsOff])
+    known: Any = Union[tuple(commands)]  # noqa: UP007 - as many as there are
+    said, shown = io.StringIO(), help.Heard()
     try:
-        with contextlib.redirect_stderr(said):
-            command: Callable[[], int] = tyro.extras.subcommand_cli_from_dict(
-                commands,
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
+            command: Callable[[], int] = tyro.cli(
+                known,
                 prog="photochrom",
-                description=DESCRIPTION,
                 args=fill_optional_values(arguments),
-                config=(CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff),
+                config=(CascadeSubcommandArgs,),
             )
     except SystemExit as ended:
         if ended.code != BadOption.exit_code:
+            is_help = "-h" in arguments or "--help" in arguments
+            text = shown.getvalue()
+            print(help.lay_out(text) if is_help else text, end="")  # noqa: T201
             raise
         raise BadOption(usage.sentence(said.getvalue(), arguments, list(COMMANDS))) from None
     return command
+
+
+def _trace(error: PhotochromError) -> list[str]:
+    """Where an error arose, for --verbose."""
+    return "".join(traceback.format_exception(error)).splitlines() if is_verbose() else []
 
 
 def _interrupt(*_: object) -> NoReturn:

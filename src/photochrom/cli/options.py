@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
-from tyro.conf import Positional
+from tyro.conf import OmitArgPrefixes, Positional
 
+from photochrom import names
+from photochrom.cli.flags import WHOLE, flag, group
 from photochrom.errors import BadOption, MissingExtra
 from photochrom.names import escape_controls
 
@@ -23,61 +24,62 @@ if TYPE_CHECKING:
     from photochrom.inference.options import Hints
 
 Photos = Annotated[
-    Positional[tuple[Path, ...]],
-    tyro.conf.arg(metavar="PHOTO...", help="photographs, or folders of them"),
+    Positional[tuple[Path, ...]], flag("photographs, or folders of them", "PHOTO...")
 ]
+Out = Annotated[Path, flag("the picture to write", "FILE", short="-o")]
 Model = Annotated[
-    str | None, tyro.conf.arg(help="a bundled model's name, or an .onnx file; default: the best")
+    str | None,
+    flag("a bundled model's name, or an .onnx file", "NAME|FILE", default="the best there is"),
 ]
 Size = Annotated[
     int | Literal["auto"],
-    tyro.conf.arg(help="short side at which the network looks, pixels; auto: what it likes best"),
+    flag(
+        "short side at which the network sees the photo, in pixels; auto: what it likes best",
+        "PIXELS|auto",
+    ),
 ]
 Vivid = Annotated[
-    float | None, tyro.conf.arg(help="0 most accurate .. 1 most colourful; default: the model's")
+    float | None,
+    flag("0 most accurate .. 1 most colourful", "0..1", default="the model's own"),
 ]
-HintFile = Annotated[
-    Path | None, tyro.conf.arg(help="a file of hints: colours at points of the photo")
-]
+HintFile = Annotated[Path | None, flag("a file of hints: colours at points of the photo", "FILE")]
 HintFlags = Annotated[
     tuple[str, ...],
     tyro.conf.UseAppendAction,
-    tyro.conf.arg(
-        metavar="X,Y,COLOR[,REACH]",
-        help="a colour at a point, as in 420,330,#b03a2e or '420,330,dark olive green,large'; a "
-        "reach is small, normal or large",
+    flag(
+        "a colour at a point, as in 420,330,#b03a2e or '420,330,dark olive green,large'; a reach "
+        "is small, normal or large; may be given several times",
+        "X,Y,COLOR[,REACH]",
     ),
 ]
-Force = Annotated[bool, tyro.conf.arg(help="overwrite results that exist")]
-Most = Annotated[int | None, tyro.conf.arg(help="stop after so many photos")]
+Force = Annotated[bool, flag("overwrite results that exist")]
+Most = Annotated[int | None, flag("stop after so many photos", WHOLE)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColorizeFlags:
     """Flags of every command that colours; their names are those of ``ColorizeOptions``."""
 
-    model: Model = None
-    size: Size = "auto"
-    strength: Annotated[
-        float, tyro.conf.arg(help="how much of the colour: 0 grey, 1 as predicted")
-    ] = 1.0
     vivid: Vivid = None
+    strength: Annotated[float, flag("how much of the colour: 0 grey, 1 as predicted", "0..1.5")] = (
+        1.0
+    )
     quality: Annotated[
         Literal["best", "fast"],
-        tyro.conf.arg(
-            help="of the colours; best: the mean of six looks, which take six times as long"
-        ),
+        flag("of the colours; best: the mean of six looks, which take six times as long"),
     ] = "fast"
-
-    def values(self, options: type[Any]) -> dict[str, Any]:
-        """The flags that have a field of that name in a class of options, as it takes them."""
-        known = {name: value for name, value in vars(self).items() if value is not None}
-        known["size"] = parse_size(self.size)
-        return {field.name: known[field.name] for field in fields(options) if field.name in known}
+    model: Model = None
+    size: Size = "auto"
 
 
-ColorizeArgs = Annotated[ColorizeFlags, tyro.conf.OmitArgPrefixes, tyro.conf.arg(name="")]
-"""They stand among a command's own."""
+ColorizeArgs = Annotated[ColorizeFlags, OmitArgPrefixes, group("colour")]
+
+
+def option_values(options: type[Any], *flags: object) -> dict[str, Any]:
+    """The flags that have a field of that name in a class of options, as it takes them."""
+    known = {name: value for one in flags for name, value in vars(one).items() if value is not None}
+    known["size"] = parse_size(known["size"])
+    return {field.name: known[field.name] for field in fields(options) if field.name in known}
 
 
 def print_result(*lines: object) -> None:
@@ -91,8 +93,8 @@ def counted(number: int, thing: str) -> str:
 
 
 def console() -> Console:
-    """Where progress is shown."""
-    return Console(stderr=True)
+    """Where progress is shown, unless it is not wanted."""
+    return Console(stderr=True, quiet=names.is_quiet())
 
 
 def load_colorizer(model: str | None) -> Colorizer:
@@ -105,16 +107,6 @@ def load_colorizer(model: str | None) -> Colorizer:
 def parse_size(size: int | Literal["auto"]) -> int | None:
     """A size as the engine takes it."""
     return None if size == "auto" else size
-
-
-def deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
-    """The command with its arguments, so that what it says is not taken for the parser's words."""
-
-    @functools.wraps(command)
-    def deferred(*arguments: Any, **options: Any) -> Callable[[], int]:
-        return functools.partial(command, *arguments, **options)
-
-    return deferred
 
 
 def gather_hints(file: Path | None, flags: Sequence[str]) -> Hints:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import stat
 import sys
-import traceback
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photochrom.cli.options import print_result
 from photochrom.errors import BadOption, BadPhoto, PhotochromError, explain
-from photochrom.names import say
+from photochrom.names import remark
 
 if TYPE_CHECKING:
     from photochrom.batch.options import BatchOptions
@@ -50,9 +49,7 @@ def is_end(out: str) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
-def colorize_piped(
-    photos: tuple[str, ...], out: str, options: BatchOptions, *, verbose: bool
-) -> int:
+def colorize_piped(photos: tuple[str, ...], out: str, options: BatchOptions) -> int:
     """Colour one photo; answers the exit status.
 
     Raises:
@@ -71,14 +68,12 @@ def colorize_piped(
     shown = "The photo" if isinstance(source, bytes) else name
     try:
         content, note = _colorize(source, target, options, shown)
-    except PhotochromError as error:
-        _show_trace(error, verbose=verbose)
+    except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything
-        _show_trace(error, verbose=verbose)
         raise PhotochromError(explain(error, shown)) from error
     if note:
-        say(note)
+        remark(note)
     if target is not None:
         print_result(target)
     else:
@@ -129,11 +124,6 @@ def _colorize(
     if result is None:
         raise pool.overrun(name, options.timeout)
     return result
-
-
-def _show_trace(error: Exception, *, verbose: bool) -> None:
-    if verbose:
-        say("it went wrong here:", *"".join(traceback.format_exception(error)).splitlines())
 
 
 def _read(name: str) -> bytes:

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
 from tyro.conf import Positional
 
+from photochrom.cli.flags import flag
 from photochrom.cli.options import console, load_colorizer, needs, print_result
 from photochrom.errors import BadData, BadModel, BadPhoto
 from photochrom.names import say
@@ -27,15 +27,17 @@ ColorizeFunction = Callable[[Any], Any]
 def report(
     runs: Annotated[
         Positional[tuple[Path, ...]],
-        tyro.conf.arg(metavar="RUN...", help="run folders that were evaluated, or .json figures"),
+        flag("run folders that were evaluated, or .json figures", "RUN..."),
     ],
     /,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the .html page to write")] = Path(
-        "report.html"
-    ),
+    out: Annotated[Path, flag("the page to write", "FILE.html", short="-o")] = Path("report.html"),
     data: Annotated[
         tuple[Path, ...],
-        tyro.conf.arg(help="where the photos lie now: folders or .tar files; default: as measured"),
+        flag(
+            "where the photos are now: folders or .tar files",
+            "PATH...",
+            default="where they were measured",
+        ),
     ] = (),
 ) -> int:
     """Make one page of a study: tables, the claims and what became of them, and photographs.

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-import tyro
 from tyro.conf import UseAppendAction
 
+from photochrom.cli.flags import NUMBER, WHOLE, flag
 from photochrom.cli.options import Model, needs
 from photochrom.errors import BadOption
 from photochrom.names import say
@@ -24,26 +24,29 @@ _VARIABLE = "PHOTOCHROM_TOKEN"
 
 
 def serve(
-    host: Annotated[str, tyro.conf.arg(help="address to listen at")] = "127.0.0.1",
-    port: Annotated[int, tyro.conf.arg(help="port to listen at; 0 for any that is free")] = 8000,
+    open: Annotated[bool, flag("open the page in the browser")] = False,  # noqa: A002
+    host: Annotated[str, flag("address to listen at", "ADDRESS")] = "127.0.0.1",
+    port: Annotated[int, flag("port to listen at; 0 for any that is free", WHOLE)] = 8000,
     model: Model = None,
     token: Annotated[
         str | None,
-        tyro.conf.arg(
-            help="what those who use it have to show: /?token=...; others on this machine can see "
-            f"it here, but not in the environment variable {_VARIABLE}"
+        flag(
+            "what those who use it have to show: /?token=...; others on this machine can see "
+            f"it here, but not in the environment variable {_VARIABLE}",
+            "TEXT",
         ),
     ] = None,
-    token_file: Annotated[
-        Path | None, tyro.conf.arg(metavar="PATH", help="a file that holds the token")
-    ] = None,
+    token_file: Annotated[Path | None, flag("a file that holds the token", "FILE")] = None,
     allowed_host: Annotated[
         UseAppendAction[tuple[str, ...]],
-        tyro.conf.arg(metavar="NAME", help="that a proxy before it has, as photos.example.org"),
+        flag(
+            "name by which a proxy before it is reached, as photos.example.org; may be given "
+            "several times",
+            "NAME",
+        ),
     ] = (),
-    max_megabytes: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 64,
-    max_megapixels: Annotated[float, tyro.conf.arg(help="that a photo may have")] = 100,
-    open: Annotated[bool, tyro.conf.arg(help="open the page in the browser")] = False,  # noqa: A002
+    max_megabytes: Annotated[float, flag("largest file that is taken", NUMBER)] = 64,
+    max_megapixels: Annotated[float, flag("largest photo that is taken", NUMBER)] = 100,
 ) -> int:
     """Open a page on which one colours photographs and corrects them by pointing at things.
 

@@ -6,17 +6,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
 from rich.progress import track
 
+from photochrom.cli.flags import WHOLE, flag
 from photochrom.cli.options import (
     ColorizeArgs,
     Force,
     Most,
+    Out,
     Photos,
     console,
     find_listed,
     load_colorizer,
+    option_values,
     print_result,
 )
 from photochrom.errors import BadData, BadModel, BadOption, explain
@@ -32,13 +34,11 @@ def sheet(
     photos: Photos,
     /,
     flags: ColorizeArgs,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the picture to write")] = Path(
-        "sheet.jpg"
-    ),
-    samples: Annotated[int, tyro.conf.arg(help="so many other versions of each")] = 0,
-    seed: Annotated[int, tyro.conf.arg(help="of the versions")] = 0,
-    height: Annotated[int, tyro.conf.arg(help="of each row, pixels")] = 320,
-    across: Annotated[int, tyro.conf.arg(help="photos side by side")] = 1,
+    out: Out = Path("sheet.jpg"),
+    samples: Annotated[int, flag("so many other versions of each", WHOLE)] = 0,
+    seed: Annotated[int, flag("of the versions: the same seed gives the same ones", WHOLE)] = 0,
+    height: Annotated[int, flag("of each row", "PIXELS")] = 320,
+    across: Annotated[int, flag("photos side by side", WHOLE)] = 1,
     most: Most = None,
     force: Force = False,
 ) -> int:
@@ -58,7 +58,7 @@ def sheet(
         known = source if isinstance(source, Path) else None
         check_target(out, known, force=force)  # before the work, not after it
     colorizer = load_colorizer(flags.model)
-    options = ColorizeOptions(**flags.values(ColorizeOptions))
+    options = ColorizeOptions(**option_values(ColorizeOptions, flags))
 
     def versions(photo: Photo) -> list[Photo | None]:
         """The photo in every column."""

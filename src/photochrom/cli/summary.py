@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from photochrom.cli.options import console, counted, print_result
 from photochrom.errors import BadOption, CannotWrite, DiskFull
-from photochrom.names import say, write_table
+from photochrom.names import is_verbose, remark, say, write_table
 
 if TYPE_CHECKING:
     from photochrom.batch.worker import Outcome
@@ -54,11 +54,10 @@ class BatchSummary:
 
     Args:
         report: where to write it as a table.
-        verbose: show where failures arose.
     """
 
-    def __init__(self, report: Path | None, *, verbose: bool = False) -> None:
-        self.report, self.verbose = report, verbose
+    def __init__(self, report: Path | None) -> None:
+        self.report = report
         self.expected: int | None = None
         self.outcomes: list[Outcome] = []
         self.counts: Counter[str] = Counter()
@@ -135,19 +134,20 @@ class BatchSummary:
         """Say what is to be said; answers the exit status."""
         for outcome in sorted(self.outcomes, key=lambda outcome: outcome.state == "failed"):
             if outcome.words:
-                say(outcome.words)
-            if outcome.trace and self.verbose:
+                (say if outcome.state == "failed" else remark)(outcome.words)
+            if outcome.trace and is_verbose():
                 say(outcome.error, *outcome.trace.splitlines())
         if not quiet:
             for state, (one, more) in _WORDS.items():
                 if count := self.counts[state]:
                     words = one if count == 1 else more
-                    say(f"{count:,} of {counted(self.total, 'photo')} {words}.")
+                    tell = say if state == "failed" else remark
+                    tell(f"{count:,} of {counted(self.total, 'photo')} {words}.")
         if others := self.others.total():
             from photochrom.batch.planning import name_kinds
 
             files, kinds = counted(others, "file"), name_kinds(self.others)
-            say(f"Left out: {files} that photochrom does not read: {kinds}.")
+            remark(f"Left out: {files} that photochrom does not read: {kinds}.")
         if self.full:
             say(self.full)
         return 1 if self.counts["failed"] or self.full else 0

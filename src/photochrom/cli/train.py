@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Union
 
 import tyro
-from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional
+from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
+from photochrom.cli.flags import described, flag
 from photochrom.cli.options import needs, print_result
+from photochrom.names import is_quiet
 from photochrom.training.presets import PRESETS, TrainOptions
 
 
 def export(
-    run: Positional[Path],
+    run: Annotated[Positional[Path], flag("the folder of the run", "RUN")],
     /,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], help="the .onnx file to write")],
-    name: Annotated[str, tyro.conf.arg(help="what the model calls itself")] = "",
-    release: Annotated[str, tyro.conf.arg(help="which version of it this is")] = "1",
+    out: Annotated[Path, flag("the file to write", "FILE.onnx", short="-o")],
+    name: Annotated[str, flag("what the model calls itself", "NAME", default="the file's")] = "",
+    release: Annotated[str, flag("which version of it this is", "NAME")] = "1",
     size: Annotated[
-        int | None, tyro.conf.arg(help="short side at which it is to see photos, pixels")
+        int | None,
+        flag("short side at which it is to see photos", "PIXELS", default="as it was trained"),
     ] = None,
-    fp16: Annotated[bool, tyro.conf.arg(help="store weights in 16 bits: half the file")] = False,
+    fp16: Annotated[bool, flag("store weights in 16 bits: half the file")] = False,
 ) -> int:
     """Make one ONNX file of a trained run, and check that it answers as the network does.
 
@@ -35,15 +38,17 @@ def export(
     return 0
 
 
-_Preset = tyro.extras.subcommand_type_from_defaults(
-    {name: experiment for name, (_, experiment) in PRESETS.items()},
-    {name: description for name, (description, _) in PRESETS.items()},
-)
+_PRESETS = [
+    Annotated[Any, subcommand(name, constructor=described(experiment), description=words)]
+    for name, (words, experiment) in PRESETS.items()
+]
+_Preset: Any = Union[tuple(_PRESETS)]  # noqa: UP007 - as many as there are
+_Run: Any = Annotated[Any, tyro.conf.arg(name="run", constructor=described(TrainOptions))]
 
 
 def train(
-    experiment: OmitArgPrefixes[OmitSubcommandPrefixes[_Preset]],  # type: ignore[valid-type]
-    options: OmitArgPrefixes[TrainOptions],
+    experiment: OmitArgPrefixes[OmitSubcommandPrefixes[_Preset]],
+    options: OmitArgPrefixes[_Run],
 ) -> int:
     """Train a colorizer; every setting of the preset is a flag.
 
@@ -57,5 +62,5 @@ def train(
         from photochrom.inference.onnx_model import find_model
 
         options = replace(options, init=find_model(str(options.init)))
-    fit(experiment, options)
+    fit(experiment, replace(options, quiet=is_quiet()))
     return 0

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
 
 _FRAME = "│╭╮╰╯─"
 _KINDS = {
-    "FLOAT": "a number",
-    "INT": "a whole number",
+    "NUMBER": "a number",
+    "SECONDS": "a number of seconds",
+    "N": "a whole number",
+    "PIXELS": "a whole number",
     "PATH": "a file or folder",
-    "STR": "a word",
+    "TEXT": "a word",
+    "X": "a number",
+    "Y": "a number",
 }
+_ALWAYS = ("--help", "--version", "--quiet", "--verbose")
+_LIKE = 0.65
+"""How like a word has to be to what was meant: 1 is the same."""
 
 
 def sentence(box: str, arguments: Sequence[str], commands: Sequence[str]) -> str:
@@ -24,9 +34,10 @@ def sentence(box: str, arguments: Sequence[str], commands: Sequence[str]) -> str
     """
     words = _unframed(box)
     command = next((name for name in arguments[:1] if name in commands), "")
-    known = re.findall(r"photochrom(?: [\w-]+)* --help", words)
+    known = re.findall(r"photochrom(?: [\w-]+)* --help", words.partition(" For full")[2])
     prog = max([*known, f"photochrom {command} --help".replace("  ", " ")], key=len)
-    return f"{_objection(words, prog.removesuffix(' --help'))}: see {prog}."
+    said = _objection(words, prog.removesuffix(" --help"), commands)
+    return f"{said} See {prog}." if said.endswith("?") else f"{said}: see {prog}."
 
 
 def _unframed(box: str) -> str:
@@ -35,28 +46,44 @@ def _unframed(box: str) -> str:
     return " ".join(" ".join(lines).split())
 
 
-def _objection(words: str, prog: str) -> str:
+def _objection(words: str, prog: str, commands: Sequence[str]) -> str:
     """What is wrong, without a full stop."""
     words = words.partition(" For full")[0]
     if found := re.search(r"Error parsing .*?'([^']*)'.* Argument helptext: (.*)", words):
         shown, metavar, purpose = _argument(found[2])
         return f"{shown or purpose} takes {_expected(metavar)}, not {found[1]}"
     if found := re.search(r"invalid choice '(.*?)' for argument '(.*?)'.*one of \((.*?)\)", words):
-        choices = re.findall(r"'([^']*)'", found[3])
+        choices = sorted({*re.findall(r"'([^']*)'", found[3])} - {"None"})
         return f"{_flag(found[2])} takes {_either(choices)}, not {found[1]}"
     if found := re.search(r"Missing value for argument '(.*?)'", words):
         return f"{_flag(found[1])} needs a value"
     if found := re.search(r"Unrecognized options: ([^ ,]+)", words):
-        if found[1].startswith("-"):
-            return f"There is no option {found[1]}"
-        no_command = prog.count(" ") == 0
-        return f"There is no command {found[1]}" if no_command else f"{found[1]} is a word too many"
+        return _unknown(found[1], words, prog, commands)
     if found := re.search(r"Expected one of \{(.*?)\}", words):
         return f"{prog} needs a command ({found[1]})"
     if found := re.search(r"Missing from [^:]*: (.*)", words):
         needed = map(_argument, re.findall(r"(\S.*?) \(required\)", found[1]))
         return f"{prog} needs {_listed([name or purpose for name, _, purpose in needed])}"
     return words.rstrip(".:")
+
+
+def _unknown(word: str, words: str, prog: str, commands: Sequence[str]) -> str:
+    """That there is no such option, command or argument, and which was meant perhaps."""
+    if word.startswith("-"):
+        meant = re.findall(rf"(--[\w-]+)(?:(?! --).)* in {prog}(?: [\w-]+)? --help", words)
+        return f"There is no option {word}{_did_you_mean(word, [*meant, *_ALWAYS])}"
+    if listed := re.search(r"Available subcommands: (.*)", words):
+        commands = listed[1].split(", ")
+    elif " " in prog:
+        return f"{word} is a word too many"
+    if Path(word).suffix or os.sep in word:  # a photo
+        return f"There is no command {word}: did you mean photochrom colorize {word}?"
+    return f"There is no command {word}{_did_you_mean(word, commands)}"
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    near = get_close_matches(word, known, 1, _LIKE)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _argument(line: str) -> tuple[str, str, str]:
@@ -77,9 +104,11 @@ def _flag(names: str) -> str:
 def _expected(metavar: str) -> str:
     """What an argument takes, in words."""
     choices: list[str] = []
-    for part in re.findall(r"\{.*?\}|[^|{}]+", metavar):
+    for part in re.findall(r"\{.*?\}|[^|{}]+", metavar.removesuffix("...")):
         if part.startswith("{"):
-            choices += [word for word in re.split(r"[,|]", part[1:-1]) if word != "None"]
+            choices += re.split(r"[,|]", part[1:-1])
+        elif limits := re.fullmatch(r"([\d.]+?)\.\.([\d.]+)", part):
+            choices.append(f"a number from {limits[1]} to {limits[2]}")
         else:
             choices.append(_KINDS.get(part, part))
     return _either(choices)

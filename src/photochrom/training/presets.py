@@ -154,7 +154,7 @@ class TrainOptions:
     """Measure the fastest matrix product first, and report the share of it that is reached."""
     profile: bool = False
     """Write to profile.txt in the run's folder what a step spends its time on."""
-    quiet: bool = False
+    quiet: Annotated[bool, tyro.conf.Suppress] = False
     """No progress on the terminal."""
 
     def __post_init__(self) -> None:
