@@ -1,6 +1,6 @@
 """Make the pictures of the page in docs/images anew: python docs/screenshots.py.
 
-It needs photochrom[web], playwright and Chromium, and shows sample photos only.
+It needs playwright and Chromium, and shows sample photos only.
 """
 
 from __future__ import annotations

@@ -151,13 +151,6 @@ def test_port_in_use_is_one_sentence(run):
     assert "choose another --port" in said
 
 
-@pytest.mark.parametrize("package", ["uvicorn", "fastapi", "python_multipart"])
-def test_missing_package_says_how_to_get_it(toy, package):
-    words = f"This needs {package}, which is not installed: pip install 'photochrom[web]'."
-    told = commands.run_without(package, "serve", "--port", 0, "--model", toy)
-    assert told == (1, f"photochrom: {words}\n")
-
-
 def test_serve_costs_the_other_commands_nothing():
     code = "import sys, photochrom.cli.main; print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from tyro.conf import UseAppendAction
 
 from photochrom.cli.flags import NUMBER, WHOLE, flag
-from photochrom.cli.options import Model, needs
+from photochrom.cli.options import Model
 from photochrom.errors import BadOption
 from photochrom.names import say
 
@@ -52,13 +52,10 @@ def serve(
 
     Nothing leaves this machine. Example: photochrom serve --open
     """
-    with needs("web"):
-        import python_multipart  # noqa: F401 - or FastAPI would complain of it in its own words
-
-        from photochrom.web import create_app
-        from photochrom.web.app import LOOPBACK
-        from photochrom.web.server import run_server
-        from photochrom.web.services import ServerLimits
+    from photochrom.web import create_app
+    from photochrom.web.app import LOOPBACK
+    from photochrom.web.server import run_server
+    from photochrom.web.services import ServerLimits
 
     if not (0 < max_megabytes < math.inf and 0 < max_megapixels < math.inf):
         raise BadOption("A photo has to be allowed some megabytes and megapixels: give numbers.")
