@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from commands import run
+from commands import digests, run
 from photochrom.cli.optional_values import fill_optional_values
 from photochrom.image.caption import CAPTION
 
@@ -62,3 +62,71 @@ def test_another_caption_is_another_result(two_photos, model, out):
     assert run(*asked, "--caption") == 0  # which is done already
     assert run(*asked, "--caption", "Anna and her sisters") == 1
     assert run(*asked) == 1
+
+
+# --- maps of uncertainty ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def telling(make_model):
+    """A model that tells a distribution."""
+    return make_model(hints=0.1, tells=("logits", "features"))
+
+
+def test_maps_stand_beside_results_and_missing_ones_are_made(two_photos, telling, out):
+    asked = ("colorize", two_photos, "-o", out, "--model", telling)
+    maps = out / "one.uncertainty.png", out / "summer" / "two.uncertainty.png"
+    assert run(*asked) == 0
+    before = digests(out)
+    assert run(*asked, "--uncertainty-map") == 0
+    made = digests(out)
+    assert made.items() > before.items()
+    assert {str(path.relative_to(out)) for path in maps} == made.keys() - before.keys()
+    for path, photo in zip(maps, ("one.png", "summer/two.jpg"), strict=True):
+        assert Image.open(path).size == Image.open(out / photo).size
+    maps[0].unlink()
+    changed = maps[1].stat().st_mtime_ns
+    assert run(*asked, "--uncertainty-map") == 0
+    assert digests(out) == made
+    assert maps[1].stat().st_mtime_ns == changed
+
+
+def test_the_map_is_that_of_the_command_and_hints_count(photo, telling, out):
+    asked = ("--model", telling, "--hint", "5,5,#ff0000")
+    assert run("uncertainty", photo, "-o", out / "expected.png", *asked) == 0
+    assert run("colorize", photo, "-o", f"{out}/", "--uncertainty-map", *asked) == 0
+    drawn = np.asarray(Image.open(out / f"{photo.stem}.uncertainty.png"))
+    np.testing.assert_array_equal(drawn, np.asarray(Image.open(out / "expected.png")))
+
+
+def test_a_map_that_is_there_is_not_overwritten(photo, telling, out, capsys):
+    out.mkdir()
+    there = out / f"{photo.stem}.uncertainty.png"
+    there.write_bytes(b"mine")
+    asked = ("colorize", photo, "-o", f"{out}/", "--uncertainty-map", "--model", telling)
+    assert run(*asked) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert digests(out).keys() == {there.name}
+    assert there.read_bytes() == b"mine"
+    assert run(*asked, "--force") == 0
+    assert Image.open(there).size == Image.open(photo).size
+
+
+def test_photos_of_one_stem_have_maps_of_their_own_and_maps_are_no_photos(tmp_path, scene, telling):
+    for name in ("a.png", "a.tif"):
+        Image.fromarray(scene).save(tmp_path / name)
+    asked = ("colorize", tmp_path, "--uncertainty-map", "--model", telling, "--recolor")
+    assert run(*asked) == 0
+    made = digests(tmp_path)
+    assert {name for name in made if ".uncertainty." in name} == {
+        "a.color.png.uncertainty.png",
+        "a.color.tif.uncertainty.png",
+    }
+    assert run(*asked) == 0
+    assert digests(tmp_path).keys() == made.keys()
+
+
+def test_a_model_without_a_distribution_draws_no_map_and_nothing_is_done(photo, model, out, capsys):
+    assert run("colorize", photo, "-o", out, "--uncertainty-map", "--model", model) == 2
+    assert "tells no distribution" in capsys.readouterr().err
+    assert not out.exists() or digests(out) == {}

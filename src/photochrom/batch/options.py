@@ -37,6 +37,8 @@ class BatchOptions(ColorizeOptions):
     """Results get the times of their photos."""
     damaged: bool = False
     """Colour what can be read of broken files."""
+    uncertainty_map: bool = False
+    """Beside each result a picture of where the network guesses."""
     timeout: float = 0.0
     """Seconds for each photo; 0 for as many as it takes."""
 

@@ -103,6 +103,8 @@ def run(
     """
     if options.samples is not None and any(task.remote for task in tasks):
         raise BadOption("Versions of a photo have no URLs: give --samples paths, in and out.")
+    if options.uncertainty_map and any(task.remote for task in tasks):
+        raise BadOption("Maps have no URLs: give --uncertainty-map paths, in and out.")
     Worker(options)  # so that what is wrong with them is said here and once
     options = options.absolute()  # another process may stand in another folder
     _connect(address)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
 from photochrom.batch import planning
-from photochrom.batch.companions import write_companions
+from photochrom.batch.companions import draw_map, map_beside, write_companions
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
 from photochrom.batch.planning import Job
@@ -127,6 +127,8 @@ class Worker:
         if hints := path_of(options.hints):
             hint_files.read_hints(hints)  # before the work, not after it
         self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
+        if options.uncertainty_map:
+            self.colorizer.model.centres()  # or there is no distribution to tell of
         self.page_options: ColorizeOptions = options
         """With the reference opened."""
         if reference := path_of(options.reference):
@@ -182,8 +184,15 @@ class Worker:
         if entry and entry.passed:
             return "passed", [], sentence_in_color(str(job.photo))
         begun = len(entry.results) if entry else 0
+        picture = map_beside(job.photo, job.target) if self.options.uncertainty_map else None
         if begun == len(targets):
-            return "skipped", targets, ""
+            if picture is None or picture.exists():
+                return "skipped", targets, ""
+            notes = Notes()
+            notes.add(*self._draw_map(job, picture, journal))
+            return "done", targets, notes.sentence(str(job.photo))
+        if picture is not None:
+            check_target(picture, job.photo, force=self.options.force)
         seen = journal.stamp(job.photo)
         record = journal.recorder(seen, targets, digest, entry.results if entry else ())
         try:
@@ -253,7 +262,16 @@ class Worker:
         for target, colored in itertools.islice(todo, begun, None):
             write(colored.pages, target)
             notes.add(*colored.notes)
+        if options.uncertainty_map:  # last, as it can be made up for when the results are there
+            notes.add(*self._draw_map(job, map_beside(photo, job.target), journal))
         return notes.sentence(str(photo))
+
+    def _draw_map(self, job: Job, target: Path, journal: Journal) -> tuple[str, ...]:
+        """Write the map of uncertainty; answers what is to be said of it."""
+        drawn = draw_map(job.photo, self.page_options, self.colorizer, damaged=self.options.damaged)
+        staging = journal.staging_for(target)
+        write_photo(drawn, target, force=self.options.force, staging=staging)
+        return drawn.notes
 
     def _colored(self, photo: Path, kind: str) -> Iterator[ColoredPages]:
         """The photo coloured, or in so many versions."""

@@ -86,6 +86,9 @@ class LabelFlags:
     caption_place: Annotated[
         Literal["below", "corner"], flag("of the caption; corner: over the picture")
     ] = "below"
+    uncertainty_map: Annotated[
+        bool, flag("beside each result, a picture of where its colours are guesses")
+    ] = False
     mark: Annotated[bool, flag("do not note in the file that it was colorized")] = True
 
 
@@ -165,6 +168,8 @@ def colorize(
     if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
         if bulk.watch or bulk.ray or bulk.report or options.samples is not None:
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
+        if options.uncertainty_map:
+            raise BadOption("A pipe gives one picture: see photochrom uncertainty for the map.")
         return pipe.colorize_piped(photos, out or pipe.NAME, options)
     if bulk.watch and (bulk.ray or options.hints):
         raise BadOption("--watch is for this machine and any photo: leave out --ray and hints.")

@@ -34,7 +34,7 @@ def copy_sidecars(photo: Path, target: Path, *, force: bool) -> list[str]:
         DiskFull: there is no room.
     """
     pairs = [(Path(f"{photo}.xmp"), Path(f"{target}.xmp"))]
-    if _is_file(lone := photo.with_suffix(".xmp")) and not _is_shared(photo):
+    if _is_file(lone := photo.with_suffix(".xmp")) and not shares_stem(photo):
         pairs.append((lone, target.with_suffix(".xmp")))
     said = []
     for source, goal in pairs:
@@ -66,8 +66,8 @@ def _holds(goal: Path, content: bytes) -> bool:
         return False
 
 
-def _is_shared(photo: Path) -> bool:
-    """Whether another photo in the folder has the same stem."""
+def shares_stem(photo: Path) -> bool:
+    """Whether another photo in the folder has the same stem, as ``a.jpg`` and ``a.tif`` have."""
     return any(
         other.stem == photo.stem and other.name != photo.name and other.suffix.lower() in _SUFFIXES
         for other in map(Path, os.listdir(photo.parent))  # noqa: PTH208 - names are enough

@@ -218,10 +218,10 @@ def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
 
 def _is_result(name: str, present: set[str]) -> bool:
     """Whether it is called as we call results: ``a.color.jpg`` or ``a.color-1.jpg`` beside an
-    ``a.jpg``, or ``a.gif.color.png`` beside an ``a.gif``.
+    ``a.jpg``, or ``a.gif.color.png`` beside an ``a.gif``; or as their maps of uncertainty.
     """
     stem = posixpath.splitext(name)[0]
-    photo = re.sub(r"\.color(-\d+)*$", "", stem)
+    photo = re.sub(r"(\.color(-\d+)*)?((\.\w+)?\.uncertainty)?$", "", stem)
     if photo == stem:
         return False
     kinds = {"", posixpath.splitext(name)[1], *PHOTO_SUFFIXES, *map(str.upper, PHOTO_SUFFIXES)}
