@@ -46,7 +46,7 @@ def test_chroma_is_what_the_photo_is_coloured_with(ask):
     planes = np.frombuffer(answer.content, "<f2").reshape(shape).astype(np.float32)
     slope, offset = np.split(planes.transpose(2, 0, 1), 2)
     low, high = (np.reshape(facts[end], (2, 1, 1)).astype(np.float32) for end in ("low", "high"))
-    chroma = ChromaLines(slope, offset, low, high).widen(pixels.shape)
+    chroma = ChromaLines(slope, offset, low, high, slope).widen(pixels.shape)
     painted = chroma_upsampling.recombine(Photo(pixels).lightness, chroma)
     whole = decode(photo("colorize", **asked, full=True))
     assert np.ptp(whole.reshape(-1, 3).astype(int), axis=0).min() > 20

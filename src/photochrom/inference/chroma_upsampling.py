@@ -60,6 +60,8 @@ class ChromaLines:
     """(2, 1, 1): the least a and b of the network, which nothing goes under."""
     high: Array
     """(2, 1, 1)."""
+    ab: Array
+    """(2, h, w): the colours that they meet."""
 
     def widen(self, size: tuple[int, int]) -> Chroma:
         """The same for a photo of H, W."""
@@ -124,6 +126,7 @@ def fit_lines(ab: Array, L: Array) -> ChromaLines:
         offset=ab - slope * L,
         low=ab.min(axis=(1, 2), keepdims=True),
         high=ab.max(axis=(1, 2), keepdims=True),
+        ab=ab,
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
@@ -22,7 +21,6 @@ from photochrom.files import make_parent
 from photochrom.image.photo import Photo, to_array, to_image
 from photochrom.image.reader import PhotoSource, hold_source
 from photochrom.image.writer import check_target, default_output, encode_photo, write_photo
-from photochrom.inference import chroma_upsampling
 from photochrom.inference.adviser import Adviser
 from photochrom.inference.chroma_upsampling import ChromaLines
 from photochrom.inference.onnx_model import DEFAULT_MODEL, WEIGHTS, Model
@@ -31,6 +29,7 @@ from photochrom.inference.options import (
     ColorizeOptions,
     Quality,
 )
+from photochrom.inference.painting import paint
 from photochrom.inference.pipeline import colorize_pages, name_of
 from photochrom.inference.prediction import Predictor
 from photochrom.inference.spots import scale_spots
@@ -143,16 +142,8 @@ class Colorizer(Adviser):
     def render(self, photo: Photo, options: ColorizeOptions = _PLAIN) -> Photo:
         """A page in colour, its lightness and metadata kept; of the options, those of the look."""
         self.model.fill_numbers(vivid=options.vivid)  # so that it is refused whatever the strength
-        depth = photo.pixels.dtype.type
-        if options.strength == 0 and photo.pixels.ndim == 2:
-            return replace(photo, pixels=np.repeat(photo.pixels[..., None], 3, axis=2))
-        if options.strength == 0:
-            return replace(photo, pixels=chroma_upsampling.to_grey(photo.lightness(), depth))
-        chroma = self.chroma_lines(photo, options).widen(photo.pixels.shape[:2])
-        rgb = chroma_upsampling.recombine(
-            photo.lightness, chroma, strength=options.strength, dtype=depth
-        )
-        return replace(photo, pixels=rgb)
+        lines = self.chroma_lines(photo, options) if options.strength > 0 else None
+        return paint(photo, lines, options.strength)
 
     def chroma_lines(self, photo: Photo, options: ColorizeOptions = _PLAIN) -> ChromaLines:
         """The colours of a page, before they are brought to its size and strength."""

@@ -13,7 +13,8 @@ from photochrom.color import Array
 from photochrom.image.photo import Photo
 from photochrom.inference import averaging, chroma_upsampling, color_distribution
 from photochrom.inference import hints as hint_files
-from photochrom.inference.chroma_upsampling import ChromaLines
+from photochrom.inference.chroma_steps import round_ab
+from photochrom.inference.chroma_upsampling import ChromaLines, fit_lines
 from photochrom.inference.hint_propagation import propagate_hints
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import Model
@@ -72,6 +73,9 @@ class Predictor:
     ) -> ChromaLines:
         """The colours of a photo, which its full size takes by :meth:`.ChromaLines.widen`.
 
+        They are rounded to steps that a file can keep, whether one does or not, so that what is
+        coloured from a file comes out the same.
+
         Args:
             views: of it; the first is the one at which hints are met.
             spots: what is known, on each of them.
@@ -79,7 +83,7 @@ class Predictor:
         """
         L, here = views[0].small, spots[0]
         if not len(here):
-            return chroma_upsampling.fit_lines(self._averaged(views, spots, vivid), L)
+            return fit_lines(round_ab(self._averaged(views, spots, vivid)), L)
         look = self._remembered if L.size <= _SMALL else self._look
         first, unsure, features = look(L.tobytes(), L.shape, vivid)
         plain = self._averaged(views, [here[:0]] * len(views), vivid, first)
@@ -89,7 +93,7 @@ class Predictor:
 
         followed = ask if self.model.takes_hints else None
         ab = propagate_hints(plain, L, here, unsure, features, followed)
-        return chroma_upsampling.fit_lines(ab, L)
+        return fit_lines(round_ab(ab), L)
 
     @cached_property
     def _remembered(self) -> Callable[..., Look]:
