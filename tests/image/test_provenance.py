@@ -19,7 +19,7 @@ def test_an_original_is_told_by_its_name_and_content_and_not_by_its_folder(tmp_p
     path.write_bytes(b"grey")
     digest = hashlib.sha256(b"grey").hexdigest()
     original = Original.at(path)
-    assert original == Original(sha256=digest, name="grand\nmother.jpg")
+    assert original == Original(sha256=digest, name="grand\nmother.jpg", size=4)
     assert original.reference == (
         ("filePath", r"grand\nmother.jpg"),
         ("instanceID", f"nih:sha-256;{digest}"),

@@ -57,11 +57,13 @@ class Original:
     """Of its bytes, in hexadecimal."""
     name: str = ""
     """Without its folder; "" where it has none, or is not to be told."""
+    size: int = 0
+    """Bytes."""
 
     @classmethod
     def within(cls, data: bytes, name: str = "") -> Original:
         """A file that is held in memory."""
-        return cls(sha256=hashlib.sha256(data).hexdigest(), name=name)
+        return cls(sha256=hashlib.sha256(data).hexdigest(), name=name, size=len(data))
 
     @classmethod
     def at(cls, path: str | os.PathLike[str]) -> Original:
@@ -71,7 +73,11 @@ class Original:
             OSError: it cannot be read.
         """
         with files.open_plain(path) as file:
-            return cls(sha256=files.sha256(file), name=Path(path).name)
+            return cls(sha256=files.sha256(file), name=Path(path).name, size=file.tell())
+
+    def nameless(self) -> Original:
+        """The same, but for its name, which may say who is on it."""
+        return replace(self, name="")
 
     @property
     def reference(self) -> tuple[tuple[str, str], ...]:

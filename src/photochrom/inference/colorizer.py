@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
 
 import numpy as np
 from PIL import Image
 
+from photochrom import files
 from photochrom.color import Array
 from photochrom.errors import BadOption, PhotoWarning
 from photochrom.files import make_parent
@@ -81,6 +82,12 @@ class Colorizer(Adviser):
         facts = self.model.metadata
         return facts.get("name", self.model.path.stem), facts.get("version", "")
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of the model's file."""
+        with files.open_plain(self.model.path) as file:
+            return files.sha256(file)
+
     # --- from lightness to ab -----------------------------------------------------------------
 
     def predict(
@@ -141,9 +148,12 @@ class Colorizer(Adviser):
 
     def render(self, photo: Photo, options: ColorizeOptions = _PLAIN) -> Photo:
         """A page in colour, its lightness and metadata kept; of the options, those of the look."""
+        return paint(photo, self.find_colors(photo, options), options.strength)
+
+    def find_colors(self, photo: Photo, options: ColorizeOptions) -> ChromaLines | None:
+        """The same as :meth:`chroma_lines`; None where no colour is asked for."""
         self.model.fill_numbers(vivid=options.vivid)  # so that it is refused whatever the strength
-        lines = self.chroma_lines(photo, options) if options.strength > 0 else None
-        return paint(photo, lines, options.strength)
+        return self.chroma_lines(photo, options) if options.strength > 0 else None
 
     def chroma_lines(self, photo: Photo, options: ColorizeOptions = _PLAIN) -> ChromaLines:
         """The colours of a page, before they are brought to its size and strength."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,8 +22,10 @@ from photochrom.image.reader import PhotoSource, as_photo, hold_source, read_pag
 from photochrom.image.tone import is_color
 from photochrom.image.writer import default_format
 from photochrom.inference import hints as hint_files
+from photochrom.inference.chroma_upsampling import ChromaLines
 from photochrom.inference.hints import Hint
 from photochrom.inference.options import ColorizeOptions
+from photochrom.inference.painting import paint
 
 if TYPE_CHECKING:
     from photochrom.inference.colorizer import Colorizer
@@ -58,6 +60,23 @@ class ColoredPages(NamedTuple):
     """Complete when all pages are taken."""
 
 
+class PageColors(NamedTuple):
+    """What a page was coloured with."""
+
+    size: tuple[int, int]
+    """Width and height of the page."""
+    lines: ChromaLines | None
+    """None for grey."""
+    hints: tuple[Hint, ...]
+    """On the page, those of a reference among them."""
+    provenance: Provenance | None
+    """What its mark tells; None where it is not marked."""
+
+
+Listener = Callable[[PageColors | None], None]
+"""Is told of each page that was coloured; None for one that was in colour, and kept."""
+
+
 def colorize_pages(
     source: PhotoSource | Photo,
     options: ColorizeOptions,
@@ -66,6 +85,8 @@ def colorize_pages(
     kind: str | None = None,
     damaged: bool = False,
     original: Original | None = None,
+    when: str | None = None,
+    listener: Listener = lambda _: None,
 ) -> ColoredPages:
     """Colour a photo, page by page.
 
@@ -77,6 +98,8 @@ def colorize_pages(
             where that cannot be written, and none in particular for images and arrays.
         damaged: colour what can be read of a broken file.
         original: the photo's file, where it was looked at already.
+        when: what the mark gives for the time, as :func:`.provenance.now` does; by default that.
+        listener: is told what each page is coloured with.
 
     Raises:
         InColor: all of it is in colour, and is not to be coloured anew.
@@ -93,7 +116,7 @@ def colorize_pages(
             notes.add(png_instead(str(first.format)))
     if options.reference is not None:
         options = replace(options, reference=as_photo(options.reference))
-    when = now()
+    when = when or now()
 
     @cache
     def found() -> Original | None:  # once, and only where it is told
@@ -101,20 +124,16 @@ def colorize_pages(
 
     def colorize_page(page: Photo) -> Photo:
         if page.paged and not options.recolor and is_color(page):
-            done = page
-        else:
-            hints = gather_hints(page, options, colorizer, notes)
-            done = colorizer.render(page, replace(options, hints=hints))
-            marked = options.mark and options.strength > 0
-            done = _finish(
-                done,
-                options,
-                _tell(options, colorizer, hints, when, found()) if marked else None,
-            )
-        if kind is not None:
-            done = fit_to_format(done, kind)
-        notes.add(*done.notes)
-        return done
+            listener(None)
+            return fit_page(page, kind, notes)
+        hints = gather_hints(page, options, colorizer, notes)
+        told = None
+        if options.mark and options.strength > 0:
+            told = _tell(options, colorizer, hints, when, found())
+        lines = colorizer.find_colors(page, replace(options, hints=hints))
+        height, width = page.pixels.shape[:2]
+        listener(PageColors((width, height), lines, hints, told))
+        return fit_page(finish_page(page, lines, options, told), kind, notes)
 
     return ColoredPages(map(colorize_page, itertools.chain([first], rest)), kind, notes)
 
@@ -202,7 +221,7 @@ def _tell(
     """How a page came by its colours."""
     name, version = colorizer.name_and_version
     if options.strip and original is not None:
-        original = replace(original, name="")  # which may say who is on it
+        original = original.nameless()
     return Provenance(
         version=__version__,
         model=name,
@@ -226,8 +245,11 @@ def _clauses(options: ColorizeOptions, hints: int) -> tuple[str, ...]:
     return tuple(clause for clause, is_so in told.items() if is_so)
 
 
-def _finish(photo: Photo, options: ColorizeOptions, provenance: Provenance | None) -> Photo:
-    """A coloured page with the metadata that it is to have."""
+def finish_page(
+    page: Photo, lines: ChromaLines | None, options: ColorizeOptions, provenance: Provenance | None
+) -> Photo:
+    """A page in its colours, with the metadata and the caption that it is to have."""
+    photo = paint(page, lines, options.strength)
     if options.strip:
         photo = strip_metadata(photo)
     if provenance is not None:
@@ -235,3 +257,10 @@ def _finish(photo: Photo, options: ColorizeOptions, provenance: Provenance | Non
     if options.caption is not None:
         photo = add_caption(photo, options.caption, options.caption_place)
     return photo
+
+
+def fit_page(page: Photo, kind: str | None, notes: Notes) -> Photo:
+    """A page that is done, fit to the format that is written, if any; notes tell what it lacks."""
+    page = page if kind is None else fit_to_format(page, kind)
+    notes.add(*page.notes)
+    return page
