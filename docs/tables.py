@@ -12,6 +12,10 @@ picked: ``<!-- table hintnet scores: colorizer; PSNR, dB -->``. Instead of ``sco
 A single figure in a sentence names its file, row and heading:
 ``<!-- figure hintnet plain: row; heading -->24.08<!-- end -->``, where the kind is as for tables.
 It may not begin a line: Markdown would take the rest of the line for HTML.
+
+The head of a model card has the figures of some rows as the Hugging Face Hub wants them, between
+``# model-index hintnet: hintnet, vivid 0.3; hintnet, vivid 0, 10 hints`` and ``# model-index end``.
+The card of the bundled model lies beside it, and docs/model-card.md is a copy of it.
 """
 
 from __future__ import annotations
@@ -33,6 +37,17 @@ TABLE = re.compile(
 FIGURE = re.compile(
     r"(<!-- figure (\S+) (scores|hints|plain): (.+?); (.+?) -->).*?(<!-- end -->)", re.S
 )
+
+MODEL_INDEX = re.compile(r"(# model-index (\S+): (.+?)\n).*?(# model-index end\n)", re.S)
+INDEXED = {
+    "PSNR, dB": "psnr",
+    "SSIM": "ssim",
+    "ΔE00": "delta-e-2000",
+    "colourfulness": "colourfulness",
+}
+"""What the Hub calls the columns."""
+CARD = ROOT / "src/photochrom/weights/hintnet.md"
+CARD_FOR_THE_SITE = ROOT / "docs/model-card.md"
 
 
 def keep(name: str, sources: list[str]) -> None:
@@ -84,6 +99,28 @@ def plain(name: str, picked: list[str]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
+def model_index(name: str, picked: list[str]) -> str:
+    """The rows of these names, as the Hub reads them:
+    https://github.com/huggingface/hub-docs/blob/main/modelcard.md?plain=1.
+    """
+    known = {str(row.row): row for row in rows(name)}
+    lines = ["model-index:", f"- name: {name}", "  results:"]
+    for label in picked:
+        lines += [
+            "  - task:",
+            "      type: image-to-image",
+            f"      name: 'colorization: {label}'",
+            "    dataset:",
+            "      type: coco",
+            "      name: COCO val2017, 1,000 photographs, 256 × 256",
+            "    metrics:",
+        ]
+        for heading, metric in INDEXED.items():
+            value = COLUMNS[heading](known[label])
+            lines += [f"    - type: {metric}", f"      name: {heading}", f"      value: {value}"]
+    return "\n".join(lines)
+
+
 KINDS = {"scores": scores, "hints": hints, "plain": plain}
 
 
@@ -107,7 +144,11 @@ def fill(text: str) -> str:
             raise ValueError(f"docs/figures/{name}.json has no row {row!r}.")
         return f"{head}{value}{end}"
 
-    return FIGURE.sub(figure, TABLE.sub(table, text))
+    def index(found: re.Match[str]) -> str:
+        head, name, picked, end = found.groups()
+        return f"{head}{model_index(name, picked.split('; '))}\n{end}"
+
+    return MODEL_INDEX.sub(index, FIGURE.sub(figure, TABLE.sub(table, text)))
 
 
 def documents() -> list[Path]:
@@ -123,5 +164,6 @@ if __name__ == "__main__":
         case []:
             for path in documents():
                 path.write_text(fill(path.read_text("utf-8")), "utf-8")
+            CARD_FOR_THE_SITE.write_text(CARD.read_text("utf-8"), "utf-8")
         case _:
             sys.exit(__doc__)

@@ -16,7 +16,7 @@ from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-pytest_plugins = ["studies"]
+pytest_plugins = ["model_server", "studies"]
 
 # How long an example takes is a matter of the machine.
 settings.register_profile("any machine", deadline=None)

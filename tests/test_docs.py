@@ -73,3 +73,21 @@ def test_the_readme_says_what_matters_in_at_most_600_words_before_its_tables_of_
     # What is not read as prose: code blocks, pictures, the addresses of links.
     prose = re.sub(r"```.*?```|!\[.*?\]\(.*?\)|(?<=\])\(.*?\)", "", prose, flags=re.S)
     assert 300 < len(prose.split()) <= 600
+
+
+def test_the_model_card_is_what_the_hub_reads_and_has_the_measured_figures(tables):
+    yaml = pytest.importorskip("yaml")
+    card = tables.CARD.read_text("utf-8")
+    assert tables.CARD_FOR_THE_SITE.read_text("utf-8") == card, "python docs/tables.py"
+    head = yaml.safe_load(card.split("---\n")[1])
+    assert (head["license"], head["license_name"]) == ("other", "research-and-private-use")
+    assert (tables.CARD.parent / head["license_link"]).is_file()
+    (index,) = head["model-index"]
+    measured = {str(row.row): row for row in tables.rows("hintnet")}
+    for result in index["results"]:
+        row = measured[result["task"]["name"].removeprefix("colorization: ")]
+        values = [metric["value"] for metric in result["metrics"]]
+        figures = [row.psnr_mean, row.ssim, row.delta_e, row.colorfulness_ratio]
+        assert values == pytest.approx(figures, abs=0.005)
+        assert {*result["dataset"]} == {"type", "name"}
+    assert len(index["results"]) == 3

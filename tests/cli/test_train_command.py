@@ -64,7 +64,7 @@ def test_train_export_evaluate_and_colour(tmp_path, photo, photos, capsys):
 
 def test_training_starts_from_a_model_by_its_name(tmp_path, monkeypatch, capsys):
     pytest.importorskip("torch")
-    from photochrom.inference.onnx_model import WEIGHTS
+    from photochrom.inference.model_files import WEIGHTS
     from photochrom.training import train
 
     began = []

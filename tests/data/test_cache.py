@@ -165,9 +165,6 @@ def test_sets_are_kept_where_the_user_says(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("PHOTOCHROM_CACHE", str(tmp_path / "mine"))
     cache.load([folder], 32, quiet=True)
     assert len(list((tmp_path / "mine").iterdir())) == 1
-    monkeypatch.delenv("PHOTOCHROM_CACHE")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache.default_folder() == tmp_path / ".cache" / "photochrom"
 
 
 def test_a_full_disk_is_not_taken_for_another_process(folder, load, tmp_path, monkeypatch):

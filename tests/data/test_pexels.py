@@ -18,11 +18,12 @@ import pytest
 
 import commands
 from photochrom import files
-from photochrom.data import https, pexels
+from photochrom.data import pexels
 from photochrom.data import pexels_search as search
 from photochrom.data.pexels import Album
 from photochrom.data.pexels_search import PexelsSearch
 from photochrom.errors import BadOption, PhotochromError
+from photochrom.storage import https
 
 KEY = "the-secret-key"
 
@@ -409,7 +410,7 @@ def test_a_server_that_is_not_there(tmp_path, server, capsys):
 def test_a_missing_package_has_its_sentence(tmp_path):
     status, said = commands.run_without("httpx", "data", "pexels", "-o", tmp_path, "--count", 1)
     assert status == 1
-    assert "pip install 'photochrom[pexels]'" in said
+    assert "pip install 'photochrom[fetch]'" in said
 
 
 def test_a_full_disk_stops_it(server, tmp_path, capsys, monkeypatch):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from photochrom import Colorizer, Hint
 from photochrom.color import fit_gamut, grey_to_lightness, rgb_to_lab
-from photochrom.inference.onnx_model import WEIGHTS, list_models
+from photochrom.inference.model_files import WEIGHTS, list_models
 from pixels import ab_at, grey_levels
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -43,7 +43,9 @@ def chroma(pixels: np.ndarray, apart_from: np.ndarray | None = None) -> np.ndarr
 def test_every_model_has_a_card_and_fits_the_wheel():
     assert "hintnet" in list_models()
     for path in [*WEIGHTS.glob("*.onnx"), *STUDY.glob("*.onnx")]:
-        assert path.with_suffix(".md").read_text(encoding="utf-8").startswith(f"# {path.stem}")
+        card = path.with_suffix(".md").read_text(encoding="utf-8")
+        assert "license_name: " in card.split("---")[1]
+        assert f"\n# {path.stem}" in card
         assert path.stat().st_size < 25e6
 
 

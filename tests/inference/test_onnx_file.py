@@ -10,8 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from photochrom.errors import BadModel
+from photochrom.inference import model_files as models
 from photochrom.inference import onnx_file
-from photochrom.inference import onnx_model as models
 from photochrom.inference.onnx_model import Model
 
 
@@ -159,3 +159,14 @@ def test_words_that_are_no_text(tmp_path):
     for old, new in ((b"x" * 20, b"\xff" * 20), (b"\x0a\x01L", b"\x0a\x01\xff")):
         with pytest.raises(BadModel, match=r"are no text|is not a colorizer"):
             Model(written(tmp_path, whole.replace(old, new)))
+
+
+def test_what_a_model_says_of_itself_is_read_without_loading_it(make_model, tmp_path):
+    facts = {"name": "toy", "licence": "©", "size": "48"}
+    path = make_model("toy", metadata=facts)
+    assert onnx_file.read_metadata(path) == facts
+    for content in (b"", path.read_bytes()[:-3], b"no model"):
+        spoilt = tmp_path / "spoilt.onnx"
+        spoilt.write_bytes(content)
+        with pytest.raises(BadModel, match="cut short, or no ONNX model"):
+            onnx_file.read_metadata(spoilt)

@@ -11,7 +11,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from photochrom.errors import BadModel, BadOption
-from photochrom.inference import onnx_model as models
+from photochrom.inference import model_files, onnx_model
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
 
@@ -23,8 +23,8 @@ def lightness(height: int, width: int, count: int = 1) -> np.ndarray:
 
 def test_models_by_name(make_model, monkeypatch, tmp_path: Path):
     make_model("other")
-    monkeypatch.setattr(models, "WEIGHTS", tmp_path)
-    assert list(models.list_models()) == ["other"]
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
+    assert list(model_files.list_models()) == ["other"]
     assert Model("other").path == tmp_path / "other.onnx"
     with pytest.raises(BadModel, match=r"no model missing: give a path, or one of: other\."):
         Model("missing")
@@ -38,7 +38,7 @@ def test_models_by_name(make_model, monkeypatch, tmp_path: Path):
 def test_models_of_a_folder_of_ones_own_have_names_too(make_model, monkeypatch, tmp_path):
     study = make_model("study")
     monkeypatch.setenv("PHOTOCHROM_MODELS", str(tmp_path))
-    assert {"hintnet", "study"} <= set(models.list_models())
+    assert {"hintnet", "study"} <= set(model_files.list_models())
     assert Model("study").path == study
 
 
@@ -190,7 +190,7 @@ def test_a_runtime_that_fails_is_told_in_a_sentence(make_model, error, raised, w
 
 
 def test_without_cuda_only_the_cpu_is_asked_for(make_model, monkeypatch):
-    monkeypatch.setattr(models.ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(onnx_model.ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
     for device in ("auto", "cpu"):
         session = Model(make_model(), device=device)._session
         assert session.get_providers() == ["CPUExecutionProvider"]
@@ -199,15 +199,15 @@ def test_without_cuda_only_the_cpu_is_asked_for(make_model, monkeypatch):
 
 
 def test_a_gpu_is_asked_for_where_there_may_be_one(make_model, monkeypatch):
-    asked, load = [], models.ort.InferenceSession
+    asked, load = [], onnx_model.ort.InferenceSession
 
     def note(path, options, providers, **more):
         asked.append(providers)
         return load(path, options, providers=["CPUExecutionProvider"])  # it falls back silently
 
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(models.ort, "get_available_providers", lambda: both)
-    monkeypatch.setattr(models.ort, "InferenceSession", note)
+    monkeypatch.setattr(onnx_model.ort, "get_available_providers", lambda: both)
+    monkeypatch.setattr(onnx_model.ort, "InferenceSession", note)
     Model(make_model(), device="auto")  # none answers, which is fine
     Model(make_model(), device="cpu")
     assert asked == [both, both[1:]]
@@ -223,7 +223,7 @@ def test_devices_that_there_are_not(make_model):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(
-    "CUDAExecutionProvider" not in models.ort.get_available_providers(), reason="no CUDA here"
+    "CUDAExecutionProvider" not in onnx_model.ort.get_available_providers(), reason="no CUDA here"
 )
 def test_a_gpu_answers_as_the_cpu_does(make_model):
     path, L = make_model(slope=(0.1, -0.2)), lightness(33, 47)

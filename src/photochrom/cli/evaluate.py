@@ -199,7 +199,7 @@ def _load_asked(model: str, flags: EvaluateFlags) -> _Asked:
 
     run = Path(model) if (Path(model) / "config.json").is_file() else None
     colorizer = load_colorizer(str(_exported(run)) if run else model)
-    name = Path(model).resolve().name if run else Path(model).name.removesuffix(".onnx")
+    name = Path(model).resolve().name if run else colorizer.model.path.stem
     settings = [Row(name, vivid) for vivid in flags.vivid or (None,)]
     rows = {row: partial(paint_ab, colorizer, row.vivid) for row in settings}
     hinted = {settings[0]: rows[settings[0]]} if flags.hints else {}

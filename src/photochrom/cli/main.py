@@ -21,6 +21,7 @@ from photochrom.cli.colorize import colorize
 from photochrom.cli.data import data
 from photochrom.cli.evaluate import evaluate
 from photochrom.cli.flags import with_talk
+from photochrom.cli.models import models, show_fetch
 from photochrom.cli.optional_values import fill_optional_values
 from photochrom.cli.report import report
 from photochrom.cli.serve import serve
@@ -28,6 +29,7 @@ from photochrom.cli.sheet import sheet
 from photochrom.cli.train import export, train
 from photochrom.errors import BadOption, PhotochromError
 from photochrom.names import is_verbose, say, set_talk
+from photochrom.storage import model_cache
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "colorize": colorize,
@@ -40,6 +42,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "train": train,
     "export": export,
     "data": data,
+    "models": models,
 }
 
 
@@ -63,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name it cannot spell is no reason to stop
             stream.reconfigure(errors="backslashreplace")
+    model_cache.show = show_fetch
     try:
         code = _find_command(arguments)()
     except PhotochromError as error:

@@ -29,7 +29,11 @@ Photos = Annotated[
 Out = Annotated[Path, flag("the picture to write", "FILE", short="-o")]
 Model = Annotated[
     str | None,
-    flag("a bundled model's name, or an .onnx file", "NAME|FILE", default="the best there is"),
+    flag(
+        "a name that photochrom models lists, an .onnx file, or an address such as hf://owner/name",
+        "NAME|FILE|ADDRESS",
+        default="the best there is",
+    ),
 ]
 Size = Annotated[
     int | Literal["auto"],

@@ -59,7 +59,7 @@ def train(
     with needs("train"):
         from photochrom.training.train import train as fit
     if options.init and not options.init.exists():
-        from photochrom.inference.onnx_model import find_model
+        from photochrom.inference.model_files import find_model
 
         options = replace(options, init=find_model(str(options.init)))
     fit(experiment, replace(options, quiet=is_quiet()))

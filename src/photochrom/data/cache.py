@@ -32,6 +32,7 @@ from photochrom.data.shards import (
 )
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.parallel import map_ahead
+from photochrom.storage.user_cache import cache_folder
 
 VERSION = 2
 
@@ -94,11 +95,6 @@ class DecodedPhotos(PhotoSet):
         return self.pixels[start : start + h * w * 3].reshape(h, w, 3)
 
 
-def default_folder() -> Path:
-    """Where decoded sets are kept: ``$PHOTOCHROM_CACHE``, else ``~/.cache/photochrom``."""
-    return Path(os.environ.get("PHOTOCHROM_CACHE") or Path.home() / ".cache" / "photochrom")
-
-
 def load(
     paths: Sequence[Path], side: int, folder: Path | None = None, quiet: bool = False
 ) -> DecodedPhotos:
@@ -109,7 +105,7 @@ def load(
         CannotWrite: the cache does not hold them.
     """
     sources = find_sources(paths)
-    folder = (folder or default_folder()) / _key(sources, side)
+    folder = (folder or cache_folder()) / _key(sources, side)
     if not (folder / "index.json").exists():
         try:
             _build(sources, side, folder, quiet)

@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from photochrom import files
-from photochrom.data import https
 from photochrom.data.decode import decode, digest
 from photochrom.data.pexels_search import PexelsSearch
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
+from photochrom.storage import https
 
 LICENCE = "Pexels License, https://www.pexels.com/license/"
 MANIFEST = "manifest.jsonl"
 CACHE = ".pexels"
 Size = Literal["original", "large2x", "large", "medium"]
 
-_PASSING = (408, 425, 429)  # answers of a server that may think better of it
 _MOST_PHOTO = 64_000_000  # bytes
 
 
@@ -176,7 +175,7 @@ def _fetch(
                 album.add(entry)
                 return Fetched(number)
             trouble = f"error {reply.status}"
-            if 400 <= reply.status < 500 and reply.status not in _PASSING:
+            if not https.may_pass(reply.status):
                 break
             pause = max(pause, min(60.0, https.requested_wait(reply.headers) or 0.0))
         except (https.Unreachable, BadPhoto) as error:

@@ -18,8 +18,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from photochrom import files
-from photochrom.data import https
 from photochrom.errors import BadOption, PhotochromError
+from photochrom.storage import https
 
 KEY = "PEXELS_API_KEY"
 PAGE = 80  # photos, the most that the API gives

@@ -10,7 +10,7 @@ import os
 import warnings
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Unpack, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, Unpack, overload
 
 import numpy as np
 from PIL import Image
@@ -24,7 +24,8 @@ from photochrom.image.reader import PhotoSource, hold_source
 from photochrom.image.writer import check_target, default_output, encode_photo, write_photo
 from photochrom.inference.adviser import Adviser
 from photochrom.inference.chroma_upsampling import ChromaLines
-from photochrom.inference.onnx_model import DEFAULT_MODEL, WEIGHTS, Model
+from photochrom.inference.model_files import DEFAULT_MODEL, WEIGHTS, find_model
+from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import (
     ColorizeKeywords,
     ColorizeOptions,
@@ -45,7 +46,8 @@ class Colorizer(Adviser):
     Pickled, it is the model's name or the path of its file, and is loaded anew from there.
 
     Args:
-        model: a path to an ONNX file, or the name of one that comes with the package.
+        model: a path to an ONNX file, the name of one that comes with the package, or an address
+            as for :meth:`from_pretrained`.
         threads: CPU threads for the network; by default one per core.
         device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
 
@@ -66,6 +68,44 @@ class Colorizer(Adviser):
         path = self.model.path
         named = path.stem if path.parent == WEIGHTS else path.absolute()
         self._again = partial(type(self), named, threads=threads, device=device)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | os.PathLike[str],
+        *,
+        sha256: str | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        offline: bool = False,
+        threads: int | None = None,
+        device: str = "auto",
+    ) -> Self:
+        """Load a model from the Hugging Face Hub or another server, fetched once and checked.
+
+        What is in the cache is taken without asking anybody. The file is loaded only if its SHA-256
+        is right, and it is an ONNX file that reaches for nothing beyond it.
+
+        Args:
+            model: ``hf://owner/name``, with ``@revision`` and ``/file.onnx`` as needed, or
+                ``https://.../model.onnx``; a name or a path will do, too.
+            sha256: the file's digest, 64 hexadecimal digits, which an address may also end in,
+                ``#sha256=...``; needed for https, as the Hub tells that of its files.
+            cache: the folder of the cache, by default ``$PHOTOCHROM_CACHE`` or where the system
+                keeps caches.
+            offline: fetch nothing; also by ``PHOTOCHROM_OFFLINE=1`` in the environment.
+            threads: CPU threads for the network; by default one per core.
+            device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
+
+        Raises:
+            BadModel: there is no such model, it has another digest, is no colorizer, or would have
+                to be fetched offline.
+            BadOption: the address makes no sense, or there is no such device.
+            MissingExtra: it has to be fetched, and httpx is not installed (extra ``fetch``).
+            PhotochromError: the server does not answer; what has come is kept, to go on from.
+            CannotWrite: the cache does not take it.
+        """
+        path = find_model(model, sha256=sha256, cache=cache, offline=offline)
+        return cls(path, threads=threads, device=device)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle and copy: what a loaded network holds no other process can take."""

@@ -8,7 +8,10 @@ that of protobuf: a number of the field and a kind, then a number, or a length a
 
 from __future__ import annotations
 
+import mmap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from photochrom.errors import BadModel
 
@@ -29,6 +32,8 @@ _INSIDE = {
     "tensor": {},
 }
 """Messages by the fields of others that hold them."""
+_GRAPH, _METADATA = 7, 14
+"""Of a model."""
 _DOMAIN, _EXTERNAL_DATA, _DATA_LOCATION = ("node", 7), ("tensor", 13), ("tensor", 14)
 _NUMBER, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 
@@ -53,6 +58,49 @@ def read(path: Path) -> bytes:
             "export or fetch it again."
         ) from error
     return data
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read what a model says of itself, without loading it.
+
+    Raises:
+        BadModel: it cannot be read, or is none.
+    """
+    try:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
+            pairs = [_fields(pair) for field, pair in _parts(mapped) if field == _METADATA]
+        return {pair[1].decode(): pair[2].decode() for pair in pairs}
+    except OSError as error:
+        raise BadModel(f"{path} cannot be read ({error.strerror}): check the file.") from error
+    except (IndexError, KeyError, ValueError) as error:
+        raise BadModel(f"{path} is cut short, or no ONNX model: fetch it again.") from error
+
+
+def _fields(message: bytes) -> dict[int, bytes]:
+    return dict(_parts(message))
+
+
+def _parts(data: Any) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message that hold bytes, but for the graph, and their numbers."""
+    at = 0
+    while at < len(data):
+        tag, at = _number(data, at)
+        if tag & 7 == _BYTES:
+            length, at = _number(data, at)
+            if at + length > len(data):
+                raise ValueError("cut short")
+            if tag >> 3 != _GRAPH:
+                yield tag >> 3, bytes(data[at : at + length])
+            at += length
+        elif tag & 7 == _NUMBER:
+            _, at = _number(data, at)
+        elif tag & 7 in (_EIGHT_BYTES, _FOUR_BYTES):
+            at += 8 if tag & 7 == _EIGHT_BYTES else 4
+        else:
+            raise ValueError(f"a field of kind {tag & 7}")
 
 
 def _check(data: memoryview, path: Path) -> None:
@@ -102,7 +150,7 @@ def _check(data: memoryview, path: Path) -> None:
             raise ValueError("a field goes beyond its message")
 
 
-def _number(data: memoryview, at: int) -> tuple[int, int]:
+def _number(data: Any, at: int) -> tuple[int, int]:
     """A number, 7 bits a byte, the lowest first; and where the next thing is."""
     value = 0
     for shift in range(0, 70, 7):

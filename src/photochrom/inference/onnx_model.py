@@ -34,9 +34,8 @@ import onnxruntime as ort
 from photochrom.color import Array
 from photochrom.errors import BadModel, BadOption
 from photochrom.inference import onnx_file
+from photochrom.inference.model_files import DEFAULT_MODEL, find_model
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
-DEFAULT_MODEL = "hintnet"
 DEVICES = "auto", "cpu", "cuda"
 MOST = {"multiple": 1024, "size": 2048}
 """Pixels that a model may ask for: memory grows with their square."""
@@ -44,19 +43,12 @@ _FLOAT32 = float(np.finfo(np.float32).max)
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
-def list_models() -> dict[str, Path]:
-    """Models by name: those of the package, and those in the folder ``$PHOTOCHROM_MODELS``."""
-    more = os.environ.get("PHOTOCHROM_MODELS")
-    places = [Path(more), WEIGHTS] if more else [WEIGHTS]
-    found = {path.stem: path for place in places for path in place.glob("*.onnx")}
-    return dict(sorted(found.items()))
-
-
 class Model:
     """A model, loaded once; threads may share it.
 
     Args:
-        model: a path to an ONNX file, or the name of one of :func:`list_models`.
+        model: a path to an ONNX file, the name of one of :func:`list_models`, or an address that
+            it is fetched from, see :func:`find_model`.
         threads: CPU threads for the network; by default one per core.
         device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
 
@@ -231,24 +223,6 @@ class Model:
             f"{self.path} needs a number as metadata {key}, not {str(value)[:40]}: "
             "export it with one."
         )
-
-
-def find_model(model: str | os.PathLike[str]) -> Path:
-    """The file of a model that is called by its name or its path.
-
-    Raises:
-        BadModel: there is none.
-    """
-    path = Path(model)
-    if path.suffix != ".onnx" and not path.exists():
-        named = list_models()
-        if str(model) not in named:
-            names = ", ".join(named) or "none is installed"
-            raise BadModel(f"There is no model {model}: give a path, or one of: {names}.")
-        path = named[str(model)]
-    if not path.is_file():
-        raise BadModel(f"{path} is not a file: check the path of the model.")
-    return path
 
 
 def _providers(device: str) -> list[str]:

@@ -22,7 +22,7 @@ from photochrom.image.writer import encode_photo
 from photochrom.inference import chroma_upsampling
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.hints import Hint
-from photochrom.inference.onnx_model import list_models
+from photochrom.inference.model_files import list_models
 from photochrom.inference.options import ColorizeOptions, Hints
 from photochrom.inference.palette import Palette
 from photochrom.inference.pipeline import colorize_pages

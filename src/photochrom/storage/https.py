@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from photochrom import __version__
@@ -15,7 +16,7 @@ from photochrom.errors import BadOption, MissingExtra, PhotochromError
 try:
     import httpx
 except ImportError as error:
-    raise MissingExtra("httpx", "pexels") from error
+    raise MissingExtra("httpx", "fetch") from error
 
 TRIES = 4
 """How often something is asked for before it counts as failed."""
@@ -25,6 +26,9 @@ _TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as cut."""
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _HOPS = 5
+
+
+_T = TypeVar("_T")
 
 
 class Reply(NamedTuple):
@@ -37,7 +41,16 @@ class Reply(NamedTuple):
 
 
 class Unreachable(PhotochromError):
-    """No whole answer came; it may come another time."""
+    """No whole answer came; it may come another time.
+
+    Args:
+        trouble: what happened instead, which makes a part of a sentence.
+        wait: seconds that the server wants us to wait.
+    """
+
+    def __init__(self, trouble: str, wait: float = 0.0) -> None:
+        super().__init__(trouble)
+        self.wait = wait
 
 
 def check_url(url: str, local: bool) -> None:
@@ -55,6 +68,32 @@ def check_url(url: str, local: bool) -> None:
         return
     if not (parts.scheme == "http" and local and parts.hostname in _LOCAL):
         raise BadOption(f"{url} is not a https address: give one that is.")
+
+
+def may_pass(status: int) -> bool:
+    """Whether a server that answers so may think better of it."""
+    return status in (408, 425, 429) or status >= 500
+
+
+def keep_trying(attempt: Callable[[], _T], gained: Callable[[], bool] = lambda: False) -> _T:
+    """Repeat what fails for now, with pauses that grow.
+
+    Args:
+        attempt: what to try.
+        gained: whether the last try has brought something, so that they are counted anew.
+
+    Raises:
+        Unreachable: it failed :data:`TRIES` times.
+    """
+    tries = 0
+    while True:
+        try:
+            return attempt()
+        except Unreachable as error:
+            tries = 1 if gained() else tries + 1
+            if tries >= TRIES:
+                raise
+            time.sleep(max(BACKOFF * 2 ** (tries - 1), min(60.0, error.wait)))
 
 
 def is_local(url: str) -> bool:
@@ -78,6 +117,20 @@ def fetch_url(
         BadOption: the URL, or one it redirects to, may not be asked.
         Unreachable: no answer, one cut short, one too long, or redirects without end.
     """
+    with open_url(url, local=local, headers=headers) as response:
+        return Reply(response.status_code, response.headers, _read(response, most))
+
+
+@contextmanager
+def open_url(
+    url: str, *, local: bool = False, headers: Mapping[str, str] | None = None
+) -> Iterator[httpx.Response]:
+    """Ask for a URL, following redirects, and hold its answer open; arguments as above.
+
+    Raises:
+        BadOption: the URL, or one it redirects to, may not be asked.
+        Unreachable: no answer, one cut short while it is read here, or redirects without end.
+    """
     try:
         request = _client().build_request("GET", url, headers=headers)
         for _ in range(_HOPS + 1):
@@ -85,7 +138,8 @@ def fetch_url(
             response = _client().send(request, stream=True)
             try:
                 if response.next_request is None:
-                    return Reply(response.status_code, response.headers, _read(response, most))
+                    yield response
+                    return
                 request = response.next_request
             finally:
                 response.close()
