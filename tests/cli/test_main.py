@@ -91,7 +91,7 @@ def test_the_output_may_be_any_stream(photo, model):
 
 
 def test_an_interrupt_is_no_traceback(photo, able, capsys, monkeypatch):
-    monkeypatch.setattr(Colorizer, "render", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(Colorizer, "find_colors", raising(KeyboardInterrupt()))
     assert run("colorize", photo, "--model", able) == 130
     assert capsys.readouterr().err.startswith("photochrom: Interrupted")
 

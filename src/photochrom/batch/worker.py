@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
-from photochrom.batch import planning
+from photochrom.batch import lone, planning
 from photochrom.batch.companions import draw_map, map_beside, write_companions
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
@@ -178,6 +178,12 @@ class Worker:
         if job.trouble:
             raise BadPhoto(job.trouble)
         check_file_size(job.photo)  # before it is read to find out whether it was done
+        usual = job.target
+        if job.root is None:
+            target, done = lone.find_place(job, self.options, self.colorizer)
+            if done:
+                return "skipped", [target], f"{target} is done already: see --force to do it again."
+            job = job._replace(target=target)
         targets = planning.numbered(job.target, self.options.samples)
         digest = self.digest if journal.folder else ""
         entry = journal.find(job.photo, targets, digest)
@@ -206,6 +212,8 @@ class Worker:
             if entry is None or len(entry.results) <= begun:
                 raise
             return self._outcome(job, journal, turn)
+        if job.target != usual:
+            words = f"{usual} is another result, so this one is {job.target}. {words}".rstrip()
         return "done", targets, words
 
     def _colorize(

@@ -129,7 +129,7 @@ def colorize_pages(
         hints = gather_hints(page, options, colorizer, notes)
         told = None
         if options.mark and options.strength > 0:
-            told = _tell(options, colorizer, hints, when, found())
+            told = tell_provenance(options, colorizer, hints, when, found())
         lines = colorizer.find_colors(page, replace(options, hints=hints))
         height, width = page.pixels.shape[:2]
         listener(PageColors((width, height), lines, hints, told))
@@ -211,14 +211,14 @@ def look_at(source: PhotoSource | Photo) -> Original | None:
         ) from error
 
 
-def _tell(
+def tell_provenance(
     options: ColorizeOptions,
     colorizer: Colorizer,
     hints: tuple[Hint, ...],
     when: str,
     original: Original | None,
 ) -> Provenance:
-    """How a page came by its colours."""
+    """Tell how a page comes by its colours."""
     name, version = colorizer.name_and_version
     if options.strip and original is not None:
         original = original.nameless()
