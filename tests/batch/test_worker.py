@@ -222,7 +222,7 @@ def test_a_journal_that_came_with_the_album_replaces_nothing(do, job, versions):
 
 @pytest.mark.parametrize("samples", [None, 3])
 @pytest.mark.parametrize(
-    ("place", "name"), [(worker, "make_parent"), (Colorizer, "render"), (files, "_place")]
+    ("place", "name"), [(worker, "make_parent"), (Colorizer, "find_colors"), (files, "_place")]
 )
 def test_another_process_that_is_faster_is_not_in_the_way(
     do, job, monkeypatch, place, name, samples

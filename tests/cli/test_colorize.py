@@ -85,13 +85,13 @@ def test_a_format_that_is_not_written_is_refused_with_what_to_choose(
 
 
 def test_the_quality_reaches_the_colorizer(two_photos, model, tmp_path, monkeypatch):
-    asked, render = [], Colorizer.render
+    asked, find_colors = [], Colorizer.find_colors
 
     def spied(self, photo, options):
         asked.append(options.quality)
-        return render(self, photo, options)
+        return find_colors(self, photo, options)
 
-    monkeypatch.setattr(Colorizer, "render", spied)
+    monkeypatch.setattr(Colorizer, "find_colors", spied)
     for name, given in (("a", ()), ("b", ("--quality", "fast")), ("c", ("--quality", "best"))):
         assert run("colorize", two_photos, "--model", model, "-o", tmp_path / name, *given) == 0
     assert asked == ["fast"] * 4 + ["best"] * 2

@@ -297,13 +297,13 @@ def test_sentence_on_a_broken_file_leaves_out_what_only_the_command_line_can_do(
 
 @pytest.mark.usefixtures("in_process")
 def test_quality_is_that_of_whole_photos(ask, colorize, monkeypatch):
-    asked, render = [], Colorizer.render
+    asked, find_colors = [], Colorizer.find_colors
 
     def spied(self, photo, options):
         asked.append(options.quality)
-        return render(self, photo, options)
+        return find_colors(self, photo, options)
 
-    monkeypatch.setattr(Colorizer, "render", spied)
+    monkeypatch.setattr(Colorizer, "find_colors", spied)
     for best in ({}, {"quality": "best"}):
         assert colorize(**best).status_code == 200
         assert ask("colorize", **best, full=True).status_code == 200
