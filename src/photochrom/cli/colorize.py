@@ -180,8 +180,8 @@ def colorize(
     begin = _watch if bulk.watch else _colorize_here if bulk.ray is None else _colorize_by_ray
     try:
         begin(photos, flags, options, summary)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(summary.interrupted()) from None
+    except KeyboardInterrupt as stop:  # which tells by itself of a model that was being fetched
+        raise KeyboardInterrupt(str(stop) or summary.interrupted()) from None
     finally:
         summary.save()
     return summary.sum_up(quiet=len(photos) == 1 and summary.total == 1)
@@ -213,9 +213,10 @@ def _watch(
     if not all(photo.is_dir() for photo in _local(photos)):
         raise BadOption("--watch takes folders: name the one in which photos arrive.")
     jobs = arrivals(partial(_find_jobs, photos, flags, summary))
+    worker = Worker(options)
     with (
         suppress(KeyboardInterrupt),
-        closing(pool.run(jobs, Worker(options), 1, options.timeout)) as outcomes,
+        closing(pool.run(jobs, worker, 1, options.timeout)) as outcomes,
     ):
         summary.follow(outcomes, None)
 

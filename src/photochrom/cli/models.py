@@ -44,10 +44,10 @@ def models(
 ) -> int:
     """List the models on this machine: version, size, licence; with --verbose, SHA-256 and file.
 
-    The first column is what --model takes. There come: the bundled model, those in the folder
-    $PHOTOCHROM_MODELS, and those fetched from an address. Others can be had from the Hugging Face
-    Hub (hf://owner/name) or from any server (https://host/file.onnx#sha256=...); photochrom has
-    published none of its own there yet.
+    These are the bundled model, those in the folder that $PHOTOCHROM_MODELS names, and those that
+    were fetched; --model takes what stands first in each line. It also takes addresses: of the
+    Hugging Face Hub (hf://owner/name), where photochrom has published none of its own yet, and of
+    any other server (https://host/file.onnx#sha256=...).
     Example: photochrom models --fetch hf://owner/name
     """
     from photochrom.inference.onnx_file import MOST_BYTES
