@@ -54,6 +54,20 @@ def test_every_version_has_a_name_of_its_own(model_server, make_model, capsys):
     assert "hf://me/toy" in names
 
 
+def test_a_folder_of_ones_own_is_listed_and_what_is_broken_in_it_is_named(
+    model_server, make_model, tmp_path, monkeypatch, capsys
+):
+    make_model("mine", metadata={"version": "2"})
+    (tmp_path / "mine.md").write_text("---\nlicense: other\nlicense_name: my-own-terms\n---\n")
+    (tmp_path / "broken.onnx").write_bytes(b"?")
+    monkeypatch.setenv("PHOTOCHROM_MODELS", str(tmp_path))
+    assert commands.run("models") == 0
+    shown = capsys.readouterr()
+    assert "mine  2  0.0 MB  my own terms" in shown.out.splitlines()
+    assert "broken" not in shown.out
+    assert "broken.onnx is cut short, or no ONNX model" in shown.err
+
+
 def test_what_is_no_address_is_refused_before_anything_is_fetched(model_server, capsys):
     assert commands.run("models", "--fetch", "hf://me/toy", "hintnet") == 2
     assert "hintnet is no address: name it as hf://owner/name." in capsys.readouterr().err

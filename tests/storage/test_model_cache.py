@@ -111,6 +111,14 @@ def test_nor_does_the_hubs(hub, monkeypatch, endpoint):
         find_model("hf://me/toy")
 
 
+def test_a_gated_repository_is_described_to_all_and_given_to_few(hub, cache):
+    for status in (401, 403):
+        hub.failures = [0, status]
+        with pytest.raises(BadModel, match="accepted its terms: do so on its page at the Hub"):
+            find_model("hf://me/toy")
+    assert contents(cache) == []
+
+
 # --- cuts and changes ---------------------------------------------------------------------------
 
 

@@ -141,6 +141,12 @@ def _print(found: list[ListedModel], *, as_json: bool) -> None:
     for row in rows:
         table.add_row(*(Text(escape_controls(cell), overflow="fold") for cell in row))
     Console().print(table)
+    Console().print(
+        "\nMore can be had from the Hugging Face Hub: --model hf://owner/name. photochrom has "
+        "published none of its own there yet.",
+        style="dim",
+        highlight=False,
+    )
 
 
 @contextmanager

@@ -57,7 +57,8 @@ def download(
         watch: is told how far it is, while it is fetched.
 
     Raises:
-        BadModel: there is no such file, it has another digest, or is too large.
+        Refused: there is no such file, or it is not for everybody.
+        BadModel: it has another digest, or is too large.
         PhotochromError: the server does not answer. What has come is kept, to go on from.
         CannotWrite: the folder does not take it. DiskFull: there is no room.
     """
@@ -79,6 +80,19 @@ def download(
             etag.unlink(missing_ok=True)
     except OSError as error:
         raise files.cannot_write(target, error) from error
+
+
+class Refused(BadModel):
+    """The server does not give the file.
+
+    Args:
+        url: of the file.
+        status: what it answered.
+    """
+
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(f"{url} cannot be fetched (error {status}): check the address.")
+        self.status = status
 
 
 class _Part:
@@ -164,7 +178,7 @@ def _receive(part: _Part, url: str, most: int, headers: Mapping[str, str], watch
             part.begin("")
             raise https.Unreachable("it has another size than before")
         if status not in (200, 206):
-            raise BadModel(f"{url} cannot be fetched (error {status}): check the address.")
+            raise Refused(url, status)
         if status == 200:
             part.begin(told.get("etag", ""))
         length = told.get("content-length", "")

@@ -106,10 +106,7 @@ def _refused(
             f"{address.repository} has no revision {address.revision}: check what follows the @."
         )
     if code == "GatedRepo":
-        return BadModel(
-            f"Whoever wants {address.repository} has to accept its terms first: do so at "
-            f"https://{host}/{address.repository}, and put your token into HF_TOKEN."
-        )
+        return is_gated(address)
     if reply.status in (401, 403, 404):
         token = "of somebody who may read it" if signed else "if it is private"
         return BadModel(
@@ -117,6 +114,14 @@ def _refused(
             f"put a token {token} into HF_TOKEN."
         )
     return BadModel(f"{host} refuses {address.source} (error {reply.status}): check the address.")
+
+
+def is_gated(address: ModelAddress) -> BadModel:
+    """The sentence for files that are given only to those who have accepted terms."""
+    return BadModel(
+        f"{address.repository} is given only to those who have accepted its terms: do so on its "
+        "page at the Hub, and put your token into HF_TOKEN."
+    )
 
 
 def _choose(address: ModelAddress, files: list[str]) -> str:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from photochrom import files
 from photochrom.errors import BadModel
-from photochrom.storage.download import Watch, download
+from photochrom.storage.download import Refused, Watch, download
 from photochrom.storage.model_address import ModelAddress
 from photochrom.storage.user_cache import cache_folder
 
@@ -104,8 +104,15 @@ def fetch_model(
         if path is not None:
             path.unlink(missing_ok=True)
         path = place / f"{_safe_name(found.name)}.onnx"
-        with show(path.stem) as watch:
-            download(found.url, path, found.sha256, most=most, headers=found.headers, watch=watch)
+        try:
+            with show(path.stem) as watch:
+                download(
+                    found.url, path, found.sha256, most=most, headers=found.headers, watch=watch
+                )
+        except Refused as error:
+            if address.repository and error.status in (401, 403):
+                raise hub.is_gated(address) from error
+            raise
     moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     entry = {"source": address.source, "commit": found.commit, "fetched": moment}
     files.append_json_lines(place / _SOURCES, [entry])
