@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import pytest
 
-from photochrom.parallel import map_ahead
+import commands
+from photochrom.parallel import map_ahead, run_aside
 
 
 @pytest.mark.parametrize("workers", [0, 1, 4])
@@ -41,3 +43,26 @@ def test_map_ahead_starts_nothing_after_it_is_closed():
     assert set(threading.enumerate()) <= before
     assert list(results) == []
     assert len(begun) == count <= 51
+
+
+def test_what_is_run_aside_answers_and_raises_as_itself():
+    assert run_aside(threading.current_thread).name == "photochrom-aside"
+    with pytest.raises(TimeoutError, match="mine"):
+        run_aside(commands.raising(TimeoutError("mine")))
+
+
+def test_ctrl_c_is_heard_while_work_is_run_aside_that_does_not_hear_it():
+    end = threading.Event()
+
+    def deaf() -> None:
+        signal.raise_signal(signal.SIGINT)
+        end.wait(60)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_aside(deaf)
+        assert not end.is_set()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        end.set()

@@ -1,10 +1,11 @@
-"""Work spread over threads, a bounded stretch ahead of whoever takes the results."""
+"""Work in threads: spread, a bounded stretch ahead of whoever takes the results; or set aside."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -42,3 +43,26 @@ def map_ahead(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def run_aside(work: Callable[[], R]) -> R:
+    """Run work in a thread of its own, and wait for it so that Ctrl-C is heard meanwhile.
+
+    What a thread is in may not hear it, such as the look-up of a host's name. Work that was
+    interrupted goes on by itself, until the process ends.
+
+    Raises:
+        Whatever ``work`` raises.
+    """
+    future: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="photochrom-aside", daemon=True).start()
+    while not wait([future], 0.2).done:  # Windows hears nothing while it waits without end
+        pass
+    return future.result()

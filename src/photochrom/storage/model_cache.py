@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from photochrom import files
 from photochrom.errors import BadModel
+from photochrom.parallel import run_aside
 from photochrom.storage.download import Refused, Watch, download
 from photochrom.storage.model_address import ModelAddress
 from photochrom.storage.user_cache import cache_folder
+
+if TYPE_CHECKING:
+    from photochrom.storage.hub import Download
 
 _SOURCES = "sources.jsonl"
 _OFFLINE = ("PHOTOCHROM_OFFLINE", "HF_HUB_OFFLINE")
@@ -97,7 +102,7 @@ def fetch_model(
         )
     from photochrom.storage import hub  # which needs httpx
 
-    found = hub.find_download(address)
+    found = run_aside(lambda: hub.find_download(address))
     place = folder / found.sha256
     path = _file_in(place)
     if path is None or not _is_whole(path, found.sha256):
@@ -105,10 +110,7 @@ def fetch_model(
             path.unlink(missing_ok=True)
         path = place / f"{_safe_name(found.name)}.onnx"
         try:
-            with show(path.stem) as watch:
-                download(
-                    found.url, path, found.sha256, most=most, headers=found.headers, watch=watch
-                )
+            _download_aside(found, path, most)
         except Refused as error:
             if address.repository and error.status in (401, 403):
                 raise hub.is_gated(address) from error
@@ -117,6 +119,24 @@ def fetch_model(
     entry = {"source": address.source, "commit": found.commit, "fetched": moment}
     files.append_json_lines(place / _SOURCES, [entry])
     return path
+
+
+def _download_aside(found: Download, path: Path, most: int) -> None:
+    """Download a file; after Ctrl-C, no more of it."""
+    stopped = threading.Event()
+    with show(path.stem) as shown:
+
+        def watch(done: int, total: int | None) -> None:
+            if stopped.is_set():
+                raise KeyboardInterrupt
+            shown(done, total)
+
+        how: dict[str, Any] = {"most": most, "headers": found.headers, "watch": watch}
+        try:
+            run_aside(lambda: download(found.url, path, found.sha256, **how))
+        except KeyboardInterrupt:
+            stopped.set()
+            raise
 
 
 def _find(address: ModelAddress, cache: Path | None) -> Path | None:
