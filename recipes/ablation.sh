@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The loss of one regressing model: alpha * MSE + (1 - alpha) * L1, from pure MSE to pure L1.
+# Train one regressing model with five losses alpha * MSE + (1 - alpha) * L1, from pure MSE to pure L1,
+# measure them and show them on one page.
 #   recipes/ablation.sh --data DIR... [--test DIR...] [--out runs/ablation] [--model unet-lab]
 #                       [--size N] [--minutes M] [-- FLAGS of photochrom train, for all of them]
-# Runs lie in OUT/MODEL-alpha-0.7 and so on; everything else is as in seeds.sh.
+# Runs are in OUT/MODEL-alpha-0.7 and so on. Everything else is as in seeds.sh.
 set -euo pipefail
 . "$(dirname "$0")/runs.sh"
 out=runs/ablation model=unet-lab takes="--model $takes"

@@ -1,9 +1,9 @@
-"""Average the weights of two runs of one network, which went on from one another.
+"""Average the weights of two runs of one network, of which one continued the other.
 
     python recipes/average.py RUN LATER SHARE OUT
 
-OUT becomes a run: LATER with SHARE of its weights and the rest of RUN's. Class weights stay as
-LATER has them. What its validation said is left out, for it does not hold for the mean.
+OUT becomes a run like LATER, whose weights are SHARE of LATER's and the rest of RUN's. Class
+weights are LATER's. Its validation figures are left out, because they do not hold for the mean.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# The bundled model, for hours on a CPU: two stages, together as long as there is time for.
+# Train the bundled model further, for hours on a CPU, in two stages that share MINUTES.
 #   recipes/flagship.sh OUT MINUTES DATA... [-- FLAGS of photochrom train, for both]
-# Stopped, it goes on when the command is given again; checkpoints every three minutes.
-# Starts from the bundled weights; INIT=model.onnx (or a run) names others, INIT= takes ImageNet's.
-# Two processes of one thread each; PROCESSES=8 where there are more cores. With a GPU take
-# flagship-gpu.sh.
+# There is a checkpoint every three minutes; give the command again to continue after a stop.
+# Environment: INIT=model.onnx (or a run) starts from other weights than the bundled ones, INIT= from
+# ImageNet's. PROCESSES=8 uses more than two processes, of one thread each. On a GPU use flagship-gpu.sh.
 set -euo pipefail
 : "${3:?give OUT MINUTES DATA...}"
 out=$1 minutes=$2

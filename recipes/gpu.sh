@@ -1,9 +1,9 @@
-# What the recipes for one GPU share. To be sourced.
+# Functions that the recipes for one GPU share; they source this file.
 
 PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda}
 CACHE=${CACHE:-${TMPDIR:-/tmp}/photochrom-cache}
 
-# train PRESET FLAGS...: all photos on the device, what is reached of its peak told about every 20 s.
+# train PRESET FLAGS...: with all photos on the device; reports the share of its peak about every 20 s.
 train() {
   local flags=("$@") run=''
   while [ $# -gt 0 ]; do
@@ -16,8 +16,8 @@ train() {
     "${flags[@]:1}"
 }
 
-# deliver RUN FILE: the exported model, in parts. On a machine that is lent by the minute take the run's
-# model.safetensors and export it elsewhere: EXPORT=.
+# deliver RUN FILE: exports the model, in parts. If GPU time is dear, use EXPORT= and export the run's
+# model.safetensors elsewhere.
 deliver() {
   [ -n "${EXPORT-yes}" ] || return 0
   "$PYTHON" -m photochrom export "$1" --out "$2" --fp16

@@ -1,17 +1,17 @@
-# What the study's recipes share: their flags, runs that go on where they stopped, measuring.
-# To be sourced; a recipe then sets its defaults and what it takes.
+# Functions that the study's recipes share: reading flags, continuing stopped runs, measuring.
+# A recipe sources this file, then sets its defaults and the flags it takes.
 
 DEVICE=${DEVICE:-auto} PROCESSES=${PROCESSES:-1} ACCUMULATE=${ACCUMULATE:-1}
 takes='--data --test --out --size --minutes --'
 data=() tests=() out='' model='' size='' minutes='' more=() runs=()
 
-# The request was wrong: one sentence, and 2 as photochrom itself.
+# refuse SENTENCE: the command was wrong; exits with 2, like photochrom.
 refuse() {
   echo "${0##*/}: $1" >&2
   exit 2
 }
 
-# read_flags FLAGS...: fills the variables above; what follows -- goes to photochrom train.
+# read_flags FLAGS...: fills the variables above. Flags after -- are for photochrom train.
 read_flags() {
   local flag values
   command -v photochrom > /dev/null || refuse "photochrom is not installed here: activate its environment first."

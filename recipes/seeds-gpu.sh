@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# One of the study's networks, at its full setting, in minutes on one GPU.
+# Train one of the study's networks at its full setting, in minutes on one GPU.
 #   recipes/seeds-gpu.sh DATA OUT PRESET [FLAGS of photochrom train]
 # PRESET is cnn-rgb, unet-rgb, unet-lab or unet-bins. OUT/PRESET is the run, with a checkpoint every
-# minute; the command given again goes on. --minutes M ends it early. It leaves OUT/PRESET.onnx.part0,
-# ... of at most 14 MB, to be put together by cat.
+# minute; give the command again to continue. --minutes M ends it early. It writes OUT/PRESET.onnx.part0,
+# ... of at most 14 MB each; join them with cat.
 # DEVICE, CACHE and PYTHON are as for flagship-gpu.sh.
 set -euo pipefail
 : "${3:?give DATA OUT PRESET}"

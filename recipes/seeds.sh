@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The study's four models, as their presets say, then all measured and shown in one page.
+# Train the study's four models as their presets say, measure them and show them on one page.
 #   recipes/seeds.sh --data DIR... [--test DIR...] [--out runs/study] [--size N] [--minutes M]
 #                    [-- FLAGS of photochrom train, for all of them]
-# Runs lie in OUT/PRESET; stopped ones go on, done ones are left alone. DIR is a folder or a .tar.
-# --size N shows models made for larger squares N pixels instead; those train M minutes at most.
-# With little time, --size 96 --minutes 30: two models are the study's, two are smaller.
-# DEVICE=cuda, PROCESSES=2 (torchrun) and ACCUMULATE=4 (the 512-pixel models' batches in 4 parts,
-# where memory is short) are environment variables.
+# Runs are in OUT/PRESET. Given again, the command continues stopped runs and skips finished ones. DIR is
+# a folder or a .tar. --size N gives models that are made for larger squares N pixels instead; these train
+# for M minutes at most. If time is short, use --size 96 --minutes 30: two models are then the study's,
+# two are smaller.
+# Environment: DEVICE=cuda; PROCESSES=2 (by torchrun); ACCUMULATE=4 computes the batches of the 512-pixel
+# models in 4 parts, if memory is short.
 set -euo pipefail
 . "$(dirname "$0")/runs.sh"
 out=runs/study

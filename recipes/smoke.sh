@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Seeds and ablation in miniature: everything happens, nothing is learned. Under 2 minutes, for
-# which the two run side by side with a thread each.
+# Run seeds.sh and ablation.sh in miniature, side by side: everything happens, nothing is learned. Takes
+# under 2 minutes.
 #   recipes/smoke.sh [--data DIR...] [--out runs/smoke]
-# Trains and measures on the same few photos, by default samples/. Done runs are left alone: give
-# another --out to do all of it again.
+# Trains and measures on the same few photos, by default samples/. Finished runs are skipped: give another
+# --out to run everything again.
 set -euo pipefail
 here=$(dirname "$0")
 . "$here/runs.sh"

@@ -1,10 +1,10 @@
-"""photochrom: colour for black-and-white photographs.
+"""Colour black-and-white photographs.
 
 >>> import photochrom
 >>> photochrom.colorize("grandmother.jpg")  # doctest: +SKIP
 PosixPath('grandmother.color.jpg')
 
-The engine is loaded on first use, so that importing costs nothing.
+The model is loaded on first use, so importing photochrom is quick.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Many photos: what there is to do, what was done, and the work in threads or on a cluster.
+"""Colouring many photos, in threads or on a cluster, and remembering what is done.
 
 In come paths, patterns and folders with :class:`.options.BatchOptions`; :mod:`.planning` gives
 every photo the name of its result. :class:`.worker.Worker` takes one from file to file by
-``colorize_pages`` and lets no error of its reach the others; :mod:`.pool` runs many in threads,
+``colorize_pages`` and keeps its errors from the others; :mod:`.pool` runs many in threads,
 :mod:`.ray_data` on many machines, :mod:`.watch` as they arrive. Out come files, an ``Outcome`` for
 each photo, and a :mod:`.journal` beside the results from which interrupted work goes on.
 """

@@ -1,6 +1,6 @@
-"""The command line: one module for each command, which takes flags and says sentences.
+"""The command line, with one module for each command.
 
 :mod:`.main` finds the command, and turns every error of ours into one line and an exit status.
-What commands share is in :mod:`.options`. The engine is imported inside the commands, so that
+What commands share is in :mod:`.options`. Heavy modules are imported inside the commands, so that
 ``--help`` answers at once.
 """

@@ -1,4 +1,4 @@
-"""Photos to train on: got, cleaned, packed, and read from wherever they lie.
+"""Training photos: fetching, cleaning and packing them, and reading them from wherever they lie.
 
 In come folders, tar shards, lists and URLs; out come photos as pixels, one after another or as a
 decoded set, or a folder of them. Begin with ``shards``, which finds photos; ``decode`` turns bytes

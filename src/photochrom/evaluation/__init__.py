@@ -1,4 +1,4 @@
-"""Measuring colorizers on colour photographs: their colour is taken away, given back, compared.
+"""Measuring colorizers on colour photographs: remove the colour, restore it, compare.
 
 In come photos by name and any functions from L to ab; out come :class:`~.results.Results`: every
 figure photo by photo, and the table made of them. Open :mod:`.evaluate` first. :mod:`.protocol`

@@ -1,8 +1,9 @@
-"""A photo and its file: read with all that must survive, and written whole or not at all.
+"""Reading a photo with all that must survive, and writing it, whole or not at all.
 
 In come paths, bytes of files, PIL images and arrays; out goes a :class:`photo.Photo` (sRGB pixels
 of 8 or 16 bits, upright, with EXIF, XMP, IPTC, remarks and resolution), and from photos come files.
-Open ``reader`` or ``writer`` first. Nothing that a file holds may cost more than a sentence.
+Open ``reader`` or ``writer`` first. Whatever a file holds, the worst it may cause is an error
+message.
 
 ==================  =============================================================================
 reading             ``reader`` → ``photo_file`` opens and checks (``limits``, ``headers``) →
