@@ -147,7 +147,7 @@ class TrainOptions:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto takes a GPU if there is one."""
     cache: Path | None = None
-    """Where decoded photos are kept; default ~/.cache/photochrom."""
+    """Where decoded photos are kept; default: the user's folder of caches."""
     readers: int = 4
     """Threads of each process that read ahead, with --stream."""
     peak: bool = False
