@@ -242,14 +242,20 @@ def write_hints(
         path: the file, replaced if it exists.
         size: width and height of their photo, so that they fit it when it is scaled.
     """
+    text = json.dumps(hints_to_json(hints, size), indent=1, default=float) + "\n"
+    files.write_bytes(Path(path), text.encode())
+
+
+def hints_to_json(
+    hints: Iterable[Hint], size: tuple[int, int] | None = None
+) -> dict[str, list[Any]]:
+    """What a hint file holds, as JSON has it."""
     entries = [
         {"x": hint.x, "y": hint.y, "color": hint.color}
         | ({} if hint.reach == "normal" else {"reach": hint.reach})
         for hint in hints
     ]
-    content = ({} if size is None else {"size": list(size)}) | {"hints": entries}
-    text = json.dumps(content, indent=1, default=float) + "\n"
-    files.write_bytes(Path(path), text.encode())
+    return ({} if size is None else {"size": list(size)}) | {"hints": entries}
 
 
 def join_hints(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
