@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from photochrom.inference.colorizer import Colorizer, colorize
     from photochrom.inference.hints import Hint
     from photochrom.inference.palette import Palette, Swatch
+    from photochrom.inference.reapply import apply_sidecar
     from photochrom.inference.resemblance import Place
+    from photochrom.inference.verification import verify
 
 __version__ = "0.1.0"
 
@@ -63,11 +65,15 @@ __all__ = [
     "Swatch",
     "TimeLimit",
     "__version__",
+    "apply_sidecar",
     "colorize",
+    "verify",
 ]
 
 
 _HOMES = {
+    "apply_sidecar": "reapply",
+    "verify": "verification",
     "Colorizer": "colorizer",
     "Hint": "hints",
     "Palette": "palette",

@@ -15,7 +15,8 @@ import pytest
 from photochrom.batch import pool
 from photochrom.batch.journal import FOLDER
 from photochrom.batch.planning import Job
-from photochrom.batch.worker import Outcome, Turn, failure
+from photochrom.batch.turn import Turn
+from photochrom.batch.worker import Outcome, failure
 from photochrom.errors import BadOption, DiskFull
 
 

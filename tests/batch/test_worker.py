@@ -21,6 +21,7 @@ from photochrom.batch.entries import Seen
 from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
+from photochrom.batch.turn import GivenUp, Turn
 from photochrom.batch.worker import Worker
 from photochrom.errors import BadOption, CannotWrite
 from photochrom.image import encoding
@@ -356,19 +357,19 @@ def test_what_the_options_name_is_looked_at_before_the_work(model, options, word
 
 
 def test_a_turn_is_given_up_until_it_is_claimed_and_again_when_released():
-    turn = worker.Turn()
+    turn = Turn()
     turn.claim()
     assert not turn.give_up()
     turn.release()
     assert turn.give_up()
-    with pytest.raises(worker.GivenUp):
+    with pytest.raises(GivenUp):
         turn.claim()
 
 
 def test_a_photo_that_is_given_up_while_it_is_coloured_leaves_nothing(model, job):
-    turn, known = worker.Turn(), Journal(job.root)
+    turn, known = Turn(), Journal(job.root)
     assert turn.give_up()
-    with pytest.raises(worker.GivenUp):
+    with pytest.raises(GivenUp):
         Worker(BatchOptions(model=str(model)))(job, known, turn)
     known.close()
     assert [path.name for path in job.root.rglob("*")] == [FOLDER]

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from photochrom import files
 from photochrom.batch.options import BatchOptions
+from photochrom.errors import BadData, CannotWrite
+from photochrom.image.mark import read_marks
 from photochrom.image.photo import Photo
+from photochrom.image.provenance import Original, now
 from photochrom.image.xmp_sidecar import copy_sidecars, shares_stem
 from photochrom.inference.color_distribution import render_entropy
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.options import ColorizeOptions
-from photochrom.inference.pipeline import Notes, gather_hints, open_pages
+from photochrom.inference.pipeline import Notes, PageColors, gather_hints, open_pages
+from photochrom.inference.sidecar import (
+    ENDING,
+    ModelFile,
+    ResultFile,
+    Sidecar,
+    SidecarPage,
+    split_options,
+    write_sidecar,
+)
+from photochrom.inference.sidecar_reader import read_sidecar
 
 
 def write_companions(photo: Path, target: Path, options: BatchOptions) -> list[str]:
@@ -31,13 +45,15 @@ def write_companions(photo: Path, target: Path, options: BatchOptions) -> list[s
 
 
 def map_beside(photo: Path, target: Path) -> Path:
-    """Where the map of uncertainty of a photo goes, by its (first) result.
+    """Where the map of uncertainty of a photo goes, by its (first) result."""
+    return target.with_name(f"{_name_beside(photo, target)}.uncertainty.png")
 
-    That is ``<result>.uncertainty.png`` without the result's suffix, or with it where another photo
-    in the folder has the same stem, and would have the same map.
+
+def _name_beside(photo: Path, target: Path) -> str:
+    """A result's name without its suffix, or with it where another photo in the folder of this one
+    has the same stem, whose result would have the same.
     """
-    name = target.name if shares_stem(photo) else target.stem
-    return target.with_name(f"{name}.uncertainty.png")
+    return target.name if shares_stem(photo) else target.stem
 
 
 def draw_map(
@@ -64,3 +80,104 @@ def draw_map(
     return Photo(
         render_entropy(bits), text=(("Description", told),), source=page.source, notes=notes
     )
+
+
+# --- sidecars ---------------------------------------------------------------------------------
+
+
+def sidecar_beside(photo: Path, target: Path) -> Path:
+    """Where the sidecar of a result goes."""
+    return target.with_name(f"{_name_beside(photo, target)}{ENDING}")
+
+
+class SidecarDraft:
+    """What a sidecar will hold, while its result is made; it listens to how pages are coloured.
+
+    Args:
+        original: the photo's file.
+        options: how it is coloured.
+        colorizer: by which model.
+        when: as :func:`.provenance.now` tells it.
+        damaged: whether what can be read of a broken file is enough.
+    """
+
+    def __init__(
+        self,
+        original: Original,
+        options: ColorizeOptions,
+        colorizer: Colorizer,
+        when: str,
+        *,
+        damaged: bool,
+    ) -> None:
+        self.original = original.nameless() if options.strip else original
+        self.options, self.sources = split_options(options)
+        self.colorizer, self.when, self.damaged = colorizer, when, damaged
+        self.pages: list[SidecarPage | None] = []
+
+    def listen(self, colors: PageColors | None) -> None:
+        """Note what a page is coloured with."""
+        self.pages.append(SidecarPage.of(colors))
+
+    def write(self, target: Path, result: ResultFile, *, force: bool) -> None:
+        """Write the sidecar, when the result is there.
+
+        Raises:
+            CannotWrite: it exists, or the folder does not take it. DiskFull: there is no room.
+        """
+        model = ModelFile(*self.colorizer.name_and_version, self.colorizer.sha256)
+        strip = self.options.strip
+        sidecar = Sidecar(
+            original=self.original,
+            model=None if "chroma_from" in self.sources else model,
+            when=self.when,
+            options=self.options,
+            sources={
+                name: told.nameless() if strip else told for name, told in self.sources.items()
+            },
+            damaged=self.damaged,
+            result=result,
+            pages=tuple(self.pages),
+        )
+        write_sidecar(sidecar, target, force=force)
+
+
+def has_sidecar(target: Path, sha256: str, *, force: bool) -> bool:
+    """Whether a file is there and is the sidecar of a result.
+
+    Args:
+        target: the file.
+        sha256: of the result.
+        force: whether another file is to be replaced.
+
+    Raises:
+        CannotWrite: another is there, and is not to be replaced.
+    """
+    if not target.exists():
+        return False
+    try:
+        if read_sidecar(target).result.sha256 == sha256:
+            return True
+    except BadData:
+        pass
+    if force:
+        return False
+    raise CannotWrite(
+        f"{target} exists already and tells of another result: move it away, or replace it by "
+        "force (--force)."
+    )
+
+
+def check_sidecar(target: Path, *, force: bool) -> None:
+    """Refuse a sidecar that exists, before the work.
+
+    Raises:
+        CannotWrite: it does.
+    """
+    if target.exists() and not force:
+        raise files.already_exists(target)
+
+
+def time_of(result: Path) -> str:
+    """The time that a result's mark gives; that of now where it has none."""
+    return next((mark.when for mark in read_marks(result) if mark.when), "") or now()

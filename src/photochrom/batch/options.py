@@ -39,6 +39,8 @@ class BatchOptions(ColorizeOptions):
     """Colour what can be read of broken files."""
     uncertainty_map: bool = False
     """Beside each result a picture of where the network guesses."""
+    sidecar: bool = False
+    """Beside each result all that is needed to make it again, in a file (:mod:`.sidecar`)."""
     timeout: float = 0.0
     """Seconds for each photo; 0 for as many as it takes."""
 

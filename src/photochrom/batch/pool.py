@@ -23,7 +23,8 @@ import cv2
 
 from photochrom.batch.journal import Journal
 from photochrom.batch.planning import Job
-from photochrom.batch.worker import Outcome, Turn, Worker
+from photochrom.batch.turn import Turn
+from photochrom.batch.worker import Outcome, Worker
 from photochrom.errors import TimeLimit
 
 T = TypeVar("T")

@@ -29,7 +29,8 @@ from photochrom.batch.journal import FOLDER, Journal
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.planning import Job
 from photochrom.batch.pool import Journals
-from photochrom.batch.worker import GivenUp, Outcome, Turn, Worker, failure
+from photochrom.batch.turn import GivenUp, Turn
+from photochrom.batch.worker import Outcome, Worker, failure
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.image.writer import writable_target
 from photochrom.storage.remote import connect, places_below
@@ -105,6 +106,8 @@ def run(
         raise BadOption("Versions of a photo have no URLs: give --samples paths, in and out.")
     if options.uncertainty_map and any(task.remote for task in tasks):
         raise BadOption("Maps have no URLs: give --uncertainty-map paths, in and out.")
+    if options.sidecar and any(task.remote for task in tasks):
+        raise BadOption("Sidecars have no URLs: give --sidecar paths, in and out.")
     Worker(options)  # so that what is wrong with them is said here and once
     options = options.absolute()  # another process may stand in another folder
     _connect(address)

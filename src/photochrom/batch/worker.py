@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
+from photochrom import files
 from photochrom.batch import lone, planning
-from photochrom.batch.companions import draw_map, map_beside, write_companions
+from photochrom.batch.companions import (
+    SidecarDraft,
+    check_sidecar,
+    draw_map,
+    has_sidecar,
+    map_beside,
+    sidecar_beside,
+    time_of,
+    write_companions,
+)
+from photochrom.batch.entries import JournalEntry, Seen
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
 from photochrom.batch.planning import Job
+from photochrom.batch.turn import GivenUp, Turn
+from photochrom.batch.versions import Version, Versions
 from photochrom.errors import (
     BadOption,
     BadPhoto,
@@ -30,20 +42,14 @@ from photochrom.errors import (
 from photochrom.files import make_parent
 from photochrom.image.photo import Photo
 from photochrom.image.photo_file import check_file_size
+from photochrom.image.provenance import now
 from photochrom.image.reader import read_photo
-from photochrom.image.writer import check_target, default_output, write_photo
+from photochrom.image.writer import check_target, default_output, digest_photo, write_photo
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.options import ColorizeOptions
-from photochrom.inference.pipeline import (
-    ColoredPages,
-    Notes,
-    colorize_pages,
-    gather_hints,
-    open_pages,
-    png_instead,
-    sentence_in_color,
-)
+from photochrom.inference.pipeline import Notes, png_instead, sentence_in_color
+from photochrom.inference.sidecar import ResultFile
 
 Recorder = Callable[[BinaryIO], None]
 Status = Literal["done", "skipped", "passed", "failed"]
@@ -74,41 +80,6 @@ def failure(photo: str, error: Exception, seconds: float) -> Outcome:
 
 _FRAMES = 40
 """Of a trace that are kept: the innermost."""
-
-
-class GivenUp(PhotochromError):
-    """The photo's turn was over before its result got its name."""
-
-
-class Turn:
-    """A photo's turn. It can be given up by another thread until its last result gets its name."""
-
-    def __init__(self) -> None:
-        self.over = False
-        self._naming = threading.Lock()
-        self._claimed = False
-
-    def claim(self) -> None:
-        """Be given up no more; before a result gets its name.
-
-        Raises:
-            GivenUp: the turn is over.
-        """
-        with self._naming:
-            if self.over:
-                raise GivenUp("This photo was given up.")
-            self._claimed = True
-
-    def release(self) -> None:
-        """May be given up again."""
-        with self._naming:
-            self._claimed = False
-
-    def give_up(self) -> bool:
-        """End the turn, unless a result just gets its name; whether it has ended."""
-        with self._naming:
-            self.over = self.over or not self._claimed
-            return self.over
 
 
 class Worker:
@@ -181,28 +152,24 @@ class Worker:
         usual = job.target
         if job.root is None:
             target, done = lone.find_place(job, self.options, self.colorizer)
-            if done:
-                return "skipped", [target], f"{target} is done already: see --force to do it again."
             job = job._replace(target=target)
+            if done:
+                return self._done_already(job, journal)
         targets = planning.numbered(job.target, self.options.samples)
         digest = self.digest if journal.folder else ""
         entry = journal.find(job.photo, targets, digest)
         if entry and entry.passed:
             return "passed", [], sentence_in_color(str(job.photo))
         begun = len(entry.results) if entry else 0
-        picture = map_beside(job.photo, job.target) if self.options.uncertainty_map else None
+        notes = Notes()
+        made_up = entry is not None and self._make_up(job, targets, entry, journal, notes)
         if begun == len(targets):
-            if picture is None or picture.exists():
-                return "skipped", targets, ""
-            notes = Notes()
-            notes.add(*self._draw_map(job, picture, journal))
-            return "done", targets, notes.sentence(str(job.photo))
-        if picture is not None:
-            check_target(picture, job.photo, force=self.options.force)
+            return "done" if made_up else "skipped", targets, notes.sentence(str(job.photo))
+        self._check_companions(job, targets[begun:])
         seen = journal.stamp(job.photo)
         record = journal.recorder(seen, targets, digest, entry.results if entry else ())
         try:
-            words = self._colorize(job, targets, journal, record, begun, turn)
+            words = self._colorize(job, targets, journal, record, begun, turn, seen)
         except InColor as error:
             journal.pass_over(seen, targets[0], digest, str(error))
             return "passed", [], str(error)
@@ -216,6 +183,14 @@ class Worker:
             words = f"{usual} is another result, so this one is {job.target}. {words}".rstrip()
         return "done", targets, words
 
+    def _done_already(self, job: Job, journal: Journal) -> tuple[Status, list[Path], str]:
+        """What comes of a photo by itself whose result is there."""
+        photo, result, notes = Seen.at(job.photo, ""), Seen.at(job.target, ""), Notes()
+        entry = JournalEntry(str(job.target), "", photo, (result,))
+        if self._make_up(job, [job.target], entry, journal, notes):
+            return "done", [job.target], notes.sentence(str(job.photo))
+        return "skipped", [job.target], f"{job.target} is done already: see --force to do it again."
+
     def _colorize(
         self,
         job: Job,
@@ -224,6 +199,7 @@ class Worker:
         record: Recorder,
         begun: int,
         turn: Turn,
+        seen: Seen | None,
     ) -> str:
         """Colour one photo; answers what is to be said of it.
 
@@ -234,6 +210,7 @@ class Worker:
             record: told of each.
             begun: how many of them were written before the process was stopped, and are left.
             turn: the photo's.
+            seen: the photo as it was, if it was looked at.
         """
         options, photo = self.options, job.photo
         make_parent(targets[0])
@@ -244,15 +221,20 @@ class Worker:
         if _is_instead(job):
             notes.add(png_instead(photo.suffix[1:].upper()))
 
-        def write(pages: Iterator[Photo], target: Path) -> None:
+        def write(version: Version, target: Path) -> None:
+            draft = version.draft
+            digests: list[str] = []
+
             def name(file: BinaryIO) -> None:
                 turn.claim()
                 notes.add(*write_companions(photo, target, options))
+                if draft is not None:
+                    digests.append(files.sha256(file))
                 record(file)
 
             try:
                 write_photo(
-                    pages,
+                    version.colored.pages,
                     target,
                     force=options.force,
                     staging=journal.staging_for(target),
@@ -263,13 +245,16 @@ class Worker:
             except BaseException:
                 turn.release()
                 raise
+            if draft is not None:  # which tells of the result as it is
+                self._write_sidecar(draft, photo, target, kind, digests[0])
             if target != targets[-1]:
                 turn.release()
 
-        todo = zip(targets, self._colored(photo, kind), strict=True)
-        for target, colored in itertools.islice(todo, begun, None):
-            write(colored.pages, target)
-            notes.add(*colored.notes)
+        when = itertools.repeat(now())
+        versions = self._versions(photo, seen).color(kind, when)
+        for target, version in itertools.islice(zip(targets, versions, strict=True), begun, None):
+            write(version, target)
+            notes.add(*version.colored.notes)
         if options.uncertainty_map:  # last, as it can be made up for when the results are there
             notes.add(*self._draw_map(job, map_beside(photo, job.target), journal))
         return notes.sentence(str(photo))
@@ -281,25 +266,61 @@ class Worker:
         write_photo(drawn, target, force=self.options.force, staging=staging)
         return drawn.notes
 
-    def _colored(self, photo: Path, kind: str) -> Iterator[ColoredPages]:
-        """The photo coloured, or in so many versions."""
-        options, page_options, colorizer = self.options, self.page_options, self.colorizer
-        if options.samples is None:
-            yield colorize_pages(photo, page_options, colorizer, kind=kind, damaged=options.damaged)
-            return
-        page, _ = open_pages(photo, page_options, damaged=options.damaged)
-        if page.paged:
-            raise BadPhoto(f"{photo} has {page.pictures} pages, but samples are of one: split it.")
-        notes = Notes()
-        hints = gather_hints(page, page_options, colorizer, notes)
-        drawn = colorizer.sample_hints(
-            page, options.samples, options.seed, hints=hints, size=page_options.size
-        )
-        for version in drawn:
-            own = replace(page_options, hints=version, reference=None, recolor=True)
-            colored = colorize_pages(page, own, colorizer, kind=kind)
-            colored.notes.add(*notes)
-            yield colored
+    def _write_sidecar(
+        self, draft: SidecarDraft, photo: Path, target: Path, kind: str, sha256: str
+    ) -> None:
+        result = ResultFile(target.name, kind, self.options.encoding, sha256)
+        draft.write(sidecar_beside(photo, target), result, force=self.options.force)
+
+    def _check_companions(self, job: Job, targets: list[Path]) -> None:
+        """Refuse files that exist in the place of those beside results, before the work.
+
+        Raises:
+            CannotWrite: there are such.
+        """
+        options = self.options
+        if options.uncertainty_map:
+            check_target(map_beside(job.photo, job.target), job.photo, force=options.force)
+        for target in targets if options.sidecar else ():
+            check_sidecar(sidecar_beside(job.photo, target), force=options.force)
+
+    def _versions(self, photo: Path, seen: Seen | None) -> Versions:
+        return Versions(photo, seen, self.options, self.page_options, self.colorizer)
+
+    def _make_up(
+        self, job: Job, targets: list[Path], entry: JournalEntry, journal: Journal, notes: Notes
+    ) -> bool:
+        """Make what is asked for beside results that are there; whether that was anything.
+
+        Raises:
+            CannotWrite: something else is in its place, or a result would not come out as it is.
+        """
+        options, photo = self.options, job.photo
+        known = [seen.sha256 for seen in entry.results]
+        lacking = [
+            options.sidecar
+            and not has_sidecar(sidecar_beside(photo, target), sha256, force=options.force)
+            for target, sha256 in zip(targets, known, strict=False)
+        ]
+        if any(lacking):
+            kind = check_target(targets[0], photo, force=True)
+            when = map(time_of, targets)
+            again = self._versions(photo, entry.photo).color(kind, when)
+            for target, sha256, lacks, version in zip(targets, known, lacking, again, strict=False):
+                if not lacks or version.draft is None:
+                    continue
+                pages, folder = version.colored.pages, target.parent
+                if digest_photo(pages, kind, options.encoding, folder) != sha256:
+                    raise CannotWrite(
+                        f"{target} is not what would be made now, perhaps as another version of "
+                        "photochrom made it, so no sidecar was written: make it anew (--force)."
+                    )
+                self._write_sidecar(version.draft, photo, target, kind, sha256)
+        picture = map_beside(photo, job.target) if options.uncertainty_map else None
+        if picture is None or len(known) < len(targets) or picture.exists():
+            return any(lacking)
+        notes.add(*self._draw_map(job, picture, journal))
+        return True
 
 
 def _read_reference(path: Path) -> Photo:

@@ -89,6 +89,10 @@ class LabelFlags:
     uncertainty_map: Annotated[
         bool, flag("beside each result, a picture of where its colours are guesses")
     ] = False
+    sidecar: Annotated[
+        bool,
+        flag("beside each result, a file with all that makes it again: see photochrom apply"),
+    ] = False
     mark: Annotated[bool, flag("do not note in the file that it was colorized")] = True
 
 
@@ -170,6 +174,8 @@ def colorize(
             raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
         if options.uncertainty_map:
             raise BadOption("A pipe gives one picture: see photochrom uncertainty for the map.")
+        if options.sidecar:
+            raise BadOption("A pipe gives one picture, and --sidecar is a file: give -o FILE.")
         return pipe.colorize_piped(photos, out or pipe.NAME, options)
     if bulk.watch and (bulk.ray or options.hints):
         raise BadOption("--watch is for this machine and any photo: leave out --ray and hints.")

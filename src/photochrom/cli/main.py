@@ -23,6 +23,7 @@ from photochrom.cli.evaluate import evaluate
 from photochrom.cli.flags import with_talk
 from photochrom.cli.models import models, show_fetch
 from photochrom.cli.optional_values import fill_optional_values
+from photochrom.cli.provenance import apply, verify
 from photochrom.cli.report import report
 from photochrom.cli.serve import serve
 from photochrom.cli.sheet import sheet
@@ -35,6 +36,8 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "colorize": colorize,
     "palette": palette,
     "uncertainty": uncertainty,
+    "apply": apply,
+    "verify": verify,
     "serve": serve,
     "sheet": sheet,
     "evaluate": evaluate,

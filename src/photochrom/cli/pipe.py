@@ -15,7 +15,7 @@ from photochrom.names import remark
 
 if TYPE_CHECKING:
     from photochrom.batch.options import BatchOptions
-    from photochrom.batch.worker import Turn
+    from photochrom.batch.turn import Turn
 
 NAME = "-"
 _INPUTS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")

@@ -5,17 +5,15 @@ Somebody may have written it by hand, so that all it may bring about is that a f
 
 from __future__ import annotations
 
-import html
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from photochrom.errors import PhotochromError
-from photochrom.image import metadata
+from photochrom.image import metadata, xmp
 from photochrom.image.photo_file import open_file
-from photochrom.image.provenance import Original, Provenance
-from photochrom.image.xmp_packet import Broken, Packet
+from photochrom.image.provenance import TOOL, Original, Provenance, marked_original
 
-_NOTE = re.compile(r"<stEvt:parameters[^>]*>(.*?)</stEvt:parameters>", re.DOTALL)
 _VERSION = re.compile(r"(?<=colorized by photochrom )[^,;]+")
 _BEFORE = " before: "
 """In what an event remembers of what was said until then."""
@@ -33,9 +31,24 @@ def tells(path: Path, provenance: Provenance) -> bool:
     if provenance.original is None:
         return False
     try:
-        return any(_says(packet, provenance, provenance.original) for packet in _packets(path))
+        return any(_says(mark, provenance, provenance.original) for mark in read_marks(path))
     except (PhotochromError, OSError):
         return False
+
+
+def read_marks(path: Path) -> Iterator[xmp.Edit]:
+    """The marks of ours that the pages of a file have.
+
+    Raises:
+        BadPhoto: it cannot be read.
+    """
+    for packet in _packets(path):
+        try:
+            mark = xmp.find_edit(packet, TOOL)
+        except xmp.Broken:
+            continue
+        if mark is not None:
+            yield mark
 
 
 def _packets(path: Path) -> list[bytes]:
@@ -49,19 +62,9 @@ def _packets(path: Path) -> list[bytes]:
     return packets
 
 
-def _says(packet: bytes, provenance: Provenance, original: Original) -> bool:
-    if not packet:
+def _says(mark: xmp.Edit, provenance: Provenance, original: Original) -> bool:
+    made_of = marked_original(mark)
+    if made_of is None or made_of.sha256 != original.sha256:
         return False
-    try:
-        found = Packet(packet)
-    except Broken:
-        return False
-    notes = _NOTE.findall(packet.decode())  # which is UTF-8, or it would be broken
-    if (
-        not notes
-        or ("instanceID", dict(original.reference)["instanceID"]) not in found.derived_from
-    ):
-        return False
-    clauses = html.unescape(notes[-1]).split("; ")
-    told = [clause for clause in clauses if _BEFORE not in clause]
+    told = [clause for clause in mark.note.split("; ") if _BEFORE not in clause]
     return _VERSION.sub("", "; ".join(told)) == _VERSION.sub("", provenance.note)

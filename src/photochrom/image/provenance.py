@@ -41,6 +41,7 @@ SOURCE_TYPE = f"{_SOURCE_TYPES}compositeWithTrainedAlgorithmicMedia"
 MIXED = f"{_SOURCE_TYPES}composite"
 
 _SHA256 = "nih:sha-256;"
+TOOL = "photochrom "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +106,7 @@ class Provenance:
     @property
     def tool(self) -> str:
         """What coloured it, such as "photochrom 1.0"."""
-        return f"photochrom {self.version}"
+        return f"{TOOL}{self.version}"
 
     @property
     def note(self) -> str:
@@ -127,6 +128,15 @@ class Provenance:
             when=self.when,
             derived_from=self.original.reference if self.original else (),
         )
+
+
+def marked_original(mark: xmp.Edit) -> Original | None:
+    """The file that a mark tells its picture was made of."""
+    told = dict(mark.derived_from)
+    sha256 = told.get("instanceID", "")
+    if not sha256.startswith(_SHA256):
+        return None
+    return Original(sha256=sha256.removeprefix(_SHA256), name=told.get("filePath", ""))
 
 
 def now() -> str:

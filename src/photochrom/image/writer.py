@@ -6,6 +6,7 @@ import io
 import itertools
 import os
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -140,6 +141,32 @@ def encode_photo(
     name = (format or default_format(first.format)).upper()
     encoders.encode_pages(pages, name, file, encoding)
     return file.getvalue()
+
+
+def digest_photo(
+    photo: Photo | Iterable[Photo],
+    format: str,  # noqa: A002
+    encoding: Encoding,
+    folder: Path,
+) -> str:
+    """The SHA-256 of the file that :func:`write_photo` would make, of which nothing is left.
+
+    Args:
+        photo: what would be written.
+        format: Pillow's name of the format.
+        encoding: how it is compressed.
+        folder: where there is room for it meanwhile.
+
+    Raises:
+        CannotWrite: the folder does not take it, or the format not such photos.
+    """
+    _, pages = _peek(photo)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            encoders.encode_pages(pages, format, file, encoding)
+            return files.sha256(file)
+    except OSError as error:
+        raise files.cannot_write(folder, error) from error
 
 
 def _peek(photo: Photo | Iterable[Photo]) -> tuple[Photo, Iterator[Photo]]:

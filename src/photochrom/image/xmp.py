@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import md5
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from photochrom.image.xmp_packet import (
@@ -166,6 +167,39 @@ def _element(name: str, text: str) -> str:
     prefix = _PREFIXES[uri]
     text = escape(_NOT_XML.sub("\ufffd", text))
     return f'<{prefix}:{local} xmlns:{prefix}="{uri}">{text}</{prefix}:{local}>' if text else ""
+
+
+def find_edit(packet: bytes, tool: str) -> Edit | None:
+    """The last event of a history by a tool whose name begins so, and what is so since.
+
+    Raises:
+        Broken: as of :func:`with_note`.
+    """
+    if not packet.strip(b"\0 \r\n\t"):
+        return None
+    found = Packet(packet.rstrip(b"\0"))  # which refuses what a parser of trees may stumble over
+    try:
+        tree = ElementTree.fromstring(packet.rstrip(b"\0"))  # noqa: S314 - see above
+    except (ElementTree.ParseError, RecursionError) as error:
+        raise Broken(str(error)) from error
+    events = [
+        {part.tag.removeprefix(f"{{{_EVENT}}}"): part.text or "" for part in event.iter()}
+        for history in tree.iter(f"{{{MM}}}History")
+        for event in history.iter(f"{{{RDF}}}li")
+    ]
+    ours = [event for event in events if event.get("softwareAgent", "").startswith(tool)]
+    if not ours:
+        return None
+    told = {name: text for name, text, _ in found.properties}
+    return Edit(
+        tool=ours[-1]["softwareAgent"],
+        note=ours[-1].get("parameters", ""),
+        source_type=told.get(_SOURCE, ""),
+        system=told.get(_SYSTEM, ""),
+        system_version=told.get(_SYSTEM_VERSION, ""),
+        when=ours[-1].get("when", ""),
+        derived_from=tuple(found.derived_from),
+    )
 
 
 def tidy(packet: bytes) -> tuple[bytes, bool]:

@@ -86,7 +86,7 @@ def colorize_pages(
     damaged: bool = False,
     original: Original | None = None,
     when: str | None = None,
-    listener: Listener = lambda _: None,
+    listener: Listener | None = None,
 ) -> ColoredPages:
     """Colour a photo, page by page.
 
@@ -116,7 +116,7 @@ def colorize_pages(
             notes.add(png_instead(str(first.format)))
     if options.reference is not None:
         options = replace(options, reference=as_photo(options.reference))
-    when = when or now()
+    when, tell = when or now(), listener or (lambda _: None)
 
     @cache
     def found() -> Original | None:  # once, and only where it is told
@@ -124,7 +124,7 @@ def colorize_pages(
 
     def colorize_page(page: Photo) -> Photo:
         if page.paged and not options.recolor and is_color(page):
-            listener(None)
+            tell(None)
             return fit_page(page, kind, notes)
         hints = gather_hints(page, options, colorizer, notes)
         told = None
@@ -132,7 +132,7 @@ def colorize_pages(
             told = tell_provenance(options, colorizer, hints, when, found())
         lines = colorizer.find_colors(page, replace(options, hints=hints))
         height, width = page.pixels.shape[:2]
-        listener(PageColors((width, height), lines, hints, told))
+        tell(PageColors((width, height), lines, hints, told))
         return fit_page(finish_page(page, lines, options, told), kind, notes)
 
     return ColoredPages(map(colorize_page, itertools.chain([first], rest)), kind, notes)

@@ -150,8 +150,8 @@ def _color_page(page: Photo, entry: SidecarPage, told: Sidecar, sidecar: Path) -
         original = told.original.nameless() if options.strip else told.original
         provenance = Provenance(
             version=told.version,
-            model=told.model.name,
-            model_version=told.model.version,
+            model=told.model.name if told.model else "",
+            model_version=told.model.version if told.model else "",
             when=told.when,
             original=original,
             clauses=entry.clauses,

@@ -3,7 +3,7 @@
 ========  =========================================================================================
 original  name (null where it is not to be told), size in bytes and SHA-256 of the photo's file
 result    name, format, encoding and SHA-256 of the result's file
-model     name, version and SHA-256 of the model's file
+model     name, version and SHA-256 of the model's file; null where the colours came from elsewhere
 when      the time that the result's mark gives
 options   the fields of :class:`.ColorizeOptions`; of the reference and the like, name and SHA-256
 pages     in order: "kept" for one that was in colour already, or size, hints, what the mark tells
@@ -108,7 +108,8 @@ class Sidecar:
     version: str = __version__
     """Of photochrom."""
     original: Original
-    model: ModelFile
+    model: ModelFile | None
+    """None where the colours came from elsewhere."""
     when: str
     options: ColorizeOptions
     """Without hints, and without the pictures of :data:`FILES`."""
@@ -201,7 +202,7 @@ def to_json(sidecar: Sidecar) -> dict[str, Any]:
         "original": _file_to_json(sidecar.original),
         "result": {"name": result.name, "sha256": result.sha256, "format": result.format}
         | asdict(result.encoding),
-        "model": sidecar.model._asdict(),
+        "model": sidecar.model._asdict() if sidecar.model else None,
         "when": sidecar.when,
         "options": options | {"damaged": sidecar.damaged},
         "sources": {name: _file_to_json(told) for name, told in sidecar.sources.items()},

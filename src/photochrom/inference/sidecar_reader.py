@@ -35,7 +35,7 @@ _LONGEST = 4096
 """Letters of a word."""
 _MOST_CLAUSES = 100
 _MOST_SIDE = 2**31
-_FINITE = 1e300
+_FINITE, _LARGEST = 1e300, 2**63
 _SHA256 = re.compile("[0-9a-f]{64}")
 _WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -120,7 +120,9 @@ def _original(told: Any, where: str) -> Original:
     )
 
 
-def _model(told: Any) -> ModelFile:
+def _model(told: Any) -> ModelFile | None:
+    if told is None:
+        return None
     known = _mapping(told, "model", "name version sha256")
     return ModelFile(
         _word(known["name"], "model name"),
@@ -220,7 +222,9 @@ def _fits(value: Any, kind: Any) -> bool:
         return type(value) in (int, float) and abs(value) < _FINITE
     if kind is str:
         return type(value) is str and len(value) <= _LONGEST
-    return kind in (int, bool, NoneType) and type(value) is kind
+    if kind is int:
+        return type(value) is int and abs(value) < _LARGEST
+    return kind in (bool, NoneType) and type(value) is kind
 
 
 def _word(value: Any, where: str) -> str:

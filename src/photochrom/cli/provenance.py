@@ -1,0 +1,119 @@
+"""Results made again, and looked into: apply and verify."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional
+
+from photochrom.cli.flags import flag
+from photochrom.cli.options import Force, print_result
+from photochrom.errors import PhotochromError, explain
+from photochrom.names import say
+
+if TYPE_CHECKING:
+    from photochrom.inference.verification import Verification
+
+
+def apply(
+    sidecar: Annotated[Positional[Path], flag("a file that colorize --sidecar wrote", "SIDECAR")],
+    photo: Annotated[Positional[Path], flag("the photo that it was written for", "PHOTO")],
+    /,
+    out: Annotated[
+        Path | None, flag("the picture to write", "FILE", short="-o", default="beside the photo")
+    ] = None,
+    force: Force = False,
+) -> int:
+    """Make a result again from its sidecar: the same pixels and metadata, without any model.
+
+    The photo has to be the very file that the sidecar was written for, by its SHA-256. What is
+    written is compared with the result that the sidecar tells of, and a difference is said.
+
+    Example: photochrom apply grandmother.color.photochrom.json grandmother.jpg -o again.jpg
+    """
+    from photochrom.inference.reapply import apply_to_file
+
+    try:
+        applied = apply_to_file(sidecar, photo, out, force=force)
+    except PhotochromError:
+        raise
+    except Exception as error:  # a photo may provoke anything
+        raise PhotochromError(explain(error, str(photo))) from error
+    print_result(applied.path)
+    if note := applied.notes.sentence(str(photo)):
+        say(note)
+    if applied.same is False:
+        say(
+            f"{applied.path} is not byte for byte the file that the sidecar tells of: another "
+            "version of photochrom or of a library has written it, or it was signed then."
+        )
+    return 0
+
+
+def verify(
+    result: Annotated[Positional[Path], flag("a photo that was coloured", "RESULT")],
+    original: Annotated[Positional[Path], flag("the photo that it was made of", "ORIGINAL")],
+    /,
+    json: Annotated[bool, flag("answer in JSON")] = False,
+) -> int:
+    """Tell whether a result has the original's lightness, and what its metadata say.
+
+    Lightness is L of CIE Lab, 0..100. In formats without loss no pixel may differ by more than 1,
+    and in JPEG and the like 99 % of them by no more than 2. The exit status is 0 if that is so, and
+    1 if not. What stands below the picture, such as a caption, is left out; one in its corner is
+    not, so of such a result the greatest difference tells of the caption.
+
+    Example: photochrom verify grandmother.color.jpg grandmother.jpg
+    """
+    from photochrom.inference.verification import verify as look
+
+    try:
+        found = look(result, original)
+    except PhotochromError:
+        raise
+    except Exception as error:  # a photo may provoke anything
+        raise PhotochromError(explain(error, str(result))) from error
+    print_result(*([_to_json(found)] if json else _describe(found)))
+    return 0 if found.same_lightness else 1
+
+
+def _to_json(found: Verification) -> str:
+    more = {"same_lightness": found.same_lightness, "same_original": found.same_original}
+    return json.dumps(asdict(found) | more)
+
+
+def _describe(found: Verification) -> list[str]:
+    """A line for each thing that is to be known."""
+    from photochrom.inference.verification import LOSSLESS_BOUND, LOSSY_BOUND
+
+    bound = (
+        f"at most {LOSSY_BOUND:g} in 99 % of the pixels, as the file is compressed with loss"
+        if found.lossy
+        else f"at most {LOSSLESS_BOUND:g} in every pixel"
+    )
+    verdict = "the original's" if found.same_lightness else "not the original's"
+    lines = [
+        f"lightness: {verdict}: it differs by {found.greatest:.2f} at most, and in 99 % of the "
+        f"pixels by {found.most:.2f} at most (bound: {bound})",
+    ]
+    if found.captioned:
+        lines.append("caption: the strip below the picture was left out")
+    if found.tool:
+        when = f"; {found.when}" if found.when else ""
+        lines.append(f"mark: {found.note}{when}")
+    else:
+        lines.append("mark: none of photochrom's")
+    if found.recorded is None:
+        lines.append("original: the result does not tell which file it was made of")
+    elif found.same_original:
+        lines.append(f"original: this very file, by its SHA-256 {found.original.sha256}")
+    else:
+        name = f" ({found.recorded.name})" if found.recorded.name else ""
+        lines.append(
+            f"original: another file{name}, by its SHA-256 {found.recorded.sha256}; this one has "
+            f"{found.original.sha256}"
+        )
+    return lines

@@ -1,0 +1,138 @@
+"""Whether a result is the original in colour: its lightness, its mark, and what it was made of.
+
+Colour is put over the lightness of a photo, which stays. What is left of a difference is how a file
+keeps pixels: a level of 8 bits is up to 0.4 of L wide, and formats that compress with loss change
+more, in the fine and steep parts most. So of the latter 99 % of the pixels count.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from photochrom.color import Array
+from photochrom.errors import BadPhoto
+from photochrom.image.mark import read_marks
+from photochrom.image.photo import Photo
+from photochrom.image.provenance import Original, marked_original
+from photochrom.image.reader import read_pages
+
+LOSSY = frozenset({"AVIF", "HEIF", "JPEG", "JXL", "WEBP"})
+"""Formats, by Pillow's names, that results are compressed in with loss."""
+LOSSLESS_BOUND = 1.0
+"""L, 0..100, that no pixel may differ by."""
+LOSSY_BOUND = 2.0
+"""L that 99 % of the pixels may differ by at most."""
+_STEPS = 256  # in one L: how finely differences are counted
+_BAND = 1 << 20  # pixels compared at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What was found of a result and the photo that it is said to be made of."""
+
+    greatest: float
+    """Difference in L of CIE Lab, 0..100, over all pages."""
+    most: float
+    """Difference in L that 99 % of the pixels have at most, to 1/256."""
+    lossy: bool
+    """Whether the result's format is compressed with loss."""
+    captioned: bool
+    """Whether the result has a strip below the picture, which was left out."""
+    tool: str
+    """That the result's metadata name, such as "photochrom 0.1.0"; "" for none of ours."""
+    system: str
+    """The AI system, as IPTC has it; "" for none."""
+    system_version: str
+    when: str
+    """ISO 8601, or ""."""
+    note: str
+    """What was done, in words."""
+    recorded: Original | None
+    """The file that the result says it is made of."""
+    original: Original
+    """The file that it was compared with."""
+
+    @property
+    def same_lightness(self) -> bool:
+        """Whether the result has the original's lightness."""
+        if self.lossy:
+            return self.most <= LOSSY_BOUND
+        return self.greatest <= LOSSLESS_BOUND
+
+    @property
+    def same_original(self) -> bool | None:
+        """Whether the result says that it is made of this very file; None where it does not say."""
+        return self.recorded.sha256 == self.original.sha256 if self.recorded else None
+
+
+def verify(result: str | Path, original: str | Path) -> Verification:
+    """Compare a result with the photo that it is said to be made of, page by page.
+
+    A result that is taller than the original, and as wide, is compared without what is below, which
+    is the strip of its caption.
+
+    Args:
+        result: the path of a coloured photo.
+        original: that of the photo.
+
+    Raises:
+        BadPhoto: one of them cannot be read, or they have not the same size or number of pages.
+    """
+    counts = np.zeros(100 * _STEPS + 2, np.int64)
+    greatest, captioned, lossy = 0.0, False, False
+    pairs = itertools.zip_longest(read_pages(result), read_pages(original))
+    for number, (page, source) in enumerate(pairs, 1):
+        if page is None or source is None:
+            more = original if page is None else result
+            raise BadPhoto(f"{more} has more pages than the other: give the photo and its result.")
+        captioned |= _check_sizes(page, source, str(result), str(original), number)
+        lossy |= page.format in LOSSY
+        for difference in _differences(page, source):
+            greatest = max(greatest, float(difference.max()))
+            steps = np.ceil(difference * _STEPS).astype(np.int64).ravel()
+            counts += np.bincount(np.minimum(steps, len(counts) - 1), minlength=len(counts))
+    share = np.cumsum(counts) / counts.sum()
+    mark = next(read_marks(Path(result)), None)
+    return Verification(
+        greatest=greatest,
+        most=min(int(np.argmax(share >= 0.99)) / _STEPS, greatest),
+        lossy=lossy,
+        captioned=captioned,
+        tool=mark.tool if mark else "",
+        system=mark.system if mark else "",
+        system_version=mark.system_version if mark else "",
+        when=mark.when if mark else "",
+        note=mark.note if mark else "",
+        recorded=marked_original(mark) if mark else None,
+        original=Original.at(original),
+    )
+
+
+def _check_sizes(page: Photo, source: Photo, result: str, original: str, number: int) -> bool:
+    """Whether a page has a strip below the picture.
+
+    Raises:
+        BadPhoto: it has another size.
+    """
+    (height, width), (high, wide) = page.pixels.shape[:2], source.pixels.shape[:2]
+    if width != wide or height < high:
+        which = f"Page {number} of {result}" if page.paged else result
+        raise BadPhoto(
+            f"{which} has {width} by {height} pixels and {original} has {wide} by {high}: give the "
+            "photo that it was made of, at its full size."
+        )
+    return bool(height > high)
+
+
+def _differences(page: Photo, source: Photo) -> Iterator[Array]:
+    """How far L is off, some rows at a time."""
+    height, width = source.pixels.shape[:2]
+    step = max(1, _BAND // width)
+    for start in range(0, height, step):
+        rows = slice(start, min(start + step, height))
+        yield np.abs(page.lightness(rows) - source.lightness(rows))
