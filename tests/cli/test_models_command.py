@@ -82,6 +82,12 @@ def test_without_httpx_it_is_said_how_to_get_it(tmp_path, monkeypatch):
     assert "pip install 'photochrom[fetch]'" in said
 
 
+def test_without_httpx_all_else_works(tmp_path):
+    status, said = commands.run_without("httpx", "colorize", tmp_path / "nowhere.jpg")
+    assert status == 1
+    assert "nowhere.jpg does not exist" in said
+
+
 def test_after_ctrl_c_the_same_command_goes_on(model_server, tmp_path, capsys):
     data = np.random.default_rng(1).bytes(4_000_000)
     address = model_server.address(data)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from photochrom import files
 from photochrom.errors import BadModel
 from photochrom.parallel import run_aside
-from photochrom.storage.download import Refused, Watch, download
 from photochrom.storage.model_address import ModelAddress
 from photochrom.storage.user_cache import cache_folder
 
 if TYPE_CHECKING:
+    from photochrom.storage.download import Watch
     from photochrom.storage.hub import Download
 
 _SOURCES = "sources.jsonl"
@@ -101,6 +101,7 @@ def fetch_model(
             f"photochrom models --fetch {_quoted(address)} once while online."
         )
     from photochrom.storage import hub  # which needs httpx
+    from photochrom.storage.download import Refused
 
     found = run_aside(lambda: hub.find_download(address))
     place = folder / found.sha256
@@ -123,6 +124,8 @@ def fetch_model(
 
 def _download_aside(found: Download, path: Path, most: int) -> None:
     """Download a file; after Ctrl-C, no more of it."""
+    from photochrom.storage.download import download  # which needs httpx
+
     stopped = threading.Event()
     with show(path.stem) as shown:
 
