@@ -276,7 +276,7 @@ def test_another_photo_has_another_lightness(model, album, capsys):
     assert told["recorded"]["name"] == "a.png"
     assert run("verify", album / "b.png", album / "b.png") == 0
     said = capsys.readouterr().out
-    assert "differs by 0.00 at most" in said
+    assert "pixels differ by 0.00 at most" in said
     assert "mark: none of photochrom's" in said
     assert "does not tell which file" in said
 
@@ -313,3 +313,20 @@ def test_every_page_is_compared(tmp_path, scene, capsys):
     capsys.readouterr()
     assert run("verify", single, one) == 1
     assert "has more pages than the other" in capsys.readouterr().err
+
+
+def test_a_retouched_spot_is_noticed_whatever_the_format(tmp_path, capsys):
+    grey = np.kron(
+        np.arange(40, 200, 10, dtype=np.uint8).reshape(4, 4), np.ones((32, 32), np.uint8)
+    )
+    one = write_photo(Photo(grey), tmp_path / "one.png")
+    touched = grey.copy()
+    touched[8:11, 8:11] += 60  # of 9 in 16,384 pixels
+    for suffix, bound in (("png", 0.5), ("jpg", 6), ("webp", 6)):
+        same = write_photo(Photo(grey), tmp_path / f"same.{suffix}")
+        assert run("verify", same, one) == 0
+        other = write_photo(Photo(touched), tmp_path / f"other.{suffix}")
+        capsys.readouterr()
+        assert run("verify", other, one, "--json") == 1
+        told = json.loads(capsys.readouterr().out)
+        assert (told["bound"], told["most"] < 2 < bound + 2 < told["greatest"]) == (bound, True)

@@ -61,10 +61,11 @@ def verify(
 ) -> int:
     """Tell whether a result has the original's lightness, and what its metadata say.
 
-    Lightness is L of CIE Lab, 0..100. In formats without loss no pixel may differ by more than 1,
-    and in JPEG and the like 99 % of them by no more than 2. The exit status is 0 if that is so, and
-    1 if not. What stands below the picture, such as a caption, is left out; one in its corner is
-    not, so of such a result the greatest difference tells of the caption.
+    Lightness is L of CIE Lab, 0..100. In formats without loss no pixel may differ by more than 0.5;
+    in JPEG and the like none by more than 6, and 99 % of them by no more than 2, or by more where a
+    JPEG was written at a low quality. The exit status is 0 if that is so, and 1 if not. A strip
+    below the picture, such as a caption's, is left out; a caption in its corner counts as a
+    difference.
 
     Example: photochrom verify grandmother.color.jpg grandmother.jpg
     """
@@ -87,17 +88,13 @@ def _to_json(found: Verification) -> str:
 
 def _describe(found: Verification) -> list[str]:
     """A line for each thing that is to be known."""
-    from photochrom.inference.verification import LOSSLESS_BOUND, LOSSY_BOUND
-
-    bound = (
-        f"at most {LOSSY_BOUND:g} in 99 % of the pixels, as the file is compressed with loss"
-        if found.lossy
-        else f"at most {LOSSLESS_BOUND:g} in every pixel"
-    )
+    bound = f"none more than {found.bound:.3g}"
+    if found.bound_of_most is not None:
+        bound += f", and 99 % of them no more than {found.bound_of_most:.3g}, as the file has loss"
     verdict = "the original's" if found.same_lightness else "not the original's"
     lines = [
-        f"lightness: {verdict}: it differs by {found.greatest:.2f} at most, and in 99 % of the "
-        f"pixels by {found.most:.2f} at most (bound: {bound})",
+        f"lightness: {verdict}: pixels differ by {found.greatest:.2f} at most, and 99 % of them by "
+        f"{found.most:.2f} at most (bound: {bound})",
     ]
     if found.captioned:
         lines.append("caption: the strip below the picture was left out")
