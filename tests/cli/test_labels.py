@@ -67,14 +67,8 @@ def test_another_caption_is_another_result(two_photos, model, out):
 # --- maps of uncertainty ----------------------------------------------------------------------
 
 
-@pytest.fixture
-def telling(make_model):
-    """A model that tells a distribution."""
-    return make_model(hints=0.1, tells=("logits", "features"))
-
-
-def test_maps_stand_beside_results_and_missing_ones_are_made(two_photos, telling, out):
-    asked = ("colorize", two_photos, "-o", out, "--model", telling)
+def test_maps_stand_beside_results_and_missing_ones_are_made(two_photos, able, out):
+    asked = ("colorize", two_photos, "-o", out, "--model", able)
     maps = out / "one.uncertainty.png", out / "summer" / "two.uncertainty.png"
     assert run(*asked) == 0
     before = digests(out)
@@ -91,19 +85,19 @@ def test_maps_stand_beside_results_and_missing_ones_are_made(two_photos, telling
     assert maps[1].stat().st_mtime_ns == changed
 
 
-def test_the_map_is_that_of_the_command_and_hints_count(photo, telling, out):
-    asked = ("--model", telling, "--hint", "5,5,#ff0000")
+def test_the_map_is_that_of_the_command_and_hints_count(photo, able, out):
+    asked = ("--model", able, "--hint", "5,5,#ff0000")
     assert run("uncertainty", photo, "-o", out / "expected.png", *asked) == 0
     assert run("colorize", photo, "-o", f"{out}/", "--uncertainty-map", *asked) == 0
     drawn = np.asarray(Image.open(out / f"{photo.stem}.uncertainty.png"))
     np.testing.assert_array_equal(drawn, np.asarray(Image.open(out / "expected.png")))
 
 
-def test_a_map_that_is_there_is_not_overwritten(photo, telling, out, capsys):
+def test_a_map_that_is_there_is_not_overwritten(photo, able, out, capsys):
     out.mkdir()
     there = out / f"{photo.stem}.uncertainty.png"
     there.write_bytes(b"mine")
-    asked = ("colorize", photo, "-o", f"{out}/", "--uncertainty-map", "--model", telling)
+    asked = ("colorize", photo, "-o", f"{out}/", "--uncertainty-map", "--model", able)
     assert run(*asked) == 1
     assert "exists already" in capsys.readouterr().err
     assert digests(out).keys() == {there.name}
@@ -112,10 +106,10 @@ def test_a_map_that_is_there_is_not_overwritten(photo, telling, out, capsys):
     assert Image.open(there).size == Image.open(photo).size
 
 
-def test_photos_of_one_stem_have_maps_of_their_own_and_maps_are_no_photos(tmp_path, scene, telling):
+def test_photos_of_one_stem_have_maps_of_their_own_and_maps_are_no_photos(tmp_path, scene, able):
     for name in ("a.png", "a.tif"):
         Image.fromarray(scene).save(tmp_path / name)
-    asked = ("colorize", tmp_path, "--uncertainty-map", "--model", telling, "--recolor")
+    asked = ("colorize", tmp_path, "--uncertainty-map", "--model", able, "--recolor")
     assert run(*asked) == 0
     made = digests(tmp_path)
     assert {name for name in made if ".uncertainty." in name} == {
@@ -130,3 +124,13 @@ def test_a_model_without_a_distribution_draws_no_map_and_nothing_is_done(photo, 
     assert run("colorize", photo, "-o", out, "--uncertainty-map", "--model", model) == 2
     assert "tells no distribution" in capsys.readouterr().err
     assert not out.exists() or digests(out) == {}
+
+
+def test_a_lone_photo_that_is_done_gets_the_map_that_is_missing(photo, able):
+    asked = ("colorize", photo, "--model", able)
+    assert run(*asked) == 0
+    before = digests(photo.parent)
+    assert run(*asked, "--uncertainty-map") == 0
+    made = digests(photo.parent)
+    assert made.keys() - before.keys() == {f"{photo.stem}.color.uncertainty.png"}
+    assert made.items() > before.items()

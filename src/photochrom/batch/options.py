@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from photochrom import files
+from photochrom.errors import BadOption
 from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
 from photochrom.inference.adviser import SAMPLES
 from photochrom.inference.hints import HintSet
@@ -41,6 +42,8 @@ class BatchOptions(ColorizeOptions):
     """Beside each result a picture of where the network guesses."""
     sidecar: bool = False
     """Beside each result all that is needed to make it again, in a file (:mod:`.sidecar`)."""
+    sign: tuple[Path, Path] | None = None
+    """PEM files of a certificate and its key, by which results get Content Credentials."""
     timeout: float = 0.0
     """Seconds for each photo; 0 for as many as it takes."""
 
@@ -48,6 +51,11 @@ class BatchOptions(ColorizeOptions):
         super().__post_init__()
         if self.samples is not None:
             check_range("samples", self.samples, 1, SAMPLES)
+        if self.sign and not (self.mark and self.strength > 0):
+            raise BadOption(
+                "What is signed is that photos were colorized: leave out --sign, or --no-mark and "
+                "--strength 0."
+            )
 
     def digest(self, model: Path) -> str:
         """A digest of all that decides what a photo becomes, apart from the photo.
@@ -74,6 +82,8 @@ class BatchOptions(ColorizeOptions):
             listed["encoding"] = asdict(self.encoding)
         if self.caption is not None:  # likewise
             listed["caption"] = [self.caption, self.caption_place]
+        if self.sign is not None:  # likewise
+            listed["sign"] = _sha256(self.sign[0])
         return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
     def absolute(self) -> BatchOptions:
@@ -87,7 +97,8 @@ class BatchOptions(ColorizeOptions):
         if model and Path(model).is_file():
             model = str(Path(model).absolute())
         hints, reference = whole(self.hints), whole(self.reference)
-        return replace(self, model=model, hints=hints, reference=reference)
+        sign = self.sign and (self.sign[0].absolute(), self.sign[1].absolute())
+        return replace(self, model=model, hints=hints, reference=reference, sign=sign)
 
 
 def path_of(source: object) -> Path | None:

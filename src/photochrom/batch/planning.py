@@ -111,6 +111,13 @@ def name_kinds(others: Counter[str]) -> str:
     return ", ".join(f"{count:,} {kind or 'without a suffix'}" for kind, count in ranked)
 
 
+def is_png_instead(job: Job) -> bool:
+    """Whether a result is PNG only because the photo's own format cannot be written."""
+    ours = job.root is not None or job.target == default_output(job.photo)
+    same = job.target.suffix.lower() == job.photo.suffix.lower()
+    return ours and not same and job.target.suffix == ".png"
+
+
 # --- a name for each result -------------------------------------------------------------------
 
 

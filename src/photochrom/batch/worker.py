@@ -40,11 +40,12 @@ from photochrom.errors import (
     kind_and_place,
 )
 from photochrom.files import make_parent
+from photochrom.image.credentials import Signer, check_signable
 from photochrom.image.photo import Photo
 from photochrom.image.photo_file import check_file_size
 from photochrom.image.provenance import now
 from photochrom.image.reader import read_photo
-from photochrom.image.writer import check_target, default_output, digest_photo, write_photo
+from photochrom.image.writer import check_target, digest_photo, write_photo
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.options import ColorizeOptions
@@ -74,8 +75,9 @@ class Outcome(NamedTuple):
 def failure(photo: str, error: Exception, seconds: float) -> Outcome:
     """Tell what went wrong with a photo."""
     trace = "".join(traceback.format_exception(error, limit=-_FRAMES))
-    words = explain(error, photo)
-    return Outcome(photo, "failed", (), words, seconds, kind_and_place(error), trace)
+    return Outcome(
+        photo, "failed", (), explain(error, photo), seconds, kind_and_place(error), trace
+    )
 
 
 _FRAMES = 40
@@ -98,6 +100,7 @@ class Worker:
         if hints := path_of(options.hints):
             hint_files.read_hints(hints)  # before the work, not after it
         self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
+        self.signer = Signer(*options.sign) if options.sign else None
         if options.uncertainty_map:
             self.colorizer.model.centres()  # or there is no distribution to tell of
         self.page_options: ColorizeOptions = options
@@ -217,12 +220,17 @@ class Worker:
         for target in targets[begun:]:  # before the work, not after it
             for source in (photo, path_of(options.reference)):
                 kind = check_target(target, source, force=options.force)
+        if self.signer:
+            check_signable(kind, photo)
         notes = Notes()
-        if _is_instead(job):
+        if planning.is_png_instead(job):
             notes.add(png_instead(photo.suffix[1:].upper()))
 
         def write(version: Version, target: Path) -> None:
-            draft = version.draft
+            draft, signer, sign = version.draft, self.signer, None
+            if signer is not None:
+                original = None if options.strip else photo
+                sign = signer.prepare(target.name, original, version.colored.told)
             digests: list[str] = []
 
             def name(file: BinaryIO) -> None:
@@ -241,6 +249,7 @@ class Worker:
                     before_rename=name,
                     encoding=options.encoding,
                     keep_times=options.keep_times,
+                    sign=sign,
                 )
             except BaseException:
                 turn.release()
@@ -302,6 +311,11 @@ class Worker:
             and not has_sidecar(sidecar_beside(photo, target), sha256, force=options.force)
             for target, sha256 in zip(targets, known, strict=False)
         ]
+        if any(lacking) and self.signer:
+            raise CannotWrite(
+                f"{targets[0]} is signed, and no signature is made twice, so no sidecar was "
+                "written: make it anew (--force)."
+            )
         if any(lacking):
             kind = check_target(targets[0], photo, force=True)
             when = map(time_of, targets)
@@ -330,10 +344,3 @@ def _read_reference(path: Path) -> Photo:
         raise
     except Exception as error:  # a photo may provoke anything
         raise BadPhoto(explain(error, str(path))) from error
-
-
-def _is_instead(job: Job) -> bool:
-    """Whether a result is PNG only because the photo's own format cannot be written."""
-    ours = job.root is not None or job.target == default_output(job.photo)
-    same = job.target.suffix.lower() == job.photo.suffix.lower()
-    return ours and not same and job.target.suffix == ".png"

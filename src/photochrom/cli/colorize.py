@@ -94,6 +94,10 @@ class LabelFlags:
         flag("beside each result, a file with all that makes it again: see photochrom apply"),
     ] = False
     mark: Annotated[bool, flag("do not note in the file that it was colorized")] = True
+    sign: Annotated[
+        tuple[Path, Path] | None,
+        flag("sign results as Content Credentials (C2PA), by PEM files of your own", "CERT KEY"),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)

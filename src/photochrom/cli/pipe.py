@@ -92,6 +92,7 @@ def _colorize(
     from photochrom.batch import pool
     from photochrom.batch.worker import Worker
     from photochrom.files import make_parent
+    from photochrom.image.credentials import check_signable
     from photochrom.image.writer import check_target, encode_photo, write_photo
     from photochrom.inference.pipeline import colorize_pages
 
@@ -102,22 +103,29 @@ def _colorize(
     worker = Worker(options)
 
     def do(source: Path | bytes, turn: Turn) -> tuple[bytes, str]:
-        pages, kept, notes = colorize_pages(
+        colored = colorize_pages(
             source, worker.page_options, worker.colorizer, kind=kind, damaged=options.damaged
         )
+        if worker.signer:
+            check_signable(colored.kind or "PNG", source)
+        title = "" if target is None else target.name
+        original = None if isinstance(source, bytes) or options.strip else source
+        signer = worker.signer
+        sign = None if signer is None else signer.prepare(title, original, colored.told)
         content = b""
         if target is None:
-            content = encode_photo(pages, kept, options.encoding)
+            content = encode_photo(colored.pages, colored.kind, options.encoding, sign)
         else:
             write_photo(
-                pages,
+                colored.pages,
                 target,
                 force=options.force,
                 before_rename=lambda _: turn.claim(),
                 encoding=options.encoding,
                 keep_times=options.keep_times,
+                sign=sign,
             )
-        return content, notes.sentence(name)
+        return content, colored.notes.sentence(name)
 
     with closing(pool.map_unordered([source], do, 1, options.timeout)) as outcomes:
         ((_, result),) = outcomes

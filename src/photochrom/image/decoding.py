@@ -15,6 +15,7 @@ from photochrom.image import (
     icc,
     levels,
     limits,
+    manifests,
     pillow,
     png,
     rescue,
@@ -128,6 +129,8 @@ def _decode_page(file: PhotoFile, page: tiff_page.Page, name: str) -> Planes:
     tiff, notes = page.tiff, []
     if tiff.broken and page.place == tiff.pages[-1]:
         notes.append(f"the list of its pages is broken after page {len(tiff.pages)}")
+    if tiff.signed and page.place == tiff.pages[-1]:
+        notes.append(manifests.NOTE)
     with pillow.without_limit():
         file.image = page.open_image()
     if not isinstance(file.image, tiff_page.DescribedImage):

@@ -26,11 +26,15 @@ from photochrom.image.ifd import (
     Tree,
     read_number,
 )
+from photochrom.image.manifests import TIFF_TAG
 
 _PIXELS = {254, 255, *range(258, 267), 273, *range(277, 282), 284, *range(288, 293), 301}
 _PIXELS |= {*range(317, 343), 347, *range(512, 529)}
 """TIFF 6.0's tags for how old pixels were stored."""
-_CARRIED_APART = {Tag.XMLPacket, Tag.IPTCNAA, Tag.ImageResources, Tag.InterColorProfile}
+_CARRIED_APART: set[int] = {
+    *(Tag.XMLPacket, Tag.IPTCNAA, Tag.ImageResources, Tag.InterColorProfile),
+    TIFF_TAG,  # which is not carried on at all
+}
 _TIFF_ONLY = {256, 257, *range(529, 533)}  # size and YCbCr, which a JPEG's EXIF may tell
 _WIDTHS, _HEIGHTS = (256, Tag.ExifImageWidth), (257, Tag.ExifImageHeight)
 _PINNED = 60_000  # bytes before a maker note that may be filled up so that it stays where it was

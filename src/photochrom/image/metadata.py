@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 from PIL.ExifTags import Base as Tag
 
-from photochrom.image import exif, ifd, jpeg, png, xmp
+from photochrom.image import exif, ifd, jpeg, manifests, png, xmp
 from photochrom.image.tiff_page import Page
 
 _IPTC_RESOURCE = 0x0404  # Adobe Photoshop File Formats Specification, "Image Resource IDs"
@@ -164,6 +164,8 @@ def _find_in_page(page: Page, found: Metadata) -> None:
     found.exif, whole = exif.read_from_tiff(page.read, place, layout)
     if not whole:
         found.notes.append("part of its EXIF data could not be read and was left out")
+    if manifests.TIFF_TAG in told:
+        found.notes.append(manifests.NOTE)
     if Tag.XMLPacket in told:
         found.xmp = told[Tag.XMLPacket].data
     if Tag.IPTCNAA in told:

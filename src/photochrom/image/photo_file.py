@@ -20,6 +20,7 @@ from photochrom.image import (
     jp2,
     jpeg,
     limits,
+    manifests,
     metadata,
     pillow,
     png,
@@ -191,11 +192,13 @@ def _open_stream(stream: BinaryIO, name: str, size: int, damaged: bool) -> Photo
         if is_tiff:
             file = _open_tiff(stream, name, size)
         elif head.startswith(png.SIGNATURE):
-            file = _open_png(stream.read(), name, damaged)
+            file = _open_png(data := stream.read(), name, damaged)
         elif head.startswith(headers.JPEG):
-            file = _open_jpeg(stream.read(), name, damaged)
+            file = _open_jpeg(data := stream.read(), name, damaged)
         else:
-            file = _open_other(stream.read(), head, name, damaged)
+            file = _open_other(data := stream.read(), head, name, damaged)
+        if not is_tiff and manifests.has_manifest(data):
+            file.notes.append(manifests.NOTE)
     file.damaged = damaged
     return file
 

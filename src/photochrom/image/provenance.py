@@ -84,7 +84,12 @@ class Original:
     def reference(self) -> tuple[tuple[str, str], ...]:
         """The fields of XMP's ``ResourceRef``."""
         named = (("filePath", escape_controls(self.name)),) if self.name else ()
-        return (*named, ("instanceID", f"{_SHA256}{self.sha256}"))
+        return (*named, ("instanceID", self.instance_id))
+
+    @property
+    def instance_id(self) -> str:
+        """The identifier of these bytes."""
+        return f"{_SHA256}{self.sha256}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +121,18 @@ class Provenance:
         return "; ".join([done, *self.clauses])
 
     @property
+    def source_type(self) -> str:
+        """IPTC's digital source type, as a URI."""
+        return SOURCE_TYPE if self.model else MIXED
+
+    @property
     def edit(self) -> xmp.Edit:
         """The same for an XMP packet."""
         version = f"{self.version}, model {self.model_version}".removesuffix(", model ")
         return xmp.Edit(
             tool=self.tool,
             note=self.note,
-            source_type=SOURCE_TYPE if self.model else MIXED,
+            source_type=self.source_type,
             system=f"photochrom, model {self.model}" if self.model else "",
             system_version=version if self.model else "",
             when=self.when,

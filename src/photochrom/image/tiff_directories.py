@@ -15,6 +15,7 @@ from PIL.ExifTags import Base as Tag
 from photochrom.image import ifd
 from photochrom.image.ifd import Layout
 from photochrom.image.limits import Excess
+from photochrom.image.manifests import TIFF_TAG
 
 MAX_PAGES = 2_000
 """Beyond this a file is more likely an attack than a scan."""
@@ -50,6 +51,7 @@ class Tiff:
     """What the file is for: no smaller copies and masks, unless there is nothing else."""
     raw: bool  # whether it is a camera's raw file
     broken: bool  # whether the list of pages leads nowhere after the last one
+    signed: bool  # whether the last directory is no page, but Content Credentials
 
 
 def find_pages(stream: BinaryIO, size: int) -> Tiff:
@@ -64,13 +66,14 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
     layout = Layout.parse(head)
     place = layout.number(head[8:16] if layout.big else head[4:8])
     found: list[PageDirectory] = []
-    seen = set()
+    seen, signed = set(), False
     while place > 0 and place not in seen:
         seen.add(place)
         try:
             found.append(_glance(read, place, layout))
         except ifd.Broken:
-            place = -1
+            signed = _is_signature(read, place, layout)
+            place = 0 if signed else -1
             break
         place = found[-1].next
         if len(found) > MAX_PAGES:
@@ -80,7 +83,7 @@ def find_pages(stream: BinaryIO, size: int) -> Tiff:
     inner = list(_glance_within(read, found, layout))
     raw = head[8:10] == b"CR" or any(page.raw for page in found + inner)
     pages = [page for page in found if page.full] or [page for page in inner if page.full]
-    return Tiff(stream, size, layout, pages or found[:1], raw, broken=place < 0)
+    return Tiff(stream, size, layout, pages or found[:1], raw, place < 0, signed)
 
 
 def _glance(read: ifd.Read, at: int, layout: Layout) -> PageDirectory:
@@ -100,6 +103,14 @@ def _glance(read: ifd.Read, at: int, layout: Layout) -> PageDirectory:
         within = tuple(layout.number(inner.data[i : i + size]) for i in starts)
     raw = photometric in _SENSOR or Tag.DNGVersion in entries
     return PageDirectory(at, following, not kind & (_REDUCED | _MASK), raw, within)
+
+
+def _is_signature(read: ifd.Read, at: int, layout: Layout) -> bool:
+    """Whether a directory holds nothing but a C2PA manifest, as those of many pages do."""
+    try:
+        return bool(ifd.read_directory(read, at, layout, (TIFF_TAG,)).entries)
+    except ifd.Broken:
+        return False
 
 
 def _glance_within(

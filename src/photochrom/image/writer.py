@@ -21,6 +21,8 @@ from photochrom.image import pillow
 from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
 from photochrom.image.photo import Photo
 
+Sign = Callable[[BinaryIO, str, BinaryIO], object]
+"""Takes an encoded file and Pillow's name of its format, and writes it signed into another."""
 _GREY_SUFFIXES = (".pbm", ".pgm")  # which say that there is no colour
 
 
@@ -78,6 +80,7 @@ def write_photo(
     before_rename: Callable[[BinaryIO], object] | None = None,
     encoding: Encoding = DEFAULT_ENCODING,
     keep_times: bool = False,
+    sign: Sign | None = None,
 ) -> Path:
     """Write a photo in the format of the target's suffix: the whole file, or none.
 
@@ -89,6 +92,7 @@ def write_photo(
         before_rename: is shown the finished file before it gets its name.
         encoding: how it is compressed.
         keep_times: give the result the times of the file the photo was read from.
+        sign: signs the encoded file.
 
     Returns:
         The target.
@@ -101,7 +105,7 @@ def write_photo(
     name = check_target(path, first.source, force=force)
 
     def make(file: BinaryIO) -> None:
-        encoders.encode_pages(pages, name, file, encoding)
+        _encode(pages, name, file, encoding, sign)
 
     def finish(file: BinaryIO) -> None:
         if known is not None:
@@ -125,6 +129,7 @@ def encode_photo(
     photo: Photo | Iterable[Photo],
     format: str | None = None,  # noqa: A002
     encoding: Encoding = DEFAULT_ENCODING,
+    sign: Sign | None = None,
 ) -> bytes:
     """The photo as the bytes of a file.
 
@@ -132,6 +137,7 @@ def encode_photo(
         photo: what to write; several are the pages of a TIFF.
         format: Pillow's name of a format; by default the one it came in, else PNG.
         encoding: how it is compressed.
+        sign: signs the encoded file.
 
     Raises:
         CannotWrite: the format does not exist, or does not take such a photo.
@@ -139,8 +145,21 @@ def encode_photo(
     first, pages = _peek(photo)
     file = io.BytesIO()
     name = (format or default_format(first.format)).upper()
-    encoders.encode_pages(pages, name, file, encoding)
+    _encode(pages, name, file, encoding, sign)
     return file.getvalue()
+
+
+def _encode(
+    pages: Iterator[Photo], name: str, file: BinaryIO, encoding: Encoding, sign: Sign | None
+) -> None:
+    """Write photos as one file, which is signed last of all."""
+    if sign is None:
+        encoders.encode_pages(pages, name, file, encoding)
+        return
+    with tempfile.TemporaryFile() as plain:
+        encoders.encode_pages(pages, name, plain, encoding)
+        plain.seek(0)
+        sign(plain, name, file)
 
 
 def digest_photo(

@@ -51,6 +51,7 @@ _OLD_PIXELS = (
     f"{_XMP} Thumbnails",
     "http://ns.adobe.com/photoshop/1.0/ ICCProfile",
     "http://ns.adobe.com/photoshop/1.0/ ColorMode",
+    "http://purl.org/dc/terms/ provenance",  # where its Content Credentials lie (C2PA 2.2, A.3)
 )
 """What describes the picture as it was in grey."""
 

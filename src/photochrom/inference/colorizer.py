@@ -268,7 +268,7 @@ class Colorizer(Adviser):
                 kind = check_target(target, known, force=force)
         elif output is not None or force:
             raise BadOption("output and force go with a path: save the result that is returned.")
-        pages, kind, notes = colorize_pages(photo, wanted, self, kind=kind)
+        pages, kind, notes, _ = colorize_pages(photo, wanted, self, kind=kind)
         if isinstance(photo, str | os.PathLike):
             make_parent(target)
             result: Any = write_photo(pages, target, force=force)

@@ -58,6 +58,8 @@ class ColoredPages(NamedTuple):
     """Pillow's name of the format that they fit; None if they fit none in particular."""
     notes: Notes
     """Complete when all pages are taken."""
+    told: list[Provenance]
+    """What the marks of the pages tell; likewise."""
 
 
 class PageColors(NamedTuple):
@@ -117,6 +119,7 @@ def colorize_pages(
     if options.reference is not None:
         options = replace(options, reference=as_photo(options.reference))
     when, tell = when or now(), listener or (lambda _: None)
+    marks: list[Provenance] = []
 
     @cache
     def found() -> Original | None:  # once, and only where it is told
@@ -130,12 +133,14 @@ def colorize_pages(
         told = None
         if options.mark and options.strength > 0:
             told = tell_provenance(options, colorizer, hints, when, found())
+            marks.append(told)
         lines = colorizer.find_colors(page, replace(options, hints=hints))
         height, width = page.pixels.shape[:2]
         tell(PageColors((width, height), lines, hints, told))
         return fit_page(finish_page(page, lines, options, told), kind, notes)
 
-    return ColoredPages(map(colorize_page, itertools.chain([first], rest)), kind, notes)
+    pages = map(colorize_page, itertools.chain([first], rest))
+    return ColoredPages(pages, kind, notes, marks)
 
 
 def open_pages(

@@ -161,11 +161,11 @@ class Engine:
                 f"{format} holds one page and this file has {count}: download it as it came."
             )
         original = Original.within(data, name)
-        pages, kind, notes = colorize_pages(
+        colored = colorize_pages(
             data, options, self.colorizer(model), kind=format, original=original
         )
-        content = encode_photo(pages, kind)
-        return ColoredFile(content, str(kind), tuple(notes))
+        content = encode_photo(colored.pages, colored.kind)
+        return ColoredFile(content, str(colored.kind), tuple(colored.notes))
 
     def preview(
         self, photo: KeptPhoto, options: ColorizeOptions, model: str | None, side: int | None
