@@ -1,12 +1,17 @@
 # `make demo` colours the sample photographs, or yours: make demo PHOTO=path
 # `make test` checks everything, but for what takes minutes: that is `make test-slow`. All set up
-# what they need, in .venv. `make lowest` tries the oldest packages that pyproject.toml allows.
+# what they need, in .venv. `make lowest` tries the oldest packages that pyproject.toml allows, and
+# `make newest` the newest there are, on any Python: make newest PYTHON=python3.13. `make dist`
+# builds what is published, and `make site` the documentation.
 
 PYTHON ?= python3
 PHOTO ?= samples
 export PHOTO  # by the environment, so that a name may hold spaces and quotes
 BIN := .venv/bin
 PYTEST := bin/pytest --numprocesses 2 --dist loadscope
+# Without torch, Ray and the page, whose tests are skipped there.
+FEW := fsspec httpx hypothesis onnx pytest pytest-xdist scikit-image
+FEW_TESTS := -m "not slow" $(addprefix --ignore tests/,evaluation report training web)
 
 # Other processors sum in another order, and round the last bit otherwise. So what computes is
 # tested again with the instructions of 2008, which all of them have.
@@ -17,7 +22,7 @@ COMPUTE := $(wildcard $(addprefix tests/,test_color.py image/test_tone.py infere
   evaluation/test_metrics.py training/test_degrade.py training/test_heads.py training/test_losses.py \
   training/test_models.py))
 
-.PHONY: demo test test-slow lowest clean
+.PHONY: demo test test-slow lowest newest dist site clean
 
 demo: .venv/demo
 	@rm -f demo/sheet.jpg
@@ -39,7 +44,21 @@ test-slow: .venv/test
 	.venv/$(PYTEST) -m slow --durations=10
 
 lowest: .venv-lowest/test
-	.venv-lowest/$(PYTEST) -m "not slow" --ignore tests/evaluation --ignore tests/report --ignore tests/training --ignore tests/web
+	.venv-lowest/$(PYTEST) $(FEW_TESTS)
+
+newest:
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/pip install --quiet --upgrade --editable '.[heif]' $(FEW)
+	.venv-newest/$(PYTEST) $(FEW_TESTS)
+
+dist: .venv/test
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python .ci/check_dist.py dist
+
+site: .venv/test
+	$(BIN)/mkdocs build --strict
 
 .venv/demo: pyproject.toml requirements/demo.txt
 	$(PYTHON) -m venv .venv
@@ -51,12 +70,10 @@ lowest: .venv-lowest/test
 	$(BIN)/pip install --quiet --constraint requirements/demo.txt --constraint requirements/test.txt --editable '.[dev]'
 	touch $@ .venv/demo
 
-# Without torch, Ray and the page, whose tests are skipped there.
 .venv-lowest/test: pyproject.toml requirements/lowest.txt
 	$(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/pip install --quiet --constraint requirements/lowest.txt --editable '.[heif]' \
-	  fsspec httpx hypothesis onnx pytest pytest-xdist scikit-image
+	.venv-lowest/bin/pip install --quiet --constraint requirements/lowest.txt --editable '.[heif]' $(FEW)
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lowest demo
+	rm -rf .venv .venv-lowest .venv-newest demo dist site
