@@ -71,7 +71,8 @@ def make_pair(folder: Path, kind: str = "es256", days: float = 2, eku: str = "em
 
     cert, secret = folder / f"{kind}.pem", folder / f"{kind}.key"
     cert.write_bytes(certify("Town archive", own, False) + certify("Test authority", top, True))
-    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    # As older tools write it: not what the C2PA library takes, but what archives have.
+    form = serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     secret.write_bytes(own.private_bytes(serialization.Encoding.PEM, *form))
     return [cert, secret]
 

@@ -69,8 +69,8 @@ class Signer:
 
     def __init__(self, cert: Path, key: Path) -> None:
         _import_c2pa()
-        self._chain, self._key = _read_pem(cert), _read_pem(key)
-        self._algorithm = _check_pair(cert, self._chain, key, self._key)
+        self._chain = _read_pem(cert)
+        self._algorithm, self._key = _check_pair(cert, self._chain, key, _read_pem(key))
         trial = io.BytesIO()
         Image.new("RGB", (16, 16)).save(trial, "JPEG")
         trial.seek(0)
@@ -228,14 +228,19 @@ def _read_pem(path: Path) -> bytes:
         ) from error
 
 
-def _check_pair(cert: Path, chain: bytes, key: Path, secret: bytes) -> str:
-    """The algorithm of a certificate and a key that belong together.
+def _check_pair(cert: Path, chain: bytes, key: Path, secret: bytes) -> tuple[str, bytes]:
+    """The algorithm of a certificate and a key that belong together, and the key as PKCS #8.
 
     Raises:
         BadOption: they are none, do not belong together, or are not valid now.
     """
     from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
 
     try:
         (own, *_) = x509.load_pem_x509_certificates(chain)
@@ -261,7 +266,8 @@ def _check_pair(cert: Path, chain: bytes, key: Path, secret: bytes) -> str:
             f"{cert} is valid from {own.not_valid_before_utc:%Y-%m-%d} to "
             f"{own.not_valid_after_utc:%Y-%m-%d}: give one that is valid now."
         )
-    return _algorithm(private, key)
+    form = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    return _algorithm(private, key), private.private_bytes(*form)
 
 
 def _algorithm(private: Any, key: Path) -> str:
