@@ -9,6 +9,7 @@ import pytest
 
 from photochrom.image.photo import Photo
 from photochrom.image.provenance import MIXED, SOURCE_TYPE, Original, Provenance, now
+from photochrom.image.writer import encode_photo
 from tags import mark
 
 PIXEL = Photo(np.zeros((2, 2, 3), np.uint8))
@@ -55,3 +56,12 @@ def test_without_a_model_no_system_is_named():
     assert (other.edit.system, other.edit.system_version) == ("", "")
     assert other.edit.source_type == MIXED
     assert b"AISystem" not in mark(PIXEL, model="", model_version="").xmp
+
+
+def test_names_that_are_no_text_are_told_all_the_same():
+    told = mark(PIXEL, "1\ud800", "to\ny", clauses=("colours of \udcff.png",))
+    note = r"colorized by photochrom 1?, model to\ny 2; colours of ?.png"
+    assert told.text == (("Software", note),)
+    assert note.encode() in told.xmp
+    assert not told.notes
+    encode_photo(told, "PNG")

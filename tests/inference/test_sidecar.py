@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photochrom.errors import BadData
+from photochrom.errors import BadData, BadPhoto
 from photochrom.image.encoding import Encoding
 from photochrom.image.provenance import Original
 from photochrom.inference.chroma_steps import from_codes, round_ab, to_codes
@@ -27,6 +27,7 @@ from photochrom.inference.sidecar import (
     write_sidecar,
 )
 from photochrom.inference.sidecar_reader import read_sidecar
+from spoil import spoiled
 
 AB = np.linspace(-128, 127.99, 2 * 5 * 7, dtype=np.float32).reshape(2, 5, 7)
 
@@ -175,3 +176,20 @@ def test_a_sidecar_that_is_not_there_is_said(tmp_path):
         read_sidecar(tmp_path / "none.json")
     with pytest.raises(BadData, match="cannot be read"):
         read_sidecar(tmp_path)
+
+
+def test_whatever_happened_to_a_sidecar_it_is_read_or_refused(path):
+    content, random, read = path.read_bytes(), np.random.default_rng(5), 0
+    for _ in range(300):
+        path.write_bytes(spoiled(content, random))
+        try:
+            pages = read_sidecar(path).pages
+        except BadData:
+            continue
+        read += 1
+        for page in filter(None, pages):
+            try:
+                assert page.png is None or decode_ab(page.png).dtype == np.float32
+            except (BadPhoto, ValueError):
+                continue
+    assert read < 300

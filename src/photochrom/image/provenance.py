@@ -111,14 +111,14 @@ class Provenance:
     @property
     def tool(self) -> str:
         """What coloured it, such as "photochrom 1.0"."""
-        return f"{TOOL}{self.version}"
+        return _plain(f"{TOOL}{self.version}")
 
     @property
     def note(self) -> str:
         """All of it in words, but for the original and the time."""
         model = f"{self.model} {self.model_version}".strip()
         done = f"colorized by {self.tool}" + (f", model {model}" if model else "")
-        return "; ".join([done, *self.clauses])
+        return _plain("; ".join([done, *self.clauses]))
 
     @property
     def source_type(self) -> str:
@@ -162,6 +162,11 @@ def now() -> str:
 
 _DIGITS = 12
 """Of seconds that are a year of four digits."""
+
+
+def _plain(text: str) -> str:
+    """Words that may name files and models of anybody's, as every format can hold them."""
+    return escape_controls(text).encode("utf-8", "replace").decode()
 
 
 def mark_colorized(photo: Photo, provenance: Provenance) -> Photo:
