@@ -14,10 +14,19 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
+_QUICK = ("colorize", "palette", "uncertainty", "sheet", "apply", "verify")
+"""Commands that have nothing to put in order when they are interrupted. Others, such as a training,
+take the time that they need for it."""
+
+
 def start() -> NoReturn:
     """Run the command line, and leave."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave_at_once)
+        if sys.argv[1:2] and sys.argv[1] in _QUICK and "--ray" not in sys.argv:
+            from photochrom import interruption
+
+            interruption.watch()
     from photochrom.cli.main import main
 
     try:

@@ -14,6 +14,8 @@ from PIL import Image
 
 from commands import digests, end, rows, start, unfinished, wait_for
 
+WHOLE = ", and no result is half written; the same command goes on."
+
 AT_IMPORT = """
 import os, signal, sys
 class Finder:
@@ -43,6 +45,23 @@ photo_file.open_file = hang
 __main__.start()
 """
 """Hangs over some photos as a decoder may; then much time has passed for each."""
+
+DEAF = """
+import os, time
+from photochrom import __main__
+from photochrom.batch import pool
+def wait(*_):
+    told = []
+    while True:
+        try:
+            told or told.append(os.write(1, b"hangs\\n"))
+            time.sleep(3600)
+        except KeyboardInterrupt:
+            pass
+pool.run = wait
+__main__.start()
+"""
+"""Loses the interrupt, as Python may while it imports, or is at work in a codec."""
 
 
 @pytest.fixture
@@ -120,7 +139,7 @@ def test_interrupted_it_ends_at_once_says_so_keeps_its_report_and_goes_on(
     assert 0 < len(told) <= 4
     assert all(row["state"] == "done" and Path(row["results"]).exists() for row in told)
     so_far = f"{len(told)} of 30 photos {'is' if len(told) == 1 else 'are'} done"
-    assert said.splitlines()[-1] == f"photochrom: Interrupted: {so_far}; the same command goes on."
+    assert said.splitlines()[-1] == f"photochrom: Interrupted: {so_far}{WHOLE}"
     assert end(start(*asked))[0] == 1
     assert len(digests(out)) == 27
     assert not unfinished(out)
@@ -165,7 +184,7 @@ def test_interrupted_while_decoders_hang(slow, out, tmp_path, model, jobs):
     code, _, said = end(process)
     assert code == 130
     last = said.splitlines()[-1]
-    assert last == "photochrom: Interrupted: 2 of 5 photos are done; the same command goes on."
+    assert last == f"photochrom: Interrupted: 2 of 5 photos are done{WHOLE}"
     assert [row["state"] for row in rows(report).values()] == ["done", "done"]
     assert list(digests(out)) == ["a.png", "b.png"]
     assert not unfinished(out)
@@ -186,3 +205,12 @@ def test_a_pipe_is_interrupted(slow, model):
     assert process.stdout.readline().strip() == b"hangs"
     process.send_signal(signal.SIGINT)
     assert end(process)[::2] == (130, "photochrom: Interrupted.\n")
+
+
+def test_an_interrupt_that_is_lost_ends_it_all_the_same(slow, out, model):
+    process = start(slow, "-o", out, "--model", model, code=DEAF)
+    assert process.stdout.readline().strip() == b"hangs"
+    process.send_signal(signal.SIGINT)
+    code, _, said = end(process)
+    assert code == 130
+    assert said == "photochrom: Interrupted: no result is half written; the same command goes on.\n"

@@ -60,6 +60,6 @@ def test_one_is_singular(capsys):
     summary.counts["skipped"], summary.expected = 1, 1
     assert summary.sum_up(quiet=False) == 0
     assert "1 of 1 photo was done before." in capsys.readouterr().err
-    assert "1 of 1 photo is done;" in summary.interrupted()
+    assert "1 of 1 photo is done, and no result is half written;" in summary.interrupted()
     summary.counts["skipped"], summary.expected = 1200, 3000
-    assert "1,200 of 3,000 photos are done;" in summary.interrupted()
+    assert "1,200 of 3,000 photos are done, and no result is half written;" in summary.interrupted()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional
 
+from photochrom import interruption
 from photochrom.cli import pipe
 from photochrom.cli.flags import WHOLE, flag, group
 from photochrom.cli.options import (
@@ -191,6 +192,7 @@ def colorize(
     try:
         begin(photos, flags, options, summary)
     except KeyboardInterrupt as stop:  # which tells by itself of a model that was being fetched
+        interruption.take_notice()
         raise KeyboardInterrupt(str(stop) or summary.interrupted()) from None
     finally:
         summary.save()

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, Union
 import tyro
 from tyro.conf import CascadeSubcommandArgs, FlagCreatePairsOff, subcommand
 
-from photochrom import __version__
+from photochrom import __version__, interruption
 from photochrom.cli import help, usage  # noqa: A004
 from photochrom.cli.color import palette, uncertainty
 from photochrom.cli.colorize import colorize
@@ -76,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say(str(error), *_trace(error))
         code = error.exit_code
     except KeyboardInterrupt as error:
+        interruption.take_notice()
         say(str(error) or "Interrupted.")
         code = 130
     except OSError as error:  # of the standard output, as files have sentences of their own

@@ -160,7 +160,10 @@ class BatchSummary:
         verb = "is" if 1 in (done, self.expected) else "are"
         failed = f", {self.counts['failed']:,} failed" if self.counts["failed"] else ""
         of = counted(self.expected, "photo")
-        return f"Interrupted: {done:,} of {of} {verb} done{failed}; the same command goes on."
+        return (
+            f"Interrupted: {done:,} of {of} {verb} done{failed}, and no result is half written; "
+            "the same command goes on."
+        )
 
 
 _WORDS = {
