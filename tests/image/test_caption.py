@@ -112,6 +112,7 @@ def test_lines_fit_and_nothing_is_lost():
         assert all(face().width(line) <= width for line in lines)
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert wrap("one two\nthree", 1000, face()) == ["one two", "three"]
+    assert wrap("aaa aaa aaa aaa", face().width("aaa aaa aaa "), face()) == ["aaa aaa"] * 2
     assert wrap("black-and-white", face().width("black-and-"), face()) == ["black-and-", "white"]
 
 

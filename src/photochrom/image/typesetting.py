@@ -93,10 +93,25 @@ def needs_shaping(text: str) -> bool:
 
 
 def wrap(text: str, width: float, face: Face) -> list[str]:
-    """Break a text into lines of at most so many pixels: at spaces, after dashes and strokes,
-    between East Asian signs, and within a word that is longer than a line.
+    """Break a text into as few lines of at most so many pixels as can be, alike in length.
+
+    They break at spaces, after dashes and strokes, between East Asian signs, and within a word that
+    is longer than a line.
     """
-    return [line for part in text.splitlines() for line in _wrap_part(part, width, face)]
+    return [line for part in text.splitlines() for line in _balance(part, width, face)]
+
+
+def _balance(text: str, width: float, face: Face) -> list[str]:
+    lines = list(_wrap_part(text, width, face))
+    low = min(width, max(face.width(word.rstrip()) for word in _words(text)))
+    while width - low > face.size / 2:
+        middle = (low + width) / 2
+        narrower = list(_wrap_part(text, middle, face))
+        if len(narrower) > len(lines):
+            low = middle
+        else:
+            width, lines = middle, narrower
+    return lines
 
 
 def _wrap_part(text: str, width: float, face: Face) -> Iterator[str]:
@@ -140,10 +155,10 @@ def _hangs(sign: str) -> bool:
 
 
 def _clusters(word: str) -> Iterator[str]:
-    """Signs, each with its accents."""
+    """Signs, each with its accents and with what closes behind it."""
     cluster = ""
     for sign in word:
-        if cluster and unicodedata.category(sign)[0] != "M":
+        if cluster and not _hangs(sign):
             yield cluster
             cluster = ""
         cluster += sign
