@@ -326,8 +326,8 @@ class Worker:
                 pages, folder = version.colored.pages, target.parent
                 if digest_photo(pages, kind, options.encoding, folder) != sha256:
                     raise CannotWrite(
-                        f"{target} is not what would be made now, perhaps as another version of "
-                        "photochrom made it, so no sidecar was written: make it anew (--force)."
+                        f"{target} is not what would be made now, as it is signed or of another "
+                        "version of photochrom, so no sidecar was written: make it anew (--force)."
                     )
                 self._write_sidecar(version.draft, photo, target, kind, sha256)
         picture = map_beside(photo, job.target) if options.uncertainty_map else None

@@ -73,8 +73,7 @@ def apply_to_file(
     """The same as :func:`apply_sidecar`, and what is to be said of it."""
     told = read_sidecar(sidecar)
     check_original(told, sidecar, photo)
-    suffix = Path(told.result.name).suffix
-    target = Path(output) if output is not None else default_output(photo).with_suffix(suffix)
+    target = _default_target(photo, told) if output is None else Path(output)
     kind = check_target(target, photo, force=force)
     notes = Notes()
     make_parent(target)
@@ -88,6 +87,12 @@ def apply_to_file(
     )
     same = digests[0] == told.result.sha256 if kind == told.result.format else None
     return Applied(target, same, notes)
+
+
+def _default_target(photo: Path, told: Sidecar) -> Path:
+    """The usual name for a result, with the suffix that it had, if that is one."""
+    usual, suffix = default_output(photo), Path(told.result.name).suffix
+    return usual.with_suffix(suffix) if suffix[1:].isalnum() else usual
 
 
 def check_original(told: Sidecar, sidecar: Path, photo: Path) -> None:
