@@ -330,3 +330,13 @@ def test_a_retouched_spot_is_noticed_whatever_the_format(tmp_path, capsys):
         assert run("verify", other, one, "--json") == 1
         told = json.loads(capsys.readouterr().out)
         assert (told["bound"], told["most"] < 2 < bound + 2 < told["greatest"]) == (bound, True)
+
+
+def test_a_broken_original_is_compared_as_it_was_colored(model, tmp_path, scene, capsys):
+    photo = write_photo(Photo(np.kron(scene, np.ones((4, 4), np.uint8))), tmp_path / "cut.jpg")
+    photo.write_bytes(photo.read_bytes()[:-900])
+    assert run("colorize", photo, "--model", model, "--sidecar", "--damaged") == 0
+    assert again(tmp_path, photo) == (tmp_path / "cut.color.jpg").read_bytes()
+    assert run("verify", tmp_path / "cut.color.jpg", photo) == 1
+    assert "cut short" in capsys.readouterr().err
+    assert run("verify", tmp_path / "cut.color.jpg", photo, "--damaged") == 0

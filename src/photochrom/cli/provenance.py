@@ -12,7 +12,7 @@ from tyro.conf import Positional
 from photochrom.cli.flags import flag
 from photochrom.cli.options import Force, print_result
 from photochrom.errors import PhotochromError, explain
-from photochrom.names import say
+from photochrom.names import remark
 
 if TYPE_CHECKING:
     from photochrom.inference.verification import Verification
@@ -44,9 +44,9 @@ def apply(
         raise PhotochromError(explain(error, str(photo))) from error
     print_result(applied.path)
     if note := applied.notes.sentence(str(photo)):
-        say(note)
+        remark(note)
     if applied.same is False:
-        say(
+        remark(
             f"{applied.path} is not byte for byte the file that the sidecar tells of: another "
             "version of photochrom or of a library has written it, or it was signed then."
         )
@@ -58,6 +58,7 @@ def verify(
     original: Annotated[Positional[Path], flag("the photo that it was made of", "ORIGINAL")],
     /,
     json: Annotated[bool, flag("answer in JSON")] = False,
+    damaged: Annotated[bool, flag("take what can be read of an original that is broken")] = False,
 ) -> int:
     """Tell whether a result has the original's lightness, and what its metadata say.
 
@@ -72,7 +73,7 @@ def verify(
     from photochrom.inference.verification import verify as look
 
     try:
-        found = look(result, original)
+        found = look(result, original, damaged=damaged)
     except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything

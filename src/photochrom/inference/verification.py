@@ -21,6 +21,7 @@ The bounds leave about twice as much.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,9 @@ class Verification:
         return self.recorded.sha256 == self.original.sha256 if self.recorded else None
 
 
-def verify(result: str | Path, original: str | Path) -> Verification:
+def verify(
+    result: str | os.PathLike[str], original: str | os.PathLike[str], *, damaged: bool = False
+) -> Verification:
     """Compare a result with the photo that it is said to be made of, page by page.
 
     A result that is taller than the original, and as wide, is compared without what is below, which
@@ -96,6 +99,7 @@ def verify(result: str | Path, original: str | Path) -> Verification:
     Args:
         result: the path of a coloured photo.
         original: that of the photo.
+        damaged: take what can be read of an original that is broken.
 
     Raises:
         BadPhoto: one of them cannot be read, or they have not the same size or number of pages.
@@ -103,7 +107,7 @@ def verify(result: str | Path, original: str | Path) -> Verification:
     counts = np.zeros(100 * _STEPS + 2, np.int64)
     greatest, captioned = 0.0, False
     bound, bound_of_most = _LOSSLESS, None
-    pairs = itertools.zip_longest(read_pages(result), read_pages(original))
+    pairs = itertools.zip_longest(read_pages(result), read_pages(original, damaged))
     for number, (page, source) in enumerate(pairs, 1):
         if page is None or source is None:
             more = original if page is None else result
