@@ -185,8 +185,13 @@ def test_a_sidecar_that_tells_of_another_result_is_kept_unless_forced(model, alb
     assert sidecar.read_bytes() == before
     assert run(*asked, "--strength", "0.5", "--force") == 0
     assert json.loads(sidecar.read_text())["options"]["strength"] == 0.5
-    sidecar.write_text("mine")
     (out / "a.png").unlink()
+    before = sidecar.read_bytes()
+    capsys.readouterr()
+    assert run(*asked) == 1
+    assert "make that again by photochrom apply" in capsys.readouterr().err
+    assert sidecar.read_bytes() == before
+    sidecar.write_text("mine")
     assert run(*asked) == 1
     assert sidecar.read_text() == "mine"
     assert not (out / "a.png").exists()

@@ -174,8 +174,16 @@ def check_sidecar(target: Path, *, force: bool) -> None:
     Raises:
         CannotWrite: it does.
     """
-    if target.exists() and not force:
-        raise files.already_exists(target)
+    if force or not target.exists():
+        return
+    try:
+        read_sidecar(target)
+    except BadData:
+        raise files.already_exists(target) from None
+    raise CannotWrite(
+        f"{target} exists already, and its result does not: make that again by photochrom apply, "
+        "move the file away, or replace it by force (--force)."
+    )
 
 
 def time_of(result: Path) -> str:

@@ -44,13 +44,13 @@ def copy_sidecars(photo: Path, target: Path, *, force: bool) -> list[str]:
             content = files.read_plain(source, _MOST)
             if b":RDF" not in content.replace(b"\0", b""):  # which may be UTF-16
                 # It may be a link to what is nobody else's business.
-                said.append("its sidecar was not copied (it is no XMP)")
+                said.append("its XMP sidecar was not copied (it is no XMP)")
             elif not _holds(goal, content):
                 files.write_atomically(goal, partial(_put, content), force=force)
         except DiskFull:
             raise
         except (OSError, CannotWrite) as error:
-            said.append(f"its sidecar was not copied ({str(error).rstrip('.')})")
+            said.append(f"its XMP sidecar was not copied ({str(error).rstrip('.')})")
     return said
 
 
