@@ -17,6 +17,8 @@ import time
 
 LIMIT = 0.8
 """Seconds in which KeyboardInterrupt should have come to whoever sums up what was done."""
+_CURSOR = b"\r\x1b[2K\x1b[?25h"
+"""Clears what was shown of progress, and shows the cursor, which that has hidden."""
 _answered = threading.Event()
 
 
@@ -45,5 +47,6 @@ def leave(sentence: bytes) -> None:
     """End at once, and leave nothing unfinished behind."""
     if files := sys.modules.get("photochrom.files"):
         files.discard_unfinished()
-    os.write(2, b"photochrom: " + sentence + b"\n")
+    shown = _CURSOR if os.isatty(2) else b""
+    os.write(2, shown + b"photochrom: " + sentence + b"\n")
     os._exit(130)

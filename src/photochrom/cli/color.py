@@ -23,6 +23,7 @@ from photochrom.cli.options import (
     parse_size,
     print_result,
 )
+from photochrom.cli.waiting import shown_if_long
 
 Photo = Annotated[Positional[Path], flag("a photograph", "PHOTO")]
 
@@ -88,10 +89,12 @@ def uncertainty(
     check_target(out, photo, force=force)
     colorizer = load_colorizer(model)
     known, side = gather_hints(hints, hint), parse_size(size)
-    bits = colorizer.uncertainty(photo, hints=known, size=side)
+    with shown_if_long("looking"):
+        bits = colorizer.uncertainty(photo, hints=known, size=side)
+        places = colorizer.unsure_places(photo, hints=known, size=side)
     make_parent(out)
     print_result(write_photo(read_photo(render_entropy(bits)), out, force=force))
     print_result(f"{bits.mean():.2f} bits on average, at most {bits.max():.2f}")
-    for place in colorizer.unsure_places(photo, hints=known, size=side):
+    for place in places:
         print_result(f"check x {place.x:.0f}, y {place.y:.0f}, radius {place.radius:.0f}")
     return 0

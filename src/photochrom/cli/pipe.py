@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photochrom.cli.options import print_result
+from photochrom.cli.waiting import shown_if_long
 from photochrom.errors import BadOption, BadPhoto, PhotochromError, explain
 from photochrom.names import remark
 
@@ -67,7 +68,8 @@ def colorize_piped(photos: tuple[str, ...], out: str, options: BatchOptions) -> 
     target = None if to_stdout or is_end(out) else Path(out)
     shown = "The photo" if isinstance(source, bytes) else name
     try:
-        content, note = _colorize(source, target, options, shown)
+        with shown_if_long("colouring"):
+            content, note = _colorize(source, target, options, shown)
     except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything

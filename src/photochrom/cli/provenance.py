@@ -11,6 +11,7 @@ from tyro.conf import Positional
 
 from photochrom.cli.flags import flag
 from photochrom.cli.options import Force, print_result
+from photochrom.cli.waiting import shown_if_long
 from photochrom.errors import PhotochromError, explain
 from photochrom.names import remark
 
@@ -37,7 +38,8 @@ def apply(
     from photochrom.inference.reapply import apply_to_file
 
     try:
-        applied = apply_to_file(sidecar, photo, out, force=force)
+        with shown_if_long("colouring"):
+            applied = apply_to_file(sidecar, photo, out, force=force)
     except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything
@@ -73,7 +75,8 @@ def verify(
     from photochrom.inference.verification import verify as look
 
     try:
-        found = look(result, original, damaged=damaged)
+        with shown_if_long("comparing"):
+            found = look(result, original, damaged=damaged)
     except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from photochrom.cli.options import console, counted, print_result
+from photochrom.cli.waiting import shown_if_long
 from photochrom.errors import BadOption, CannotWrite, DiskFull
 from photochrom.names import is_verbose, remark, say, write_table
 
@@ -82,7 +85,13 @@ class BatchSummary:
             TextColumn("[red]{task.fields[failed]}"),
         )
         start = time.monotonic()
-        with Progress(*columns, console=console(), disable=expected == 1) as progress:
+        alone = expected == 1
+        with (
+            shown_if_long("colouring") if alone else nullcontext(),
+            Progress(
+                *columns, console=console(), disable=alone, redirect_stdout=sys.stdout.isatty()
+            ) as progress,  # or results that go elsewhere would be shown beside it
+        ):
             task = progress.add_task("", total=expected, rate="", failed="")
             try:
                 for outcome in outcomes:
