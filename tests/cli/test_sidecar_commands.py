@@ -250,6 +250,12 @@ def test_a_reference_is_told_by_its_digest(model, album, out, color_scene):
     assert told["sources"]["reference"]["name"] is None
 
 
+def test_a_sidecar_is_for_the_same_eyes_as_its_result(model, album, out):
+    (album / "a.png").chmod(0o600)
+    assert run("colorize", album / "a.png", "-o", f"{out}/", "--model", model, "--sidecar") == 0
+    assert (out / "a.photochrom.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_pipe_has_no_sidecar(model, capsys):
     assert run("colorize", "-", "--sidecar", "--model", model) == 2
     assert "--sidecar is a file" in capsys.readouterr().err

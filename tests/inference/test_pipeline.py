@@ -10,6 +10,7 @@ from PIL import Image
 
 from photochrom.errors import BadOption, InColor
 from photochrom.image.reader import read_photo
+from photochrom.inference import pipeline
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.hints import Hint, HintSet
 from photochrom.inference.options import ColorizeKeywords, ColorizeOptions
@@ -108,6 +109,22 @@ def test_every_option_is_a_keyword_of_colorize():
     assert list(ColorizeKeywords.__annotations__) == [
         field.name for field in fields(ColorizeOptions)
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "looks"), [({}, 1), ({"mark": False}, 0), ({"strength": 0}, 0)]
+)
+@pytest.mark.parametrize(
+    ("options", "looks"), [({}, 1), ({"mark": False}, 0), ({"strength": 0}, 0)]
+)
+def test_the_file_is_looked_at_once_and_only_where_that_is_told(
+    toy, scene, tmp_path, monkeypatch, options, looks
+):
+    path, seen = tmp_path / "a.tif", []
+    path.write_bytes(png(scene, "TIFF", (255 - scene, scene)))
+    monkeypatch.setattr(pipeline, "look_at", lambda source: seen.append(source))
+    assert len(list(colorize_pages(path, ColorizeOptions(**options), toy).pages)) == 3
+    assert seen == [path] * looks
 
 
 def test_notes_are_said_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from photochrom import files
@@ -120,7 +121,7 @@ class SidecarDraft:
         self.pages.append(SidecarPage.of(colors))
 
     def write(self, target: Path, result: ResultFile, *, force: bool) -> None:
-        """Write the sidecar, when the result is there.
+        """Write the sidecar, when the result is there, for the same eyes.
 
         Raises:
             CannotWrite: it exists, or the folder does not take it. DiskFull: there is no room.
@@ -139,7 +140,8 @@ class SidecarDraft:
             result=result,
             pages=tuple(self.pages),
         )
-        write_sidecar(sidecar, target, force=force)
+        mode = stat.S_IMODE(target.with_name(result.name).stat().st_mode)
+        write_sidecar(sidecar, target, force=force, mode=mode)
 
 
 def has_sidecar(target: Path, sha256: str, *, force: bool) -> bool:

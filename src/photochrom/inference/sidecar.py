@@ -174,8 +174,16 @@ def check_png(png: bytes) -> tuple[int, int]:
 # --- a file -----------------------------------------------------------------------------------
 
 
-def write_sidecar(sidecar: Sidecar, target: Path, *, force: bool = False) -> None:
+def write_sidecar(
+    sidecar: Sidecar, target: Path, *, force: bool = False, mode: int = 0o666
+) -> None:
     """Write a sidecar: the whole file, or none.
+
+    Args:
+        sidecar: what is written.
+        target: the file.
+        force: replace a file that exists.
+        mode: the file's permissions, of which the process's mask is taken.
 
     Raises:
         CannotWrite: it exists, or the folder does not take it. DiskFull: there is no room.
@@ -185,7 +193,8 @@ def write_sidecar(sidecar: Sidecar, target: Path, *, force: bool = False) -> Non
         content = json.dumps(told, indent=1, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # a name whose bytes are no text
         content = json.dumps(told, indent=1).encode()
-    files.write_atomically(target, lambda file: file.write(content + b"\n"), force=force)
+    content += b"\n"
+    files.write_atomically(target, lambda file: file.write(content), force=force, mode=mode)
 
 
 def to_json(sidecar: Sidecar) -> dict[str, Any]:
