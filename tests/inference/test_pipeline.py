@@ -114,9 +114,6 @@ def test_every_option_is_a_keyword_of_colorize():
 @pytest.mark.parametrize(
     ("options", "looks"), [({}, 1), ({"mark": False}, 0), ({"strength": 0}, 0)]
 )
-@pytest.mark.parametrize(
-    ("options", "looks"), [({}, 1), ({"mark": False}, 0), ({"strength": 0}, 0)]
-)
 def test_the_file_is_looked_at_once_and_only_where_that_is_told(
     toy, scene, tmp_path, monkeypatch, options, looks
 ):
