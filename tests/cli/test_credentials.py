@@ -227,6 +227,11 @@ def test_several_pages_are_not_signed_and_one_that_others_signed_is_told_of(
     assert len([*read_pages(out / "a.tif")]) == 3
 
 
+def test_half_a_pair_is_refused_in_a_sentence(photo, capsys):
+    assert run("colorize", photo, "--sign", "archive.pem") == 2
+    assert "--sign takes CERT and KEY: see" in capsys.readouterr().err
+
+
 def test_what_is_not_marked_is_not_signed(photo, model, pair, capsys):
     assert run("colorize", photo, "--model", model, "--no-mark", "--sign", *pair) == 2
     assert "leave out --sign" in capsys.readouterr().err

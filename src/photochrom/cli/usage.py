@@ -49,6 +49,9 @@ def _unframed(box: str) -> str:
 def _objection(words: str, prog: str, commands: Sequence[str]) -> str:
     """What is wrong, without a full stop."""
     words = words.partition(" For full")[0]
+    several = r"expected argument count .* Argument helptext: (--[\w-]+) ((?:[A-Z]+ ){2,})"
+    if found := re.search(several, words):
+        return f"{found[1]} takes {_listed(found[2].split())}"
     if found := re.search(r"Error parsing .*?'([^']*)'.* Argument helptext: (.*)", words):
         shown, metavar, purpose = _argument(found[2])
         return f"{shown or purpose} takes {_expected(metavar)}, not {found[1]}"
