@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -106,3 +108,30 @@ def test_what_is_like_nothing_gets_no_suggestion(capsys):
     assert (
         capsys.readouterr().err == "photochrom: There is no command paint: see photochrom --help.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("colo", ["colorize"]), ("data cur", ["curate"]), ("colorize --viv", ["--vivid"])],
+)
+def test_bash_completes_what_is_typed(typed, offered, tmp_path):
+    bash = shutil.which("bash") or pytest.skip("there is no bash")
+    script = tmp_path / "photochrom"
+    assert run("--tyro-write-completion", "bash", script) == 0
+    subprocess.run([bash, "-n", script], check=True)
+    words = typed.split()
+    ask = (
+        f"source {script}; COMP_WORDS=(photochrom {typed}) COMP_CWORD={len(words)}; "
+        f"COMP_LINE='photochrom {typed}' COMP_POINT={len(typed) + 11}; "
+        'set -- photochrom "${COMP_WORDS[COMP_CWORD]}"; _tyro_photochrom "$@"; '
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    told = subprocess.run([bash, "-c", ask], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == offered
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_have_a_script_too(shell, tmp_path):
+    script = tmp_path / "completion"
+    assert run("--tyro-write-completion", shell, script) == 0
+    assert "colorize" in script.read_text()

@@ -128,10 +128,10 @@ def test_whatever_a_photo_of_a_pipe_provokes_is_told(album, monkeypatch, pipe):
         (("-", "b.jpg"), "takes one photo"),
         ((".", "-o", "-"), "is a folder"),
         (("gone.jpg", "-o", "-"), "does not exist"),
-        (("-", "--samples", 2), "without --watch"),
-        (("-", "--watch"), "without --watch"),
-        (("-", "--report", "x.csv"), "without --watch"),
-        (("-", "--ray"), "without --watch"),
+        (("-", "--samples", 2), "leave out --watch"),
+        (("-", "--watch"), "leave out --watch"),
+        (("-", "--report", "x.csv"), "leave out --watch"),
+        (("-", "--ray"), "leave out --watch"),
     ],
 )
 def test_what_a_pipe_does_not_take(album, asked, words, pipe):
@@ -152,7 +152,7 @@ def test_a_closed_end_of_a_pipe_is_said(model, capsys, monkeypatch, stream):
     with monkeypatch.context() as patch:
         patch.setattr(sys, stream, None)
         assert run("colorize", "-", "--model", model) == 2
-    assert "one of them is closed: open it, or name files." in capsys.readouterr().err
+    assert "input or output is closed: open it, or name files." in capsys.readouterr().err
 
 
 def test_a_reader_that_has_enough_is_no_error_to_talk_of(tmp_path, album, out, model):

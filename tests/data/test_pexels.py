@@ -211,7 +211,7 @@ def test_another_photo_takes_the_place_of_one_that_has_gone(server, tmp_path, ca
     assert sorted(entry["id"] for entry in manifest(tmp_path)) == [2, 3, 4]
     assert server.asked["/img/1.jpeg"] == 1  # there is no use in asking again
     assert run(server, tmp_path, "--count", 5, "--query", "cats", "dogs") == 1
-    assert "No more was found than these" in capsys.readouterr().err
+    assert "Pexels has no more of these" in capsys.readouterr().err
 
 
 def test_redirects_are_followed_where_it_is_safe_and_the_key_stays(server, tmp_path, capsys):
@@ -375,12 +375,12 @@ def test_a_stop_at_any_moment_leaves_whole_photos_and_goes_on(server, tmp_path, 
     ("key", "options", "words"),
     [
         (KEY, ["--count", 0], "--count is 0"),
-        (KEY, ["--jobs", 99], "--jobs 99: give 1 or more, and 1 to 32"),
+        (KEY, ["--jobs", 99], "--jobs 99: give a count of 1 or more, and 1 to 32 jobs"),
         (KEY, ["--query", " "], "nothing to search for"),
         (KEY, ["--api", "http://example.org"], "is not a https address"),
         (KEY, ["--api", "ftp://localhost"], "is not a https address"),
         ("", [], "needs a key: get one at https"),
-        ("a\nb", [], "is no key"),
+        ("a\nb", [], "does not hold a key"),
         ("wrong", [], "not accept the key"),
     ],
 )

@@ -146,5 +146,7 @@ def test_fid_sees_8_bit_pictures(monkeypatch):
 
 
 def test_an_unknown_judge_is_refused():
-    with pytest.raises(BadOption, match="no perceptual metric 'vgg': choose of lite2, lpips, fid"):
+    with pytest.raises(
+        BadOption, match="no perceptual metric 'vgg': choose one of lite2, lpips, fid"
+    ):
         load_metrics(["vgg"])

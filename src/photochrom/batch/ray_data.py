@@ -103,11 +103,17 @@ def run(
         PhotochromError: the cluster gives up.
     """
     if options.samples is not None and any(task.remote for task in tasks):
-        raise BadOption("Versions of a photo have no URLs: give --samples paths, in and out.")
+        raise BadOption(
+            "--samples does not work with URLs: give paths, for photos and for results."
+        )
     if options.uncertainty_map and any(task.remote for task in tasks):
-        raise BadOption("Maps have no URLs: give --uncertainty-map paths, in and out.")
+        raise BadOption(
+            "--uncertainty-map does not work with URLs: give paths, for photos and for results."
+        )
     if options.sidecar and any(task.remote for task in tasks):
-        raise BadOption("Sidecars have no URLs: give --sidecar paths, in and out.")
+        raise BadOption(
+            "--sidecar does not work with URLs: give paths, for photos and for results."
+        )
     Worker(options)  # so that what is wrong with them is said here and once
     options = options.absolute()  # another process may stand in another folder
     _connect(address)

@@ -123,7 +123,7 @@ class BulkFlags:
     )
     ray: Annotated[
         str | None,
-        flag("colour on a Ray cluster", "[ADDRESS]", default="without an address, one of its own"),
+        flag("colour on a Ray cluster; without an address, on one of its own", "[ADDRESS]"),
     ] = None
 
 
@@ -170,20 +170,26 @@ def colorize(
 
     The result keeps the photo's size, format, pages, lightness and metadata, and notes that it was
     colorized; the photo itself is never touched. A photo that is in colour already is passed over.
-    Of a folder, what is done already is skipped: start it again after whatever has stopped it.
+    What was coloured in the same way before is skipped, so that the same command goes on after
+    whatever has stopped it. With other settings, one photo gets another result beside the first,
+    such as grandmother.color-2.jpg.
     Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
     options, out, bulk = flags.options(), flags.output.out, flags.bulk
     if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
         if bulk.watch or bulk.ray or bulk.report or options.samples is not None:
-            raise BadOption("A pipe takes one photo, without --watch, --ray, --report, --samples.")
+            raise BadOption(
+                "A pipe takes one photo: leave out --watch, --ray, --report and --samples."
+            )
         if options.uncertainty_map:
             raise BadOption("A pipe gives one picture: see photochrom uncertainty for the map.")
         if options.sidecar:
             raise BadOption("A pipe gives one picture, and --sidecar is a file: give -o FILE.")
         return pipe.colorize_piped(photos, out or pipe.NAME, options)
     if bulk.watch and (bulk.ray or options.hints):
-        raise BadOption("--watch is for this machine and any photo: leave out --ray and hints.")
+        raise BadOption(
+            "--watch colours whatever arrives, on this machine: leave out --ray and hints."
+        )
     _check_out(photos, out)
     if bulk.report is not None:
         check_report(bulk.report, force=options.force)

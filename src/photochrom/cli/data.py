@@ -51,7 +51,9 @@ def pexels(
     Example: photochrom data pexels --count 6800 -o photos/
     """
     if count < 1 or not 1 <= jobs <= 32:
-        raise BadOption(f"--count is {count} and --jobs {jobs}: give 1 or more, and 1 to 32.")
+        raise BadOption(
+            f"--count is {count}, --jobs {jobs}: give a count of 1 or more, and 1 to 32 jobs."
+        )
     if not query or not all(word.strip() for word in query):
         raise BadOption("There is nothing to search for: name it with --query.")
     from photochrom.data.pexels import CACHE, Album, fetch_photos
@@ -74,7 +76,7 @@ def pexels(
     print_result(out)
     remark(f"{counted(got, 'photo')}, {got - before:,} of them new.")
     if got < count:
-        say("No more was found than these: search for something else with --query.")
+        say("Pexels has no more of these: search for something else with --query.")
     return 1 if got < count else 0
 
 
@@ -206,7 +208,9 @@ def _find(given: Sequence[str], out: Path) -> list[PhotoSource]:
     from photochrom.storage.remote import Remote, parse_place
 
     if isinstance(far := parse_place(out), Remote):
-        raise BadOption(f"--out is {far}: choose a folder on this machine, and send it then.")
+        raise BadOption(
+            f"--out is {far}: choose a folder on this machine, and upload it afterwards."
+        )
     places = [parse_place(name) for name in given]
     if not places:
         raise BadOption("There are no photos: name folders or .tar shards of them.")

@@ -81,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 130
     except OSError as error:  # of the standard output, as files have sentences of their own
         if not isinstance(error, BrokenPipeError):  # which is how a reader says that it has enough
-            say(f"The answer cannot be written ({error.strerror or error}): make room for it.")
+            reason = error.strerror or error
+            say(f"The output cannot be written ({reason}): make room, or send it elsewhere.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it
         code = 1
     sys.exit(code)

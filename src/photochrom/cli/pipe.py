@@ -59,7 +59,7 @@ def colorize_piped(photos: tuple[str, ...], out: str, options: BatchOptions) -> 
     if len(photos) != 1:
         raise BadOption("A pipe takes one photo: name one, or a folder to write to.")
     if sys.stdin is None or sys.stdout is None:
-        raise BadOption("A pipe has two ends, and one of them is closed: open it, or name files.")
+        raise BadOption("The standard input or output is closed: open it, or name files.")
     to_stdout = out == NAME or out in _OUTPUTS
     if to_stdout and sys.stdout.isatty():
         raise BadOption("A photo on the terminal would be noise: send it to a file or a program.")

@@ -58,7 +58,9 @@ def serve(
     from photochrom.web.services import ServerLimits
 
     if not (0 < max_megabytes < math.inf and 0 < max_megapixels < math.inf):
-        raise BadOption("A photo has to be allowed some megabytes and megapixels: give numbers.")
+        raise BadOption(
+            "--max-megabytes and --max-megapixels have to be above 0: give such numbers."
+        )
     token = _find_token(token, token_file)
     public = {_check_host_name(name) for name in allowed_host}
     local = host in LOOPBACK

@@ -89,7 +89,10 @@ class BatchSummary:
         with (
             shown_if_long("colouring") if alone else nullcontext(),
             Progress(
-                *columns, console=console(), disable=alone, redirect_stdout=sys.stdout.isatty()
+                *columns,
+                console=console(),
+                disable=alone,
+                redirect_stdout=bool(sys.stdout and sys.stdout.isatty()),
             ) as progress,  # or results that go elsewhere would be shown beside it
         ):
             task = progress.add_task("", total=expected, rate="", failed="")

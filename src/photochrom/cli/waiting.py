@@ -38,7 +38,10 @@ def shown_if_long(
         return
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     progress = Progress(
-        *columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=bool(sys.stdout and sys.stdout.isatty()),
     )
     progress.add_task(words, total=None)
     timer = later(PATIENCE, progress.start)

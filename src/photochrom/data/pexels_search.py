@@ -43,7 +43,7 @@ def read_key() -> str:
             f"the environment variable {KEY}."
         )
     if not found.isascii() or not found.isprintable():
-        raise BadOption(f"What is in {KEY} is no key: copy it anew.")
+        raise BadOption(f"{KEY} does not hold a key: copy it again.")
     return found
 
 

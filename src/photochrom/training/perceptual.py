@@ -121,7 +121,7 @@ def load_metrics(names: Sequence[str]) -> list[PerceptualMetric]:
     for name in names:
         if name not in METRICS:
             raise BadOption(
-                f"There is no perceptual metric {name!r}: choose of {', '.join(METRICS)}."
+                f"There is no perceptual metric {name!r}: choose one of {', '.join(METRICS)}."
             )
     return [METRICS[name]() for name in dict.fromkeys(names)]
 
