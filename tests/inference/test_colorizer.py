@@ -20,7 +20,7 @@ from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.image.photo import Photo
 from photochrom.image.reader import read_pages, read_photo
 from photochrom.image.writer import encode_photo
-from photochrom.inference import colorizer, onnx_model, pipeline
+from photochrom.inference import colorizer, model_files, pipeline
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.hints import Hint
 from pixels import grey_levels, png
@@ -204,14 +204,14 @@ def test_a_colorizer_survives_pickle_and_copy(make_model, scene, monkeypatch):
         assert again.model.path.samefile(path)
         assert again._again.keywords == {"threads": 1, "device": "cpu"}
         np.testing.assert_array_equal(again.colorize(scene), colour.colorize(scene))
-    monkeypatch.setattr(onnx_model, "WEIGHTS", path.parent)
+    monkeypatch.setattr(model_files, "WEIGHTS", path.parent)
     monkeypatch.setattr(colorizer, "WEIGHTS", path.parent)
     assert Colorizer("mine")._again.args == ("mine",)  # the name, wherever it lies there
 
 
 def test_module_function_loads_the_default_once(make_model, monkeypatch, tmp_path):
     make_model("hintnet")
-    monkeypatch.setattr(onnx_model, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
     colorizer._default.cache_clear()
     try:
         out = colorizer.colorize(np.full((8, 9), 70, np.uint8), strength=0.5)

@@ -10,6 +10,7 @@ from fastapi import UploadFile
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from photochrom.errors import BadOption
+from photochrom.image import caption as captions
 from photochrom.inference.hints import MOST, Hint, HintSet, Reach, to_hint_set
 from photochrom.inference.options import MAX_STRENGTH, ColorizeOptions, Hints, Quality
 from photochrom.inference.resemblance import Place
@@ -88,6 +89,12 @@ class ColorizeFields(Strict):
     mark: bool = Field(default=True, description="note that it was colorized")
     quality: Quality = Field(
         default="fast", description="best: of a whole photo, the mean of six looks at it"
+    )
+    caption: Annotated[str, Field(min_length=1, max_length=captions.MOST)] | None = Field(
+        default=None, description="a line that a whole photo shows"
+    )
+    caption_place: captions.Place = Field(
+        default="below", description="in a strip below the picture, or over its lower corner"
     )
 
     def options(self, hints: Hints, *, recolor: bool) -> ColorizeOptions:
