@@ -30,12 +30,12 @@ def test_folders_are_mirrored_and_a_photo_that_is_named_too_is_coloured_once(alb
     assert targets == [out / "a.PNG", out / "b.jpg", out / "sub" / "c.tif"]
     assert len(planning.jobs([album, album / "b.jpg"], None)) == 3
     (job,) = planning.jobs([album / "b.jpg", album / "b.jpg"], None)
-    assert job == (album / "b.jpg", album / "b.color.jpg", None, "")
+    assert job == (album / "b.jpg", album / "b.color.jpg", None, "", False)
 
 
 def test_one_photo_may_name_its_file(album, tmp_path):
     (job,) = planning.jobs([album / "b.jpg"], tmp_path / "x.png")
-    assert job == (album / "b.jpg", tmp_path / "x.png", None, "")
+    assert job == (album / "b.jpg", tmp_path / "x.png", None, "", True)
     with pytest.raises(BadOption, match="name a folder"):
         planning.jobs([album], tmp_path / "x.png")
 

@@ -43,8 +43,9 @@ def test_the_same_again_is_done_already_and_another_setting_has_its_own_name(
         assert said.err == f"photochrom: {name} is done already: see --force to do it again.\n"
     assert run(*asked, "-o", second, "--vivid", 0.7) == 0
     assert "done already" in capsys.readouterr().err
-    assert run(*asked, "-o", second) == 1
-    assert f"{second} exists already: choose another name, or" in capsys.readouterr().err
+    for name, vivid in ((second, ()), (first, ("--vivid", 0.2))):
+        assert run(*asked, "-o", name, *vivid) == 1
+        assert f"{name} exists already: choose another name, or" in capsys.readouterr().err
     assert digests(folder) == before
 
 

@@ -15,7 +15,6 @@ from photochrom.batch.planning import Job
 from photochrom.errors import CannotWrite
 from photochrom.image.mark import tells
 from photochrom.image.provenance import Provenance
-from photochrom.image.writer import default_output
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.pipeline import look_at, tell_provenance
 
@@ -41,7 +40,7 @@ def find_place(job: Job, options: BatchOptions, colorizer: Colorizer) -> Place:
     if options.force or options.samples is not None or not job.target.is_file():
         return Place(job.target)
     sought = _mark(job.photo, options, colorizer)
-    if job.target != default_output(job.photo):
+    if job.named:
         return Place(job.target, done=sought is not None and tells(job.target, sought))
     for target in _names(job.target):
         if not target.exists():

@@ -28,6 +28,8 @@ class Job(NamedTuple):
     """The folder of results that ``target`` lies in or below; None where it stands alone."""
     trouble: str = ""
     """Why it cannot even be looked for."""
+    named: bool = False
+    """Whether the user has named the target."""
 
 
 def jobs(
@@ -68,7 +70,7 @@ def jobs(
             elif out is None:
                 found.append(Job(path, default_output(path)))
             elif into_file:
-                found.append(Job(path, out))
+                found.append(Job(path, out, named=True))
             else:
                 found.append(Job(path, writable_target(out / path.name), out))
     once: dict[tuple[Path, Path], Job] = {}
