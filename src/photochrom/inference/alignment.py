@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -22,6 +25,17 @@ _WINDOW = 21
 """Pixels over which structure is compared."""
 _CONTRAST = 30.0
 """L², variance under which a place has no structure to compare."""
+_ROUNDS, _STILL, _SMOOTH = 50, 1e-5, 5
+"""Of ECC: steps at most, the gain in correlation below which it ends, and pixels of its blur."""
+_FINE, _COARSE = 480, 120
+"""Short sides at which two pictures of one photo are laid over each other, pixels."""
+_WHOLE = 0.99
+"""Of a pixel that has to lie inside the other."""
+_LEAST = 0.25
+"""Share of the photo that the other has to cover."""
+_SURE = 0.93
+"""Likeness from which no better fit is looked for: copies that were scaled, cropped, blurred,
+compressed and flattened have 0.91 to 0.99, other photos at most 0.46."""
 
 
 def find_homography(L: Array, other: Array) -> Array | None:
@@ -76,3 +90,134 @@ def agreement(L: Array, laid: Array, inside: Array) -> Array:
     m1, m2 = around(one), around(two)
     v1, v2, both = around(one * one) - m1**2, around(two * two) - m2**2, around(one * two) - m1 * m2
     return np.asarray((2 * both + _CONTRAST) / (v1 + v2 + _CONTRAST))
+
+
+def likeness(L: Array, laid: Array, inside: Array) -> float:
+    """How alike the structure of two photos is where they overlap, at most 1.
+
+    The agreement of all places, each counted by its contrast: a wall without any tells nothing.
+
+    Args:
+        L: as of :func:`agreement`, like the others.
+        laid: the other, laid over it.
+        inside: where it lies.
+    """
+    mean = cv2.blur(L, (_WINDOW, _WINDOW))
+    spread = np.sqrt(np.maximum(cv2.blur(L * L, (_WINDOW, _WINDOW)) - mean**2, 0))
+    weight = (spread + 0.1) * inside
+    return float((agreement(L, laid, inside) * weight).sum() / weight.sum())
+
+
+# --- one picture of a photo over another ------------------------------------------------------
+
+
+class Fit(NamedTuple):
+    """How a picture lies over a photo."""
+
+    matrix: Array
+    """(3, 3): from where in the photo to where in the picture, both in shares of 0..1."""
+    likeness: float
+    """Of the two, there."""
+    mirrored: bool
+    """Whether the picture would have to be turned over for that."""
+
+
+def lay_over(small: Callable[[int], tuple[Array, Array]]) -> Fit:
+    """How a picture lies best over a photo that it is made of.
+
+    It is laid there as it is, and if that does not do, where features match; then moved until it
+    fits. A photo with few features needs none, if the picture shows as much of it.
+
+    Args:
+        small: answers L of the photo and of the picture at a short side in pixels.
+    """
+    (L, other), (coarse, its_coarse) = small(_FINE), small(_COARSE)
+    same = np.eye(3)
+
+    def fit(start: Array, *, mirrored: bool = False) -> Fit:
+        theirs = np.ascontiguousarray(other[:, ::-1]) if mirrored else other
+        matrix = fit_over(start, L, theirs, cv2.MOTION_HOMOGRAPHY)
+        laid, inside = warp([theirs, np.ones_like(theirs)], matrix, L.shape)
+        covers = inside > _WHOLE
+        alike = likeness(L, laid, covers) if covers.mean() >= _LEAST else 0.0
+        return Fit(matrix, alike, mirrored)
+
+    found = fit(fit_over(same, coarse, its_coarse, cv2.MOTION_AFFINE))
+    if found.likeness < _SURE and (matched := find_homography(L, other)) is not None:
+        found = max(found, fit(to_shares(matched, L.shape, other.shape)), key=_alike)
+    if found.likeness < _SURE:
+        turned = np.ascontiguousarray(its_coarse[:, ::-1])
+        over = fit(fit_over(same, coarse, turned, cv2.MOTION_AFFINE), mirrored=True)
+        found = max(found, over, key=_alike)
+    return found
+
+
+def _alike(fit: Fit) -> float:
+    return fit.likeness
+
+
+def warp(planes: Sequence[Array], matrix: Array, size: tuple[int, ...]) -> list[Array]:
+    """Planes of a picture as they lie over a photo; 0 where it does not lie.
+
+    Args:
+        planes: ``(H', W')`` float32, each.
+        matrix: ``(3, 3)``, from shares of the photo to shares of the picture.
+        size: H, W of what comes back.
+    """
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    pixels = to_pixels(matrix, size, planes[0].shape)
+    height, width = size
+    return [cv2.warpPerspective(plane, pixels, (width, height), flags=flags) for plane in planes]
+
+
+# --- to the fraction of a pixel ---------------------------------------------------------------
+
+
+def fit_over(start: Array, L: Array, other: Array, motion: int) -> Array:
+    """A matrix between shares of two photos, moved until their lightness correlates best.
+
+    By enhanced correlation coefficient maximization (Evangelidis and Psarakis 2008, Parametric
+    image alignment using enhanced correlation coefficient maximization), which does not mind if
+    one is brighter or flatter. Where that comes to no end, the matrix stays as it is.
+
+    Args:
+        start: ``(3, 3)``, from where in the photo to where in the other, both in 0..1.
+        L: ``(H, W)`` float32 of the photo, 0..100.
+        other: ``(H', W')`` of the other.
+        motion: ``cv2.MOTION_AFFINE`` or ``cv2.MOTION_HOMOGRAPHY``.
+    """
+    rows = 3 if motion == cv2.MOTION_HOMOGRAPHY else 2
+    matrix = to_pixels(start, L.shape, other.shape).astype(np.float32)
+    limit = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ROUNDS, _STILL)
+    try:
+        _, fitted = cv2.findTransformECC(
+            L, other, np.ascontiguousarray(matrix[:rows]), motion, limit, None, _SMOOTH
+        )
+    except cv2.error:  # the two do not overlap, or one of them is flat
+        return start
+    matrix = np.eye(3)
+    matrix[:rows] = fitted
+    return to_shares(matrix, L.shape, other.shape)
+
+
+def to_pixels(matrix: Array, size: tuple[int, ...], other: tuple[int, ...]) -> Array:
+    """A matrix between shares of two photos, in 0..1, as one between their pixels.
+
+    Args:
+        matrix: ``(3, 3)``.
+        size: H, W of the photo.
+        other: H, W of the other.
+    """
+    pixels = np.linalg.inv(_shares(other)) @ matrix @ _shares(size)
+    return np.asarray(pixels / pixels[2, 2])
+
+
+def to_shares(matrix: Array, size: tuple[int, ...], other: tuple[int, ...]) -> Array:
+    """The opposite of :func:`to_pixels`."""
+    return np.asarray(_shares(other) @ matrix @ np.linalg.inv(_shares(size)))
+
+
+def _shares(size: tuple[int, ...]) -> Array:
+    """The matrix that makes shares in 0..1 of pixels, whose middles lie at whole numbers."""
+    height, width = size
+    return np.array([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height], [0, 0, 1]])
