@@ -21,7 +21,8 @@ from photochrom.inference.options import ColorizeOptions, Hints, check_range
 class BatchOptions(ColorizeOptions):
     """What is asked for of many photos: the options of ``photochrom colorize``.
 
-    Hints are a path or a :class:`.HintSet`, the reference is a path.
+    Hints are a path or a :class:`.HintSet`, the reference is a path. What colours are taken from
+    is the path of a picture, or of a folder of pictures that are called as the photos are.
 
     Raises:
         BadOption: a value is out of range.
@@ -57,6 +58,14 @@ class BatchOptions(ColorizeOptions):
                 "--strength 0."
             )
 
+    def _of_the_model(self) -> list[str]:
+        given = {
+            "model": self.model is not None,
+            "samples": self.samples is not None,
+            "uncertainty-map": self.uncertainty_map,
+        }
+        return [*super()._of_the_model(), *(name for name, is_so in given.items() if is_so)]
+
     def digest(self, model: Path) -> str:
         """A digest of all that decides what a photo becomes, apart from the photo.
 
@@ -84,6 +93,8 @@ class BatchOptions(ColorizeOptions):
             listed["caption"] = [self.caption, self.caption_place]
         if self.sign is not None:  # likewise
             listed["sign"] = _sha256(self.sign[0])
+        if (picture := path_of(self.chroma_from)) is not None:  # likewise
+            listed["chroma_from"] = None if picture.is_dir() else _sha256(picture)
         return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
 
     def absolute(self) -> BatchOptions:
@@ -96,9 +107,9 @@ class BatchOptions(ColorizeOptions):
         model = self.model
         if model and Path(model).is_file():
             model = str(Path(model).absolute())
-        hints, reference = whole(self.hints), whole(self.reference)
+        paths = {name: whole(getattr(self, name)) for name in ("hints", "reference", "chroma_from")}
         sign = self.sign and (self.sign[0].absolute(), self.sign[1].absolute())
-        return replace(self, model=model, hints=hints, reference=reference, sign=sign)
+        return replace(self, model=model, sign=sign, **paths)
 
 
 def path_of(source: object) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 import traceback
@@ -23,6 +24,7 @@ from photochrom.batch.companions import (
     time_of,
     write_companions,
 )
+from photochrom.batch.counterparts import find_counterpart
 from photochrom.batch.entries import JournalEntry, Seen
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
@@ -122,15 +124,32 @@ class Worker:
             BadOption: the options do not go with the model. DiskFull: there is no room. Both would
                 be so for each. GivenUp: the turn was over.
         """
-        start = time.perf_counter()
+        start, worker = time.perf_counter(), self
         try:
-            state, results, words = self._outcome(job, journal, turn or Turn())
+            worker = self._with_picture(job)
+            state, results, words = worker._outcome(job, journal, turn or Turn())
         except (BadOption, DiskFull, GivenUp):
             raise
         except Exception as error:  # a photo may provoke anything
-            return self.fail(job, journal, error, time.perf_counter() - start)
+            return worker.fail(job, journal, error, time.perf_counter() - start)
         names = tuple(map(str, results))
         return Outcome(str(job.photo), state, names, words, time.perf_counter() - start)
+
+    def _with_picture(self, job: Job) -> Worker:
+        """The same, to take the colours of a photo's own picture where those of a folder are given.
+
+        Raises:
+            BadPhoto: there is none for it.
+        """
+        folder = path_of(self.options.chroma_from)
+        if folder is None or not folder.is_dir() or job.trouble:
+            return self
+        own = copy.copy(self)
+        own.__dict__.pop("digest", None)
+        picture = find_counterpart(job, folder)
+        own.options = replace(self.options, chroma_from=picture)
+        own.page_options = replace(self.page_options, chroma_from=picture)
+        return own
 
     def fail(self, job: Job, journal: Journal, error: Exception, seconds: float) -> Outcome:
         """Tell what went wrong with a photo, and note it.
@@ -218,7 +237,7 @@ class Worker:
         options, photo = self.options, job.photo
         make_parent(targets[0])
         for target in targets[begun:]:  # before the work, not after it
-            for source in (photo, path_of(options.reference)):
+            for source in (photo, path_of(options.reference), path_of(options.chroma_from)):
                 kind = check_target(target, source, force=options.force)
         if self.signer:
             check_signable(kind, photo)

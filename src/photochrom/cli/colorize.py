@@ -42,6 +42,13 @@ class ColorFlags(ColorizeFlags):
     reference: Annotated[
         Path | None, flag("a colour photo: what is seen in both takes its colour", "PHOTO")
     ] = None
+    chroma_from: Annotated[
+        Path | None,
+        flag(
+            "take the colours of another picture of the photo, such as an edited copy",
+            "PICTURE|FOLDER",
+        ),
+    ] = None
     recolor: Annotated[bool, flag("colour photos that are in colour already, too")] = False
     samples: Annotated[
         int | None, flag("so many versions that differ, each in a file of its own", WHOLE)
@@ -190,6 +197,10 @@ def colorize(
         raise BadOption(
             "--watch colours whatever arrives, on this machine: leave out --ray and hints."
         )
+    if options.chroma_from is not None and (
+        bulk.ray is not None or (bulk.watch and not _is_folder(options.chroma_from))
+    ):
+        raise BadOption("--chroma-from takes a folder with --watch, and does not go with --ray.")
     _check_out(photos, out)
     if bulk.report is not None:
         check_report(bulk.report, force=options.force)
@@ -213,7 +224,7 @@ def _colorize_here(
     from photochrom.batch.worker import Worker
 
     jobs = _find_jobs(photos, flags, summary)
-    _check_hints(options, len(jobs))
+    _check_single(options, len(jobs))
     at_once = min(flags.bulk.jobs or pool.cores(), len(jobs))
     worker = Worker(options, pool.share_cores(at_once))
     with closing(pool.run(jobs, worker, at_once, options.timeout)) as outcomes:
@@ -246,7 +257,7 @@ def _colorize_by_ray(
     with needs("ray"):
         from photochrom.batch import ray_data
     tasks = ray_data.listing(photos, flags.output.out, flags.bulk.exclude, summary.others)
-    _check_hints(options, len(tasks))
+    _check_single(options, len(tasks))
     summary.follow(ray_data.run(tasks, options, flags.bulk.ray or "", flags.bulk.jobs), len(tasks))
 
 
@@ -283,9 +294,23 @@ def _check_out(photos: Sequence[str], out: str | None) -> None:
         )
 
 
-def _check_hints(options: BatchOptions, photos: int) -> None:
+def _check_single(options: BatchOptions, photos: int) -> None:
+    """Refuse for several photos what is for one.
+
+    Raises:
+        BadOption: it is.
+    """
     if options.hints and photos > 1:
         raise BadOption(f"Hints are for one photo, but there are {photos}: name that one.")
+    if options.chroma_from is not None and photos > 1 and not _is_folder(options.chroma_from):
+        raise BadOption(
+            f"--chroma-from is a picture of one photo, but there are {photos}: give a folder of "
+            "pictures that are called as the photos are."
+        )
+
+
+def _is_folder(place: object) -> bool:
+    return isinstance(place, Path) and place.is_dir()
 
 
 def _local(names: Iterable[str]) -> list[Path]:

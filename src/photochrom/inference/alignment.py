@@ -25,10 +25,12 @@ _WINDOW = 21
 """Pixels over which structure is compared."""
 _CONTRAST = 30.0
 """L², variance under which a place has no structure to compare."""
-_ROUNDS, _STILL, _SMOOTH = 50, 1e-5, 5
-"""Of ECC: steps at most, the gain in correlation below which it ends, and pixels of its blur."""
+_ROUNDS, _STILL = 50, 1e-5
+"""Of ECC: steps at most, and the gain in correlation below which it ends."""
 _FINE, _COARSE = 480, 120
 """Short sides at which two pictures of one photo are laid over each other, pixels."""
+_CLEARLY = 0.05
+"""How much more alike a picture has to be when it is turned over, to be one in a mirror."""
 _WHOLE = 0.99
 """Of a pixel that has to lie inside the other."""
 _LEAST = 0.25
@@ -148,7 +150,8 @@ def lay_over(small: Callable[[int], tuple[Array, Array]]) -> Fit:
     if found.likeness < _SURE:
         turned = np.ascontiguousarray(its_coarse[:, ::-1])
         over = fit(fit_over(same, coarse, turned, cv2.MOTION_AFFINE), mirrored=True)
-        found = max(found, over, key=_alike)
+        if over.likeness > found.likeness + _CLEARLY:  # a plain photo looks the same in a mirror
+            found = over
     return found
 
 
@@ -187,16 +190,13 @@ def fit_over(start: Array, L: Array, other: Array, motion: int) -> Array:
         motion: ``cv2.MOTION_AFFINE`` or ``cv2.MOTION_HOMOGRAPHY``.
     """
     rows = 3 if motion == cv2.MOTION_HOMOGRAPHY else 2
-    matrix = to_pixels(start, L.shape, other.shape).astype(np.float32)
+    matrix = to_pixels(start, L.shape, other.shape)
+    begin = np.ascontiguousarray(matrix[:rows], np.float32)
     limit = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ROUNDS, _STILL)
     try:
-        _, fitted = cv2.findTransformECC(
-            L, other, np.ascontiguousarray(matrix[:rows]), motion, limit, None, _SMOOTH
-        )
+        _, matrix[:rows] = cv2.findTransformECC(L, other, begin, motion, limit, None)
     except cv2.error:  # the two do not overlap, or one of them is flat
         return start
-    matrix = np.eye(3)
-    matrix[:rows] = fitted
     return to_shares(matrix, L.shape, other.shape)
 
 

@@ -240,7 +240,8 @@ class Colorizer(Adviser):
                 folders that are missing are made.
             force: for a path: replace the output if it exists.
             options: the fields of :class:`ColorizeOptions`: ``size``, ``strength``, ``vivid``,
-                ``quality``, ``hints``, ``reference``, ``strip``, ``mark`` and ``recolor``, which
+                ``quality``, ``hints``, ``reference``, ``chroma_from``, ``strip``, ``mark``,
+                ``caption``, ``caption_place`` and ``recolor``, which
                 is True here unless you say otherwise.
 
         Returns:
@@ -263,7 +264,7 @@ class Colorizer(Adviser):
         target, kind = Path(), None
         if isinstance(photo, str | os.PathLike):
             target = default_output(photo) if output is None else Path(output)
-            for source in (photo, wanted.reference):  # before the work
+            for source in (photo, wanted.reference, wanted.chroma_from):  # before the work
                 known = Path(source) if isinstance(source, str | os.PathLike) else None
                 kind = check_target(target, known, force=force)
         elif output is not None or force:

@@ -52,6 +52,9 @@ class ColorizeOptions:
     reference: PhotoSource | Photo | None = None
     """A colour photo: what is seen in both takes its colour. Where nothing is, the photo is
     coloured without it, and that is noted."""
+    chroma_from: PhotoSource | Photo | None = None
+    """Another picture of the same photo, in colour: its colours are taken, and no model is asked.
+    It may be smaller, cropped, or a little moved."""
     recolor: bool = False
     """Colour what is in colour already, too: its lightness is kept."""
     strip: bool = False
@@ -71,10 +74,26 @@ class ColorizeOptions:
             check_range("size", self.size, *SIZES)
         if self.quality not in get_args(Quality):
             raise BadOption(f"quality is {self.quality}: take best or fast.")
+        if self.chroma_from is not None and (others := self._of_the_model()):
+            raise BadOption(
+                "With chroma-from all colours come from that picture: leave out "
+                f"{', '.join(others)}."
+            )
         if self.caption_place not in get_args(captions.Place):
             raise BadOption(f"caption-place is {self.caption_place}: take below or corner.")
         if self.caption is not None:
             captions.clean_caption(self.caption)  # before the work, not after it
+
+    def _of_the_model(self) -> list[str]:
+        """The options given that tell a model what to do."""
+        given = {
+            "hints": bool(self.hints),
+            "reference": self.reference is not None,
+            "size": self.size is not None,
+            "vivid": self.vivid is not None,
+            "quality": self.quality != "fast",
+        }
+        return [name for name, is_so in given.items() if is_so]
 
 
 class ColorizeKeywords(TypedDict, total=False):
@@ -86,6 +105,7 @@ class ColorizeKeywords(TypedDict, total=False):
     quality: Quality
     hints: Hints
     reference: PhotoSource | Photo | None
+    chroma_from: PhotoSource | Photo | None
     recolor: bool
     strip: bool
     mark: bool

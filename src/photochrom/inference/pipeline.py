@@ -22,10 +22,12 @@ from photochrom.image.reader import PhotoSource, as_photo, hold_source, read_pag
 from photochrom.image.tone import is_color
 from photochrom.image.writer import default_format
 from photochrom.inference import hints as hint_files
+from photochrom.inference.chroma_transfer import take_chroma
 from photochrom.inference.chroma_upsampling import ChromaLines
 from photochrom.inference.hints import Hint
 from photochrom.inference.options import ColorizeOptions
-from photochrom.inference.painting import paint
+from photochrom.inference.painting import find_lines, paint
+from photochrom.names import escape_controls
 
 if TYPE_CHECKING:
     from photochrom.inference.colorizer import Colorizer
@@ -118,6 +120,8 @@ def colorize_pages(
             notes.add(png_instead(str(first.format)))
     if options.reference is not None:
         options = replace(options, reference=as_photo(options.reference))
+    if options.chroma_from is not None:
+        options = replace(options, chroma_from=as_photo(options.chroma_from))
     when, tell = when or now(), listener or (lambda _: None)
     marks: list[Provenance] = []
 
@@ -134,7 +138,10 @@ def colorize_pages(
         if options.mark and options.strength > 0:
             told = tell_provenance(options, colorizer, hints, when, found())
             marks.append(told)
-        lines = colorizer.find_colors(page, replace(options, hints=hints))
+        if isinstance(options.chroma_from, Photo) and options.strength > 0:
+            lines: ChromaLines | None = _take_lines(page, options.chroma_from, notes)
+        else:
+            lines = colorizer.find_colors(page, replace(options, hints=hints))
         height, width = page.pixels.shape[:2]
         tell(PageColors((width, height), lines, hints, told))
         return fit_page(finish_page(page, lines, options, told), kind, notes)
@@ -159,6 +166,8 @@ def open_pages(
     first = next(pages)
     if first.paged and options.hints:
         raise BadOption(f"Hints are for one page, and there are {first.pictures}: split them.")
+    if first.paged and options.chroma_from is not None:
+        raise BadOption(f"A picture is of one page, and there are {first.pictures}: split them.")
     if not options.recolor and is_color(first):
         others = itertools.islice(read(), 1, None) if first.paged else ()
         if all(map(is_color, others)):
@@ -179,6 +188,19 @@ def gather_hints(
         shown = name_of(options.reference, "the reference")
         notes.add(f"{shown} shows nothing that it does, so it was coloured without")
     return hint_files.join_hints(hints, more)[: max(hint_files.MOST, len(hints))]
+
+
+def _take_lines(page: Photo, picture: Photo, notes: Notes) -> ChromaLines:
+    """The colours that a page takes from another picture of it."""
+    name = name_of(picture, "the picture")
+    chroma = take_chroma(page, picture, name)
+    if chroma.covered < _COVERED:
+        notes.add(f"{name} covers {chroma.covered:.0%} of it, and its colours go on beyond that")
+    return find_lines(page, chroma.ab)
+
+
+_COVERED = 0.98
+"""Of a photo, from which nobody needs to know that some of its border is not covered."""
 
 
 def name_of(source: PhotoSource | Photo, otherwise: str = "The photo") -> str:
@@ -224,7 +246,7 @@ def tell_provenance(
     original: Original | None,
 ) -> Provenance:
     """Tell how a page comes by its colours."""
-    name, version = colorizer.name_and_version
+    name, version = ("", "") if options.chroma_from is not None else colorizer.name_and_version
     if options.strip and original is not None:
         original = original.nameless()
     return Provenance(
@@ -240,6 +262,7 @@ def tell_provenance(
 def _clauses(options: ColorizeOptions, hints: int) -> tuple[str, ...]:
     """What was asked for beside the usual, in words."""
     told = {
+        _tell_picture(options): options.chroma_from is not None,
         f"size {options.size}": options.size is not None,
         f"strength {options.strength:g}": options.strength != 1,
         f"vivid {options.vivid}": options.vivid is not None,
@@ -248,6 +271,15 @@ def _clauses(options: ColorizeOptions, hints: int) -> tuple[str, ...]:
         "hints from a reference photo": options.reference is not None,
     }
     return tuple(clause for clause, is_so in told.items() if is_so)
+
+
+def _tell_picture(options: ColorizeOptions) -> str:
+    """Which picture the colours were taken from."""
+    known = None if options.chroma_from is None else look_at(options.chroma_from)
+    name = (known.name if known and not options.strip else "") or "another picture"
+    return f"colours taken from {escape_controls(name)}" + (
+        f", SHA-256 {known.sha256}" if known else ""
+    )
 
 
 def finish_page(

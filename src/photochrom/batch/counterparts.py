@@ -1,0 +1,40 @@
+"""For each of many photos the picture of another folder that is called as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from photochrom.batch.planning import Job
+from photochrom.errors import BadPhoto
+from photochrom.image.reader import PHOTO_SUFFIXES
+
+
+def find_counterpart(job: Job, folder: Path) -> Path:
+    """Find the picture for a photo: of the same name, or of the same stem.
+
+    Args:
+        job: the photo. One of a folder within an album has its picture in a folder of that name.
+        folder: of pictures.
+
+    Raises:
+        BadPhoto: there is none, or there are several of that stem.
+    """
+    inner = Path() if job.root is None else job.target.parent.relative_to(job.root)
+    place = folder / inner
+    named = place / job.photo.name
+    if named.is_file():
+        return named
+    found = [
+        path
+        for path in sorted(place.iterdir() if place.is_dir() else ())
+        if path.stem == job.photo.stem and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = " and ".join(path.name for path in found[:2])
+        raise BadPhoto(f"{place} has {names} for {job.photo.name}: leave one of them there.")
+    raise BadPhoto(
+        f"{place} has no picture for {job.photo.name}: give it one called {job.photo.stem}.png "
+        "or the like."
+    )
