@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from photochrom.batch.options import path_of
 from photochrom.batch.planning import Job
 from photochrom.errors import BadPhoto
 from photochrom.image.reader import PHOTO_SUFFIXES
+
+if TYPE_CHECKING:
+    from photochrom.batch.worker import Worker
+
+
+def with_picture(worker: Worker, job: Job) -> Worker:
+    """Make a worker take the colours of a photo's own picture, where those of a folder are given.
+
+    Raises:
+        BadPhoto: there is none for it.
+    """
+    folder = path_of(worker.options.chroma_from)
+    if folder is None or not folder.is_dir() or job.trouble:
+        return worker
+    own, picture = copy.copy(worker), find_counterpart(job, folder)
+    own.__dict__.pop("digest", None)
+    own.options = replace(worker.options, chroma_from=picture)
+    own.page_options = replace(worker.page_options, chroma_from=picture)
+    return own
 
 
 def find_counterpart(job: Job, folder: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import time
 import traceback
@@ -24,7 +23,7 @@ from photochrom.batch.companions import (
     time_of,
     write_companions,
 )
-from photochrom.batch.counterparts import find_counterpart
+from photochrom.batch.counterparts import with_picture
 from photochrom.batch.entries import JournalEntry, Seen
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
@@ -126,7 +125,7 @@ class Worker:
         """
         start, worker = time.perf_counter(), self
         try:
-            worker = self._with_picture(job)
+            worker = with_picture(self, job)
             state, results, words = worker._outcome(job, journal, turn or Turn())
         except (BadOption, DiskFull, GivenUp):
             raise
@@ -134,22 +133,6 @@ class Worker:
             return worker.fail(job, journal, error, time.perf_counter() - start)
         names = tuple(map(str, results))
         return Outcome(str(job.photo), state, names, words, time.perf_counter() - start)
-
-    def _with_picture(self, job: Job) -> Worker:
-        """The same, to take the colours of a photo's own picture where those of a folder are given.
-
-        Raises:
-            BadPhoto: there is none for it.
-        """
-        folder = path_of(self.options.chroma_from)
-        if folder is None or not folder.is_dir() or job.trouble:
-            return self
-        own = copy.copy(self)
-        own.__dict__.pop("digest", None)
-        picture = find_counterpart(job, folder)
-        own.options = replace(self.options, chroma_from=picture)
-        own.page_options = replace(self.page_options, chroma_from=picture)
-        return own
 
     def fail(self, job: Job, journal: Journal, error: Exception, seconds: float) -> Outcome:
         """Tell what went wrong with a photo, and note it.

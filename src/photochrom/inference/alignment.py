@@ -136,15 +136,21 @@ def lay_over(small: Callable[[int], tuple[Array, Array]]) -> Fit:
     (L, other), (coarse, its_coarse) = small(_FINE), small(_COARSE)
     same = np.eye(3)
 
-    def fit(start: Array, *, mirrored: bool = False) -> Fit:
-        theirs = np.ascontiguousarray(other[:, ::-1]) if mirrored else other
-        matrix = fit_over(start, L, theirs, cv2.MOTION_HOMOGRAPHY)
+    def judge(matrix: Array, theirs: Array, *, mirrored: bool = False) -> Fit:
         laid, inside = warp([theirs, np.ones_like(theirs)], matrix, L.shape)
         covers = inside > _WHOLE
         alike = likeness(L, laid, covers) if covers.mean() >= _LEAST else 0.0
         return Fit(matrix, alike, mirrored)
 
-    found = fit(fit_over(same, coarse, its_coarse, cv2.MOTION_AFFINE))
+    def fit(start: Array, *, mirrored: bool = False) -> Fit:
+        """The start, or what it is moved to where that fits better: on a plain photo it strays."""
+        theirs = np.ascontiguousarray(other[:, ::-1]) if mirrored else other
+        moved = fit_over(start, L, theirs, cv2.MOTION_HOMOGRAPHY)
+        both = (judge(matrix, theirs, mirrored=mirrored) for matrix in (moved, start))
+        return max(both, key=_alike)
+
+    whole = judge(same, other)
+    found = max(fit(fit_over(same, coarse, its_coarse, cv2.MOTION_AFFINE)), whole, key=_alike)
     if found.likeness < _SURE and (matched := find_homography(L, other)) is not None:
         found = max(found, fit(to_shares(matched, L.shape, other.shape)), key=_alike)
     if found.likeness < _SURE:
