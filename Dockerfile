@@ -15,6 +15,8 @@ ENV PATH=/opt/photochrom/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # Nobody in particular. To write into a folder of yours, run it as yourself: --user "$(id -u):$(id -g)"
 USER 65532:65532
 WORKDIR /photos
+# As Ctrl-C: what is under way is finished. A first process does not hear the usual signal.
+STOPSIGNAL SIGINT
 EXPOSE 8000
 # Asks as a program on this machine would, not through a proxy.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD ["python", "-c", "\

@@ -34,6 +34,7 @@ IN_SDIST = [
     "README.md",
     "SECURITY.md",
     "docs/quickstart.md",
+    "mkdocs.yml",
     "samples/coffee.jpg",
     "src/photochrom/weights/hintnet.onnx",
     "tests/conftest.py",

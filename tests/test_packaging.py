@@ -79,6 +79,7 @@ def test_the_container_runs_as_nobody_and_needs_no_shell():
     assert int(told["USER"].partition(":")[0]) > 0
     assert "RUN" not in told
     assert "ADD" not in told
+    assert told["STOPSIGNAL"] == "SIGINT"  # which a first process hears, unlike SIGTERM
     for name in ("ENTRYPOINT", "CMD"):
         assert told[name].startswith('["'), name
     assert 'CMD ["python", "-c"' in told["HEALTHCHECK"]
