@@ -37,8 +37,8 @@ FOREIGN = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"?(?:https?:)?//[^>]*>"
     r"|<link\b[^>]*rel=\"?(?:stylesheet|preconnect|icon)[^>]*href=\"?(?:https?:)?//[^>]*>"
 )
-WIDTH = "2000"
-"""Columns of the help that is read, so that no sentence is broken."""
+WIDTH = "100"
+"""Columns of the help that is read: in more, tyro puts groups side by side."""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -117,6 +117,11 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     return LINK.sub(turn, markdown)
 
 
+def on_page_content(content: str, /, **_: object) -> str:
+    """Take out the roles of docstrings, as in :meth:, which are not Markdown."""
+    return re.sub(r":(?:attr|class|func|meth|mod):(?=<code>)", "", content)
+
+
 def on_post_build(config: MkDocsConfig) -> None:
     """Refuse a site that loads anything from elsewhere."""
     for page in Path(config.site_dir).rglob("*.html"):
@@ -146,8 +151,8 @@ def _command(words: list[str]) -> Iterator[str]:
     for paragraph in about.strip().split("\n\n"):
         prose, _, example = paragraph.partition("Example: ")
         yield f"{_escape(prose)}\n" if prose else ""
-        yield f"```sh\n{example}\n```\n" if example else ""
-    yield f"```text\n{usage.removeprefix('usage: ')}\n```\n"
+        yield f"```sh\n{' '.join(example.split())}\n```\n" if example else ""
+    yield f"```text\n{' '.join(usage.removeprefix('usage: ').split())}\n```\n"
     for title, body in zip(groups[::2], groups[1::2], strict=True):
         lines = [line[2:-1].rstrip() for line in body.splitlines() if line.startswith("│")]
         if title == "subcommands":
