@@ -10,7 +10,8 @@ reading             ``reader`` → ``photo_file`` opens and checks (``limits``, 
                     ``decoding`` gives levels (``icc`` brings them to sRGB; ``rescue`` what is cut)
 writing             ``writer`` decides where and in which format → ``encoding`` makes the bytes
 metadata            ``metadata`` finds and fits it: ``exif`` (in ``ifd`` directories) and ``xmp``
-formats             ``jpeg``, ``png``, ``jp2``; ``sixteen_bit`` PNG and PPM; ``pillow`` for the rest
+formats             ``jpeg``, ``png``, ``jp2``, ``openraster``; ``sixteen_bit`` PNG and PPM;
+                    ``pillow`` for the rest
 TIFF                ``tiff_directories`` finds the pages, ``tiff_page`` is one of them,
                     ``tiff_decoding`` decodes it, ``tiff_writer`` writes them
 captions            ``caption`` sets a line (``typesetting``, ``fonts``), and moves ``regions``

@@ -1,7 +1,7 @@
 """From photos to the bytes of a file: what each format can hold, and where.
 
-PNG, TIFF and PPM keep 16 bits, other formats get 8; JPEG, BMP and PPM have no alpha. An sRGB
-profile is embedded where there was a profile.
+PNG, OpenRaster, TIFF and PPM keep 16 bits, other formats get 8; JPEG, BMP and PPM have no alpha.
+An sRGB profile is embedded where there was a profile.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from photochrom.image import (
     jp2,
     jpeg,
     metadata,
+    openraster,
     pillow,
     png,
     sixteen_bit,
@@ -77,7 +78,7 @@ def writable_formats() -> frozenset[str]:
     """Pillow's names of the formats that can be written."""
     Image.init()
     pillow.heif_available()
-    return _PHOTOS.intersection(Image.SAVE)
+    return _PHOTOS.intersection(Image.SAVE) | {openraster.FORMAT}
 
 
 def encode_pages(
@@ -166,7 +167,8 @@ _PARTS = (
 
 def _drop_misfits(photo: Photo, format: str, notes: list[str]) -> Photo:  # noqa: A002
     """Leave out what its encoder stumbles over, as it does on a small picture."""
-    small = replace(photo, pixels=np.zeros((16, 16, 3), np.uint8), alpha=None)
+    black = np.zeros((16, 16, 3), np.uint8)
+    small = replace(photo, pixels=black, alpha=None, uncolored=None)
     nothing: dict[str, Any] = {field: empty for _, field, empty in _PARTS}
     silent = replace(small, **nothing)
     if _can_encode(small, format) or not _can_encode(silent, format):
@@ -207,6 +209,8 @@ def _encode(photo: Photo, format: str, encoding: Encoding) -> bytes:  # noqa: A0
         return jpeg.encode(to_8_bits(pixels), quality, _jpeg_head(photo))
     if format == "PNG":
         return png.insert_chunks(_encode_png(pixels), _png_chunks(photo))
+    if format == openraster.FORMAT:
+        return openraster.encode_layers(photo, lambda layer: _encode(layer, "PNG", encoding))
     if format == "PPM" and is_deep and pixels.ndim == 3:
         return sixteen_bit.encode_ppm(pixels)
     file = io.BytesIO()

@@ -49,6 +49,8 @@ class Photo:
     """How many its file holds: pages of a TIFF, or frames of an animation."""
     quality: int | None = None
     """Of the JPEG it came from, 1..100."""
+    uncolored: Levels | None = None
+    """Pixels before they were coloured, (H, W) or (H, W, 3), for a format that holds both."""
     notes: tuple[str, ...] = ()
     """What was left behind, and why: a clause each, such as "its IPTC records are damaged and were
     left out"; the picture itself is whole."""

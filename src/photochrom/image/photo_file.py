@@ -22,6 +22,7 @@ from photochrom.image import (
     limits,
     manifests,
     metadata,
+    openraster,
     pillow,
     png,
     rescue,
@@ -108,7 +109,7 @@ def open_file(source: Path | bytes, *, damaged: bool = False) -> Iterator[PhotoF
         MissingExtra: it needs one.
     """
     if isinstance(source, bytes):
-        yield _open_stream(io.BytesIO(source), "the photo", len(source), damaged)
+        yield _open_bytes(source, "the photo", damaged)
         return
     name = str(source)
     try:
@@ -131,7 +132,14 @@ def open_file(source: Path | bytes, *, damaged: bool = False) -> Iterator[PhotoF
         raise BadPhoto(
             f"{name} cannot be opened ({reason}): check path and permissions."
         ) from error
-    yield _open_stream(io.BytesIO(data), name, len(data), damaged)
+    yield _open_bytes(data, name, damaged)
+
+
+def _open_bytes(data: bytes, name: str, damaged: bool) -> PhotoFile:
+    """A file that was read whole; of layers, the picture that they make."""
+    if openraster.is_openraster(data):
+        data = openraster.read_merged(data, name, MAX_FILE_BYTES)
+    return _open_stream(io.BytesIO(data), name, len(data), damaged)
 
 
 def check_file_size(path: Path) -> None:

@@ -26,7 +26,7 @@ PHOTO_SUFFIXES = frozenset(
     f".{kind}"
     for kind in (
         *("jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "avif", "bmp", "gif"),
-        *("jp2", "j2k", "pnm", "ppm", "pgm", "pbm", "psd", *pillow.HEIF_SUFFIXES),
+        *("jp2", "j2k", "pnm", "ppm", "pgm", "pbm", "psd", "ora", *pillow.HEIF_SUFFIXES),
         *(("jxl",) if pillow.jpeg_xl_available() else ()),
     )
 )

@@ -17,7 +17,7 @@ from photochrom import files
 from photochrom.errors import CannotWrite, MissingExtra, PhotochromError
 from photochrom.held_folder import HeldFolder
 from photochrom.image import encoding as encoders
-from photochrom.image import pillow
+from photochrom.image import openraster, pillow
 from photochrom.image.encoding import DEFAULT_ENCODING, Encoding
 from photochrom.image.photo import Photo
 
@@ -203,7 +203,8 @@ def _format_of(path: Path) -> str | None:
     """The format that can be written under a file's suffix, or None."""
     suffix = path.suffix.lower()
     writable = encoders.writable_formats()  # asked first, as it learns of formats
-    name = None if suffix in _GREY_SUFFIXES else Image.registered_extensions().get(suffix)
+    known = Image.registered_extensions() | {openraster.SUFFIX: openraster.FORMAT}
+    name = None if suffix in _GREY_SUFFIXES else known.get(suffix)
     return name if name in writable else None
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from photochrom import __version__
 from photochrom.errors import BadOption, BadPhoto, InColor
+from photochrom.image import openraster
 from photochrom.image.caption import add_caption
 from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
@@ -144,7 +145,7 @@ def colorize_pages(
             lines = colorizer.find_colors(page, replace(options, hints=hints))
         height, width = page.pixels.shape[:2]
         tell(PageColors((width, height), lines, hints, told))
-        return fit_page(finish_page(page, lines, options, told), kind, notes)
+        return fit_page(finish_page(page, lines, options, told), kind, notes, page)
 
     pages = map(colorize_page, itertools.chain([first], rest))
     return ColoredPages(pages, kind, notes, marks)
@@ -296,8 +297,13 @@ def finish_page(
     return photo
 
 
-def fit_page(page: Photo, kind: str | None, notes: Notes) -> Photo:
-    """A page that is done, fit to the format that is written, if any; notes tell what it lacks."""
+def fit_page(page: Photo, kind: str | None, notes: Notes, uncolored: Photo | None = None) -> Photo:
+    """A page that is done, fit to the format that is written, if any; notes tell what it lacks.
+
+    ``uncolored`` is the page as it was, for a format that holds that, too.
+    """
+    if kind == openraster.FORMAT and uncolored is not None:
+        page = replace(page, uncolored=uncolored.pixels)
     page = page if kind is None else fit_to_format(page, kind)
     notes.add(*page.notes)
     return page

@@ -137,7 +137,7 @@ def apply_to_pages(
                 f"{sidecar} is of a page of {entry.size[0]} by {entry.size[1]} pixels, and page "
                 f"{number} of {photo} has {width} by {height}: give the sidecar of this photo."
             )
-        yield fit_page(_color_page(page, entry, told, sidecar), kind, notes)
+        yield fit_page(_color_page(page, entry, told, sidecar), kind, notes, page)
     if number < len(told.pages):
         raise BadData(f"{sidecar} is of {len(told.pages)} pages, and {photo} has {number}.")
 
