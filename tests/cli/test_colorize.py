@@ -47,6 +47,15 @@ def test_results_are_not_overwritten_unless_forced(two_photos, model, out, capsy
     assert np.ptp(np.asarray(Image.open(out / "one.png")), axis=2).max() == 0
 
 
+def test_a_folder_of_one_photo_that_is_done_says_so(photo, model, out, tmp_path, capsys):
+    album = tmp_path / "album of one"
+    album.mkdir()
+    photo.rename(album / photo.name)
+    asked = ("colorize", album, "-o", out, "--model", model)
+    assert (run(*asked), run(*asked)) == (0, 0)
+    assert "1 of 1 photo was done before." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("suffix", ["txt", "svg", "pdf", "foo", "jpgg", "docx"])
 def test_a_name_that_is_no_pictures_makes_no_folder(photo, model, tmp_path, suffix, capsys):
     target = tmp_path / f"x.{suffix}"

@@ -213,7 +213,8 @@ def colorize(
         raise KeyboardInterrupt(str(stop) or summary.interrupted()) from None
     finally:
         summary.save()
-    return summary.sum_up(quiet=len(photos) == 1 and summary.total == 1)
+    of_folders = any(map(os.path.isdir, photos))
+    return summary.sum_up(quiet=summary.total == 1 and len(photos) == 1 and not of_folders)
 
 
 def _colorize_here(
