@@ -230,7 +230,7 @@ def test_a_photo_that_takes_too_long_is_given_up(album, out, do, monkeypatch):
 
 
 def test_versions_have_no_urls(task, model):
-    with pytest.raises(BadOption, match="give --samples paths"):
+    with pytest.raises(BadOption, match="--samples does not work with URLs"):
         next(ray_data.run([task], BatchOptions(model=str(model), samples=2), "local"))
 
 

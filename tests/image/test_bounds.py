@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
@@ -21,6 +22,7 @@ from photochrom.image.encoding import fit_to_format
 from photochrom.image.photo import Photo
 from photochrom.image.reader import read_photo
 from photochrom.image.writer import encode_photo
+from photochrom.image.xmp_packet import RDF, Packet
 
 # --- what keeps a worker busy ---------------------------------------------------------------------
 
@@ -91,18 +93,17 @@ def test_a_packet_is_read_without_making_expressions(monkeypatch):
         for i in range(300)
     )
     packet = (
-        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="{xmp._RDF}">{told}</r:RDF>'
-        "</x:xmpmeta>"
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="{RDF}">{told}</r:RDF></x:xmpmeta>'
     ).encode()
-    monkeypatch.setattr(xmp.re, "compile", lambda *_: pytest.fail("an expression was compiled"))
-    places = xmp._Packet(packet).named("urn:")
+    monkeypatch.setattr(re, "compile", lambda *_: pytest.fail("an expression was compiled"))
+    places = Packet(packet).named("urn:")
     assert [packet[a:b].strip() for a, b in places[:2]] == [b'p0:a="1"', b"q:b='2'"]
     assert len(places) == 600
 
 
 def test_padding_is_taken_off_however_long():
     inside = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:RDF xmlns:r="%s"></r:RDF></x:xmpmeta>'
-    packet = inside % xmp._RDF.encode() + b" " * 1_000_000 + b"<!-- the end -->"
+    packet = inside % RDF.encode() + b" " * 1_000_000 + b"<!-- the end -->"
     with pytest.raises(xmp.Broken):
         xmp.split(packet, 60_000)
     padded = packet.replace(b"<!-- the end -->", b'<?xpacket end="w"?>')

@@ -86,7 +86,10 @@ def test_api_is_described_and_loads_nothing_from_elsewhere(client):
 
 def test_form_has_the_fields_of_the_options():
     options = {field.name for field in fields(ColorizeOptions)}
-    assert schemas.ColorizeForm.model_fields.keys() == options - {"reference"} | {"photo", "model"}
+    assert schemas.ColorizeForm.model_fields.keys() == options - {"reference", "chroma_from"} | {
+        "photo",
+        "model",
+    }
 
 
 # --- photos that are kept ---------------------------------------------------------------------

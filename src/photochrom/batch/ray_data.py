@@ -102,18 +102,14 @@ def run(
         BadOption: there is no cluster at the address, or the options cannot be used.
         PhotochromError: the cluster gives up.
     """
-    if options.samples is not None and any(task.remote for task in tasks):
-        raise BadOption(
-            "--samples does not work with URLs: give paths, for photos and for results."
-        )
-    if options.uncertainty_map and any(task.remote for task in tasks):
-        raise BadOption(
-            "--uncertainty-map does not work with URLs: give paths, for photos and for results."
-        )
-    if options.sidecar and any(task.remote for task in tasks):
-        raise BadOption(
-            "--sidecar does not work with URLs: give paths, for photos and for results."
-        )
+    beside = {
+        "--samples": options.samples is not None,
+        "--uncertainty-map": options.uncertainty_map,
+        "--sidecar": options.sidecar,
+    }
+    for flag in (flag for flag, asked in beside.items() if asked):
+        if any(task.remote for task in tasks):
+            raise BadOption(f"{flag} does not work with URLs: give paths, for photos and results.")
     Worker(options)  # so that what is wrong with them is said here and once
     options = options.absolute()  # another process may stand in another folder
     _connect(address)
