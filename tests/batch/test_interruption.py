@@ -88,7 +88,10 @@ def slow(tmp_path: Path, scene) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("samples", [(), ("--samples", 2)])
+SLOW_SAMPLES = pytest.param(("--samples", 2), marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("samples", [(), SLOW_SAMPLES])
 def test_killed_at_any_moment_it_goes_on_to_the_same_end(crowd, tmp_path, model, samples):
     before, report = digests(crowd), tmp_path / "report.csv"
     asked = (crowd, "--model", model, "--jobs", 2, *samples, "-o")

@@ -36,6 +36,7 @@ def test_models_are_measured_beside_the_baselines(model, photos, tmp_path, capsy
     assert "bad.png" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_train_export_evaluate_and_colour(tmp_path, photo, photos, capsys):
     pytest.importorskip("torch")
     out = tmp_path / "run"
