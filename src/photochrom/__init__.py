@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from photochrom.inference.reapply import apply_sidecar
     from photochrom.inference.resemblance import Place
     from photochrom.inference.verification import verify
+    from photochrom.video.stream import colorize_frames
 
 __version__ = "0.1.0"
 
@@ -67,21 +68,23 @@ __all__ = [
     "__version__",
     "apply_sidecar",
     "colorize",
+    "colorize_frames",
     "verify",
 ]
 
 
 _HOMES = {
-    "apply_sidecar": "reapply",
-    "verify": "verification",
-    "Colorizer": "colorizer",
-    "Hint": "hints",
-    "Palette": "palette",
-    "Place": "resemblance",
-    "Swatch": "palette",
-    "colorize": "colorizer",
+    "Colorizer": "inference.colorizer",
+    "Hint": "inference.hints",
+    "Palette": "inference.palette",
+    "Place": "inference.resemblance",
+    "Swatch": "inference.palette",
+    "apply_sidecar": "inference.reapply",
+    "colorize": "inference.colorizer",
+    "colorize_frames": "video.stream",
+    "verify": "inference.verification",
 }
-"""Modules of :mod:`photochrom.inference`."""
+"""The module of each name that is loaded on first use."""
 
 
 def __getattr__(name: str) -> Any:
@@ -89,4 +92,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'photochrom' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"photochrom.inference.{_HOMES[name]}"), name)
+    return getattr(import_module(f"photochrom.{_HOMES[name]}"), name)

@@ -216,7 +216,7 @@ def test_module_function_loads_the_default_once(make_model, monkeypatch, tmp_pat
     try:
         out = colorizer.colorize(np.full((8, 9), 70, np.uint8), strength=0.5)
         assert out.shape == (8, 9, 3)
-        assert colorizer._default() is colorizer._default()
+        assert colorizer.default_colorizer() is colorizer.default_colorizer()
     finally:
         colorizer._default.cache_clear()
 

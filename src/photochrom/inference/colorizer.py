@@ -290,7 +290,8 @@ else:
 
     def colorize(photo: PhotoSource, **options: Any) -> Any:
         """:meth:`Colorizer.colorize` by the default model, which is loaded once."""
-        return _default().colorize(photo, **options)
+        return default_colorizer().colorize(photo, **options)
 
 
-_default = cache(Colorizer)
+default_colorizer = cache(Colorizer)
+"""The bundled model, loaded once."""
