@@ -81,10 +81,35 @@ class Predictor:
             spots: what is known, on each of them.
             vivid: as in :class:`.ColorizeOptions`.
         """
+        L = views[0].small
+        look = self._remembered if L.size <= _SMALL else self._look
+        return fit_lines(round_ab(self._meet(views, spots, vivid, look)), L)
+
+    def colors(self, L: Array, spots: Array, vivid: float | None = None) -> Array:
+        """The colours of one of many pictures that are not seen again, such as a film's.
+
+        Args:
+            L: (h, w) float32, as the network sees it.
+            spots: (n, 5), what is known on it.
+            vivid: as in :class:`.ColorizeOptions`.
+
+        Returns:
+            ab, (2, h, w) float32, as the network and the spots have it.
+        """
+        view = View((L.shape[0], L.shape[1]), L)
+        return self._meet([view], [spots], vivid, self._look)
+
+    def _meet(
+        self,
+        views: Sequence[View],
+        spots: Sequence[Array],
+        vivid: float | None,
+        look: Callable[..., Look],
+    ) -> Array:
+        """The answer brought to the spots, which is all that ``look`` is needed for."""
         L, here = views[0].small, spots[0]
         if not len(here):
-            return fit_lines(round_ab(self._averaged(views, spots, vivid)), L)
-        look = self._remembered if L.size <= _SMALL else self._look
+            return self._averaged(views, spots, vivid)
         first, unsure, features = look(L.tobytes(), L.shape, vivid)
         plain = self._averaged(views, [here[:0]] * len(views), vivid, first)
 
@@ -92,8 +117,7 @@ class Predictor:
             return self._averaged(views, [some[chosen] for some in spots], vivid)
 
         followed = ask if self.model.takes_hints else None
-        ab = propagate_hints(plain, L, here, unsure, features, followed)
-        return fit_lines(round_ab(ab), L)
+        return propagate_hints(plain, L, here, unsure, features, followed)
 
     @cached_property
     def _remembered(self) -> Callable[..., Look]:
@@ -178,11 +202,11 @@ class Predictor:
         return [
             View((height, width), chroma_upsampling.shrink(lightness, (height, width), seen))
             for short in averaging.sizes(size or self.model.size, quality)
-            for seen in (_network_size(height, width, short),)
+            for seen in (network_size(height, width, short),)
         ]
 
 
-def _network_size(height: int, width: int, size: int) -> tuple[int, int]:
+def network_size(height: int, width: int, size: int) -> tuple[int, int]:
     """The height and width at which the network sees a photo.
 
     A small photo is enlarged: at 64 pixels, where nothing is as large as in training, hintnet is
