@@ -48,7 +48,7 @@ lowest: .venv-lowest/test
 
 newest:
 	$(PYTHON) -m venv --clear .venv-newest
-	.venv-newest/bin/pip install --quiet --upgrade --editable '.[heif]' $(FEW)
+	.venv-newest/bin/pip install --quiet --upgrade --editable '.[heif,video]' $(FEW)
 	.venv-newest/$(PYTEST) $(FEW_TESTS)
 
 dist: .venv/test
@@ -72,7 +72,7 @@ site: .venv/test
 
 .venv-lowest/test: pyproject.toml requirements/lowest.txt
 	$(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/pip install --quiet --constraint requirements/lowest.txt --editable '.[heif]' $(FEW)
+	.venv-lowest/bin/pip install --quiet --constraint requirements/lowest.txt --editable '.[heif,video]' $(FEW)
 	touch $@
 
 clean:
