@@ -5,9 +5,9 @@ A hint file is JSON, with positions in pixels of a photo of that size, upright a
     {"size": [1200, 800], "hints": [{"x": 640, "y": 210, "color": "#7a8b4f"}]}
 
 Of a colour only the ab counts: the lightness is that of the photo. ``"color": [a, b]`` gives it
-directly; ``"reach": "small"`` or ``"large"`` keeps it closer or lets it go further. Where the photo
-is larger or smaller than ``size``, positions move with it, if it has the same shape; without
-``size``, or as a list alone, they are taken as they are.
+directly; ``"reach": "small"`` or ``"large"`` keeps it closer or lets it go further. If the photo is
+larger or smaller than ``size``, but of its shape, positions move with it; without ``size``, or as a
+list alone, they are taken as they are.
 
 There is one rule for hints, wherever they come from: :func:`to_hint_set` and :class:`HintSet` hold
 it. Two hints are on one point if both x and y are equal; they may only say the same. Other keys
@@ -152,7 +152,7 @@ def to_hint_set(given: Any) -> HintSet:
         return given
     size = None
     if isinstance(given, Mapping):
-        _check_keys(given, required=("hints",), others=("size",), what="a set of hints")
+        check_keys(given, required=("hints",), others=("size",), what="a set of hints")
         given, size = given["hints"], given.get("size")
     if isinstance(given, str | bytes) or not isinstance(given, Sequence):
         raise BadOption(f"{shown(given)} holds no hints: write a list of them, [{_FORM}].")
@@ -179,7 +179,7 @@ def to_hint(entry: Any) -> Hint:
         return Hint(*entry)
     if not isinstance(entry, Mapping):
         raise BadOption(f"{shown(entry)} is no hint: write it as {_FORM}.")
-    _check_keys(entry, required=("x", "y", "color"), others=("reach",), what="a hint")
+    check_keys(entry, required=("x", "y", "color"), others=("reach",), what="a hint")
     color = entry["color"]
     color = tuple(color) if isinstance(color, list) else color
     return Hint(entry["x"], entry["y"], color, entry.get("reach", "normal"))
@@ -221,15 +221,20 @@ def read_hints(
 
 def read_hint_set(path: str | os.PathLike[str]) -> HintSet:
     """The hints of a file, as it has them; the same errors."""
-    try:
-        content = json.loads(files.read_plain(path, _MOST_BYTES).decode())
-    except (OSError, ValueError, RecursionError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadOption(f"{path} cannot be read as hints ({reason}): give a JSON file.") from error
+    content = read_json(path)
     try:
         return to_hint_set(content)
     except BadOption as error:
         raise BadOption(f"{path}: {error}") from error
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """What a hint file holds, before it is looked at; BadOption if it is no JSON, or not there."""
+    try:
+        return json.loads(files.read_plain(path, _MOST_BYTES).decode())
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadOption(f"{path} cannot be read as hints ({reason}): give a JSON file.") from error
 
 
 def write_hints(
@@ -267,9 +272,10 @@ def join_hints(hints: Sequence[Hint], more: Iterable[Hint]) -> tuple[Hint, ...]:
 # --- the rule ---------------------------------------------------------------------------------
 
 
-def _check_keys(
+def check_keys(
     entry: Mapping[str, Any], *, required: Sequence[str], others: Sequence[str], what: str
 ) -> None:
+    """Refuse what lacks a key, or has one that would be missed in silence: BadOption."""
     known = (*required, *others)
     listed = " and ".join([", ".join(known[:-1]), known[-1]])
     for key in entry:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from photochrom.image.photo import Photo
 from photochrom.image.reader import PhotoSource
 from photochrom.inference.options import ColorizeOptions
+from photochrom.video.frame_hints import FrameHints
 
 Codec = Literal["h264", "hevc", "av1", "prores", "ffv1"]
 
@@ -30,8 +29,9 @@ class VideoOptions:
     """How much of the colour, 0..1.5: 0 is grey, 1 is what the network says."""
     vivid: float | None = None
     """0 most accurate .. 1 most colourful; by default the model's."""
-    hints: str | os.PathLike[str] | Sequence[Any] = ()
-    """Hints for frames: a file, a folder of files, or what they hold; see :mod:`.frame_hints`."""
+    hints: FrameHints = ()
+    """Hints for frames: a file, a folder of files, what they hold, or hints by the frame's number; see
+    :mod:`.frame_hints`."""
     reference: PhotoSource | Photo | None = None
     """A colour photo: what is seen in it and in a shot takes its colour."""
     recolor: bool = False
@@ -63,7 +63,7 @@ class VideoKeywords(TypedDict, total=False):
     size: int | None
     strength: float
     vivid: float | None
-    hints: str | os.PathLike[str] | Sequence[Any]
+    hints: FrameHints
     reference: PhotoSource | Photo | None
     recolor: bool
     deinterlace: bool
