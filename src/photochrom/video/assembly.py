@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from photochrom.image.provenance import Provenance
 from photochrom.video.encoding import Target
 
+if TYPE_CHECKING:
+    from photochrom.video.film import Film
+
 
 def assemble(
-    film: Path,
+    film: Film,
     segments: Sequence[Path],
     pts: Sequence[int],
     target: Target,
@@ -35,6 +39,6 @@ def assemble(
 
     Raises:
         CannotWrite: it exists, or the folder does not take it. DiskFull: there is no room.
-        BadPhoto: the film cannot be read any more, or the segments are not of its frames.
+        BadFilm: it cannot be read any more, or the segments are not of its frames.
     """
     raise NotImplementedError
