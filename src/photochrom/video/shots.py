@@ -1,0 +1,178 @@
+"""Where shots begin, found by lightness alone: old film has no other.
+
+Two frames belong together if what is in one is also in the other, wherever it moved: the one is
+brought onto the other along the motion, and local correlation tells whether they agree. It does
+not see exposure, which flickers in old film, and so neither fades nor flashes. A cut is a change
+that is large in itself and against the changes around it, after which the picture does not come
+back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from photochrom.color import Array
+
+LOOK_AHEAD = 8
+"""Frames after a frame that are seen before it is told whether a shot begins there."""
+_LOOK_BACK = 4
+_LONG_SIDE = 64
+_CHANGED = 0.45
+_MORE_THAN_USUAL = 0.15
+_BACK = 0.42
+_FLASH = 5
+_VOID = 2.0
+
+
+def find_cuts(lightness: Iterable[Array]) -> Iterator[int]:
+    """The number of the first frame of each shot, 0 among them, as soon as it is known.
+
+    Fades and flashes are not cuts, nor is what moves, shakes or flickers. After a fade to black a
+    new picture begins a new shot, at the end of the black.
+
+    Args:
+        lightness: of each frame, (h, w) float32, 0..100, all of one size; 64 pixels are enough for
+            the longer side, and larger frames are shrunk to that.
+    """
+    return (number for number, begins in enumerate(mark_cuts(lightness)) if begins)
+
+
+def mark_cuts(lightness: Iterable[Array]) -> Iterator[bool]:
+    """For each frame whether a shot begins there, once :data:`LOOK_AHEAD` more have been seen.
+
+    Args:
+        lightness: as for :func:`find_cuts`.
+    """
+    frames = _view(lightness)
+    ahead = deque(view for _, view in zip(range(LOOK_AHEAD), frames, strict=False))
+    past: deque[_View] = deque(maxlen=_LOOK_BACK)
+    clear: deque[_View] = deque(maxlen=4)
+    calm = 0
+    first = True
+    while True:
+        if (view := next(frames, None)) is not None:
+            ahead.append(view)
+        if not ahead:
+            return
+        now = ahead.popleft()
+        begins = first
+        if not first and not now.void:
+            if past[-1].void:
+                begins = bool(clear) and not any(
+                    _compare(a, b) < _BACK for a in (clear[0], clear[-1]) for b in (now, *ahead)
+                )
+                if begins:
+                    clear.clear()
+            elif calm <= 0 and _stands_out(now, [v.change for v in (*past, *ahead)]):
+                calm = _interruption(past[-1], [now, *ahead])
+                begins = not calm
+                if begins:
+                    clear.clear()
+        calm -= 1
+        if not now.void:
+            clear.append(now)
+        past.append(now)
+        first = False
+        yield begins
+
+
+class _View(NamedTuple):
+    """A frame as it is compared."""
+
+    picture: Array
+    """(h, w) float32, 0..100, small."""
+    detail: Array
+    """The same less what is smooth, by its local contrast: much the same at any exposure."""
+    void: bool
+    """Whether there is nothing to be seen: black, or white."""
+    change: float
+    """Against the frame before, 0..1: see :func:`_compare`."""
+
+
+def _view(lightness: Iterable[Array]) -> Iterator[_View]:
+    before: _View | None = None
+    for L in lightness:
+        scale = _LONG_SIDE / max(L.shape)
+        size = tuple(max(16, round(n * scale)) for n in L.shape[::-1])
+        small = cv2.resize(np.asarray(L, np.float32), size, interpolation=cv2.INTER_AREA)
+        picture = cv2.GaussianBlur(small, (3, 3), 0)
+        rest = picture - cv2.blur(picture, (17, 17))
+        contrast = np.sqrt(np.maximum(cv2.blur(rest * rest, (17, 17)), 0))
+        detail = rest / np.sqrt(contrast * contrast + 4)
+        void = bool(np.percentile(contrast, 90) < _VOID)
+        view = _View(picture, detail, void, 0.0)
+        if before is not None:
+            view = view._replace(change=_compare(before, view))
+        yield view
+        before = view
+
+
+def _stands_out(now: _View, around: Sequence[float]) -> bool:
+    usual = float(np.percentile(around, 40)) if around else 0.0
+    return now.change > max(_CHANGED, usual + _MORE_THAN_USUAL)
+
+
+def _interruption(before: _View, after: Sequence[_View]) -> int:
+    """For how many frames the picture before was away; 0: it does not come back."""
+    for many, view in enumerate(after[1 : _FLASH + 1], 1):
+        if not view.void and _compare(before, view) < _BACK:
+            away = after[:many]
+            flash = many == 1 or all(v.void or _compare(before, v, both=True) < _BACK for v in away)
+            return many + 1 if flash else 0
+    return 0
+
+
+def _compare(one: _View, other: _View, both: bool = False) -> float:
+    """How much two frames differ, 0 (the same but for motion and exposure) to about 1 (nothing).
+
+    Args:
+        one: a frame.
+        other: one of the same size.
+        both: count only what is seen in both of them, as a flash hides the rest.
+    """
+    height, width = one.picture.shape
+    shift, _ = cv2.phaseCorrelate(other.detail, one.detail, _window(height, width))
+    start = np.full((height, width, 2), np.nan_to_num(shift), np.float32)
+    flow = _flow().calc(_codes(other.detail), _codes(one.detail), start)
+    x, y = np.moveaxis(flow + _grid(height, width), 2, 0).astype(np.float32)
+    moved = cv2.remap(one.picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    a, b = moved, other.picture
+    mean_a, mean_b = _mean(a), _mean(b)
+    var_a = np.maximum(_mean(a * a) - mean_a * mean_a, 0)
+    var_b = np.maximum(_mean(b * b) - mean_b * mean_b, 0)
+    agree = (_mean(a * b) - mean_a * mean_b) / np.sqrt((var_a + 2.25) * (var_b + 2.25))
+    seen = (np.minimum if both else np.maximum)(var_a, var_b)
+    weight = seen / (seen + 9)
+    total = float(weight.sum())
+    if total < 1:
+        return 0.0
+    return 1 - float((agree * weight).sum()) / total
+
+
+def _mean(plane: Array) -> Array:
+    return cv2.blur(plane, (9, 9))
+
+
+def _codes(detail: Array) -> Array:
+    return np.asarray(np.clip(128 + 48 * detail, 0, 255), np.uint8)
+
+
+@cache
+def _flow() -> cv2.DISOpticalFlow:
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+
+
+@cache
+def _grid(height: int, width: int) -> Array:
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=2)
+
+
+@cache
+def _window(height: int, width: int) -> Array:
+    return np.asarray(cv2.createHanningWindow((width, height), cv2.CV_32F))
