@@ -83,7 +83,7 @@ def test_a_frame_that_is_written_in_the_file_counts_more_than_its_name(tmp_path)
         ("any.json", {"frame": 1.5, "hints": [RED]}, "any.json: 1.5 is no frame"),
         ("any.json", {"frame": 1, "hints": [RED], "points": []}, "two names for one thing"),
         ("any.json", {"frame": 1, "hint": [RED]},
-         "any.json: 'hint' is unknown: a set of hints for a frame has frame, size, hints and points"),
+         "'hint' is unknown: a set of hints for a frame has frame, size, hints and points"),
         ("any.json", {"frame": 1}, "any.json: hints is missing"),
         ("any.json", {"frame": 1, "hints": [{"x": 1}]}, "any.json: hint 1: y is missing"),
         ("any.json", [{"frame": 1, "hints": [RED]}, {"frame": 1, "hints": [BLUE]}],

@@ -30,8 +30,8 @@ class VideoOptions:
     vivid: float | None = None
     """0 most accurate .. 1 most colourful; by default the model's."""
     hints: FrameHints = ()
-    """Hints for frames: a file, a folder of files, what they hold, or hints by the frame's number; see
-    :mod:`.frame_hints`."""
+    """Hints for frames: a file, a folder of files, what they hold, or hints by the frame's number;
+    see :mod:`.frame_hints`."""
     reference: PhotoSource | Photo | None = None
     """A colour photo: what is seen in it and in a shot takes its colour."""
     recolor: bool = False
