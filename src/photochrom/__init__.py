@@ -13,6 +13,7 @@ import os
 
 from photochrom.errors import (
     BadData,
+    BadFilm,
     BadModel,
     BadOption,
     BadPhoto,
@@ -47,6 +48,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "BadData",
+    "BadFilm",
     "BadModel",
     "BadOption",
     "BadPhoto",

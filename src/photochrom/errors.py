@@ -14,6 +14,10 @@ class BadPhoto(PhotochromError):
     """The photograph cannot be read: missing, empty, cut short, or not an image."""
 
 
+class BadFilm(PhotochromError):
+    """The film cannot be read: missing, cut short, not a film, or of a kind that must be mended."""
+
+
 class InColor(PhotochromError):
     """The photograph is in colour already, and is not to be coloured anew."""
 
