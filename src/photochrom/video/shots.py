@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import cv2
@@ -23,11 +24,11 @@ LOOK_AHEAD = 8
 """Frames after a frame that are seen before it is told whether a shot begins there."""
 _LOOK_BACK = 4
 _LONG_SIDE = 64
-_CHANGED = 0.45
-_MORE_THAN_USUAL = 0.15
-_BACK = 0.42
 _FLASH = 5
-_VOID = 2.0
+"""Frames that a flash may last; less than :data:`LOOK_AHEAD`."""
+_CHANGED = 0.3
+_PER_USUAL = 0.6
+_VOID = 1.5
 
 
 def find_cuts(lightness: Iterable[Array]) -> Iterator[int]:
@@ -49,36 +50,28 @@ def mark_cuts(lightness: Iterable[Array]) -> Iterator[bool]:
     Args:
         lightness: as for :func:`find_cuts`.
     """
-    frames = _view(lightness)
-    ahead = deque(view for _, view in zip(range(LOOK_AHEAD), frames, strict=False))
+    views = _view(lightness)
+    ahead = deque(islice(views, LOOK_AHEAD))
     past: deque[_View] = deque(maxlen=_LOOK_BACK)
-    clear: deque[_View] = deque(maxlen=4)
-    calm = 0
-    first = True
-    while True:
-        if (view := next(frames, None)) is not None:
-            ahead.append(view)
+    shown: deque[_View] = deque(maxlen=_LOOK_BACK)  # of this shot, without what is void
+    away = 0  # frames until a picture is back that a flash hides
+    while ahead or past:
+        ahead.extend(islice(views, 1))
         if not ahead:
             return
         now = ahead.popleft()
-        begins = first
-        if not first and not now.void:
-            if past[-1].void:
-                begins = bool(clear) and not any(
-                    _compare(a, b) < _BACK for a in (clear[0], clear[-1]) for b in (now, *ahead)
-                )
-                if begins:
-                    clear.clear()
-            elif calm <= 0 and _stands_out(now, [v.change for v in (*past, *ahead)]):
-                calm = _interruption(past[-1], [now, *ahead])
-                begins = not calm
-                if begins:
-                    clear.clear()
-        calm -= 1
+        begins = not past
+        if past and not now.void and away <= 0:
+            bound = _bound(past, ahead)
+            if past[-1].void or now.change > bound:
+                away = _time_away(shown, [now, *ahead], bound, past[-1].void)
+                begins = not away and bool(shown)
+        if begins:
+            shown.clear()
         if not now.void:
-            clear.append(now)
+            shown.append(now)
         past.append(now)
-        first = False
+        away -= 1
         yield begins
 
 
@@ -105,7 +98,7 @@ def _view(lightness: Iterable[Array]) -> Iterator[_View]:
         rest = picture - cv2.blur(picture, (17, 17))
         contrast = np.sqrt(np.maximum(cv2.blur(rest * rest, (17, 17)), 0))
         detail = rest / np.sqrt(contrast * contrast + 4)
-        void = bool(np.percentile(contrast, 90) < _VOID)
+        void = bool(np.percentile(contrast, 75) < _VOID)
         view = _View(picture, detail, void, 0.0)
         if before is not None:
             view = view._replace(change=_compare(before, view))
@@ -113,18 +106,36 @@ def _view(lightness: Iterable[Array]) -> Iterator[_View]:
         before = view
 
 
-def _stands_out(now: _View, around: Sequence[float]) -> bool:
-    usual = float(np.percentile(around, 40)) if around else 0.0
-    return now.change > max(_CHANGED, usual + _MORE_THAN_USUAL)
+def _bound(past: Sequence[_View], coming: Sequence[_View]) -> float:
+    """The change that is not passed within a shot, from those around."""
+    around = [
+        now.change
+        for before, now in (*pairwise(past), *pairwise(coming))
+        if not (before.void or now.void)
+    ]
+    return _CHANGED + _PER_USUAL * float(np.percentile(around, 40) if around else 0)
 
 
-def _interruption(before: _View, after: Sequence[_View]) -> int:
-    """For how many frames the picture before was away; 0: it does not come back."""
-    for many, view in enumerate(after[1 : _FLASH + 1], 1):
-        if not view.void and _compare(before, view) < _BACK:
-            away = after[:many]
-            flash = many == 1 or all(v.void or _compare(before, v, both=True) < _BACK for v in away)
-            return many + 1 if flash else 0
+def _time_away(shown: Sequence[_View], coming: Sequence[_View], bound: float, void: bool) -> int:
+    """How many frames come until the picture shown is seen again; 0: it does not come back.
+
+    Args:
+        shown: the last frames that showed it.
+        coming: the first of which differs.
+        bound: of :func:`_bound`.
+        void: whether it went into black or white before.
+    """
+    if void:
+        for many, view in enumerate(coming, 1):
+            if any(_compare(before, view) < bound for before in {id(v): v for v in (shown[0], shown[-1])}.values()) if shown else False:
+                return many + 1
+        return 0
+    for many, view in enumerate(coming[1 : _FLASH + 1], 1):
+        if not view.void and _compare(shown[-1], view) < bound:
+            hidden = coming[:many]
+            if many == 1 or all(v.void or _compare(shown[-1], v, both=True) < bound for v in hidden):
+                return many + 1
+            return 0
     return 0
 
 
@@ -146,7 +157,7 @@ def _compare(one: _View, other: _View, both: bool = False) -> float:
     mean_a, mean_b = _mean(a), _mean(b)
     var_a = np.maximum(_mean(a * a) - mean_a * mean_a, 0)
     var_b = np.maximum(_mean(b * b) - mean_b * mean_b, 0)
-    agree = (_mean(a * b) - mean_a * mean_b) / np.sqrt((var_a + 2.25) * (var_b + 2.25))
+    agree = (_mean(a * b) - mean_a * mean_b) / np.sqrt((var_a + 0.5) * (var_b + 0.5))
     seen = (np.minimum if both else np.maximum)(var_a, var_b)
     weight = seen / (seen + 9)
     total = float(weight.sum())
