@@ -50,7 +50,8 @@ def look(photo: Picture, x: float, y: float, share: float, size: Size) -> Pictur
     (h, w), (rows, columns) = photo.shape[:2], size
     step = min(h / rows, w / columns) * share  # pixels of the photo for one of the view
     if step > 1:
-        photo = cv2.GaussianBlur(photo, (0, 0), 0.5 * (step**2 - 1) ** 0.5)
+        blurred = cv2.GaussianBlur(photo, (0, 0), 0.5 * (step**2 - 1) ** 0.5)
+        photo = np.asarray(blurred, np.float32)
     left, top = x * (w - step * columns), y * (h - step * rows)
     half = (step - 1) / 2  # from corners to the middles of pixels
     way = np.array([[step, 0, left + half], [0, step, top + half]])
@@ -80,7 +81,8 @@ def develop(frames: Iterable[Picture], grain: float = 1.5) -> Iterator[Frame]:
 
 def to_grey(frame: Frame) -> NDArray[np.uint8]:
     """A frame as black-and-white film has it, (H, W): Y of ITU-R BT.601-7, section 2.5.1."""
-    return np.rint(frame @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    luma = frame @ np.array([0.299, 0.587, 0.114])
+    return np.asarray(np.rint(luma), np.uint8)
 
 
 def pan(size: Size = SIZE) -> Iterator[Frame]:
