@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import tee
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import accumulate, groupby, tee
+from operator import itemgetter
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -17,18 +18,12 @@ from photochrom.image.reader import PhotoSource, read_photo
 from photochrom.inference.chroma_upsampling import fit_lines
 from photochrom.inference.colorizer import Colorizer, default_colorizer
 from photochrom.inference.painting import paint
+from photochrom.video.asking import Asker
+from photochrom.video.frame_hints import FrameHints
 from photochrom.video.options import VideoOptions
+from photochrom.video.picture import Picture, ask_about, look, size_of
 from photochrom.video.propagation import carry_colors
-
-
-class SeenFrame(NamedTuple):
-    """A frame, and how the network sees it."""
-
-    number: int
-    """From 0."""
-    photo: Photo
-    lightness: Array
-    """L, (h, w)."""
+from photochrom.video.shots import mark_cuts
 
 
 @overload
@@ -39,7 +34,7 @@ def colorize_frames(
     size: int | None = None,
     strength: float = 1.0,
     vivid: float | None = None,
-    hints: str | os.PathLike[str] | Sequence[Any] = (),
+    hints: FrameHints = (),
     reference: PhotoSource | Photo | None = None,
 ) -> Iterator[Image.Image]: ...
 @overload
@@ -50,7 +45,7 @@ def colorize_frames(
     size: int | None = None,
     strength: float = 1.0,
     vivid: float | None = None,
-    hints: str | os.PathLike[str] | Sequence[Any] = (),
+    hints: FrameHints = (),
     reference: PhotoSource | Photo | None = None,
 ) -> Iterator[Array]: ...
 
@@ -62,7 +57,7 @@ def colorize_frames(
     size: int | None = None,
     strength: float = 1.0,
     vivid: float | None = None,
-    hints: str | os.PathLike[str] | Sequence[Any] = (),
+    hints: FrameHints = (),
     reference: PhotoSource | Photo | None = None,
 ) -> Iterator[Any]:
     """Colour the frames of a film as they come, each with its own lightness.
@@ -97,39 +92,60 @@ def colorize_frames(
     return _colorize(frames, options, colorizer)
 
 
+class _Seen(NamedTuple):
+    picture: Picture
+    asker: Asker
+    give: Callable[[Photo], Any]
+    """Makes of a photo what the frame was."""
+
+
 def _colorize(frames: Iterable[Any], options: VideoOptions, colorizer: Colorizer) -> Iterator[Any]:
-    def ask(_: SeenFrame, lightness: Array) -> Array:
-        return colorizer.predict_ab(lightness, size=min(lightness.shape), vivid=options.vivid)
+    wrong: list[Exception] = []
+    ahead, behind = tee(_see(frames, options, colorizer, wrong))
+    begun = accumulate(mark_cuts(seen.picture.lightness for seen in ahead))
+    for _, shot in groupby(zip(begun, behind, strict=True), key=itemgetter(0)):
+        for (picture, _, give), ab in carry_colors(
+            (seen for _, seen in shot),
+            lambda seen: seen.picture.lightness,
+            lambda seen, lightness: seen.asker.ask(lightness, np.zeros((0, 5), np.float32)),
+        ):
+            yield give(paint(picture.photo, fit_lines(ab, picture.lightness), options.strength))
+    for error in wrong:
+        raise error
 
-    sources, behind = tee(frames)
-    seen = _see(sources, options, colorizer)
-    for source, (frame, ab) in zip(
-        behind, carry_colors(seen, lambda frame: frame.lightness, ask), strict=True
-    ):
-        photo = paint(frame.photo, fit_lines(ab, frame.lightness), options.strength)
-        if isinstance(source, Image.Image):
-            yield to_image(photo)
-        else:
-            yield to_array(photo, source.dtype)
+
+def _see(
+    frames: Iterable[Any], options: VideoOptions, colorizer: Colorizer, wrong: list[Exception]
+) -> Iterator[_Seen]:
+    """Each frame as the network sees it, up to one that is ``wrong``.
+
+    That is told aside, as this runs ahead, and the frames before are to be coloured first.
+    """
+    try:
+        for number, frame in enumerate(frames):
+            kind = _kind(frame, number)
+            if not number:
+                first = kind
+            if kind != first:
+                raise BadOption(
+                    f"Frame {number} is {_tell(kind)}, but frame 0 is {_tell(first)}: give frames "
+                    "of one kind and size."
+                )
+            photo = _open(frame, number)
+            if not number:
+                asker = ask_about(size_of(photo), colorizer, options.colorize_options)
+            is_array = isinstance(frame, np.ndarray)
+            give = partial(to_array, dtype=frame.dtype) if is_array else to_image
+            yield _Seen(look(number, photo, asker), asker, give)
+    except Exception as error:  # also one of whoever makes the frames
+        wrong.append(error)
 
 
-def _see(frames: Iterable[Any], options: VideoOptions, colorizer: Colorizer) -> Iterator[SeenFrame]:
-    """Each frame as the network sees it, checked against the first."""
-    first: tuple[str, tuple[int, ...]] | None = None
-    for number, frame in enumerate(frames):
-        kind = _kind(frame, number)
-        first = first or kind
-        if kind != first:
-            raise BadOption(
-                f"Frame {number} is {_tell(kind)}, but frame 0 is {_tell(first)}: give frames of "
-                "one kind and size."
-            )
-        try:
-            photo = read_photo(frame)
-        except BadPhoto as error:
-            raise BadPhoto(f"Frame {number}: {error}") from error
-        (view,) = colorizer._predictor.views(photo, options.size, "fast")
-        yield SeenFrame(number, photo, view.small)
+def _open(frame: Image.Image | Array, number: int) -> Photo:
+    try:
+        return read_photo(frame)
+    except BadPhoto as error:
+        raise BadPhoto(f"Frame {number}: {error}") from error
 
 
 def _kind(frame: Any, number: int) -> tuple[str, tuple[int, ...]]:
