@@ -63,6 +63,15 @@ class ChromaLines:
     ab: Array
     """(2, h, w): the colours that they meet."""
 
+    def along(self, L: Array) -> Array:
+        """ab (2, H, W) of a small picture whose lightness is L (H, W), all of it at a time."""
+        size = L.shape[::-1]
+        slope, offset = (
+            _each(lambda p: cv2.resize(p, size, interpolation=cv2.INTER_CUBIC), planes)
+            for planes in (self.slope, self.offset)
+        )
+        return np.asarray(np.clip(slope * L + offset, self.low, self.high))
+
     def widen(self, size: tuple[int, int]) -> Chroma:
         """The same for a photo of H, W."""
         slope, offset = (_widen(planes, size[1]) for planes in (self.slope, self.offset))

@@ -127,13 +127,22 @@ def _time_away(shown: Sequence[_View], coming: Sequence[_View], bound: float, vo
     """
     if void:
         for many, view in enumerate(coming, 1):
-            if any(_compare(before, view) < bound for before in {id(v): v for v in (shown[0], shown[-1])}.values()) if shown else False:
+            if (
+                any(
+                    _compare(before, view) < bound
+                    for before in {id(v): v for v in (shown[0], shown[-1])}.values()
+                )
+                if shown
+                else False
+            ):
                 return many + 1
         return 0
     for many, view in enumerate(coming[1 : _FLASH + 1], 1):
         if not view.void and _compare(shown[-1], view) < bound:
             hidden = coming[:many]
-            if many == 1 or all(v.void or _compare(shown[-1], v, both=True) < bound for v in hidden):
+            if many == 1 or all(
+                v.void or _compare(shown[-1], v, both=True) < bound for v in hidden
+            ):
                 return many + 1
             return 0
     return 0
