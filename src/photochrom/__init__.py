@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from photochrom.inference.reapply import apply_sidecar
     from photochrom.inference.resemblance import Place
     from photochrom.inference.verification import verify
+    from photochrom.video.pipeline import colorize_video
     from photochrom.video.stream import colorize_frames
 
 __version__ = "0.1.0"
@@ -71,6 +72,7 @@ __all__ = [
     "apply_sidecar",
     "colorize",
     "colorize_frames",
+    "colorize_video",
     "verify",
 ]
 
@@ -84,6 +86,7 @@ _HOMES = {
     "apply_sidecar": "inference.reapply",
     "colorize": "inference.colorizer",
     "colorize_frames": "video.stream",
+    "colorize_video": "video.pipeline",
     "verify": "inference.verification",
 }
 """The module of each name that is loaded on first use."""

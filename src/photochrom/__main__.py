@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 
-_QUICK = ("colorize", "palette", "uncertainty", "sheet", "apply", "verify")
+_QUICK = ("colorize", "video", "palette", "uncertainty", "sheet", "apply", "verify")
 """Commands that have nothing to put in order when they are interrupted. Others, such as a training,
 take the time that they need for it."""
 

@@ -181,6 +181,32 @@ def append_durably(file: RawIOBase | BinaryIO, data: bytes) -> int:
         raise
 
 
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Make a file that stands for a right, which one at a time has, and remove it in the end.
+
+    The right ends with this process, whatever that ends by. On a disk without locks all have it.
+
+    Raises:
+        BlockingIOError: another process, or another thread, has it. OSError: the file cannot be
+            made.
+    """
+    with path.open("ab") as file:
+        try:
+            _lock(file)
+        except BlockingIOError:
+            raise
+        except OSError:  # there are no locks here
+            pass
+        if not os.fstat(file.fileno()).st_nlink:  # whoever had it has just removed it
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
 def make_parent(target: Path) -> None:
     """Make the folder that ``target`` goes to.
 

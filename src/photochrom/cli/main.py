@@ -28,12 +28,14 @@ from photochrom.cli.report import report
 from photochrom.cli.serve import serve
 from photochrom.cli.sheet import sheet
 from photochrom.cli.train import export, train
+from photochrom.cli.video import video
 from photochrom.errors import BadOption, PhotochromError
 from photochrom.names import is_verbose, say, set_talk
 from photochrom.storage import model_cache
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "colorize": colorize,
+    "video": video,
     "palette": palette,
     "uncertainty": uncertainty,
     "apply": apply,

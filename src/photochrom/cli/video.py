@@ -1,0 +1,198 @@
+"""Film: video."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from tyro.conf import OmitArgPrefixes, Positional
+
+from photochrom import interruption
+from photochrom.cli.flags import WHOLE, flag, group
+from photochrom.cli.options import (
+    Force,
+    Model,
+    Size,
+    Vivid,
+    console,
+    load_colorizer,
+    option_values,
+    print_result,
+)
+from photochrom.errors import InColor
+from photochrom.names import remark
+
+if TYPE_CHECKING:
+    from photochrom.video.options import VideoOptions
+    from photochrom.video.progress import VideoListener, VideoProgress
+
+_PHASES = {"scanning": "looking for shots", "coloring": "colouring", "joining": "joining"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmColorFlags:
+    """What decides the colours."""
+
+    vivid: Vivid = None
+    strength: Annotated[float, flag("how much of the colour: 0 grey, 1 as predicted", "0..1.5")] = (
+        1.0
+    )
+    model: Model = None
+    size: Size = "auto"
+    hints: Annotated[
+        Path | None,
+        flag("hints for frames, which hold to the ends of their shots: see --shots", "FILE|FOLDER"),
+    ] = None
+    reference: Annotated[
+        Path | None,
+        flag("a colour photo: what is seen in it and in a shot takes its colour", "PHOTO"),
+    ] = None
+    recolor: Annotated[bool, flag("colour a film that is in colour already, too")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmFileFlags:
+    """Where the result goes, and how it is encoded."""
+
+    out: Annotated[
+        Path | None,
+        flag(
+            "the film to write, in the format of its ending; of frames, the folder to write",
+            "FILE|FOLDER",
+            short="-o",
+            default="beside the film",
+        ),
+    ] = None
+    shots: Annotated[
+        Path | None,
+        flag("write a picture and a file for hints of each shot there, and no film", "FOLDER"),
+    ] = None
+    force: Force = False
+    codec: Annotated[
+        Literal["h264", "hevc", "av1", "prores", "ffv1"],
+        flag("of the result: h264 plays everywhere, ffv1 has no loss"),
+    ] = "h264"
+    crf: Annotated[
+        int | None,
+        flag("quality of h264, hevc and av1: less is better", WHOLE, default="the codec's own"),
+    ] = None
+    bits: Annotated[
+        Literal[8, 10] | None,
+        flag("of a sample", "{8,10}", default="8 of h264, the film's own of others"),
+    ] = None
+    deinterlace: Annotated[bool, flag("make whole frames of an interlaced film's fields")] = False
+    mark: Annotated[bool, flag("do not note in the file that it was colorized")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoFlags:
+    """Flags of ``photochrom video``; those of ``VideoOptions`` are called as there."""
+
+    color: Annotated[FilmColorFlags, group("colour")]
+    output: Annotated[FilmFileFlags, group("output")]
+
+    def options(self) -> VideoOptions:
+        """What is asked for.
+
+        Raises:
+            BadOption: a value is out of range.
+        """
+        from photochrom.video.options import VideoOptions
+
+        return VideoOptions(**option_values(VideoOptions, self.color, self.output))
+
+
+def video(
+    film: Annotated[Positional[Path], flag("a film, or a folder of its frames", "FILM|FOLDER")],
+    /,
+    flags: Annotated[VideoFlags, OmitArgPrefixes, group("")],
+) -> int:
+    """Colour a film, with colours that hold still.
+
+    The result keeps the film's lightness, sound, subtitles, chapters and the time of every frame,
+    and notes that it was colorized; the film itself is never touched. What is done is kept beside
+    the result, in a folder whose name ends in .parts, until the result stands: the same command
+    goes on after whatever has stopped it. With --shots, a picture of each shot is written, and a
+    file for hints: put colours into those, by hand or on the page of photochrom serve, and give the
+    folder back with --hints.
+
+    Example: photochrom video old.mp4 -o coloured.mp4
+    """
+    from photochrom.video.pipeline import color_film
+
+    options, output = flags.options(), flags.output
+
+    def note(clause: str) -> None:
+        remark(f"{film}: {clause}.")
+
+    try:
+        with _progress() as listener:
+            result = color_film(
+                film,
+                output.out,
+                options,
+                load_colorizer(flags.color.model),
+                force=output.force,
+                listener=listener,
+                note=note,
+            )
+    except InColor as passed:  # as for photos
+        remark(str(passed))
+        return 0
+    except KeyboardInterrupt as stop:  # which tells by itself of a model that was being fetched
+        interruption.take_notice()
+        raise KeyboardInterrupt(str(stop) or _INTERRUPTED) from None
+    print_result(result)
+    return 0
+
+
+_INTERRUPTED = (
+    "Interrupted: no result is half written; what is done is kept, and the same command goes on."
+)
+
+
+@contextmanager
+def _progress() -> Iterator[VideoListener]:
+    """Show how far the work on a film has come: phase, frames, shots, speed and time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(
+        *columns,
+        console=console(),
+        redirect_stdout=bool(sys.stdout and sys.stdout.isatty()),
+    ) as shown:
+        phase, task, before, start = "", shown.add_task("opening", total=None, counts=""), 0, 0.0
+
+        def tell(now: VideoProgress) -> None:
+            nonlocal phase, before, start
+            if now.phase != phase:
+                phase, before, start = now.phase, now.frames_done - 1, time.monotonic()
+                shown.reset(task, description=_PHASES[phase], counts="")
+            rate = (now.frames_done - before) / max(time.monotonic() - start, 0.1)
+            shown.update(
+                task,
+                total=now.frames or None,
+                completed=now.frames_done,
+                counts=_count(now, rate),
+            )
+
+        yield tell
+
+
+def _count(now: VideoProgress, rate: float) -> str:
+    """How far it is, in words, such as "120 of 4,800 frames, shot 2 of 31, 11.8 frames/s"."""
+    if now.phase == "joining":
+        return ""
+    of = f" of {now.frames:,}" if now.frames >= now.frames_done else ""
+    shot = f", shot {now.shot:,} of {now.shots:,}" if now.shots else ""
+    return f"{now.frames_done:,}{of} frames{shot}, {rate:.1f} frames/s"

@@ -1,0 +1,129 @@
+"""The frames of a film in colour, shot by shot, encoded part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from photochrom.color import Array
+from photochrom.errors import BadFilm
+from photochrom.video.asking import Asker
+from photochrom.video.encoding import Target, write_segment
+from photochrom.video.film import Film
+from photochrom.video.plan import Part, Plan
+from photochrom.video.planes import make_chroma
+from photochrom.video.progress import VideoListener, VideoProgress
+from photochrom.video.propagation import Carrier, State
+from photochrom.video.side_folder import SideFolder
+
+Planes = tuple[Array, Array, Array]
+"""Y, U and V of a frame."""
+_NONE = np.zeros((0, 5), np.float32)
+
+
+class SeenFrame(NamedTuple):
+    """A frame, and how the network sees it."""
+
+    number: int
+    """From 0, among all of the film."""
+    luma: Array
+    lightness: Array
+    """L, (h, w)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilmInColor:
+    """A film whose frames are coloured when they are asked for."""
+
+    film: Film
+    plan: Plan
+    asker: Asker
+    target: Target
+    """What the frames are made for."""
+    strength: float
+    placed: Mapping[int, Array] = field(default_factory=dict)
+    """Hints by frame, as the network sees it: (n, 5), see :mod:`photochrom.inference.spots`."""
+
+    def carrier(self, state: State | None) -> Carrier[SeenFrame]:
+        """What colours frames in order.
+
+        Args:
+            state: what the frames before have left, where they are of the same shot.
+        """
+
+        def ask(frame: SeenFrame, lightness: Array) -> Array:
+            return self.asker.ask(lightness, self.placed.get(frame.number, _NONE))
+
+        return Carrier(lambda frame: frame.lightness, ask, state)
+
+    def color(self, part: Part, carrier: Carrier[SeenFrame]) -> Iterator[Planes]:
+        """The frames of a part in colour.
+
+        Raises:
+            BadFilm: they are not those of the plan.
+        """
+        film = self.film
+        for frame, ab in carrier.carry(self.see(range(part.start, part.stop))):
+            u, v = make_chroma(
+                ab,
+                frame.lightness,
+                frame.luma,
+                film.raster,
+                matrix=film.matrix,
+                size=self.target.chroma_size,
+                strength=self.strength,
+            )
+            yield frame.luma, u, v
+
+    def see(self, numbers: range) -> Iterator[SeenFrame]:
+        """Decode frames that stand one after the other.
+
+        Raises:
+            BadFilm: they are not those of the plan.
+        """
+        frames = iter(self.film.frames(self.plan.pts[numbers.start]))
+        for number in numbers:
+            frame = next(frames, None)
+            if frame is None or frame.pts != self.plan.pts[number]:
+                raise BadFilm(
+                    f"{self.film.path} is not what it was when its shots were found: leave it as "
+                    "it is, and start again."
+                )
+            yield SeenFrame(number, frame.luma, self.asker.see(frame.luma))
+
+
+def write_parts(film: FilmInColor, side: SideFolder, tell: VideoListener) -> None:
+    """Colour and encode all parts of a film that are not there yet.
+
+    Args:
+        film: to be coloured.
+        side: where they are kept.
+        tell: is told of each frame.
+
+    Raises:
+        CannotWrite, DiskFull, BadFilm: what is done is kept.
+    """
+    shots, many = len(film.plan.cuts), len(film.plan.pts)
+
+    def frames_of(part: Part) -> Iterator[Planes]:
+        carrier = film.carrier(None if part.begins else side.load_state(part.number - 1))
+        for done, planes in enumerate(film.color(part, carrier), part.start + 1):
+            yield planes
+            tell(
+                VideoProgress(
+                    phase="coloring",
+                    frames_done=done,
+                    frames=many,
+                    shot=part.shot + 1,
+                    shots=shots,
+                )
+            )
+        if not part.ends and carrier.state is not None:  # before the part is there
+            side.save_state(part.number, carrier.state)
+
+    for part in film.plan.parts():
+        if not side.part(part.number).exists():
+            write_segment(side.part(part.number), frames_of(part), film.film, film.target)
