@@ -33,7 +33,7 @@ class NextFrame(NamedTuple):
 
 
 def color_consistency(frames: Iterable[npt.NDArray[np.uint8]]) -> float:
-    """CDC, the colour distribution consistency of Liu et al. (TCVC, arXiv 2110.04562); the less, the stiller.
+    """Colour distribution consistency, CDC (TCVC, arXiv 2110.04562): the less, the stiller.
 
     For each channel, frames t and t + d are compared by the Jensen-Shannon divergence of their
     histograms of 256 bins, in nats. Its mean over t is averaged over d = 1, 2, 4 and the channels.
@@ -73,7 +73,7 @@ def find_next(grey: Array, following: Array) -> NextFrame:
     """
     height, width = grey.shape
     now, then = (np.rint(255 * f).astype(np.uint8) for f in (grey, following))
-    flow = cv2.calcOpticalFlowFarneback(now, then, None, 0.5, 5, 15, 3, 7, 1.5, 0)
+    flow = cv2.calcOpticalFlowFarneback(now, then, np.empty(0), 0.5, 5, 15, 3, 7, 1.5, 0)
     places = flow + np.dstack(np.meshgrid(np.arange(width), np.arange(height)))
     places = places.astype(np.float32)
     inside = ((places >= 0) & (places <= (width - 1, height - 1))).all(-1)
@@ -126,4 +126,6 @@ def mean_chroma(ab: Iterable[Array]) -> float:
 
 def _bring(plane: Array, places: Array) -> Array:
     """A plane (H, W) as it is at those places."""
-    return np.asarray(cv2.remap(plane, places, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE))
+    x, y = np.ascontiguousarray(places[..., 0]), np.ascontiguousarray(places[..., 1])
+    found = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found)
