@@ -48,7 +48,7 @@ def make_film(
         time_base: a container may choose one of its own.
         codec: of an encoder; ffv1 is lossless, and so is libx264 with options {"qp": "0"}.
         pix_fmt: of what is stored.
-        sound: seconds of a tone (AAC; Opus in WebM).
+        sound: seconds of a tone, coded as the container can hold it.
         rotation: degrees, counterclockwise, that the player is told.
         pixel_aspect: width of a pixel by its height.
         options: of the encoder.
@@ -111,18 +111,15 @@ def _fill_frame(planes: Any, pix_fmt: str) -> av.VideoFrame:
 
 def _add_sound(film: Any, seconds: float) -> Iterator[list[av.Packet]]:
     rate, step = 48_000, 1024
-    webm = film.format.name == "webm"
-    stream = film.add_stream("libopus" if webm else "aac", rate=rate)
-    stream.layout = "stereo"
+    codec = {"webm": "libopus", "mpeg": "mp2", "asf": "wmav2"}.get(film.format.name, "aac")
+    stream = film.add_stream(codec, rate=rate)
+    stream.layout, stream.bit_rate = "stereo", 128_000
 
     def encode() -> Iterator[list[av.Packet]]:
         for start in range(0, int(seconds * rate), step):
             wave = 0.3 * np.sin(np.arange(start, start + step) * (440 * 2 * np.pi / rate))
             both = np.tile(wave.astype(np.float32), (2, 1))
-            if webm:
-                both = both.T.reshape(1, -1)
-            format_ = "flt" if webm else "fltp"
-            frame = av.AudioFrame.from_ndarray(both, format=format_, layout="stereo")
+            frame = av.AudioFrame.from_ndarray(both, format="fltp", layout="stereo")
             frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
             yield stream.encode(frame)
         yield stream.encode(None)

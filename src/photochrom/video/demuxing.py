@@ -130,6 +130,8 @@ def _read_packets(
     except FFmpegError:
         tally.cut_short = True
     length = (container.duration or 0) / av.time_base
+    if container.format.name == "avi":  # where the end is missing, FFmpeg reckons anew
+        length = max(length, stream.frames * units[stream.index])
     if container.format.name.startswith(_OWN_LENGTH):
         seconds, part = _SLACK
         tally.cut_short |= latest < length * (1 - part) - seconds

@@ -130,13 +130,14 @@ class Film:
         """As :meth:`_go_through` from the frame with that pts on, and where fields are made whole
         from the one before, which bwdif looks at.
         """
-        for back in (None,) if self.by_dts else (*_BACK, None):  # those depend on the first one
+        for back in (*_BACK, None):
             with open_container(self.path) as container:
                 stream = choose_stream(container, self.path)
-                if back is not None and not _seek(
-                    container, stream, start - round(back / self.time_base)
-                ):
-                    continue
+                if back is not None:
+                    if self.by_dts:  # DivX tells in its first frame how its packets are packed
+                        next(decode(container, stream), None)
+                    if not _seek(container, stream, start - round(back / self.time_base)):
+                        continue
                 stamped = self._stamp(decode(container, stream))
                 before: list[Stamped] = []
                 for pts, frame in stamped:
