@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -40,8 +40,12 @@ class Tally:
     """Whether the file ends before its time."""
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, more: Mapping[str, str] | None = None) -> InputContainer:
     """Open a film's file; nothing but the file itself is ever read, no address and no list.
+
+    Args:
+        path: of the file.
+        more: options of the demuxer.
 
     Raises:
         BadFilm: it is no film, or there is none.
@@ -56,7 +60,7 @@ def open_container(path: Path) -> InputContainer:
         raise BadFilm(f"{path} does not exist: check the name.") from None
     except OSError as error:
         raise BadFilm(f"{path} cannot be read ({error.strerror}).") from None
-    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
+    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS), **(more or {})}
     try:
         container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (FFmpegError, ValueError):
