@@ -240,12 +240,12 @@ def write_film(
             many += 1
         film.mux(picture.encode(None))
         if voice is not None:
-            for wave in _beeps(many / RATE):
+            for wave in beeps(many / RATE):
                 film.mux(voice.encode(wave))
             film.mux(voice.encode(None))
 
 
-def _beeps(seconds: float, rate: int = 48_000) -> Iterator[Any]:
+def beeps(seconds: float, rate: int = 48_000) -> Iterator[Any]:
     """Sound of that length."""
     import av
 

@@ -24,7 +24,6 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import mean
@@ -58,8 +57,7 @@ MOST_FLICKER, LEAST_CHROMA, MOST_CDC = 1 / 3, 0.97, 1.15
 METHODS = "frame by frame", "ours"
 
 
-@dataclass(frozen=True)
-class Clip:
+class Clip(NamedTuple):
     """One to be coloured."""
 
     name: str

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable
+from itertools import islice, pairwise
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -13,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from photochrom import color
+from photochrom import Colorizer, color
+from photochrom.inference.options import ColorizeOptions
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 pytestmark = pytest.mark.skipif(
@@ -291,3 +293,107 @@ def test_dial_a_model_without_a_dial_is_refused(dial, make_model, monkeypatch, t
     with pytest.raises(SystemExit):
         dial.main()
     assert "has no dial" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def clips() -> ModuleType:
+    return load("clips")
+
+
+def test_clips_a_camera_sees_the_photo_where_it_looks(clips):
+    photo = np.zeros((40, 90, 3), np.float32)
+    photo[..., 0], photo[..., 1] = np.arange(90), np.arange(40)[:, None]
+    whole = clips.look(photo, 0.5, 0.5, 1, (40, 90))
+    assert np.abs(whole - photo).max() < 1e-3
+    right = clips.look(photo, 1, 0, 0.5, (20, 45))
+    assert np.abs(right - photo[:20, 45:]).max() < 1e-3
+    near = clips.look(photo, 0, 1, 0.5, (40, 90))
+    assert near[-1, 0, :2] == pytest.approx([0, 39], abs=0.3)
+    assert near[20, 40, :2] == pytest.approx([19.75, 29.75], abs=0.3)
+
+
+def test_clips_are_the_same_every_time_and_cuts_are_where_they_are_said_to_be(clips):
+    frames = list(clips.cuts((24, 32)))
+    assert len(frames) == clips.CUTS[-1]
+    assert all(np.array_equal(a, b) for a, b in zip(frames, clips.cuts((24, 32)), strict=True))
+    changes = [np.abs(a - b.astype(float)).mean() for a, b in pairwise(frames)]
+    largest = sorted(np.argsort(changes)[-4:] + 1)
+    assert largest == list(clips.CUTS[1:-1])
+
+
+def test_clips_what_enters_was_not_there_and_goes(clips):
+    frames = list(clips.enter((48, 64)))
+    first, middle, last = (frames[t].astype(float) for t in (0, 45, 89))
+    assert np.abs(first - last).mean() < 4  # grain
+    assert np.abs(first - middle).mean() > 20
+
+
+def test_clips_a_film_holds_the_luma_of_its_frames(clips, tmp_path):
+    av = pytest.importorskip("av")
+    frames = list(islice(clips.pan((48, 64)), 3))
+    grey = [clips.to_grey(frame) for frame in frames]
+    clips.write_film(tmp_path / "a.mkv", grey, sound=True, crf=0)
+    with av.open(str(tmp_path / "a.mkv")) as film:
+        assert {stream.type for stream in film.streams} == {"video", "audio"}
+        luma = [f.reformat(format="gray8").to_ndarray() for f in film.decode(video=0)]
+    assert len(luma) == 3
+    assert all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(luma, grey, strict=True))
+
+
+@pytest.fixture(scope="module")
+def video() -> ModuleType:
+    return load("video")
+
+
+def test_video_a_model_that_always_says_the_same_does_not_flicker(make_model, video):
+    colorizer = Colorizer(str(make_model(offset=(12, 9))))
+    frames = [np.full((48, 64, 3), 128, np.uint8) + np.uint8(t) for t in range(8)]
+    clip = video.Clip("still", frames, (0,))
+    figures = video.measure(clip, colorizer, ColorizeOptions())
+    assert list(figures) == ["grey", "frame by frame", "ours"]
+    grey, by_frame, ours = figures.values()
+    assert (grey.flicker, grey.chroma) == (0, 0)
+    assert grey.psnr > 45  # the clip was grey
+    for found in (by_frame, ours):
+        assert found.chroma == pytest.approx(15, abs=0.1)
+        assert found.flicker == pytest.approx(0, abs=0.01)
+        assert found.psnr == pytest.approx(20 * np.log10(255 / 20), abs=3)
+
+
+def test_video_tells_shares_of_frame_by_frame_and_of_grey_and_which_goals_are_missed(video):
+    one = video.Figures(0, 0, 0.001, 20), video.Figures(0.9, 10, 0.003, 24)
+    good, bad = video.Figures(0.27, 9.8, 0.0011, 24), video.Figures(0.45, 9, 0.002, 24)
+    rows = ("grey", *video.METHODS)
+    table = video.summarize({"a": dict(zip(rows, (*one, good), strict=True))}, "clips")
+    assert table["clips: ours"]["of frame by frame"] == "0.30"
+    assert table["clips: ours"]["chroma, of frame by frame"] == "0.980"
+    assert table["clips: ours"]["CDC, of grey"] == "1.10"
+    assert video.find_missed(table) == []
+    both = {
+        name: dict(zip(rows, (*one, of), strict=True)) for name, of in (("a", good), ("b", bad))
+    }
+    table = video.summarize(both, "clips")
+    assert table["clips: ours"]["flicker"] == "0.360"  # a mean over clips
+    assert len(video.find_missed(table)) == 3
+    told = video.tell_clips(both)
+    assert (told["b"]["share"], told["b"]["chroma kept"]) == ("0.50", "0.900")
+
+
+def test_video_files_drift_is_the_most_that_a_frame_or_sound_is_off(tmp_path):
+    av = pytest.importorskip("av")
+    files = load("video_files")
+    film, late = tmp_path / "film.mp4", tmp_path / "late.mp4"
+    files.write_hour(film, 5)
+    with av.open(str(film)) as source, av.open(str(late), "w") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        shown = 0
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "video":
+                shown += 1
+                packet.pts += round(0.04 / packet.time_base) if shown == 3 else 0
+            packet.stream = streams[packet.stream.index]
+            target.mux(packet)
+    assert files.find_drift(film, film) == 0
+    assert files.find_drift(film, late) == pytest.approx(40, abs=0.1)
