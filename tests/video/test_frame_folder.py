@@ -15,8 +15,10 @@ from photochrom.image.reader import read_photo
 from photochrom.inference.colorizer import Colorizer
 from photochrom.video import frame_folder
 from photochrom.video.frame_folder import colorize_folder
+from photochrom.video.frame_journal import FOLDER
 from photochrom.video.frame_plan import list_frames
 from photochrom.video.options import VideoOptions
+from photochrom.video.propagation import Carrier
 
 
 @pytest.fixture
@@ -76,13 +78,14 @@ def test_shots_are_carried_each_by_itself_and_another_size_begins_one(
 ):
     shots = []
 
-    def carry(pictures, see, ask):
-        shots.append([])
-        for picture in pictures:
-            shots[-1].append(picture.number)
-            yield picture, ask(picture, see(picture))
+    class Spy(Carrier):
+        def carry(self, pictures):
+            shots.append([])
+            for picture, ab in super().carry(pictures):
+                shots[-1].append(picture.number)
+                yield picture, ab
 
-    monkeypatch.setattr(frame_folder, "carry_colors", carry)
+    monkeypatch.setattr(frame_folder, "Carrier", Spy)
     write(frames / "frame_11.png", 2, width=72)
     colorize_folder(frames, out, VideoOptions(), colorizer=toy)
     assert shots == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10], [11]]
@@ -98,8 +101,12 @@ def test_a_frame_that_cannot_be_read_is_named_and_the_others_are_coloured(toy, f
     assert not (out / "frame_3.png").exists()
 
 
-@pytest.mark.parametrize("stop", [2, 7])
-def test_work_that_was_stopped_goes_on_to_the_same_bytes(toy, frames, tmp_path, stop):
+@pytest.mark.parametrize("stop", [2, 9])
+def test_work_that_was_stopped_goes_on_to_the_same_bytes(
+    make_model, frames, tmp_path, stop, monkeypatch
+):
+    monkeypatch.setattr(frame_folder, "PART", 3)
+    toy = Colorizer(make_model(slope=(0.3, -0.2)))
     colorize_folder(frames, tmp_path / "at once", VideoOptions(), colorizer=toy)
     whole = contents(tmp_path / "at once")
 
@@ -115,6 +122,7 @@ def test_work_that_was_stopped_goes_on_to_the_same_bytes(toy, frames, tmp_path, 
     outcome = colorize_folder(frames, out, VideoOptions(), colorizer=toy)
     assert (outcome.written, outcome.kept) == (12 - len(there), len(there))
     assert contents(out) == whole
+    assert not list((out / FOLDER).glob("*.npz"))
     assert there.items() <= {p.name: p.stat().st_mtime_ns for p in out.glob("*.png")}.items()
 
 

@@ -36,6 +36,7 @@ from photochrom.inference.pipeline import (
     tell_provenance,
 )
 from photochrom.parallel import map_ahead
+from photochrom.video import propagation
 from photochrom.video.frame_hints import place_hints, read_frame_hints
 from photochrom.video.frame_journal import FrameJournal
 from photochrom.video.frame_plan import (
@@ -50,10 +51,12 @@ from photochrom.video.frame_plan import (
 )
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import Picture, ask_about, look
-from photochrom.video.propagation import carry_colors
+from photochrom.video.propagation import Carrier, State
 
-_METHOD = 1
-"""Counted up when other colours come of the same wish."""
+PART = 500
+"""Frames of a shot from one state that is kept to the next: so many are coloured anew at most where
+work was stopped."""
+_NONE = np.zeros((0, 5), np.float32)
 
 Listener = Callable[[str, int, int], object]
 """Is told of progress: what is done, "look" or "color", with how many frames, of how many."""
@@ -165,31 +168,41 @@ class _Work:
                     check_target(self._target(number), frame, force=self.force)
 
     def color_shot(self, shot: int) -> Iterator[None]:
-        """Colour a shot, unless all of it stands; yields after each frame."""
-        numbers = self.plan.shots[shot]
+        """Colour a shot, part by part, unless all of it stands; yields after each frame."""
+        numbers, wish = self.plan.shots[shot], self.wishes[shot]
         standing = {number for number in numbers if self._stands(shot, number)}
         self.outcome.kept += len(standing)
         if len(standing) == len(numbers):
             yield
             return
         asker = ask_about(self.plan.sizes[shot], self.colorizer, self.options.colorize_options)
-        nothing = np.zeros((0, 5), np.float32)
         spots = self._place(shot)
 
         def ask(picture: Picture, lightness: Array) -> Array:
-            return asker.ask(lightness, spots.get(picture.number, nothing))
+            return asker.ask(lightness, spots.get(picture.number, _NONE))
 
         def write(colored: tuple[Picture, Array]) -> Sequence[str]:
             return self._write(shot, *colored)
 
-        pictures = (look(number, photo, asker) for number, photo in self._read(numbers))
-        colored = carry_colors(pictures, lambda picture: picture.lightness, ask)
-        missing = ((p, ab) for p, ab in colored if p.number not in standing)
-        with closing(map_ahead(write, missing, THREADS, 1)) as written:
-            for notes in written:
-                self.outcome.written += 1
-                self.outcome.notes.update(notes)
-                yield
+        state: State | None = None
+        for start in range(0, len(numbers), PART):
+            part = numbers[start : start + PART]
+            known = self.journal.load_state(wish, start)
+            if known is not None and standing.issuperset(part):
+                state = known
+                continue
+            carrier: Carrier[Picture] = Carrier(lambda picture: picture.lightness, ask, state)
+            pictures = (look(number, photo, asker) for number, photo in self._read(part))
+            missing = ((p, ab) for p, ab in carrier.carry(pictures) if p.number not in standing)
+            with closing(map_ahead(write, missing, THREADS, 1)) as written:
+                for notes in written:
+                    self.outcome.written += 1
+                    self.outcome.notes.update(notes)
+                    yield
+            state = carrier.state
+            if state is not None and start + PART < len(numbers):
+                self.journal.save_state(wish, start, state)
+        self.journal.drop_states(wish)
 
     def _read(self, numbers: Sequence[int]) -> Iterator[tuple[int, Photo]]:
         """The frames of a shot; one that cannot be read any more is noted and left out."""
@@ -262,7 +275,7 @@ class _Work:
             (n, repr((h.hints, h.size, h.more))) for n, h in self.hints.items() if n in numbers
         ]
         return digest(
-            (_METHOD, self.colorizer.sha256, seen),
+            (propagation.VERSION, self.colorizer.sha256, seen),
             (self.options.size, self.options.strength, self.options.vivid, self.options.mark),
             describe_frames(self.plan.frames[n] for n in numbers),
             [(numbers.index(n), words) for n, words in given],

@@ -2,8 +2,9 @@
 
 In ``.photochrom/`` of the results lies a line of JSON for each frame that was written: its name,
 the digest of all that its shot's colours come from, and what its file looks like. It is written
-before the file gets its name. As in :mod:`photochrom.batch.journal`, little is believed: all that a
-line can bring about is that a result which is there as it says is left as it is.
+before the file gets its name. What a part of a long shot leaves for the next one lies there, too.
+As in :mod:`photochrom.batch.journal`, little is believed: all that a line can bring about is that a
+result which is there as it says is left as it is.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
+from zipfile import BadZipFile
+
+import numpy as np
 
 from photochrom import files
 from photochrom.held_folder import HeldFolder
+from photochrom.video.propagation import State
 
 FOLDER = ".photochrom"
 _SUFFIX = ".frames"
+_STATE_SUFFIX = ".npz"
 _PLAN = "frames.json"
 _MOST = 2**28
 """Bytes that are read of a file in it."""
@@ -73,6 +78,36 @@ class FrameJournal:
         except OSError as error:
             raise files.cannot_write(self.folder, error) from error
 
+    def save_state(self, wish: str, start: int, state: State) -> None:
+        """Keep what a part of a shot leaves for the next one.
+
+        Raises:
+            CannotWrite: the disk does not take it.
+        """
+
+        def make(file: BinaryIO) -> None:
+            np.savez(file, lightness=state.lightness, planes=state.planes)
+
+        files.write_atomically(self.folder / FOLDER / _state_name(wish, start), make)
+
+    def load_state(self, wish: str, start: int) -> State | None:
+        """What the part of a shot that begins there has left, if that is known."""
+        try:
+            with (
+                self.staging.read(_state_name(wish, start)) as file,
+                np.load(file, allow_pickle=False) as kept,
+            ):
+                return State(kept["lightness"], kept["planes"])
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
+
+    def drop_states(self, wish: str) -> None:
+        """Forget what a shot's parts have left, when all of it stands."""
+        for name in list(self.staging.names()):
+            if name.startswith(wish) and name.endswith(_STATE_SUFFIX):
+                with contextlib.suppress(OSError):
+                    self.staging.remove(name)
+
     def close(self) -> None:
         """Let go of the journal's file."""
         if self._file is not None:
@@ -107,15 +142,8 @@ class FrameJournal:
         files.write_bytes(self.folder / FOLDER / _PLAN, text.encode())
 
 
-def check_free(targets: Iterable[Path]) -> None:
-    """Refuse to go on where something has the name of a result.
-
-    Raises:
-        CannotWrite: it has.
-    """
-    for target in targets:
-        if os.path.lexists(target):
-            raise files.already_exists(target)
+def _state_name(wish: str, start: int) -> str:
+    return f"{wish}-{start}{_STATE_SUFFIX}"
 
 
 def _is_line(line: Any) -> bool:
