@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("av")
 from films import make_film, moving_frames
-
 from photochrom.errors import BadFilm
 from photochrom.video.film import open_film
 from photochrom.video.plan import Plan, make_plan, shrink
@@ -47,7 +46,7 @@ def test_a_film_without_frames_is_named():
 
 
 def test_parts_are_no_longer_than_that_and_none_goes_across_a_cut():
-    parts = Plan(range(1200), (0, 499, 1100)).parts(500)
+    parts = Plan(range(1200), (0, 499, 1100)).parts()
     assert [(part.shot, part.start, part.stop) for part in parts] == [
         (0, 0, 499),
         (1, 499, 999),

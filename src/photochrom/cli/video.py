@@ -21,12 +21,13 @@ from photochrom.cli.options import (
     Size,
     Vivid,
     console,
+    counted,
     load_colorizer,
     option_values,
     print_result,
 )
-from photochrom.errors import InColor
-from photochrom.names import remark
+from photochrom.errors import BadOption, InColor
+from photochrom.names import remark, say
 
 if TYPE_CHECKING:
     from photochrom.video.options import VideoOptions
@@ -124,37 +125,65 @@ def video(
 
     Example: photochrom video old.mp4 -o coloured.mp4
     """
-    from photochrom.video.pipeline import color_film
-
-    options, output = flags.options(), flags.output
-
-    def note(clause: str) -> None:
-        remark(f"{film}: {clause}.")
-
+    color = _color_folder if film.is_dir() else _color_film
     try:
         with _progress() as listener:
-            result = color_film(
-                film,
-                output.out,
-                options,
-                load_colorizer(flags.color.model),
-                force=output.force,
-                listener=listener,
-                note=note,
-            )
+            return color(film, flags, listener)
     except InColor as passed:  # as for photos
         remark(str(passed))
         return 0
     except KeyboardInterrupt as stop:  # which tells by itself of a model that was being fetched
         interruption.take_notice()
         raise KeyboardInterrupt(str(stop) or _INTERRUPTED) from None
-    print_result(result)
-    return 0
 
 
 _INTERRUPTED = (
     "Interrupted: no result is half written; what is done is kept, and the same command goes on."
 )
+
+
+def _color_film(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
+    """Colour a film; answers the exit status."""
+    from photochrom.video.pipeline import color_film
+
+    def note(clause: str) -> None:
+        remark(f"{film}: {clause}.")
+
+    options, output = flags.options(), flags.output
+    colorizer = load_colorizer(flags.color.model)
+    result = color_film(
+        film, output.out, options, colorizer, force=output.force, listener=listener, note=note
+    )
+    print_result(result)
+    return 0
+
+
+def _color_folder(folder: Path, flags: VideoFlags, listener: VideoListener) -> int:
+    """Colour a folder of frames; answers the exit status."""
+    from photochrom.video.frame_folder import colorize_folder
+    from photochrom.video.progress import VideoProgress
+
+    options, output = flags.options(), flags.output
+    usual = FilmFileFlags()
+    for name in ("codec", "crf", "bits", "deinterlace", "shots"):
+        if getattr(output, name) != getattr(usual, name):
+            raise BadOption(f"--{name} is for films, and {folder} is a folder: leave it out.")
+
+    def tell(phase: str, done: int, frames: int) -> None:
+        known: Literal["scanning", "coloring"] = "scanning" if phase == "look" else "coloring"
+        listener(VideoProgress(phase=known, frames_done=done, frames=frames))
+
+    target = output.out or folder.resolve().with_name(f"{folder.resolve().name}.color")
+    colorizer = load_colorizer(flags.color.model)
+    outcome = colorize_folder(
+        folder, target, options, colorizer=colorizer, force=output.force, listener=tell
+    )
+    for clause, frames in outcome.notes.items():
+        remark(f"{counted(frames, 'frame')} of {folder}: {clause}.")
+    for _, sentence in sorted(outcome.failed.items()):
+        say(sentence)
+    print_result(target)
+    return 1 if outcome.failed else 0
 
 
 @contextmanager
@@ -166,9 +195,12 @@ def _progress() -> Iterator[VideoListener]:
         TextColumn("{task.fields[counts]}"),
         TimeRemainingColumn(compact=True),
     )
+    screen = console()
     with Progress(
         *columns,
-        console=console(),
+        console=screen,
+        disable=not screen.is_terminal,
+        transient=True,
         redirect_stdout=bool(sys.stdout and sys.stdout.isatty()),
     ) as shown:
         phase, task, before, start = "", shown.add_task("opening", total=None, counts=""), 0, 0.0

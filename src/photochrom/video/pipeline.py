@@ -15,9 +15,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Unpack
 
+from photochrom.errors import CannotWrite, InColor, MissingExtra, PhotoWarning
+
+try:
+    import av  # noqa: F401 - before the modules that need it
+except ImportError as error:
+    raise MissingExtra("av", "video") from error
+
 from photochrom import __version__, files
 from photochrom.color import Array
-from photochrom.errors import CannotWrite, InColor, PhotoWarning
 from photochrom.image.photo import Photo
 from photochrom.image.provenance import Provenance, now
 from photochrom.image.reader import as_photo
@@ -236,6 +242,6 @@ def _provenance(
     """What the mark of the result tells; None for none."""
     if not options.mark or options.strength <= 0:
         return None
-    given = tuple(hint for known in hints.values() for hint in known.hints)
+    given = tuple(hint for known in hints.values() for hint in (*known.hints, *known.more))
     asked = replace(options.colorize_options, reference=options.reference)
     return tell_provenance(asked, colorizer, given, now(), look_at(film.path))

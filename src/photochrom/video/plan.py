@@ -62,12 +62,12 @@ class Plan:
         """The frames of each shot."""
         return [range(*ends) for ends in pairwise((*self.cuts, len(self.pts)))]
 
-    def parts(self, most: int = PART) -> list[Part]:
-        """The film in parts of so many frames at most, none of which goes across a cut."""
+    def parts(self) -> list[Part]:
+        """The film in parts of :data:`PART` frames at most, none of which goes across a cut."""
         parts: list[Part] = []
         for shot, frames in enumerate(self.shots):
-            for start in frames[::most]:
-                stop = min(start + most, frames.stop)
+            for start in frames[::PART]:
+                stop = min(start + PART, frames.stop)
                 ends = start == frames.start, stop == frames.stop
                 parts.append(Part(len(parts), shot, start, stop, *ends))
         return parts
