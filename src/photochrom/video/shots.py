@@ -22,7 +22,7 @@ from photochrom.color import Array
 
 LOOK_AHEAD = 8
 """Frames after a frame that are seen before it is told whether a shot begins there."""
-_LOOK_BACK = 4
+_LOOK_BACK = 6
 _LONG_SIDE = 64
 _FLASH = 5
 """Frames that a flash may last; less than :data:`LOOK_AHEAD`."""
@@ -61,14 +61,16 @@ def mark_cuts(lightness: Iterable[Array]) -> Iterator[bool]:
             return
         now = ahead.popleft()
         begins = not past
-        if past and not now.void and away <= 0:
-            bound = _bound(past, ahead)
-            if past[-1].void or now.change > bound:
-                away = _time_away(shown, [now, *ahead], bound, past[-1].void)
+        if past and away <= 0 and not (now.void or past[-1].void and ahead and ahead[0].void):
+            usual = _usual_change(past, ahead)
+            if past[-1].void or now.change > _CHANGED + _PER_USUAL * usual:
+                away = _time_away(shown, [now, *ahead], usual, past[-1].void)
                 begins = not away and bool(shown)
+                if begins and past[-1].void:
+                    away = 1 + _time_faint([now, *ahead])
         if begins:
             shown.clear()
-        if not now.void:
+        if not now.void and not(past and past[-1].void and ahead and ahead[0].void):
             shown.append(now)
         past.append(now)
         away -= 1
@@ -82,6 +84,8 @@ class _View(NamedTuple):
     """(h, w) float32, 0..100, small."""
     detail: Array
     """The same less what is smooth, by its local contrast: much the same at any exposure."""
+    contrast: float
+    """Standard deviation of L nearby, of the quarter of places where it is largest."""
     void: bool
     """Whether there is nothing to be seen: black, or white."""
     change: float
@@ -98,55 +102,62 @@ def _view(lightness: Iterable[Array]) -> Iterator[_View]:
         rest = picture - cv2.blur(picture, (17, 17))
         contrast = np.sqrt(np.maximum(cv2.blur(rest * rest, (17, 17)), 0))
         detail = rest / np.sqrt(contrast * contrast + 4)
-        void = bool(np.percentile(contrast, 75) < _VOID)
-        view = _View(picture, detail, void, 0.0)
-        if before is not None:
+        usual_contrast = float(np.percentile(contrast, 60))
+        grey = 25 < cv2.mean(picture)[0] < 75
+        void = usual_contrast < (0.5 if grey else _VOID)
+        view = _View(picture, detail, usual_contrast, void, 0.0)
+        if before is not None and not (void and before.void):
             view = view._replace(change=_compare(before, view))
         yield view
         before = view
 
 
-def _bound(past: Sequence[_View], coming: Sequence[_View]) -> float:
-    """The change that is not passed within a shot, from those around."""
+def _usual_change(past: Sequence[_View], coming: Sequence[_View]) -> float:
+    """The change from frame to frame around here."""
     around = [
         now.change
         for before, now in (*pairwise(past), *pairwise(coming))
         if not (before.void or now.void)
     ]
-    return _CHANGED + _PER_USUAL * float(np.percentile(around, 40) if around else 0)
+    return float(np.percentile(around, 40)) if around else 0.0
 
 
-def _time_away(shown: Sequence[_View], coming: Sequence[_View], bound: float, void: bool) -> int:
+def _time_away(shown: Sequence[_View], coming: Sequence[_View], usual: float, void: bool) -> int:
     """How many frames come until the picture shown is seen again; 0: it does not come back.
 
     Args:
         shown: the last frames that showed it.
         coming: the first of which differs.
-        bound: of :func:`_bound`.
+        usual: change from frame to frame.
         void: whether it went into black or white before.
     """
+    if not shown:
+        return 0
+    bound = _CHANGED + _PER_USUAL * usual
+    now = coming[0]
     if void:
         for many, view in enumerate(coming, 1):
-            if (
-                any(
-                    _compare(before, view) < bound
-                    for before in {id(v): v for v in (shown[0], shown[-1])}.values()
-                )
-                if shown
-                else False
-            ):
+            if any(_compare(before, view) < bound for before in (shown[0], shown[-1])):
                 return many + 1
         return 0
+    bound = min(bound, (usual + now.change) / 2)
+    if any(_compare(before, now) < bound for before in list(shown)[:-1]):
+        return 1
     for many, view in enumerate(coming[1 : _FLASH + 1], 1):
         if not view.void and _compare(shown[-1], view) < bound:
             hidden = coming[:many]
-            if many == 1 or all(
-                v.void or _compare(shown[-1], v, both=True) < bound for v in hidden
-            ):
+            if many == 1 or all(_is_flash(shown[-1], v, bound) for v in hidden):
                 return many + 1
             return 0
     return 0
 
+
+def _is_flash(before: _View, view: _View, bound: float) -> bool:
+    level = float(view.picture.mean())
+    return view.void or level > 80 or level < 10 or _compare(before, view, both=True) < bound + .1
+
+def _time_faint(coming: Sequence[_View]) -> int:
+    return max((n for n, view in enumerate(coming[:5], 1) if view.contrast < 4), default=0)
 
 def _compare(one: _View, other: _View, both: bool = False) -> float:
     """How much two frames differ, 0 (the same but for motion and exposure) to about 1 (nothing).
@@ -185,7 +196,7 @@ def _codes(detail: Array) -> Array:
 
 @cache
 def _flow() -> cv2.DISOpticalFlow:
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
 
 
 @cache
