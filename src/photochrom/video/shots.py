@@ -61,7 +61,7 @@ def mark_cuts(lightness: Iterable[Array]) -> Iterator[bool]:
             return
         now = ahead.popleft()
         begins = not past
-        if past and away <= 0 and not (now.void or past[-1].void and ahead and ahead[0].void):
+        if past and away <= 0 and not (now.void or (past[-1].void and ahead and ahead[0].void)):
             usual = _usual_change(past, ahead)
             if past[-1].void or now.change > _CHANGED + _PER_USUAL * usual:
                 away = _time_away(shown, [now, *ahead], usual, past[-1].void)
@@ -70,7 +70,7 @@ def mark_cuts(lightness: Iterable[Array]) -> Iterator[bool]:
                     away = 1 + _time_faint([now, *ahead])
         if begins:
             shown.clear()
-        if not now.void and not(past and past[-1].void and ahead and ahead[0].void):
+        if not now.void and not (past and past[-1].void and ahead and ahead[0].void):
             shown.append(now)
         past.append(now)
         away -= 1
@@ -154,10 +154,12 @@ def _time_away(shown: Sequence[_View], coming: Sequence[_View], usual: float, vo
 
 def _is_flash(before: _View, view: _View, bound: float) -> bool:
     level = float(view.picture.mean())
-    return view.void or level > 80 or level < 10 or _compare(before, view, both=True) < bound + .1
+    return view.void or level > 80 or level < 10 or _compare(before, view, both=True) < bound + 0.1
+
 
 def _time_faint(coming: Sequence[_View]) -> int:
     return max((n for n, view in enumerate(coming[:5], 1) if view.contrast < 4), default=0)
+
 
 def _compare(one: _View, other: _View, both: bool = False) -> float:
     """How much two frames differ, 0 (the same but for motion and exposure) to about 1 (nothing).
