@@ -191,3 +191,16 @@ def test_a_folder_without_pictures_says_what_to_do(toy, tmp_path, out, name, tol
 def test_results_do_not_go_among_the_frames(toy, frames):
     with pytest.raises(BadOption, match="is the folder of the frames itself"):
         colorize_folder(frames, frames, VideoOptions(), colorizer=toy)
+
+
+def test_hints_hold_to_both_ends_of_their_shot(make_model, frames, out):
+    toy = Colorizer(make_model(hints=1.0, offset=(0, 0)))
+    for n in range(1, 13):
+        coarse = np.random.default_rng(1 if n <= 5 else 2).integers(60, 220, (6, 8), np.uint8)
+        Image.fromarray(coarse).resize((64, 48)).save(frames / f"frame_{n}.png")
+    hinted = VideoOptions(hints={2: [(32, 24, "red")]})
+    colorize_folder(frames, out, hinted, colorizer=toy)
+    pixels = [np.asarray(Image.open(out / f"frame_{n}.png")) for n in range(1, 13)]
+    reddest = [int(np.ptp(rgb[20:28, 28:36], axis=2).max()) for rgb in pixels]
+    assert min(reddest[:5]) > 50
+    assert max(reddest[5:]) < 5

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 import photochrom
-from photochrom import BadOption, BadPhoto
+from photochrom import BadOption, BadPhoto, PhotoWarning
 from photochrom.inference.colorizer import Colorizer
 from photochrom.video import stream
 from photochrom.video.shots import LOOK_AHEAD
@@ -114,3 +115,23 @@ def test_options_are_checked_before_there_is_a_frame(toy):
         photochrom.colorize_frames([], colorizer=toy, strength=2)
     with pytest.raises(BadOption, match="vivid"):
         photochrom.colorize_frames([], colorizer=toy, vivid=0.5)
+
+
+def test_hints_go_forward_to_the_end_of_their_shot(make_model, scene):
+    toy = Colorizer(make_model(hints=1.0, offset=(0, 0)))
+    one, other = (
+        cv2.resize(np.random.default_rng(seed).integers(60, 220, (12, 16), np.uint8), (64, 48))
+        for seed in (1, 2)
+    )
+    hints = {4: [(32, 24, "red")]}
+    results = list(
+        photochrom.colorize_frames([one] * 20 + [other] * 10, colorizer=toy, hints=hints)
+    )
+    reddest = [int(np.ptp(result[20:28, 28:36], axis=2).max()) for result in results]
+    assert min(reddest[6:20]) > 50
+    assert max(reddest[20:]) < 5
+
+
+def test_hints_for_a_frame_that_never_comes_are_told(toy, frames):
+    with pytest.warns(PhotoWarning, match="hints for frame 7, but the last frame is 2"):
+        list(photochrom.colorize_frames(frames, colorizer=toy, hints={7: [(1, 1, "red")]}))

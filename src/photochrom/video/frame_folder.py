@@ -37,6 +37,7 @@ from photochrom.inference.pipeline import (
 )
 from photochrom.parallel import map_ahead
 from photochrom.video import propagation
+from photochrom.video.asking import Asker
 from photochrom.video.frame_hints import place_hints, read_frame_hints
 from photochrom.video.frame_journal import FrameJournal
 from photochrom.video.frame_plan import (
@@ -52,6 +53,7 @@ from photochrom.video.frame_plan import (
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import Picture, ask_about, look
 from photochrom.video.propagation import Carrier, State
+from photochrom.video.tracking import track_spots
 
 PART = 500
 """Frames of a shot from one state that is kept to the next: so many are coloured anew at most where
@@ -176,7 +178,7 @@ class _Work:
             yield
             return
         asker = ask_about(self.plan.sizes[shot], self.colorizer, self.options.colorize_options)
-        spots = self._place(shot)
+        spots = self._follow(shot, asker)
 
         def ask(picture: Picture, lightness: Array) -> Array:
             return asker.ask(lightness, spots.get(picture.number, _NONE))
@@ -252,6 +254,15 @@ class _Work:
         known = set(self.plan.shots[shot])
         here = {n: given for n, given in self.hints.items() if n in known or n >= frames}
         return place_hints(here, frames=frames, size=size, rotation=0, small=asker.size)
+
+    def _follow(self, shot: int, asker: Asker) -> dict[int, Array]:
+        """What is known in the frames of a shot, by hints that are followed to both its ends."""
+        numbers, placed = self.plan.shots[shot], self._place(shot)
+        if not placed:
+            return {}
+        seen = (look(number, photo, asker).lightness for number, photo in self._read(numbers))
+        at = {numbers.index(number): spots for number, spots in placed.items()}
+        return dict(zip(numbers, track_spots(seen, at), strict=False))  # but for one gone since
 
     def _hints_of(self, number: int) -> tuple[Hint, ...]:
         given = self.hints.get(number)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import accumulate, groupby, tee
+from itertools import accumulate, chain, groupby, tee
 from operator import itemgetter
 from typing import Any, NamedTuple, overload
 
@@ -12,18 +14,20 @@ import numpy as np
 from PIL import Image
 
 from photochrom.color import Array
-from photochrom.errors import BadOption, BadPhoto
+from photochrom.errors import BadOption, BadPhoto, PhotoWarning
 from photochrom.image.photo import Photo, to_array, to_image
 from photochrom.image.reader import PhotoSource, read_photo
 from photochrom.inference.chroma_upsampling import fit_lines
 from photochrom.inference.colorizer import Colorizer, default_colorizer
+from photochrom.inference.hints import HintSet
 from photochrom.inference.painting import paint
 from photochrom.video.asking import Asker
-from photochrom.video.frame_hints import FrameHints
+from photochrom.video.frame_hints import FrameHints, place_hints, read_frame_hints
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import Picture, ask_about, look, size_of
 from photochrom.video.propagation import carry_colors
 from photochrom.video.shots import mark_cuts
+from photochrom.video.tracking import follow_spots
 
 
 @overload
@@ -89,7 +93,7 @@ def colorize_frames(
     )
     colorizer = default_colorizer() if colorizer is None else colorizer
     colorizer.model.fill_numbers(vivid=vivid)
-    return _colorize(frames, options, colorizer)
+    return _colorize(frames, options, read_frame_hints(hints), colorizer)
 
 
 class _Seen(NamedTuple):
@@ -99,19 +103,56 @@ class _Seen(NamedTuple):
     """Makes of a photo what the frame was."""
 
 
-def _colorize(frames: Iterable[Any], options: VideoOptions, colorizer: Colorizer) -> Iterator[Any]:
+def _colorize(
+    frames: Iterable[Any],
+    options: VideoOptions,
+    hints: Mapping[int, HintSet],
+    colorizer: Colorizer,
+) -> Iterator[Any]:
     wrong: list[Exception] = []
+    last = -1
     ahead, behind = tee(_see(frames, options, colorizer, wrong))
     begun = accumulate(mark_cuts(seen.picture.lightness for seen in ahead))
     for _, shot in groupby(zip(begun, behind, strict=True), key=itemgetter(0)):
-        for (picture, _, give), ab in carry_colors(
-            (seen for _, seen in shot),
-            lambda seen: seen.picture.lightness,
-            lambda seen, lightness: seen.asker.ask(lightness, np.zeros((0, 5), np.float32)),
-        ):
+        spotted = _follow((seen for _, seen in shot), hints)
+        for (picture, _, give), ab in _carry(spotted):
             yield give(paint(picture.photo, fit_lines(ab, picture.lightness), options.strength))
+            last = picture.number
     for error in wrong:
         raise error
+    for late in (frame for frame in hints if frame > last):
+        warnings.warn(
+            f"There are hints for frame {late}, but the last frame is {last}.",
+            PhotoWarning,
+            stacklevel=1,
+        )
+
+
+def _carry(frames: Iterable[tuple[_Seen, Array]]) -> Iterator[tuple[_Seen, Array]]:
+    """The frames of a shot, each with its colours, from those with the spots known there."""
+
+    def ask(frame: tuple[_Seen, Array], lightness: Array) -> Array:
+        seen, spots = frame
+        return seen.asker.ask(lightness, spots)
+
+    colored = carry_colors(frames, lambda frame: frame[0].picture.lightness, ask)
+    return ((seen, ab) for (seen, _), ab in colored)
+
+
+def _follow(shot: Iterator[_Seen], hints: Mapping[int, HintSet]) -> Iterator[tuple[_Seen, Array]]:
+    """The frames of a shot, each with the spots that are known there."""
+    first = next(shot)
+    start, size = first.picture.number, size_of(first.picture.photo)
+    placed = place_hints(
+        {frame: some for frame, some in hints.items() if frame >= start},
+        frames=sys.maxsize,
+        size=size,
+        rotation=0,
+        small=first.asker.size,
+    )
+    here, again = tee(chain([first], shot))
+    at = {frame - start: spots for frame, spots in placed.items()}
+    return zip(here, follow_spots((seen.picture.lightness for seen in again), at), strict=True)
 
 
 def _see(
