@@ -222,6 +222,19 @@ def test_hints_beyond_the_end_are_refused_before_a_frame_is_coloured(film, color
     assert not parts_of(tmp_path / "new.mp4")
 
 
+def test_a_hint_holds_to_both_ends_of_its_shot_and_not_beyond(film, colorizer, tmp_path):
+    hints = [{"frame": 4, "hints": [(50, 30, "#a02020", "large")]}]
+    without, hinted = (
+        colorize_video(film, output=tmp_path / name, colorizer=colorizer, codec="ffv1", hints=given)
+        for name, given in (("a.mkv", ()), ("b.mkv", hints))
+    )
+    differ = [
+        not np.array_equal(u, v)
+        for (*_, u), (*_, v) in zip(read_planes(without), read_planes(hinted), strict=True)
+    ]
+    assert differ == [True] * 9 + [False] * 7
+
+
 def test_a_film_in_color_is_passed_over_unless_it_is_to_be_coloured_anew(colorizer, tmp_path):
     u = np.random.default_rng(0).integers(60, 200, (32, 48)).astype(np.uint8)
     frames = [(y, u, u[::-1]) for y in moving_frames(6)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from photochrom.video.planes import make_chroma
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.propagation import Carrier, State
 from photochrom.video.side_folder import SideFolder
+from photochrom.video.tracking import track_spots
 
 Planes = tuple[Array, Array, Array]
 """Y, U and V of a frame."""
@@ -47,15 +49,29 @@ class FilmInColor:
     placed: Mapping[int, Array] = field(default_factory=dict)
     """Hints by frame, as the network sees it: (n, 5), see :mod:`photochrom.inference.spots`."""
 
-    def carrier(self, state: State | None) -> Carrier[SeenFrame]:
+    def find_spots(self, shot: range) -> dict[int, Array]:
+        """What is known of the frames of a shot: its hints, carried to both of its ends.
+
+        Where there are any, all of the shot is decoded for that.
+        """
+        given = {
+            number - shot.start: self.placed[number] for number in self.placed if number in shot
+        }
+        if not given:
+            return {}
+        lightness = (frame.lightness for frame in self.see(shot))
+        return dict(zip(shot, track_spots(lightness, given), strict=True))
+
+    def carrier(self, state: State | None, spots: Mapping[int, Array]) -> Carrier[SeenFrame]:
         """What colours frames in order.
 
         Args:
             state: what the frames before have left, where they are of the same shot.
+            spots: what is known of some frames.
         """
 
         def ask(frame: SeenFrame, lightness: Array) -> Array:
-            return self.asker.ask(lightness, self.placed.get(frame.number, _NONE))
+            return self.asker.ask(lightness, spots.get(frame.number, _NONE))
 
         return Carrier(lambda frame: frame.lightness, ask, state)
 
@@ -106,10 +122,11 @@ def write_parts(film: FilmInColor, side: SideFolder, tell: VideoListener) -> Non
     Raises:
         CannotWrite, DiskFull, BadFilm: what is done is kept.
     """
-    shots, many = len(film.plan.cuts), len(film.plan.pts)
+    shots, many = film.plan.shots, len(film.plan.pts)
 
-    def frames_of(part: Part) -> Iterator[Planes]:
-        carrier = film.carrier(None if part.begins else side.load_state(part.number - 1))
+    def color(part: Part, spots: Mapping[int, Array]) -> Iterator[Planes]:
+        state = None if part.begins else side.load_state(part.number - 1)
+        carrier = film.carrier(state, spots)
         for done, planes in enumerate(film.color(part, carrier), part.start + 1):
             yield planes
             tell(
@@ -118,12 +135,14 @@ def write_parts(film: FilmInColor, side: SideFolder, tell: VideoListener) -> Non
                     frames_done=done,
                     frames=many,
                     shot=part.shot + 1,
-                    shots=shots,
+                    shots=len(shots),
                 )
             )
         if not part.ends and carrier.state is not None:  # before the part is there
             side.save_state(part.number, carrier.state)
 
-    for part in film.plan.parts():
-        if not side.part(part.number).exists():
-            write_segment(side.part(part.number), frames_of(part), film.film, film.target)
+    for shot, parts in groupby(film.plan.parts(), lambda part: part.shot):
+        left = [part for part in parts if not side.part(part.number).exists()]
+        spots = film.find_spots(shots[shot]) if left else {}
+        for part in left:
+            write_segment(side.part(part.number), color(part, spots), film.film, film.target)
