@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import av
+from av import Packet
 from av.error import FFmpegError
 from av.format import Flags
 from av.stream import Discard
@@ -28,7 +29,6 @@ from photochrom.video.encoding import Target
 
 if TYPE_CHECKING:
     from av.container import Chapter, InputContainer, OutputContainer
-    from av.packet import Packet
     from av.stream import Stream
     from av.video.stream import VideoStream
 
@@ -39,6 +39,8 @@ _LARGEST_SCALE = 10**6
 _LARGEST_MOVIE_SCALE = 2**31 - 1
 _LONGEST = 100
 """Times the frame before it that a last frame is believed to be shown."""
+_SILENT = b"\0\0"
+"""What MP4's subtitles hold while nothing is said."""
 _WAIT = 10**6
 """Microseconds that a muxer waits for a stream that has nothing to say, such as subtitles: it holds
 all other packets meanwhile, and those of a lossless film are large."""
@@ -81,6 +83,9 @@ def assemble(
             last, start = _find_last(source, film, pts), _find_start(source, film, pts)
             with _open_result(file, source, film, target, tags) as result:
                 picture, copies = _add_streams(result, source, film, segments[0], target, tags)
+                if target.container not in containers.MATROSKA or _is_steady(film, pts, target):
+                    # Matroska would give players this; MP4 has a time code count by it.
+                    picture.codec_context.framerate = Fraction(*target.rate)
                 result.set_chapters(_move_chapters(source.chapters(), start))
                 pictures = _read_pictures(segments, film, pts, picture, last)
                 others = _read_others(source, copies, notes)
@@ -266,6 +271,11 @@ def _read_others(
         index = packet.stream_index
         if index not in copies or (packet.pts is None and packet.dts is None and not packet.size):
             continue
+        if packet.stream.name == "mov_text":
+            if bytes(packet) == _SILENT:
+                continue  # the muxer makes them anew
+            if copies[index].codec_context is None:
+                packet = _as_subrip(packet)
         at = packet.dts if packet.dts is not None else packet.pts
         if at is None:
             at = latest.get(index, -1) + 1
@@ -275,6 +285,15 @@ def _read_others(
         latest[index] = at
         packet.stream = copies[index]
         yield packet
+
+
+def _as_subrip(packet: Packet[Any]) -> Packet[Any]:
+    """The text of MP4's kind of subtitle, without its style (3GPP TS 26.245, 5.17)."""
+    data = bytes(packet)
+    bare: Packet[Any] = Packet(data[2 : 2 + int.from_bytes(data[:2])])
+    bare.pts, bare.dts, bare.duration = packet.pts, packet.dts, packet.duration
+    bare.time_base, bare.is_keyframe = packet.time_base, True
+    return bare
 
 
 def _time(packet: Packet[Any]) -> float:
@@ -313,6 +332,13 @@ def _find_last(source: InputContainer, film: Film, pts: Sequence[int]) -> int:
     if abs(left - usual) * film.time_base <= Fraction(1, 1000):  # MP4 may round to that
         return usual
     return left if 0 < left <= _LONGEST * usual else usual
+
+
+def _is_steady(film: Film, pts: Sequence[int], target: Target) -> bool:
+    """Whether frames come at one rate, but for the rounding of their time stamps."""
+    step = 1 / (Fraction(*target.rate) * film.time_base)
+    most = max(Fraction(1), Fraction(1, 1000) / film.time_base)
+    return all(abs(time - pts[0] - number * step) <= most for number, time in enumerate(pts))
 
 
 def _move_chapters(chapters: list[Chapter], start: Fraction) -> list[Chapter]:

@@ -97,7 +97,7 @@ def check_streams(film: Film, codec: Codec, output: Path) -> tuple[str, ...]:
             )
         left = [*lost[chosen], *_unmovable(source, MUXERS[chosen])]
         return tuple(
-            f"its {_describe(source, index)} is left out: {chosen} does not hold it"
+            f"without its {_describe(source, index)}, which {chosen} does not hold"
             for index in sorted(left)
         )
 
@@ -135,11 +135,28 @@ def add_copy(result: OutputContainer, stream: Stream) -> Stream:
     Raises:
         ValueError: the container does not hold it. FFmpegError: likewise.
     """
-    copy = result.add_stream_from_template(stream, opaque=True)
+    if turns_to_subrip(result.format.name, stream):
+        copy: Stream = result.add_mux_stream("subrip")
+    else:
+        copy = result.add_stream_from_template(stream, opaque=True)
     copy.disposition = stream.disposition
-    copy.time_base = stream.time_base
-    copy.metadata.update(stream.metadata)
+    if stream.time_base:
+        copy.time_base = stream.time_base
+    copy.metadata.update(tags_of(stream))
     return copy
+
+
+def turns_to_subrip(muxer: str, stream: Stream) -> bool:
+    """Whether subtitles are MP4's own kind of text, and Matroska is to hold them."""
+    return muxer == "matroska" and stream.type == "subtitle" and stream.name == "mov_text"
+
+
+def tags_of(stream: Stream) -> dict[str, str]:
+    """What a stream says of itself, by the names that FFmpeg writes."""
+    tags = dict(stream.metadata)
+    if "name" in tags:  # as MP4 calls it
+        tags.setdefault("title", tags.pop("name"))
+    return tags
 
 
 def _suffixes(own: str) -> list[str]:

@@ -24,6 +24,7 @@ import av
 
 from photochrom.image import xmp
 from photochrom.image.provenance import Provenance
+from photochrom.video.containers import tags_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -70,7 +71,7 @@ def gather(source: InputContainer, picture: int, muxer: str, provenance: Provena
     }
     own = {
         key: value
-        for key, value in source.streams[picture].metadata.items()
+        for key, value in tags_of(source.streams[picture]).items()
         if not key.lower().startswith(_OF_THE_CODING)
     }
     packet = source.metadata.get("xmp", "").encode()
