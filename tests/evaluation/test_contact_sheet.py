@@ -91,3 +91,16 @@ def test_more_places_across_than_photos_are_not_kept_free():
 def test_what_cannot_be_laid_out_says_why(rows, columns, options, message):
     with pytest.raises(BadOption, match=message):
         sheet(rows, columns, **options)
+
+
+def test_a_caption_stands_below_its_photo():
+    rows = [[flat(RED)], [flat(GREEN)]]
+    plain, told = sheet(rows, ["photo"], 60), sheet(rows, ["photo"], 60, captions=["", "a shot"])
+    assert pixels(plain, GREEN)[1] < pixels(told, GREEN)[1]
+    dark = np.asarray(told).min(axis=2) < 100
+    dark[np.asarray(told).max(axis=2) > 200] = False
+    lines = np.flatnonzero(dark.any(axis=1))
+    assert lines.max() > pixels(told, GREEN)[1]
+    assert not dark[pixels(told, RED)[1] : pixels(told, GREEN)[0]].any()
+    with pytest.raises(BadOption, match="1 captions for 2 photos"):
+        sheet(rows, ["photo"], 60, captions=["a shot"])

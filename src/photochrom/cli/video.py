@@ -126,6 +126,8 @@ def video(
     Example: photochrom video old.mp4 -o coloured.mp4
     """
     color = _color_folder if film.is_dir() else _color_film
+    if flags.output.shots and not film.is_dir():
+        color = _write_shots
     try:
         with _progress() as listener:
             return color(film, flags, listener)
@@ -155,6 +157,20 @@ def _color_film(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
         film, output.out, options, colorizer, force=output.force, listener=listener, note=note
     )
     print_result(result)
+    return 0
+
+
+def _write_shots(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
+    """Write a folder of a film's shots; answers the exit status."""
+    from photochrom.video.shot_folder import write_shots
+
+    output = flags.output
+    if output.out or output.shots is None:
+        raise BadOption("--shots writes no film: leave --out out, and give it in the next run.")
+    colorizer = load_colorizer(flags.color.model)
+    sheets = write_shots(film, output.shots, flags.options(), colorizer, listener=listener)
+    for sheet in sheets:
+        print_result(sheet)
     return 0
 
 

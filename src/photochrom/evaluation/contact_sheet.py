@@ -17,6 +17,7 @@ def make_contact_sheet(
     columns: Sequence[str],
     height: int = 240,
     across: int = 1,
+    captions: Sequence[str] = (),
 ) -> Image.Image:
     """Lay photos out on white: a row for each photo, a captioned column for each version.
 
@@ -27,9 +28,11 @@ def make_contact_sheet(
         height: of every row in pixels; photos are scaled to it.
         across: how many photos lie side by side, each with its own set of columns, counted
             from left to right and then down.
+        captions: of each photo, below its versions; by default none.
 
     Raises:
-        BadOption: there is nothing to lay out, or a row does not have one place per column.
+        BadOption: there is nothing to lay out, a row does not have one place per column, or there
+            is not one caption per photo.
     """
     if not rows or not columns:
         raise BadOption("A contact sheet needs at least one photo and one column.")
@@ -38,11 +41,16 @@ def make_contact_sheet(
     for number, row in enumerate(rows, 1):
         if len(row) != len(columns):
             raise BadOption(f"Row {number} has {len(row)} places for {len(columns)} columns.")
+    if captions and len(captions) != len(rows):
+        raise BadOption(
+            f"There are {len(captions)} captions for {len(rows)} photos: give one for each."
+        )
     thumbs = [[None if p is None else thumbnail(p, height) for p in row] for row in rows]
     blocks = [thumbs[i::across] for i in range(min(across, len(thumbs)))]
     gap = max(2, height // 40)
     letters = max(10, height // 14)  # the size of the captions, in pixels
     head = 2 * letters
+    step = height + gap + (head if captions else 0)
     # Each column is as wide as its widest photo; an empty one is square.
     widths = [
         [max((t.width for t in column if t), default=height) for column in zip(*block, strict=True)]
@@ -50,16 +58,20 @@ def make_contact_sheet(
     ]
     size = (
         sum(sum(w) + gap * len(w) for w in widths) + gap * (2 * len(blocks) - 1),
-        head + len(blocks[0]) * (height + gap) + gap,
+        head + len(blocks[0]) * step + gap,
     )
     page = Image.new("RGB", size, "white")
     left = gap
-    for block, block_widths in zip(blocks, widths, strict=True):
+    for number, (block, block_widths) in enumerate(zip(blocks, widths, strict=True)):
+        span = sum(block_widths) + gap * (len(block_widths) - 1)
+        for line, caption in enumerate(captions[number::across]):
+            y = head + line * step + height + letters
+            _caption(page, caption, left + span / 2, y, span, letters)
         for column, width in enumerate(block_widths):
             _caption(page, columns[column], left + width / 2, head / 2, width, letters)
             for line, versions in enumerate(block):
                 if thumb := versions[column]:
-                    top = head + line * (height + gap) + (height - thumb.height) // 2
+                    top = head + line * step + (height - thumb.height) // 2
                     page.paste(thumb, (left + (width - thumb.width) // 2, top))
             left += width + gap
         left += 2 * gap  # a wider gap between photos than between versions of one

@@ -56,6 +56,15 @@ def read_frame_hints(given: FrameHints) -> dict[int, HintSet]:
     return _join(found)
 
 
+def read_hint_folder(folder: Path) -> dict[int, HintSet]:
+    """The hints of each frame that has some in the files of a folder; there may be none.
+
+    Raises:
+        BadOption: as :func:`read_frame_hints`.
+    """
+    return _join(_search_folder(folder))
+
+
 def place_hints(
     found: Mapping[int, HintSet],
     *,
@@ -125,22 +134,26 @@ def frame_of(name: str) -> int | None:
 
 
 def _read_folder(folder: Path) -> list[tuple[int, SourcedHints]]:
-    paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
-    held = {path: _read(read_json(path), str(path), frame_of(path.name)) for path in paths}
-    saved = {path for path in held if ".hints" in path.name}  # as the page names them
-    later = {frame for path in saved for frame, _ in held[path]}
-    found = [
-        (frame, hints)
-        for path, some in held.items()
-        for frame, hints in some
-        if path in saved or frame not in later
-    ]
+    found = _search_folder(folder)
     if not found:
         raise BadOption(
             f"{folder} holds no hints: put some into its .json files, or open its pictures on the "
             "page of photochrom serve and save their hints there."
         )
     return found
+
+
+def _search_folder(folder: Path) -> list[tuple[int, SourcedHints]]:
+    paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    held = {path: _read(read_json(path), str(path), frame_of(path.name)) for path in paths}
+    saved = {path for path in held if ".hints" in path.name}  # as the page names them
+    later = {frame for path in saved for frame, _ in held[path]}
+    return [
+        (frame, hints)
+        for path, some in held.items()
+        for frame, hints in some
+        if path in saved or frame not in later
+    ]
 
 
 def _read_file(path: Path) -> list[tuple[int, SourcedHints]]:

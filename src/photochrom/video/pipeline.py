@@ -136,8 +136,8 @@ def color_film(
         files.make_parent(result)
         asker = Asker(colorizer, film.raster, options.colorize_options)
         with SideFolder(result).held() as side:
-            plan = _find_plan(film, options, side, tell)
-            placed = _place(hints, film, plan, asker)
+            plan = find_plan(film, options, side.plan, tell)
+            placed = place_on_film(hints, film, plan, asker)
             if side.begin(_wish(film, target, options, colorizer, placed)):
                 note("it was begun with other options or another model, so it is begun anew")
             colored = FilmInColor(
@@ -179,8 +179,12 @@ def _check_result(result: Path, film: Path, *, force: bool) -> None:
         raise files.already_exists(result)
 
 
-def _find_plan(film: Film, options: VideoOptions, side: SideFolder, tell: VideoListener) -> Plan:
-    """What the film consists of: looked up, or found out and kept."""
+def find_plan(film: Film, options: VideoOptions, kept: Path, tell: VideoListener) -> Plan:
+    """What the film consists of: looked up in a file, or found out and kept there.
+
+    Raises:
+        BadFilm: it cannot be read. CannotWrite, DiskFull: the folder does not take the file.
+    """
     known = film.path.stat()
     signature = {
         "method": CUTS,
@@ -188,15 +192,21 @@ def _find_plan(film: Film, options: VideoOptions, side: SideFolder, tell: VideoL
         "changed": known.st_mtime_ns,
         "deinterlace": options.deinterlace,
     }
-    plan = Plan.load(side.plan, signature)
+    plan = Plan.load(kept, signature)
     if plan is None:
         plan = make_plan(film, tell)
-        plan.save(side.plan, signature)
+        plan.save(kept, signature)
     return plan
 
 
-def _place(hints: Mapping[int, HintSet], film: Film, plan: Plan, asker: Asker) -> dict[int, Array]:
-    """The hints where the network sees them, by frame."""
+def place_on_film(
+    hints: Mapping[int, HintSet], film: Film, plan: Plan, asker: Asker
+) -> dict[int, Array]:
+    """The hints where the network sees them, by frame.
+
+    Raises:
+        BadOption: the film has no such frame, or its frames are of another shape.
+    """
     raster = film.raster
     return place_hints(
         hints,

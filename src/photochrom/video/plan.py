@@ -118,15 +118,16 @@ def make_plan(film: Film, listener: VideoListener = lambda _: None) -> Plan:
     return Plan(pts, cuts)
 
 
-def shrink(luma: Array, raster: Raster, table: Array) -> Array:
+def shrink(luma: Array, raster: Raster, table: Array, long_side: int = _LONG_SIDE) -> Array:
     """The lightness of a frame, small, (h, w) float32, 0..100.
 
     Args:
         luma: (H, W), the film's own codes.
         raster: of the film.
         table: :meth:`.Raster.lightness`.
+        long_side: in pixels, at most.
     """
-    scale = min(1, _LONG_SIDE / max(raster.height, raster.width))
+    scale = min(1, long_side / max(raster.height, raster.width))
     size = max(1, round(raster.width * scale)), max(1, round(raster.height * scale))
     small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     return np.asarray(table[np.minimum(small, len(table) - 1)])
