@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
@@ -11,15 +11,17 @@ import numpy as np
 
 from photochrom.color import Array
 from photochrom.errors import BadFilm
+from photochrom.image.photo import Photo
+from photochrom.inference.colorizer import Colorizer
 from photochrom.video.asking import Asker
 from photochrom.video.encoding import Target, write_segment
 from photochrom.video.film import Film
+from photochrom.video.guiding import Guide, match_reference, show
 from photochrom.video.plan import Part, Plan
 from photochrom.video.planes import make_chroma
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.propagation import Carrier, State
 from photochrom.video.side_folder import SideFolder
-from photochrom.video.tracking import track_spots
 
 Planes = tuple[Array, Array, Array]
 """Y, U and V of a frame."""
@@ -36,6 +38,37 @@ class SeenFrame(NamedTuple):
     """L, (h, w)."""
 
 
+def make_guide(
+    film: Film,
+    plan: Plan,
+    asker: Asker,
+    placed: Mapping[int, Array],
+    reference: Photo | None,
+    colorizer: Colorizer,
+) -> Guide:
+    """What is known of the film's colours.
+
+    Args:
+        film: to be coloured.
+        plan: of the film.
+        asker: sees the film.
+        placed: hints by frame, as the network sees it: (n, 5), see
+            :mod:`photochrom.inference.spots`.
+        reference: a photo in colour; each shot in which the same is seen takes its colours.
+        colorizer: compares them.
+    """
+
+    def match(number: int) -> Array:
+        assert reference is not None
+        frame = next(iter(film.frames(plan.pts[number])))
+        upright = show(frame.luma, film.raster, film.rotation)
+        return match_reference(
+            colorizer, reference, upright, rotation=film.rotation, small=asker.size
+        )
+
+    return Guide(placed, None if reference is None else match)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FilmInColor:
     """A film whose frames are coloured when they are asked for."""
@@ -46,21 +79,15 @@ class FilmInColor:
     target: Target
     """What the frames are made for."""
     strength: float
-    placed: Mapping[int, Array] = field(default_factory=dict)
-    """Hints by frame, as the network sees it: (n, 5), see :mod:`photochrom.inference.spots`."""
+    guide: Guide
+    """Knows the spots of its frames."""
 
-    def find_spots(self, shot: range) -> dict[int, Array]:
-        """What is known of the frames of a shot: its hints, carried to both of its ends.
+    def find_spots(self, shot: range) -> Mapping[int, Array]:
+        """What is known of the frames of a shot, from end to end.
 
-        Where there are any, all of the shot is decoded for that.
+        Where there is anything, all of the shot is decoded for that.
         """
-        given = {
-            number - shot.start: self.placed[number] for number in self.placed if number in shot
-        }
-        if not given:
-            return {}
-        lightness = (frame.lightness for frame in self.see(shot))
-        return dict(zip(shot, track_spots(lightness, given), strict=True))
+        return self.guide.follow(shot, lambda: (frame.lightness for frame in self.see(shot)))
 
     def carrier(self, state: State | None, spots: Mapping[int, Array]) -> Carrier[SeenFrame]:
         """What colours frames in order.

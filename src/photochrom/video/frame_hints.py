@@ -102,8 +102,22 @@ def place_hints(
             on_film = hints.scaled_to((upright[0], upright[1]))
         except BadOption as error:
             raise BadOption(f"{source}: {error}") from error
-        placed[frame] = to_spots([turn_back(hint, size, rotation) for hint in on_film], size, small)
+        placed[frame] = lay_hints(on_film, size, rotation, small)
     return placed
+
+
+def lay_hints(
+    hints: Iterable[Hint], size: tuple[int, int], rotation: int, small: tuple[int, int]
+) -> Array:
+    """Where hints on the upright picture lie in what the network sees of a frame, (n, 5).
+
+    Args:
+        hints: on the picture as a player shows it, none outside.
+        size: height and width of the frame, as it is stored.
+        rotation: degrees, counterclockwise, by which the player turns it.
+        small: height and width of what the network sees of it.
+    """
+    return to_spots([turn_back(hint, size, rotation) for hint in hints], size, small)
 
 
 def turn_back(hint: Hint, size: tuple[int, int], rotation: int) -> Hint:

@@ -34,10 +34,11 @@ from photochrom.names import escape_controls
 from photochrom.video import propagation
 from photochrom.video.asking import Asker
 from photochrom.video.assembly import assemble
-from photochrom.video.coloring import FilmInColor, write_parts
+from photochrom.video.coloring import FilmInColor, make_guide, write_parts
 from photochrom.video.encoding import Target, choose_target, default_suffix
 from photochrom.video.film import Film, open_film
 from photochrom.video.frame_hints import place_hints, read_frame_hints
+from photochrom.video.guiding import check_reference
 from photochrom.video.options import VideoKeywords, VideoOptions
 from photochrom.video.plan import Plan, make_plan
 from photochrom.video.progress import VideoListener, VideoProgress
@@ -123,8 +124,10 @@ def color_film(
     """
     tell = listener or (lambda _: None)
     hints = read_frame_hints(options.hints)
-    if options.reference is not None:
-        options = replace(options, reference=as_photo(options.reference))
+    reference = None if options.reference is None else as_photo(options.reference)
+    if reference is not None:
+        check_reference(colorizer, reference)
+        options = replace(options, reference=reference)
     with open_film(path, deinterlace=options.deinterlace) as film:
         result = default_result(film, options) if output is None else output
         _check_result(result, path, force=force)
@@ -140,15 +143,21 @@ def color_film(
             placed = place_on_film(hints, film, plan, asker)
             if side.begin(_wish(film, target, options, colorizer, placed)):
                 note("it was begun with other options or another model, so it is begun anew")
+            guide = make_guide(film, plan, asker, placed, reference, colorizer)
             colored = FilmInColor(
                 film=film,
                 plan=plan,
                 asker=asker,
                 target=target,
                 strength=options.strength,
-                placed=placed,
+                guide=guide,
             )
             write_parts(colored, side, tell)
+            if guide.unmatched:
+                note(
+                    f"nothing of the reference was found in {guide.unmatched} of its "
+                    f"{len(plan.shots)} shots, so they were coloured without it"
+                )
             many = len(plan.pts)
             tell(VideoProgress(phase="joining", frames_done=many, frames=many))
             parts = [side.part(part.number) for part in plan.parts()]

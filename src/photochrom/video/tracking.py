@@ -18,10 +18,13 @@ from photochrom.video.following import Follower
 _NEAR = 0.04  # of the short side: spots of two frames that come so near speak of one thing
 _ONE = 1.5  # pixels: likewise, of one frame
 _HELD = 64 << 20  # bytes of pictures in memory, beyond which they are on the disk
+_NONE: Mapping[int, Array] = {}
 _QUALITY = 95  # of JPEG, at which grain is all that suffers
 
 
-def track_spots(lightness: Iterable[Array], at: Mapping[int, Array]) -> list[Array]:
+def track_spots(
+    lightness: Iterable[Array], at: Mapping[int, Array], weaker: Mapping[int, Array] = _NONE
+) -> list[Array]:
     """The spots of each frame of a shot: those of some of its frames, as far as they can be seen.
 
     A spot goes with what it lies on, forwards and backwards, until that leaves the picture, is
@@ -33,6 +36,7 @@ def track_spots(lightness: Iterable[Array], at: Mapping[int, Array]) -> list[Arr
             that has spots it is kept, in 64 MiB of memory and beyond that in a temporary file.
         at: by the frame's number in the shot, from 0: (n, 5) float32, see
             :mod:`photochrom.inference.spots`.
+        weaker: likewise, of those that give way to all others, however near they are in time.
 
     Returns:
         For each frame (m, 5) float32 in a row of its own for each spot that is seen there.
@@ -40,7 +44,7 @@ def track_spots(lightness: Iterable[Array], at: Mapping[int, Array]) -> list[Arr
     Raises:
         CannotWrite: the disk has no room for pictures.
     """
-    found, last = _Found(at), max(at, default=-1)
+    found, last = _Found(at, weaker), max((*at, *weaker), default=-1)
     with _Pictures() as past:
 
         def remember() -> Iterator[tuple[int, Array]]:
@@ -68,12 +72,12 @@ def follow_spots(lightness: Iterable[Array], at: Mapping[int, Array]) -> Iterato
 class _Found:
     """The spots of a shot, by the frames they are of."""
 
-    def __init__(self, at: Mapping[int, Array]) -> None:
-        frames = sorted(at)
-        self._spots = np.concatenate([np.zeros((0, 5)), *(at[f] for f in frames)]).astype(
-            np.float32
-        )
-        self._frame = np.repeat(frames, [len(at[f]) for f in frames]).astype(np.int64)
+    def __init__(self, at: Mapping[int, Array], weaker: Mapping[int, Array] = _NONE) -> None:
+        rows = [np.zeros((0, 7), np.float32)]  # the frame, whether it is weak, and a spot
+        for weak, some in enumerate((at, weaker)):
+            rows += [np.insert(spots, (0, 0), (frame, weak), 1) for frame, spots in some.items()]
+        self._frame, self._weak = np.concatenate(rows)[:, :2].astype(np.int64).T
+        self._spots = np.concatenate(rows)[:, 2:].astype(np.float32)
         self._least = 0.0
 
     def follow(self, frames: Iterable[tuple[int, Array]]) -> Iterator[tuple[Array, Array]]:
@@ -92,10 +96,11 @@ class _Found:
     def settle(self, number: int, keys: Array, yx: Array) -> Array:
         """The spots of a frame, of those that reach it."""
         keys, first = np.unique(keys, return_index=True)
-        order = np.argsort(np.abs(self._frame[keys] - number), kind="stable")
+        order = np.lexsort((np.abs(self._frame[keys] - number), self._weak[keys]))
         keys, yx = keys[order], yx[first[order]]
         apart = np.hypot(*(np.subtract.outer(c, c) for c in yx.T))
-        alike = np.equal.outer(self._frame[keys], self._frame[keys])
+        sources = self._frame[keys] * 2 + self._weak[keys]
+        alike = np.equal.outer(sources, sources)
         taken = np.triu(apart < np.where(alike, np.float32(_ONE), np.float32(self._least)), 1)
         kept = np.ones(len(keys), bool)
         for row in np.flatnonzero(taken.any(1)):
