@@ -16,9 +16,6 @@ import threading
 import uuid
 from pathlib import Path
 from typing import Any, BinaryIO
-from zipfile import BadZipFile
-
-import numpy as np
 
 from photochrom import files
 from photochrom.held_folder import HeldFolder
@@ -84,21 +81,14 @@ class FrameJournal:
         Raises:
             CannotWrite: the disk does not take it.
         """
-
-        def make(file: BinaryIO) -> None:
-            np.savez(file, lightness=state.lightness, planes=state.planes)
-
-        files.write_atomically(self.folder / FOLDER / _state_name(wish, start), make)
+        files.write_atomically(self.folder / FOLDER / _state_name(wish, start), state.save)
 
     def load_state(self, wish: str, start: int) -> State | None:
         """What the part of a shot that begins there has left, if that is known."""
         try:
-            with (
-                self.staging.read(_state_name(wish, start)) as file,
-                np.load(file, allow_pickle=False) as kept,
-            ):
-                return State(kept["lightness"], kept["planes"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            with self.staging.read(_state_name(wish, start)) as file:
+                return State.load(file)
+        except (OSError, ValueError):
             return None
 
     def drop_states(self, wish: str) -> None:

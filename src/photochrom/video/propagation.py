@@ -1,20 +1,25 @@
 """Colours carried along the motion within a shot, so that they hold still.
 
 The network is asked at key frames. What it says there joins what has been carried there along the
-motion: a running mean of up to :data:`_MOST` answers, in which each pixel counts how many it has.
-Where the motion cannot be trusted the count is lost, so what is new in the picture takes what the
-network says of it, and nobody else's colour. The frames between two key frames take the colours of
-both, brought to them forth and back, by count and nearness.
+motion: a running mean of up to :data:`_MOST` answers, in which each pixel counts how many it has,
+those made in the dark or in glaring light as fewer. Where the motion cannot be trusted the count
+is lost, so what is new in the picture takes what the network says of it, and nobody else's colour.
+The frames between two key frames take the colours of both, brought to them forth and back, by count
+and nearness.
 
-A mean of answers that differ is paler than they are: so much is given back, of the whole frame.
-Near black colour fades out, as noise would flash there.
+A mean of answers that differ is paler than they are, and late where they grow: it is made as
+colourful, over the whole frame, as the latest are. Near black colour fades out, as noise would
+flash there.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import BinaryIO, Generic, NamedTuple, TypeVar
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -32,14 +37,22 @@ _MOST = 8.0
 """Answers that a colour is the mean of, as far as the next one counts: light and view change."""
 _LOST = 0.5
 """Of all counts: with fewer left, a frame becomes a key frame."""
+_WHOLE = 0.85
+"""Of all counts: with more left, a frame is none of a flash."""
 _FLASH = 3
 """Frames after which what was before a break is forgotten."""
-_MOST_GAIN = 1.5
-"""As in :mod:`.inference.averaging`."""
+_LEAST_GAIN, _MOST_GAIN = 0.67, 1.5
+"""Of chroma: answers that agree on nothing are not made to, as in :mod:`.inference.averaging`."""
 _FAINT = 0.02
 """Counts that a pixel has at least, so that one nobody trusts takes something."""
-_BLACK, _DARK = 1.0, 10.0
+_BLACK, _DARK = 0.0, 4.0
 """L at which there is no colour, and from which there is all of it."""
+_DIM = 12.0
+"""L from which an answer counts as one."""
+_BLEAK = 12.0
+"""L below white, likewise: a flash washes out what is seen."""
+_LEAST_COUNT = 0.02
+"""Of an answer where nothing is seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +62,52 @@ class State:
     lightness: Array
     """(h, w) float32, of that frame."""
     planes: Array
-    """(h, w, 4) float32: a, b, the chroma that they should have, and how many answers they are the
-    mean of."""
+    """(h, w, 3) float32: a, b, and how many answers they are the mean of."""
+    chroma: float
+    """The mean that they should have, over the frame."""
+
+    @property
+    def counts(self) -> Array:
+        """How many answers, (h, w)."""
+        return self.planes[..., 2]
+
+    @cached_property
+    def gain(self) -> float:
+        """What ab is multiplied by for that."""
+        have = float((np.hypot(self.planes[..., 0], self.planes[..., 1]) * self.fade).mean())
+        return min(max(self.chroma / max(have, 1e-6), _LEAST_GAIN), _MOST_GAIN)
+
+    @cached_property
+    def fade(self) -> Array:
+        """How much colour its light allows, (h, w), 0..1."""
+        smooth = cv2.blur(self.lightness, (5, 5))  # or grain would be colour that comes and goes
+        share = np.clip((smooth - _BLACK) / (_DARK - _BLACK), 0, 1)
+        return np.asarray(share * share * (3 - 2 * share))
+
+    def save(self, file: BinaryIO) -> None:
+        """Write it, for :meth:`load`."""
+        np.savez(file, lightness=self.lightness, planes=self.planes, chroma=self.chroma)
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str] | BinaryIO) -> State:
+        """Read what :meth:`save` has written.
+
+        Raises:
+            OSError, ValueError: it cannot be read, or is something else.
+        """
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                return cls(kept["lightness"], kept["planes"], float(kept["chroma"]))
+        except (KeyError, EOFError, TypeError, BadZipFile) as error:
+            raise ValueError(f"it is not whole ({error})") from error
 
 
 class _Step(NamedTuple, Generic[F]):
     """A frame that waits for the next key frame."""
 
     frame: F
-    lightness: Array
-    planes: Array
-    """What has been carried here from before."""
+    state: State
+    """With what has been carried here from before."""
     back: Motion
     """Brings what lies on this frame to the one before."""
 
@@ -96,79 +144,86 @@ class Carrier(Generic[F]):
         for frame in frames:
             lightness = self._see(frame)
             if self.state is None:
-                planes = self._answer(frame, lightness)
-                self.state = State(lightness, planes)
-                yield frame, _finish(planes, lightness)
+                self.state = self._answer(frame, lightness)
+                yield frame, _finish(self.state, self.state.gain)
                 continue
             step = self._go_on(frame, lightness, waiting)
             waiting.append(step)
-            lost = step.planes[..., 3].sum() < _LOST * self.state.planes[..., 3].sum()
+            lost = bool(step.state.counts.sum() < _LOST * self.state.counts.sum())
             if lost or len(waiting) == _APART:
-                yield from self._settle(waiting, lost=bool(lost))
+                yield from self._settle(waiting, lost=lost)
                 waiting = []
         if waiting:
             yield from self._settle(waiting, lost=False)
 
-    def _answer(self, frame: F, lightness: Array) -> Array:
+    def _answer(self, frame: F, lightness: Array) -> State:
+        """What the network says of a frame."""
         a, b = self._ask(frame, lightness).astype(np.float32)
-        return np.stack([a, b, np.hypot(a, b), np.ones_like(a)], -1)
+        light = np.minimum(lightness / np.float32(_DIM), (100 - lightness) / np.float32(_BLEAK))
+        counts = np.clip(light, _LEAST_COUNT, 1)
+        return State(lightness, np.stack([a, b, counts], -1), float(np.hypot(a, b).mean()))
 
     def _go_on(self, frame: F, lightness: Array, waiting: list[_Step[F]]) -> _Step[F]:
         """Carry on to a frame from the one before, or from before a break, whichever is more."""
         assert self.state is not None
         finder = self._finder = self._finder or MotionFinder(lightness.shape)
-        last = State(waiting[-1].lightness, waiting[-1].planes) if waiting else self.state
-        planes, back = _carry(finder, last, lightness)
+        state, back = _carry(finder, waiting[-1].state if waiting else self.state, lightness)
         if self._before is not None and not waiting:
             self._since += 1
             older, _ = _carry(finder, self._before, lightness)
-            if older[..., 3].sum() > planes[..., 3].sum():  # it was a flash
-                planes, self._before = older, None
+            if older.counts.sum() > state.counts.sum():  # it was a flash
+                state, self._before = older, None
             elif self._since == _FLASH:
                 self._before = None
-        return _Step(frame, lightness, planes, back)
+        return _Step(frame, state, back)
 
     def _settle(self, steps: list[_Step[F]], *, lost: bool) -> list[tuple[F, Array]]:
         """Make the last of some frames a key frame, and give those before what both sides tell."""
         assert self.state is not None
-        end = steps[-1]
-        fresh, carried = self._answer(end.frame, end.lightness), end.planes
-        count = carried[..., 3:]
-        planes = fresh + count / (count + 1) * (carried - fresh)
-        planes[..., 3:] = np.minimum(count + 1, _MOST)
+        first, end = self.state, steps[-1]
+        state = _join(end.state, self._answer(end.frame, end.state.lightness), lost=lost)
         if lost:
-            before = steps[-2] if len(steps) > 1 else self.state
-            self._before, self._since = State(before.lightness, before.planes), 0
-        self.state = State(end.lightness, planes)
-        done = [(end.frame, _finish(planes, end.lightness))]
+            whole = _WHOLE * first.counts.sum()
+            sound = [step.state for step in steps[:-1] if step.state.counts.sum() > whole]
+            self._before, self._since = [first, *sound][-1], 0
+        self.state = state
+        done, planes = [(end.frame, _finish(state, state.gain))], state.planes
         for number in range(len(steps) - 1, 0, -1):
             later, step = steps[number], steps[number - 1]
             planes = later.back.bring(planes)
-            planes[..., 3] *= later.back.trust
+            planes[..., 2] *= later.back.trust
             near = number / len(steps)  # 0 at the last key frame, 1 at this one
-            weight = near * (planes[..., 3:] + _FAINT)
-            other = (1 - near) * (step.planes[..., 3:] + _FAINT)
-            mixed = (weight * planes + other * step.planes) / (weight + other)
-            done.append((step.frame, _finish(mixed, step.lightness)))
+            weight = near * (planes[..., 2:] + _FAINT)
+            other = (1 - near) * (step.state.planes[..., 2:] + _FAINT)
+            mixed = (weight * planes + other * step.state.planes) / (weight + other)
+            gain = near * state.gain + (1 - near) * first.gain
+            done.append((step.frame, _finish(replace(step.state, planes=mixed), gain)))
         return done[::-1]
 
 
-def _carry(finder: MotionFinder, last: State, lightness: Array) -> tuple[Array, Motion]:
+def _carry(finder: MotionFinder, last: State, lightness: Array) -> tuple[State, Motion]:
     """What a frame takes over from another; and the motion back."""
     here, back = finder.between(last.lightness, lightness)
     planes = here.bring(last.planes)
-    planes[..., 3] *= here.trust
-    return planes, back
+    planes[..., 2] *= here.trust
+    return State(lightness, planes, last.chroma), back
 
 
-def _finish(planes: Array, lightness: Array) -> Array:
+def _join(carried: State, fresh: State, *, lost: bool) -> State:
+    """What has been carried to a key frame, with what the network says there."""
+    old, new = carried.planes[..., 2:], fresh.planes[..., 2:]
+    planes = carried.planes + new / (old + new) * (fresh.planes - carried.planes)
+    planes[..., 2:] = np.minimum(old + new, _MOST)
+    known = float(np.minimum(old, 1).mean())
+    share = 1.0 if lost else float(new.mean()) / (float(new.mean()) + known)
+    chroma = carried.chroma + share * (fresh.chroma - carried.chroma)
+    return State(fresh.lightness, planes, chroma)
+
+
+def _finish(state: State, gain: float) -> Array:
     """The ab (2, h, w) of a frame."""
-    a, b, chroma, _ = cv2.split(planes)
-    have = float(cv2.magnitude(a, b).mean())
-    gain = min(float(chroma.mean()) / max(have, 1e-6), _MOST_GAIN)
-    share = np.clip((lightness - _BLACK) / (_DARK - _BLACK), 0, 1)
-    fade = np.float32(gain) * share * share * (3 - 2 * share)
-    return np.stack([a * fade, b * fade])
+    fade = np.float32(gain) * state.fade
+    return np.stack([state.planes[..., 0] * fade, state.planes[..., 1] * fade])
 
 
 def carry_colors(

@@ -17,10 +17,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Self
-from zipfile import BadZipFile
-
-import numpy as np
+from typing import Any, Self
 
 from photochrom import files
 from photochrom.errors import CannotWrite
@@ -103,11 +100,7 @@ class SideFolder:
         Raises:
             CannotWrite: the folder does not take it. DiskFull: there is no room.
         """
-
-        def make(file: BinaryIO) -> None:
-            np.savez(file, lightness=state.lightness, planes=state.planes)
-
-        files.write_atomically(self._state(number), make)
+        files.write_atomically(self._state(number), state.save)
 
     def load_state(self, number: int) -> State:
         """What a part has left.
@@ -116,9 +109,8 @@ class SideFolder:
             CannotWrite: it is not there, or not whole.
         """
         try:
-            with np.load(self._state(number), allow_pickle=False) as kept:
-                return State(kept["lightness"], kept["planes"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            return State.load(self._state(number))
+        except (OSError, ValueError) as error:
             raise CannotWrite(
                 f"{self.path} is damaged: remove it, and start again with the same command."
             ) from error
