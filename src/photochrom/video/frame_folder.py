@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,10 +50,10 @@ from photochrom.video.frame_plan import (
     read_frame,
     scan_frames,
 )
+from photochrom.video.guiding import UNMATCHED, Guide, check_reference, match_reference
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import Picture, ask_about, look
 from photochrom.video.propagation import Carrier, State
-from photochrom.video.tracking import track_spots
 
 PART = 500
 """Frames of a shot from one state that is kept to the next: so many are coloured anew at most where
@@ -110,8 +110,10 @@ def colorize_folder(
     if target.exists() and target.samefile(source):
         raise BadOption(f"{target} is the folder of the frames itself: choose another for results.")
     hints = read_frame_hints(options.hints)
-    reference = None if options.reference is None else as_photo(options.reference)
     colorizer = colorizer or default_colorizer()
+    reference = None if options.reference is None else as_photo(options.reference)
+    if reference is not None:
+        check_reference(colorizer, reference)
     colorizer.model.fill_numbers(vivid=options.vivid)
     with closing(FrameJournal(target)) as journal:
         plan = _plan(frames, journal, listener)
@@ -255,14 +257,22 @@ class _Work:
         here = {n: given for n, given in self.hints.items() if n in known or n >= frames}
         return place_hints(here, frames=frames, size=size, rotation=0, small=asker.size)
 
-    def _follow(self, shot: int, asker: Asker) -> dict[int, Array]:
-        """What is known in the frames of a shot, by hints that are followed to both its ends."""
-        numbers, placed = self.plan.shots[shot], self._place(shot)
-        if not placed:
-            return {}
-        seen = (look(number, photo, asker).lightness for number, photo in self._read(numbers))
-        at = {numbers.index(number): spots for number, spots in placed.items()}
-        return dict(zip(numbers, track_spots(seen, at), strict=False))  # but for one gone since
+    def _follow(self, shot: int, asker: Asker) -> Mapping[int, Array]:
+        """What is known in the frames of a shot, by hints and the reference, to both its ends."""
+        numbers, reference = self.plan.shots[shot], self.reference
+
+        def match(number: int) -> Array:
+            assert reference is not None
+            frame = read_frame(self.plan.frames[number])
+            return match_reference(self.colorizer, reference, frame, small=asker.size)
+
+        guide = Guide(self._place(shot), None if reference is None else match)
+        spots = guide.follow(
+            numbers, lambda: (look(n, photo, asker).lightness for n, photo in self._read(numbers))
+        )
+        if guide.unmatched:
+            self.outcome.notes[UNMATCHED] += len(numbers)
+        return spots
 
     def _hints_of(self, number: int) -> tuple[Hint, ...]:
         given = self.hints.get(number)

@@ -17,6 +17,7 @@ from photochrom.video.tracking import track_spots
 
 MOST = 64
 """Spots of a reference that are followed in a shot: those that lie farthest from each other."""
+UNMATCHED = "nothing of the reference was found there, so they were coloured without it"
 _LOOKS = 0.5, 0.25, 0.75
 """Where in a shot it is held against the reference, in turn, until something is found."""
 
@@ -51,7 +52,8 @@ class Guide:
         matched = {} if self._match is None else self._look(shot, self._match)
         if not known and not matched:
             return {}
-        return dict(zip(shot, track_spots(see(), known, matched), strict=True))
+        spots = track_spots(see(), known, matched)
+        return dict(zip(shot, spots, strict=False))  # a frame of a folder may be gone since
 
     def _look(self, shot: Sequence[int], match: Callable[[int], Array]) -> dict[int, Array]:
         for number in dict.fromkeys(int(len(shot) * share) for share in _LOOKS):
@@ -78,8 +80,8 @@ def match_reference(
     reference: Photo,
     upright: Photo,
     *,
-    rotation: int,
     small: tuple[int, int],
+    rotation: int = 0,
 ) -> Array:
     """Where a frame shows what a reference shows, (n, 5) of at most :data:`MOST` rows.
 
@@ -87,8 +89,8 @@ def match_reference(
         colorizer: whose model tells features.
         reference: in colour.
         upright: the frame, as a player shows it.
-        rotation: degrees, counterclockwise, by which the player turned it.
         small: height and width of what the network sees of the frame, as it is stored.
+        rotation: degrees, counterclockwise, by which the player turned it.
     """
     height, width = upright.pixels.shape[:2]
     size = (width, height) if rotation % 180 else (height, width)

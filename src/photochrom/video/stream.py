@@ -16,13 +16,14 @@ from PIL import Image
 from photochrom.color import Array
 from photochrom.errors import BadOption, BadPhoto, PhotoWarning
 from photochrom.image.photo import Photo, to_array, to_image
-from photochrom.image.reader import PhotoSource, read_photo
+from photochrom.image.reader import PhotoSource, as_photo, read_photo
 from photochrom.inference.chroma_upsampling import fit_lines
 from photochrom.inference.colorizer import Colorizer, default_colorizer
 from photochrom.inference.hints import HintSet
 from photochrom.inference.painting import paint
 from photochrom.video.asking import Asker
 from photochrom.video.frame_hints import FrameHints, place_hints, read_frame_hints
+from photochrom.video.guiding import check_reference, match_reference
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import Picture, ask_about, look, size_of
 from photochrom.video.propagation import carry_colors
@@ -78,7 +79,8 @@ def colorize_frames(
         vivid: likewise.
         hints: for frames, by their number from 0. Nothing is known here of frames to come, so they
             are carried forward only, to the end of the shot.
-        reference: a colour photo: what is seen in it and in a shot takes its colour.
+        reference: a colour photo: what is seen in it and in the first frame of a shot takes its
+            colour.
 
     Yields:
         Each frame in colour, of the kind that went in; an array is (H, W, 3) of the same dtype.
@@ -93,7 +95,16 @@ def colorize_frames(
     )
     colorizer = default_colorizer() if colorizer is None else colorizer
     colorizer.model.fill_numbers(vivid=vivid)
-    return _colorize(frames, options, read_frame_hints(hints), colorizer)
+    match: Match | None = None
+    if reference is not None:
+        shown = as_photo(reference)
+        check_reference(colorizer, shown)
+        match = partial(match_reference, colorizer, shown)
+    return _colorize(frames, options, read_frame_hints(hints), match, colorizer)
+
+
+Match = Callable[..., Array]
+"""Finds spots of a reference in a frame: :func:`.match_reference`, but for those two."""
 
 
 class _Seen(NamedTuple):
@@ -107,6 +118,7 @@ def _colorize(
     frames: Iterable[Any],
     options: VideoOptions,
     hints: Mapping[int, HintSet],
+    match: Match | None,
     colorizer: Colorizer,
 ) -> Iterator[Any]:
     wrong: list[Exception] = []
@@ -114,7 +126,7 @@ def _colorize(
     ahead, behind = tee(_see(frames, options, colorizer, wrong))
     begun = accumulate(mark_cuts(seen.picture.lightness for seen in ahead))
     for _, shot in groupby(zip(begun, behind, strict=True), key=itemgetter(0)):
-        spotted = _follow((seen for _, seen in shot), hints)
+        spotted = _follow((seen for _, seen in shot), hints, match)
         for (picture, _, give), ab in _carry(spotted):
             yield give(paint(picture.photo, fit_lines(ab, picture.lightness), options.strength))
             last = picture.number
@@ -139,7 +151,9 @@ def _carry(frames: Iterable[tuple[_Seen, Array]]) -> Iterator[tuple[_Seen, Array
     return ((seen, ab) for (seen, _), ab in colored)
 
 
-def _follow(shot: Iterator[_Seen], hints: Mapping[int, HintSet]) -> Iterator[tuple[_Seen, Array]]:
+def _follow(
+    shot: Iterator[_Seen], hints: Mapping[int, HintSet], match: Match | None
+) -> Iterator[tuple[_Seen, Array]]:
     """The frames of a shot, each with the spots that are known there."""
     first = next(shot)
     start, size = first.picture.number, size_of(first.picture.photo)
@@ -152,7 +166,9 @@ def _follow(shot: Iterator[_Seen], hints: Mapping[int, HintSet]) -> Iterator[tup
     )
     here, again = tee(chain([first], shot))
     at = {frame - start: spots for frame, spots in placed.items()}
-    return zip(here, follow_spots((seen.picture.lightness for seen in again), at), strict=True)
+    shown = {0: match(first.picture.photo, small=first.asker.size)} if match else {}
+    spots = follow_spots((seen.picture.lightness for seen in again), at, shown)
+    return zip(here, spots, strict=True)
 
 
 def _see(

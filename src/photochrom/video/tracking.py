@@ -62,9 +62,11 @@ def track_spots(
     ]
 
 
-def follow_spots(lightness: Iterable[Array], at: Mapping[int, Array]) -> Iterator[Array]:
+def follow_spots(
+    lightness: Iterable[Array], at: Mapping[int, Array], weaker: Mapping[int, Array] = _NONE
+) -> Iterator[Array]:
     """The same as the frames come, and forwards only: what :func:`track_spots` answers for each."""
-    found = _Found(at)
+    found = _Found(at, weaker)
     for number, (keys, yx) in enumerate(found.follow(enumerate(map(_to_codes, lightness)))):
         yield found.settle(number, keys, yx)
 
