@@ -75,7 +75,7 @@ ENCODERS: Mapping[Codec, _Encoder] = {
     "ffv1": _Encoder(
         "ffv1",
         {**_420, 12: "yuv420p12le"},
-        {"level": "3", "g": "1", "slices": "4", "slicecrc": "1"},
+        {"level": "3", "g": "1", "slicecrc": "1"},
     ),
 }
 _CHROMA_LOCATION = "center"
