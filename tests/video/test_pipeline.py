@@ -18,7 +18,7 @@ pytest.importorskip("av")
 import av
 
 import photochrom
-from commands import hear_ctrl_c, raising, wait_for
+from commands import hear_ctrl_c, raising, run, wait_for
 from films import make_film, moving_frames
 from photochrom import colorize_video, files
 from photochrom.errors import (
@@ -220,6 +220,15 @@ def test_hints_beyond_the_end_are_refused_before_a_frame_is_coloured(film, color
     with pytest.raises(BadOption, match="there is no frame 16, as the film has 16, from 0 to 15"):
         colorize_video(film, output=tmp_path / "new.mp4", colorizer=colorizer, hints=hints)
     assert not parts_of(tmp_path / "new.mp4")
+
+
+def test_a_film_is_not_looked_through_again_for_a_folder_of_its_shots(film, model, tmp_path):
+    assert run("video", film, "--shots", tmp_path / "shots", "--model", model) == 0
+    (hints, *_) = sorted((tmp_path / "shots").glob("shot-*.json"))
+    hints.write_text(hints.read_text().replace("[]", '[{"x": 9, "y": 9, "color": "#a02020"}]'))
+    told: list[VideoProgress] = []
+    colorize_video(film, colorizer=Colorizer(model), hints=tmp_path / "shots", progress=told.append)
+    assert told[0].phase == "coloring"
 
 
 def test_a_hint_holds_to_both_ends_of_its_shot_and_not_beyond(film, colorizer, tmp_path):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -40,7 +40,7 @@ from photochrom.video.film import Film, open_film
 from photochrom.video.frame_hints import place_hints, read_frame_hints
 from photochrom.video.guiding import check_reference
 from photochrom.video.options import VideoKeywords, VideoOptions
-from photochrom.video.plan import Plan, make_plan
+from photochrom.video.plan import PLAN_OF_SHOTS, Plan, make_plan
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.side_folder import SideFolder
 
@@ -136,10 +136,10 @@ def color_film(
             raise InColor(sentence_in_color(str(path)))
         for clause in target.notes:
             note(clause)
-        files.make_parent(result)
         asker = Asker(colorizer, film.raster, options.colorize_options)
+        files.make_parent(result)
         with SideFolder(result).held() as side:
-            plan = find_plan(film, options, side.plan, tell)
+            plan = find_plan(film, options, [side.plan, *_plans_of_shots(options)], tell)
             placed = place_on_film(hints, film, plan, asker)
             if side.begin(_wish(film, target, options, colorizer, placed)):
                 note("it was begun with other options or another model, so it is begun anew")
@@ -188,8 +188,8 @@ def _check_result(result: Path, film: Path, *, force: bool) -> None:
         raise files.already_exists(result)
 
 
-def find_plan(film: Film, options: VideoOptions, kept: Path, tell: VideoListener) -> Plan:
-    """What the film consists of: looked up in a file, or found out and kept there.
+def find_plan(film: Film, options: VideoOptions, kept: Sequence[Path], tell: VideoListener) -> Plan:
+    """What the film consists of: looked up in some files, or found out; kept in the first.
 
     Raises:
         BadFilm: it cannot be read. CannotWrite, DiskFull: the folder does not take the file.
@@ -201,11 +201,20 @@ def find_plan(film: Film, options: VideoOptions, kept: Path, tell: VideoListener
         "changed": known.st_mtime_ns,
         "deinterlace": options.deinterlace,
     }
-    plan = Plan.load(kept, signature)
-    if plan is None:
-        plan = make_plan(film, tell)
-        plan.save(kept, signature)
+    for path in kept:
+        if plan := Plan.load(path, signature):
+            break
+    else:
+        path, plan = film.path, make_plan(film, tell)
+    if path != kept[0]:
+        plan.save(kept[0], signature)
     return plan
+
+
+def _plans_of_shots(options: VideoOptions) -> list[Path]:
+    """Where a folder of shots that is given back has its plan."""
+    given = options.hints
+    return [Path(given) / PLAN_OF_SHOTS] if isinstance(given, str | os.PathLike) else []
 
 
 def place_on_film(
@@ -241,7 +250,7 @@ def _wish(
         "method": propagation.VERSION,
         "film": [file.st_size, file.st_mtime_ns],
         "model": colorizer.sha256,
-        "target": asdict(target),
+        "target": asdict(replace(target, notes=())),
         "deinterlace": options.deinterlace,
         "size": options.size,
         "strength": options.strength,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PART = 500
 """Frames at most that are lost when the work is stopped."""
+PLAN_OF_SHOTS = ".plan.json"
+"""The file of a plan in a folder of shots (:mod:`.shot_folder`)."""
 _LONG_SIDE = 64
 """Pixels, of what cuts are found by."""
 _MOST_BYTES = 2**28

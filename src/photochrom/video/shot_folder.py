@@ -41,7 +41,7 @@ from photochrom.video.film import Film, open_film
 from photochrom.video.frame_hints import read_frame_hints, read_hint_folder
 from photochrom.video.options import VideoOptions
 from photochrom.video.pipeline import find_plan, place_on_film
-from photochrom.video.plan import Plan, shrink
+from photochrom.video.plan import PLAN_OF_SHOTS, Plan, shrink
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.raster import Raster
 
@@ -97,7 +97,7 @@ def write_shots(
         if not options.recolor and film.is_in_color():
             raise InColor(sentence_in_color(str(path)))
         files.make_parent(folder / "shots")
-        plan = find_plan(film, options, folder / ".plan.json", tell)
+        plan = find_plan(film, options, [folder / PLAN_OF_SHOTS], tell)
         asker = Asker(colorizer, film.raster, options.colorize_options)
         spots = place_on_film(hints, film, plan, asker)
         return _write_sheets(
