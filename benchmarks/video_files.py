@@ -18,8 +18,6 @@ tenth more for the longer of the two, and no drift.
 from __future__ import annotations
 
 import argparse
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -40,6 +38,14 @@ Luma = NDArray[np.uint8]
 HOUR = 3600
 LEAST_SPEED, MOST_MEMORY, MOST_GROWTH = 10.0, 1200, 1.1
 """Frames/s, MB, and the longer film's memory by the shorter's."""
+LAUNCH = """
+import resource, subprocess, sys
+status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+"""Tells the most memory of a command. It is a process of its own, as Linux counts to a process what
+the one had that began it."""
 
 
 def go_back_and_forth(size: tuple[int, int], many: int) -> Iterator[Luma]:
@@ -96,20 +102,16 @@ def find_drift(film: Path, result: Path) -> float:
 def color(film: Path, model: str) -> tuple[float, float, Path]:
     """Seconds, the most memory in MB (of 10⁶ bytes) and the result of `photochrom video`."""
     result = film.with_name(f"{film.stem}.color.mp4")
-    command = ["photochrom", "video", str(film), "-o", str(result), "--model", model]
+    command = ["-m", "photochrom", "video", str(film), "-o", str(result), "--model", model]
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", *command], stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode or not result.exists():
-        sys.exit(said.decode())
-    return time.perf_counter() - begun, _bytes(used) / 1e6, result
-
-
-def _bytes(used: resource.struct_rusage) -> int:
-    return used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    done = subprocess.run(
+        [sys.executable, "-c", LAUNCH, sys.executable, *command], capture_output=True, text=True
+    )
+    seconds = time.perf_counter() - begun
+    if done.returncode or not result.exists():
+        sys.exit(done.stderr)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return seconds, int(done.stdout.split()[-1]) * unit / 1e6, result
 
 
 def main() -> None:
