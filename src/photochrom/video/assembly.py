@@ -21,11 +21,11 @@ from av.format import Flags
 from av.stream import Discard
 
 from photochrom import files
-from photochrom.errors import BadFilm, CannotWrite
+from photochrom.errors import BadFilm
 from photochrom.image.provenance import Provenance
 from photochrom.video import containers, film_tags, pixel_aspect
 from photochrom.video.demuxing import open_container
-from photochrom.video.encoding import Target
+from photochrom.video.encoding import Target, cannot_mux
 
 if TYPE_CHECKING:
     from av.container import Chapter, InputContainer, OutputContainer
@@ -100,10 +100,8 @@ def assemble(
     try:
         files.write_atomically(output, write, force=force)
     except FFmpegError as error:
-        raise CannotWrite(
-            f"{output} cannot be written ({error.strerror}): take another container, such as "
-            f"-o {output.stem}.mkv."
-        ) from error
+        advice = f"take another container, such as -o {output.stem}.mkv"
+        raise cannot_mux(output, error, advice) from error
     return tuple(notes)
 
 

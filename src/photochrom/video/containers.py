@@ -30,6 +30,11 @@ CODECS: Mapping[str, tuple[Codec, ...]] = {
     "webm": ("av1",),
 }
 """What programs know to play of what is in each."""
+_HEARD = {
+    "mp4": ("aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "flac"),
+    "mov": ("aac", "mp3", "ac3", "alac", "pcm"),
+}
+"""Sound that players know in a container: it can hold more, such as PCM in MP4."""
 MATROSKA = ("matroska", "webm")
 _NAMES = {"audio": "sound", "subtitle": "subtitles", "attachment": "attachment", "data": "data"}
 _COVER = Disposition.attached_pic
@@ -41,16 +46,12 @@ def default_suffix(film: Film, options: VideoOptions) -> str:
     """The film's own suffix, or the one of a container that can hold the result."""
     own = film.path.suffix.lower()
     fit = [suffix for suffix in _suffixes(own) if options.codec in CODECS[MUXERS[suffix]]]
+    lost = {}
     with open_container(film.path) as source:
-        # PCM in MP4 is known since 2020 (ISO/IEC 23003-5), but to few players.
-        raw = own not in fit and any(
-            (one.name or "").startswith("pcm") for one in source.streams.audio
-        )
-        lost = {
-            suffix: len(_lost(source, film.stream_index, MUXERS[suffix]))
-            + (raw and MUXERS[suffix] == "mp4")
-            for suffix in fit
-        }
+        for suffix in fit:
+            known = _HEARD.get(MUXERS[suffix], ("",)) if suffix != own else ("",)
+            mute = [one for one in source.streams.audio if not (one.name or "").startswith(known)]
+            lost[suffix] = len(_lost(source, film.stream_index, MUXERS[suffix])) + len(mute)
     return min(fit, key=lambda suffix: lost[suffix])
 
 

@@ -194,11 +194,24 @@ def write_segment(
     try:
         files.write_atomically(path, encode)
     except FFmpegError as error:
-        raise CannotWrite(
-            f"{path} cannot be encoded by {target.encoder} ({error.strerror}): "
-            "take another --codec."
-        ) from error
+        raise cannot_mux(path, error, "take another --codec") from error
     return count
+
+
+def cannot_mux(path: Path, error: FFmpegError, advice: str) -> CannotWrite:
+    """The sentence for a file that FFmpeg does not write, or the system.
+
+    Args:
+        path: the file.
+        error: of FFmpeg; what the system said comes before it, when the file was closed after that.
+        advice: what to do where the system said nothing.
+    """
+    said: BaseException | None = error
+    while said is not None:
+        if isinstance(said, OSError) and not isinstance(said, FFmpegError):
+            return files.cannot_write(path, said)
+        said = said.__cause__ or said.__context__
+    return CannotWrite(f"{path} cannot be written ({error.strerror}): {advice}.")
 
 
 # --- what is chosen ---------------------------------------------------------------------------
