@@ -10,6 +10,7 @@ from visitor import FAR, SPOT, ab, expect
 
 from commands import run
 from photochrom.inference import hints
+from photochrom.video.frame_hints import read_frame_hints
 
 # --- colouring and hints ----------------------------------------------------------------------
 
@@ -182,3 +183,43 @@ def test_saved_points_repeat_the_result_on_the_command_line(visitor, photo, toy,
     with visitor.colored_anew():
         visitor.page.set_input_files("#hint-file", told)
     assert np.hypot(*(ab(visitor.pixel(*SPOT)) - ab([210, 180, 140]))) < 4
+
+
+def test_a_photo_comes_with_its_points_and_others_can_be_dropped_onto_it(come, photo, tmp_path):
+    """As a film's shot does, with what was written beside it and what was saved here since."""
+    shot, written, saved = (
+        tmp_path / f"shot-0001-frame-000012{ending}" for ending in (".png", ".json", ".hints.json")
+    )
+    photo.rename(shot)
+    written.write_text('{"frame": 12, "size": [400, 300], "hints": []}')
+    saved.write_text('{"size": [200, 150], "hints": [{"x": 60, "y": 45, "color": "tan"}]}')
+    visitor = come()
+    visitor.drop(saved, shot, written)
+    visitor.ready()
+    expect(visitor.at(".point")).to_have_count(1)
+    assert np.hypot(*(ab(visitor.pixel(*SPOT)) - ab([210, 180, 140]))) < 4
+    visitor.point_at(*FAR)
+    visitor.choose(1)
+    visitor.page.keyboard.press("Escape")
+    again = visitor.saved(tmp_path / "Downloads", lambda: visitor.menu("save"))
+    assert again.name == saved.name
+    told = read_frame_hints(again.parent)[12]
+    assert told.size == (400, 300)
+    assert len(told) == 2
+    with visitor.colored_anew():
+        visitor.drop(saved)
+    expect(visitor.at(".point")).to_have_count(1)
+    with visitor.colored_anew():
+        visitor.page.click("#undo")
+    expect(visitor.at(".point")).to_have_count(2)
+    visitor.page.reload()
+    visitor.ready()
+    expect(visitor.at(".point")).to_have_count(2)
+
+
+def test_points_without_their_photo_are_named(come, tmp_path):
+    points = tmp_path / "garden.hints.json"
+    points.write_text('{"hints": [{"x": 60, "y": 45, "color": "tan"}]}')
+    visitor = come()
+    visitor.drop(points)
+    expect(visitor.at("#refusal")).to_contain_text("no photo called garden")

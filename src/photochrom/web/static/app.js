@@ -10,12 +10,13 @@ import { Editor } from "./editor.js";
 import { archive, deliver, save } from "./files.js";
 import { Grid } from "./grid.js";
 import { Hinting } from "./hinting.js";
+import { giveHints, holdsHints } from "./hintfiles.js";
 import { choose, offerSamples, receive } from "./intake.js";
 import { announce, flashStatus, setStatus } from "./messages.js";
 import { Looks } from "./looks.js";
 import { loadNames } from "./names.js";
 import { Palette } from "./palette.js";
-import { Picture, readHints } from "./picture.js";
+import { Picture } from "./picture.js";
 import { Points } from "./points.js";
 import { Stage } from "./stage.js";
 import { forgetAll, recall } from "./store.js";
@@ -44,14 +45,23 @@ let touched = false; // whether anybody has pointed at the photo yet
 // --- photos come and go ----------------------------------------------------------------------
 
 /** Takes files in: one is opened, several are shown together. @param {File[]} files */
-function take(files) {
-  if (!files.length) return;
+async function take(files) {
+  const photos = files.filter((file) => !holdsHints(file));
   const last = Math.max(0, ...grid.pictures.map(({ order }) => order));
-  const pictures = files.map((file, i) => Picture.from(file, last + i + 1));
+  const pictures = photos.map((file, i) => Picture.from(file, last + i + 1));
+  const open = !photos.length && editor.ready ? editor.picture : null;
+  await giveHints(files.filter(holdsHints), [...grid.pictures, ...pictures], open, complain);
+  if (!pictures.length) return grid.work();
   grid.add(pictures);
-  if (files.length === 1 && document.body.dataset.view !== "grid") go("editor", pictures[0]);
+  if (photos.length === 1 && document.body.dataset.view !== "grid") go("editor", pictures[0]);
   else go("grid");
   grid.work();
+}
+
+/** Says what was wrong with what came. */
+function complain(sentence) {
+  if (document.body.dataset.view === "welcome") refuse(sentence);
+  else flashStatus(sentence);
 }
 
 /** Takes photos away; they can be had back for some seconds. */
@@ -223,12 +233,7 @@ const commands = {
   load: () => find("hint-file").click(),
 };
 on("hint-file", async ({ target }) => {
-  const [file] = target.files;
-  try {
-    editor.picture.set({ points: readHints(await file.text(), editor.picture.facts) });
-  } catch (error) {
-    flashStatus(error.message);
-  }
+  await giveHints([...target.files], [], editor.picture, flashStatus);
   target.value = "";
 }, "change");
 on("menu", (event) => {

@@ -48,7 +48,7 @@ export class Editor extends Emitter {
     setStatus("");
     const visit = (this.#visit = new AbortController());
     this.picture = picture;
-    this.lightness = this.chroma = null;
+    this.lightness = this.chroma = this.#coloring = null;
     this.#draft = null;
     this.#become(false);
     if (!picture) return;
@@ -125,7 +125,7 @@ export class Editor extends Emitter {
     if (!edited.length) return;
     this.#draft = null;
     this.emit("points");
-    this.#render();
+    if (this.#coloring) this.#render(); // else it begins with them
   }
 
   /**

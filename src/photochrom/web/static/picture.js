@@ -3,7 +3,6 @@
 import { fileName, Refusal, request } from "./api.js";
 import { clamp, Emitter } from "./dom.js";
 import { difference, EditHistory } from "./history.js";
-import { abOfWords } from "./lab.js";
 import { forget, keepFile, keepNotes } from "./store.js";
 
 /** Reaches of a point, and how many times as far as usual each of them goes. */
@@ -41,6 +40,8 @@ export class Picture extends Emitter {
   hopeless = false;
   /** What the server found: size, tone and so on; null before it was uploaded. */
   facts = null;
+  /** Hints that it is to begin with, until its size is known. @type {import("./hintfiles.js").HintFile | null} */
+  brought = null;
   /** Object URL of a small coloured picture, for the grid. */
   thumbnail = "";
 
@@ -83,8 +84,8 @@ export class Picture extends Emitter {
   }
 
   #keep() {
-    const { name, order, facts } = this;
-    keepNotes(this.key, { name, order, facts, ...this.#state, ...this.#history.kept });
+    const { name, order, facts, brought } = this;
+    keepNotes(this.key, { name, order, facts, brought, ...this.#state, ...this.#history.kept });
   }
 
   become(state, trouble = "") {
@@ -171,6 +172,11 @@ export class Picture extends Emitter {
     const form = new FormData();
     form.append("photo", this.blob, this.name);
     this.facts = await (await request("photos", { form, signal: this.#life.signal })).json();
+    if (this.brought) {
+      this.points = placeHints(this.brought, this.facts);
+      this.brought = null;
+      this.emit("change", ["brought"]);
+    }
     this.#keep(); // so that a reload finds it there
     return this.facts;
   }
@@ -245,6 +251,13 @@ export class Picture extends Emitter {
     return JSON.stringify({ size: [width, height], hints: hintsOf(this.points) }, null, 1) + "\n";
   }
 
+  /** Takes the points of a hint file in the place of its own. @param {import("./hintfiles.js").HintFile} hints */
+  bring(hints) {
+    if (this.facts) return this.set({ points: placeHints(hints, this.facts) });
+    this.brought = hints;
+    this.#keep();
+  }
+
   /** Has browser and server forget it; resolves once they have. */
   async remove() {
     this.#life.abort();
@@ -264,20 +277,10 @@ export class Picture extends Emitter {
   }
 }
 
-/** The points of a hint file, brought to a photo's width and height. */
-export function readHints(text, { width, height }) {
-  const wrong = new Error("There are no points in this file: choose one that was saved here.");
-  try {
-    const content = JSON.parse(text);
-    const size = content.size ?? [width, height];
-    const [across, down] = [width / size[0], height / size[1]];
-    return content.hints.map(({ x, y, color, reach = "normal" }) => {
-      const ab = typeof color === "string" ? abOfWords(color) : color;
-      const fine = ab?.length === 2 && [x, y, across, down, ...ab].every(Number.isFinite);
-      if (!fine || !Object.hasOwn(REACHES, reach)) throw wrong;
-      return newPoint(clamp(x * across, 0, width), clamp(y * down, 0, height), ab, reach);
-    });
-  } catch {
-    throw wrong;
-  }
+/** The points of a hint file, brought to a photo's width and height. @returns {Point[]} */
+function placeHints({ size, points }, { width, height }) {
+  const [across, down] = size ? [width / size[0], height / size[1]] : [1, 1];
+  const placed = ({ x, y, ab, reach }) =>
+    newPoint(clamp(x * across, 0, width), clamp(y * down, 0, height), ab, reach);
+  return points.map(placed);
 }
