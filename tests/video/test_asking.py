@@ -65,6 +65,19 @@ def test_spots_are_met_and_without_any_the_network_runs_once(colorizer, scene):
     assert len(times) == 1
 
 
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_the_network_is_shown_frames_as_a_player_turns_them(colorizer, scene, rotation):
+    asker = Asker(colorizer, raster(scene), ColorizeOptions(), rotation)
+    L = asker.see(scene)
+    run, seen = colorizer.model.run, []
+    colorizer.model.run = lambda L, *args, **kw: seen.append(L[0, 0]) or run(L, *args, **kw)
+    ab = asker.ask(L, np.array([[10.5, 20.5, 40, 30, 1]], np.float32))
+    for shown in seen:
+        np.testing.assert_array_equal(shown, np.rot90(L, rotation // 90))
+    np.testing.assert_allclose(ab[:, 10, 20], [40, 30], atol=3)
+    assert ab.shape == (2, *L.shape)
+
+
 def test_the_dial_is_heard_or_refused_before_there_is_a_frame(make_model, scene):
     vivid = Colorizer(make_model(vivid=[1], metadata={"default_vivid": "0.3"}))
     calm, lively = (

@@ -19,15 +19,23 @@ class Asker:
         colorizer: whose network answers.
         raster: of the film.
         options: of which ``size`` and ``vivid`` count.
+        rotation: degrees, counterclockwise, by which a player turns the film: the network is shown
+            frames upright, as it knows skies above and lawns below.
 
     Raises:
         BadOption: the model has no ``vivid``.
     """
 
-    def __init__(self, colorizer: Colorizer, raster: Raster, options: ColorizeOptions) -> None:
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        raster: Raster,
+        options: ColorizeOptions,
+        rotation: int = 0,
+    ) -> None:
         colorizer.model.fill_numbers(vivid=options.vivid)  # before there is a frame
         self._predictor, self._vivid = Predictor(colorizer.model), options.vivid
-        self._table = raster.lightness()
+        self._table, self._turns = raster.lightness(), rotation // 90
         self.size = network_size(raster.height, raster.width, options.size or colorizer.model.size)
         """h, w of what the network sees."""
 
@@ -53,4 +61,18 @@ class Asker:
             spots: (n, 5), what is known there, see :mod:`photochrom.inference.spots`; n may be 0.
                 Without any the network runs once.
         """
-        return self._predictor.colors(L, spots, self._vivid)
+        upright = np.ascontiguousarray(np.rot90(L, self._turns))
+        turned = turn_spots(spots, (L.shape[0], L.shape[1]), self._turns)
+        ab = self._predictor.colors(upright, turned, self._vivid)
+        return np.ascontiguousarray(np.rot90(ab, -self._turns, axes=(1, 2)))
+
+
+def turn_spots(spots: Array, size: tuple[int, int], turns: int) -> Array:
+    """Spots (n, 5) where they lie when their picture, h by w, is turned by quarters of a circle,
+    counterclockwise.
+    """
+    h, w = size
+    for _ in range(turns % 4):
+        spots = np.column_stack([w - spots[:, 1], spots[:, 0], spots[:, 2:]])
+        h, w = w, h
+    return spots

@@ -136,7 +136,7 @@ def color_film(
             raise InColor(sentence_in_color(str(path)))
         for clause in target.notes:
             note(clause)
-        asker = Asker(colorizer, film.raster, options.colorize_options)
+        asker = Asker(colorizer, film.raster, options.colorize_options, film.rotation)
         files.make_parent(result)
         with SideFolder(result).held() as side:
             plan = find_plan(film, options, [side.plan, *_plans_of_shots(options)], tell)

@@ -98,7 +98,7 @@ def write_shots(
             raise InColor(sentence_in_color(str(path)))
         files.make_parent(folder / "shots")
         plan = find_plan(film, options, [folder / PLAN_OF_SHOTS], tell)
-        asker = Asker(colorizer, film.raster, options.colorize_options)
+        asker = Asker(colorizer, film.raster, options.colorize_options, film.rotation)
         spots = place_on_film(hints, film, plan, asker)
         return _write_sheets(
             folder, film, plan, _Painter(film, asker, spots, options.strength), tell
