@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 8192 * 8192
 """Of a frame: decoders hold a few dozen of them. Twice what 8K has."""
-_NO_FILMS = {"tty": "a text file", "hls": "a playlist", "dash": "a playlist", "concat": "a list"}
+_LISTS = {"hls", "dash", "concat", "sdp", "rtsp", "rtp", "sap", "webm_dash_manifest", "lavfi"}
+"""Of FFmpeg's formats those that name other files or addresses, some of which it waits for."""
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
 _OWN_LENGTH = ("mov", "matroska", "avi", "flv", "asf", "mxf")
 """Containers that say in their head how long they are, and so whether their end is missing."""
 _SLACK = 1.0, 0.001  # seconds, and parts of the length, that a head may be wrong by
@@ -52,15 +54,22 @@ def open_container(path: Path, more: Mapping[str, str] | None = None) -> InputCo
     """
     try:
         with path.open("rb") as file:
-            if not file.read(1):
-                raise BadFilm(f"{path} is empty: fetch it again.")
+            head = file.read(16)
     except IsADirectoryError:
         raise BadFilm(f"{path} is a folder, not a film: give the film in it.") from None
     except FileNotFoundError:
         raise BadFilm(f"{path} does not exist: check the name.") from None
     except OSError as error:
         raise BadFilm(f"{path} cannot be read ({error.strerror}).") from None
-    options = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS), **(more or {})}
+    if not head:
+        raise BadFilm(f"{path} is empty: fetch it again.")
+    if head.startswith(_PLAYLISTS):
+        raise BadFilm(f"{path} is a playlist, not a film: give the film itself.")
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(av.formats_available - _LISTS),
+        **(more or {}),
+    }
     try:
         container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (FFmpegError, ValueError):
@@ -69,9 +78,9 @@ def open_container(path: Path, more: Mapping[str, str] | None = None) -> InputCo
     if name.endswith("_pipe") or name.startswith("image2"):
         container.close()
         raise BadFilm(f"{path} is a picture, not a film: use `photochrom colorize`.")
-    if name in _NO_FILMS:
+    if name == "tty":
         container.close()
-        raise BadFilm(f"{path} is {_NO_FILMS[name]}, not a film: give the film itself.")
+        raise BadFilm(f"{path} is a text file, not a film: give the film itself.")
     return container
 
 
@@ -91,6 +100,7 @@ def choose_stream(container: InputContainer, path: Path) -> VideoStream:
     # Typed as if it always had one.
     if stream.codec_context is None:
         raise refusals.unknown_codec(path)
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.thread_type = "AUTO"  # frames at a time, which is quicker than parts of one
     return stream
 
@@ -133,6 +143,8 @@ def _read_packets(
                 yield cast("Packet[VideoStream]", packet)
     except FFmpegError:
         tally.cut_short = True
+    except IndexError:  # PyAV's own at the end of a film one of whose streams begins late
+        pass
     length = (container.duration or 0) / av.time_base
     if container.format.name == "avi":  # where the end is missing, FFmpeg reckons anew
         length = max(length, stream.frames * units[stream.index])

@@ -36,7 +36,9 @@ _MATRICES = {1: "bt709", 5: "bt601", 6: "bt601"}  # codes of ITU-T H.273, as tho
 _UNTOLD = (0, 2, 3)
 _BT709 = 1
 _HDR = {16: "PQ", 18: "HLG"}
-_BACK = 0, 1, 10  # seconds before a frame that are sought, in turn, until it is met
+_STAMPED = ("mov", "matroska", "avi", "flv", "asf", "mpegts", "mxf", "nut", "ivf")
+"""Containers that keep the time stamp of each frame. Where they do not, FFmpeg counts on from the
+last one: in MPEG-PS it knows them again a moment after it sought, in a raw stream never."""
 _FIRST = 48  # frames, more than any decoder reorders
 _FLAGGED = (2, 3, 4, 5)  # AVFieldOrder: top or bottom field first
 _PLACES, _STRETCH = 12, 17  # where a long film is looked at, and how many frames there
@@ -52,6 +54,8 @@ class Film:
     path: Path
     stream_index: int
     """Index of the pictures that are coloured among all streams of the file."""
+    container: str
+    """FFmpeg's name of what the file is, such as "matroska,webm"."""
     codec: str
     """FFmpeg's name of what they are coded with, such as "mpeg2video"."""
     raster: Raster
@@ -90,18 +94,20 @@ class Film:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def frames(self, start: int | None = None) -> Iterator[Frame]:
+    def frames(self, start: int | None = None, *, seek: bool = True) -> Iterator[Frame]:
         """Decode the film, in order of pts; a few frames are held at a time.
 
         Args:
             start: the pts of the first frame to answer. By default the whole film is gone through,
                 and it is checked that its end is there.
+            seek: whether to go to it by the container's leave: in a damaged film, frames may be
+                missing behind it that are there when the film is decoded from its beginning.
 
         Raises:
             BadFilm: frames change their size, have no time stamps or go back in time, or the end
                 is missing; or there is no frame with that pts.
         """
-        stamped = self._go_through() if start is None else self._start_at(start)
+        stamped = self._go_through() if start is None else self._start_at(start, seek=seek)
         frames = (Frame(pts, read_luma(frame, self.raster)) for pts, frame in stamped)
         if self.fields is None:
             return frames
@@ -126,11 +132,11 @@ class Film:
             raise refusals.cut_short(self.path, tally.frames, self.expected)
         self.damaged = tally.damaged
 
-    def _start_at(self, start: int) -> Iterator[Stamped]:
+    def _start_at(self, start: int, *, seek: bool) -> Iterator[Stamped]:
         """As :meth:`_go_through` from the frame with that pts on, and where fields are made whole
         from the one before, which bwdif looks at.
         """
-        for back in (*_BACK, None):
+        for back in self._ways() if seek else (None,):
             with open_container(self.path) as container:
                 stream = choose_stream(container, self.path)
                 if back is not None:
@@ -148,7 +154,13 @@ class Film:
                         yield from self._check(chain(before, [(pts, frame)], stamped))
                         return
                     break  # the container led to a wrong place
-        raise refusals.no_such_frame(self.path, start)
+        raise refusals.no_such_frame(self.path)
+
+    def _ways(self) -> tuple[int | None, ...]:
+        """Seconds before a frame that are sought, in turn, until it is met; None: all."""
+        if self.container.startswith(_STAMPED):
+            return 0, 1, 10, None
+        return (10, None) if self.container == "mpeg" else (None,)
 
     def _stamp(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[int | None, VideoFrame]]:
         last: int | None = None
@@ -227,6 +239,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream) -> tup
     film = Film(
         path=path,
         stream_index=stream.index,
+        container=container.format.name,
         codec=context.name,
         raster=raster,
         depth=frame.format.components[0].bits,

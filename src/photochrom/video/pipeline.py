@@ -140,6 +140,8 @@ def color_film(
         files.make_parent(result)
         with SideFolder(result).held() as side:
             plan = find_plan(film, options, [side.plan, *_plans_of_shots(options)], tell)
+            if film.damaged:
+                note(f"{film.damaged:,} of its frames are damaged: they are as they can be decoded")
             placed = place_on_film(hints, film, plan, asker)
             if side.begin(_wish(film, target, options, colorizer, placed)):
                 note("it was begun with other options or another model, so it is begun anew")

@@ -112,9 +112,11 @@ def interlaced(path: Path) -> BadFilm:
     )
 
 
-def no_such_frame(path: Path, pts: int) -> BadFilm:
+def no_such_frame(path: Path) -> BadFilm:
     """A frame that was there before is not."""
-    return BadFilm(f"{path} has no frame with the time stamp {pts}: has it been replaced?")
+    return BadFilm(
+        f"{path} is not what it was when its shots were found: leave it as it is, and start again."
+    )
 
 
 def mend(path: Path, how: str, *, before: str = "", suffix: str | None = None) -> str:
