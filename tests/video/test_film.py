@@ -14,7 +14,6 @@ import pytest
 av = pytest.importorskip("av")
 
 from films import make_film, moving_frames  # noqa: E402
-
 from photochrom.errors import BadFilm, PhotochromError  # noqa: E402
 from photochrom.video.film import Film, open_film  # noqa: E402
 from photochrom.video.luma import find_raster, read_luma  # noqa: E402
@@ -60,7 +59,7 @@ def test_luma_is_found_where_a_format_keeps_it(kind, bits):
         plane.update(np.full(plane.buffer_size // given.itemsize, 1 << (bits - 1), given.dtype))
     rows = np.frombuffer(planar.planes[0], given.dtype).reshape(34, -1)
     rows[:, :50] = given
-    frame = planar.reformat(format=kind)
+    frame = planar.reformat(format=kind, threads=1)
     raster = find_raster(frame)
     assert raster == Raster(height=34, width=50, bits=bits, full_range=False)
     np.testing.assert_array_equal(read_luma(frame, raster), given)
@@ -75,7 +74,7 @@ def test_luma_of_grey_rgb_is_that_grey(kind):
         palette[:, 0] = 255
         frame = av.VideoFrame.from_ndarray((ramp, palette), format="pal8")
     else:
-        frame = grey.reformat(format=kind)
+        frame = grey.reformat(format=kind, threads=1)
     raster = find_raster(frame)
     assert (raster.bits, raster.full_range) == (8, True)
     np.testing.assert_array_equal(read_luma(frame, raster), ramp)

@@ -313,7 +313,7 @@ def _peek(frames: Iterator[VideoFrame], raster: Raster, pictures: list[Photo]) -
 def _make_picture(frame: VideoFrame) -> Photo:
     shrink = min(1.0, _PICTURE / max(frame.width, frame.height))
     width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
-    small = frame.reformat(width, height, format="rgb24", interpolation="AREA")
+    small = frame.reformat(width, height, format="rgb24", interpolation="AREA", threads=1)
     return Photo(small.to_ndarray())
 
 

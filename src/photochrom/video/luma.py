@@ -37,7 +37,8 @@ def read_luma(frame: VideoFrame, raster: Raster) -> Array:
     """The luma of a frame, (H, W) uint8, or uint16 where a sample has more than 8 bits."""
     if unpacked := _unpacked_format(frame.format):
         color_range = "JPEG" if raster.full_range else "MPEG"
-        frame = frame.reformat(format=unpacked, dst_color_range=color_range)
+        # With more threads, swscale spoils pixels now and then where 16 does not divide the width.
+        frame = frame.reformat(format=unpacked, dst_color_range=color_range, threads=1)
     kind, plane = frame.format, frame.planes[0]
     depth, channels = kind.components[0].bits, 3 if kind.is_rgb else 1
     dtype = np.dtype("u1" if depth <= 8 else ">u2" if kind.is_big_endian else "<u2")
