@@ -296,6 +296,27 @@ def test_subtitles_of_mp4_become_text_in_matroska(tmp_path: Path, base: Path) ->
     assert [sent.data for sent in new[3]] == [b"Line 0", b"Line 1", b"Line 2"]
 
 
+def test_sound_that_cannot_be_copied_is_written_without_loss(tmp_path: Path) -> None:
+    old = make_film(tmp_path / "old.wmv", moving_frames(12), codec="wmv2", sound=0.5)
+    assert color(old, tmp_path / "new.mkv") == (
+        "its sound (stream 1, wmav2) is written as flac, as .mkv does not hold it",
+    )
+
+    def hear(path: Path) -> tuple[float, np.ndarray]:
+        """When sound begins, from the first frame on, and its samples, -1..1."""
+        with av.open(str(path)) as film:
+            first = next(film.decode(video=0)).time
+            film.seek(0)
+            heard = list(film.decode(audio=0))
+        to_float = av.AudioResampler("fltp", "stereo", 48_000)
+        samples = [part.to_ndarray() for frame in heard for part in to_float.resample(frame)]
+        return heard[0].time - first, np.concatenate(samples, axis=1)
+
+    (start, samples), (was_start, was) = hear(tmp_path / "new.mkv"), hear(old)
+    assert start == pytest.approx(was_start, abs=0.001)
+    np.testing.assert_allclose(samples, was, atol=2**-14)
+
+
 def test_what_another_container_could_hold_is_refused_before_the_work(
     tmp_path: Path, base: Path
 ) -> None:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import chain
 from math import floor, lcm
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import av
 from av import Packet
@@ -26,8 +26,10 @@ from photochrom.image.provenance import Provenance
 from photochrom.video import containers, film_tags, pixel_aspect
 from photochrom.video.demuxing import open_container
 from photochrom.video.encoding import Target, cannot_mux
+from photochrom.video.sound import Rewritten
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import Chapter, InputContainer, OutputContainer
     from av.stream import Stream
     from av.video.stream import VideoStream
@@ -164,19 +166,23 @@ def _add_streams(
     segment: Path,
     target: Target,
     tags: film_tags.Tags,
-) -> tuple[VideoStream, dict[int, Stream]]:
-    """Add the picture and what is copied, in the film's order; answers both, the latter by index.
+) -> tuple[VideoStream, dict[int, Stream | Rewritten]]:
+    """Add the picture and all else, in the film's order; answers both, the latter by index.
 
     Raises:
         BadFilm: a segment cannot be read.
     """
-    picture, copies = None, {}
+    picture: VideoStream | None = None
+    copies: dict[int, Stream | Rewritten] = {}
+    anew = containers.rewritten_sound(source, film, target.container)
     kept = {stream.index for stream in containers.copied_streams(source, film, target.container)}
     for stream in source.streams:
         if stream.index == film.stream_index:
             picture = _add_picture(result, segment, film, target)
             picture.disposition = stream.disposition
             picture.metadata.update(tags.picture)
+        elif stream.index in anew:
+            copies[stream.index] = Rewritten(result, cast("AudioStream", stream))
         elif stream.index not in kept:
             continue
         elif containers.is_cover(stream, target.container):
@@ -250,7 +256,7 @@ def _read_pictures(
 
 
 def _read_others(
-    source: InputContainer, copies: Mapping[int, Stream], notes: list[str]
+    source: InputContainer, copies: Mapping[int, Stream | Rewritten], notes: list[str]
 ) -> Iterator[Packet[Any]]:
     """The packets of the other streams, in the film's order, and never back in time."""
     for stream in source.streams:
@@ -265,14 +271,20 @@ def _read_others(
             notes.append("its sound ends early, as the film is damaged")
             return
         if packet is None:
+            for copy in copies.values():
+                yield from copy.write(None) if isinstance(copy, Rewritten) else ()
             return
         index = packet.stream_index
         if index not in copies or (packet.pts is None and packet.dts is None and not packet.size):
             continue
+        copy = copies[index]
+        if isinstance(copy, Rewritten):
+            yield from copy.write(packet)
+            continue
         if packet.stream.name == "mov_text":
             if bytes(packet) == _SILENT:
                 continue  # the muxer makes them anew
-            if copies[index].codec_context is None:
+            if copy.codec_context is None:
                 packet = _as_subrip(packet)
         at = packet.dts if packet.dts is not None else packet.pts
         if at is None:
@@ -281,7 +293,7 @@ def _read_others(
             at = latest[index] + 1  # no container takes the same time twice
         packet.dts, packet.pts = at, packet.pts if packet.pts is None else max(packet.pts, at)
         latest[index] = at
-        packet.stream = copies[index]
+        packet.stream = copy
         yield packet
 
 

@@ -35,6 +35,8 @@ _HEARD = {
     "mov": ("aac", "mp3", "ac3", "alac", "pcm"),
 }
 """Sound that players know in a container: it can hold more, such as PCM in MP4."""
+SOUND = {"matroska": "flac", "mp4": "flac", "mov": "alac", "webm": "libopus"}
+"""What sound becomes that cannot be copied: nothing is lost where there is a way."""
 MATROSKA = ("matroska", "webm")
 _NAMES = {"audio": "sound", "subtitle": "subtitles", "attachment": "attachment", "data": "data"}
 _COVER = Disposition.attached_pic
@@ -97,8 +99,12 @@ def check_streams(film: Film, codec: Codec, output: Path) -> tuple[str, ...]:
                 f"take -o {output.stem}{best}."
             )
         left = [*lost[chosen], *_unmovable(source, MUXERS[chosen])]
+        anew = rewritten_sound(source, film, MUXERS[chosen])
         return tuple(
-            f"without its {_describe(source, index)}, which {chosen} does not hold"
+            f"its {_describe(source, index)} is written as {SOUND[MUXERS[chosen]]}, as {chosen} "
+            "does not hold it"
+            if index in anew
+            else f"without its {_describe(source, index)}, which {chosen} does not hold"
             for index in sorted(left)
         )
 
@@ -112,6 +118,18 @@ def copied_streams(source: InputContainer, film: Film, muxer: str) -> Iterator[S
             and _holds(muxer, stream)
         ):
             yield stream
+
+
+def rewritten_sound(source: InputContainer, film: Film, muxer: str) -> set[int]:
+    """Indices of the tracks whose sound is decoded and written anew, as they cannot be copied.
+
+    PyAV copies less into Matroska than FFmpeg does: no WMA, for one, and no ADPCM.
+    """
+    return {
+        index
+        for index in _lost(source, film.stream_index, muxer)
+        if source.streams[index].type == "audio" and source.streams[index].codec_context is not None
+    }
 
 
 def is_cover(stream: Stream, muxer: str) -> bool:
