@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
@@ -85,7 +85,8 @@ class Film:
     fields: FieldOrder | None = None
     """Which field is the first one, if whole frames are made of them."""
     by_dts: bool = False
-    """Whether time stamps are those of decoding, as in AVI, which has no others."""
+    """Whether time stamps are those of decoding, as in AVI, which has no others: what FFmpeg makes
+    of them is wrong for H.264 and for packets that hold two frames."""
     pictures: tuple[Photo, ...] = field(default=(), repr=False)
 
     def __enter__(self) -> Self:
@@ -231,7 +232,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream) -> tup
         raise refusals.unknown_pixels(path, frame.format.name) from None
     if frame.color_trc in _HDR:
         raise refusals.high_dynamic_range(path, _HDR[frame.color_trc])
-    by_dts = container.format.name == "avi" and _goes_back(first)
+    by_dts = container.format.name == "avi"
     if not by_dts and any(one.pts is None for one in first):
         raise refusals.no_time_stamps(path, rate)
     length = stream.duration * stream.time_base if stream.duration else 0
@@ -264,11 +265,6 @@ def _find_display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     except ValueError:  # there is a kind of data that PyAV does not know
         return None
     return tuple(np.frombuffer(data, np.int32).tolist()) if data else None
-
-
-def _goes_back(frames: list[VideoFrame]) -> bool:
-    stamps = [frame.pts for frame in frames]
-    return any(b is None or a is None or b <= a for a, b in pairwise(stamps))
 
 
 def _look_around(film: Film) -> tuple[Counter[str], tuple[Photo, ...]]:
