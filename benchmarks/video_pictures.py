@@ -1,7 +1,7 @@
 """Make the pictures of docs/video.md: python benchmarks/video_pictures.py docs/images.
 
 film-strip.jpg   six moments of a clip: grey, frame by frame, and with colours that hold still
-film-hints.jpg   four moments of a shot, without hints and with one in its first frame
+film-hints.jpg   four moments of a shot, without hints and with hints in two of its frames
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from photochrom.inference.options import ColorizeOptions
 from video import Bytes, Clip, Film, read_film
 
 GAP = 6
-HINTS = {
-    "frame": 0,
-    "size": [384, 288],
-    "hints": [{"x": 110, "y": 215, "color": "#b03a2e", "reach": "large"}],
-}
+ORANGE = "#d9622b"
+HINTS = [
+    {
+        "frame": frame,
+        "size": [384, 288],
+        "hints": [{"x": x, "y": y, "color": ORANGE} for x, y in points],
+    }
+    for frame, points in {0: [(110, 262), (310, 262)], 48: [(85, 262), (225, 262)]}.items()
+]
+"""On the suit: in the first frame of the pan, and in one in which more of it is seen."""
 
 
 def lay_out(rows: Sequence[Sequence[Bytes]], width: int) -> Image.Image:
@@ -40,7 +45,7 @@ def lay_out(rows: Sequence[Sequence[Bytes]], width: int) -> Image.Image:
     return sheet
 
 
-def show_strip(colorizer: Colorizer, name: str = "zoom", many: int = 6) -> Image.Image:
+def show_strip(colorizer: Colorizer, name: str = "pan", many: int = 6) -> Image.Image:
     """A clip in grey, coloured frame by frame, and coloured along the motion."""
     film = Film(Clip(name, list(clips.CLIPS[name](clips.SIZE)), (0,)), colorizer, ColorizeOptions())
     moments = np.linspace(0, len(film.truth) - 1, many).astype(int)
@@ -50,12 +55,12 @@ def show_strip(colorizer: Colorizer, name: str = "zoom", many: int = 6) -> Image
 
 def show_hints(colorizer: Colorizer, many: int = 4) -> Image.Image:
     """A film without hints and with some."""
-    frames = list(islice(clips.zoom(), 49))
+    frames = list(islice(clips.pan(), 49))
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         film, result = Path(folder) / "film.mp4", Path(folder) / "result.mp4"
         clips.write_film(film, map(clips.to_grey, frames))
-        for hints in ((), [HINTS]):
+        for hints in ((), HINTS):
             colorize_video(film, output=result, hints=hints, colorizer=colorizer, force=True)
             found = read_film(result, len(frames))
             moments = np.linspace(0, len(found) - 1, many).astype(int)
