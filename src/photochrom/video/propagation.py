@@ -172,7 +172,7 @@ class Carrier(Generic[F]):
             self._since += 1
             older, _ = _carry(finder, self._before, lightness)
             if older.counts.sum() > state.counts.sum():  # it was a flash
-                state, self._before = older, None
+                state, self.state, self._before = older, self._before, None
             elif self._since == _FLASH:
                 self._before = None
         return _Step(frame, state, back)
