@@ -397,3 +397,17 @@ def test_video_files_drift_is_the_most_that_a_frame_or_sound_is_off(tmp_path):
             target.mux(packet)
     assert files.find_drift(film, film) == 0
     assert files.find_drift(film, late) == pytest.approx(40, abs=0.1)
+
+
+@pytest.mark.slow
+def test_video_files_tells_what_a_run_of_the_command_took(make_model, tmp_path):
+    pytest.importorskip("av")
+    files = load("video_files")
+    film = tmp_path / "film.mp4"
+    files.write_hour(film, 5)
+    ballast = np.ones(1 << 27)  # 1 GB that is not the command's
+    seconds, memory, result = files.color(film, str(make_model()))
+    assert ballast[-1] == 1
+    assert seconds > 0
+    assert 40 < memory < 1000
+    assert len(files.find_times(result)["video"]) == 5
