@@ -39,7 +39,7 @@ _HDR = {16: "PQ", 18: "HLG"}
 _STAMPED = ("mov", "matroska", "avi", "flv", "asf", "mpegts", "mxf", "nut", "ivf")
 """Containers that keep the time stamp of each frame. Where they do not, FFmpeg counts on from the
 last one: in MPEG-PS it knows them again a moment after it sought, in a raw stream never."""
-_FIRST = 48  # frames, more than any decoder reorders
+_FIRST = 48  # frames that are asked whether they are interlaced
 _FLAGGED = (2, 3, 4, 5)  # AVFieldOrder: top or bottom field first
 _PLACES, _STRETCH = 12, 17  # where a long film is looked at, and how many frames there
 _SHORT = 600  # frames that are all looked at
@@ -84,9 +84,6 @@ class Film:
     them."""
     fields: FieldOrder | None = None
     """Which field is the first one, if whole frames are made of them."""
-    by_dts: bool = False
-    """Whether time stamps are those of decoding, as in AVI, which has no others: what FFmpeg makes
-    of them is wrong for H.264 and for packets that hold two frames."""
     pictures: tuple[Photo, ...] = field(default=(), repr=False)
 
     def __enter__(self) -> Self:
@@ -157,6 +154,13 @@ class Film:
                     break  # the container led to a wrong place
         raise refusals.no_such_frame(self.path)
 
+    @property
+    def by_dts(self) -> bool:
+        """Whether time stamps are those of decoding, as in AVI, which has no others: what FFmpeg
+        makes of them is wrong for H.264, and for packets that hold two frames.
+        """
+        return self.container == "avi"
+
     def _ways(self) -> tuple[int | None, ...]:
         """Seconds before a frame that are sought, in turn, until it is met; None: all."""
         if self.container.startswith(_STAMPED):
@@ -220,11 +224,11 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream) -> tup
     context = stream.codec_context
     if context.width * context.height > MAX_PIXELS:
         raise refusals.too_large(path, context.width, context.height, MAX_PIXELS)
-    first = list(islice(decode(container, stream), _FIRST))
-    if not first or not stream.time_base:
+    first = islice(decode(container, stream), _FIRST)
+    frame = next(first, None)
+    if frame is None or not stream.time_base:
         raise refusals.no_frames(path)
     rate = stream.guessed_rate or stream.average_rate
-    frame = first[0]
     try:
         raster = find_raster(frame)
         read_luma(frame, raster)
@@ -232,8 +236,7 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream) -> tup
         raise refusals.unknown_pixels(path, frame.format.name) from None
     if frame.color_trc in _HDR:
         raise refusals.high_dynamic_range(path, _HDR[frame.color_trc])
-    by_dts = container.format.name == "avi"
-    if not by_dts and any(one.pts is None for one in first):
+    if frame.pts is None and frame.dts is None:
         raise refusals.no_time_stamps(path, rate)
     length = stream.duration * stream.time_base if stream.duration else 0
     seconds = float(length or Fraction(container.duration or 0, av.time_base))
@@ -253,9 +256,9 @@ def _describe(path: Path, container: InputContainer, stream: VideoStream) -> tup
         display_matrix=_find_display_matrix(frame),
         rotation=round(frame.rotation / 90) * 90 % 360,
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
-        by_dts=by_dts,
     )
-    told = context.field_order in _FLAGGED or any(one.interlaced_frame for one in first)
+    told = context.field_order in _FLAGGED or frame.interlaced_frame
+    told = told or any(one.interlaced_frame for one in first)
     return film, told
 
 
@@ -290,10 +293,11 @@ def _take_stretches(film: Film) -> Iterator[Iterator[VideoFrame]]:
             if not _seek(container, stream, place):
                 yield islice(decode(container, stream), _SHORT)
                 return
-            frames = list(islice(decode(container, stream), _STRETCH))
-            if frames and (frames[0].pts or 0) > latest:  # and not the same key frame as before
-                latest = frames[0].pts or 0
-                yield iter(frames)
+            frames = islice(decode(container, stream), _STRETCH)
+            first = next(frames, None)
+            if first is not None and (first.pts or 0) > latest:  # and not met from the last place
+                latest = first.pts or 0
+                yield chain([first], frames)
 
 
 def _peek(frames: Iterator[VideoFrame], raster: Raster, pictures: list[Photo]) -> Iterator[Array]:
