@@ -118,6 +118,15 @@ def test_the_same_call_goes_on_after_an_interruption_to_the_very_same_bytes(
     assert [path.name for path in broken.parent.iterdir()] == ["broken.mp4"]
 
 
+def test_what_a_killed_run_has_left_unfinished_is_removed(film, colorizer, tmp_path):
+    result = tmp_path / "new.mp4"
+    left = tmp_path / "new.mp4.parts" / f".{'0' * 32}.part"
+    left.parent.mkdir()
+    left.write_bytes(b"half")
+    colorize_video(film, output=result, colorizer=colorizer)
+    assert not left.parent.exists()
+
+
 @pytest.mark.parametrize(
     "change", [{"strength": 0.5}, {"crf": 30}, {"hints": [{"frame": 2, "hints": [(5, 5, "red")]}]}]
 )

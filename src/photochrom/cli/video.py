@@ -166,7 +166,9 @@ def _write_shots(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
 
     output = flags.output
     if output.out or output.shots is None:
-        raise BadOption("--shots writes no film: leave --out out, and give it in the next run.")
+        raise BadOption(
+            "--shots writes no film: leave out -o, and give it when the film is coloured."
+        )
     colorizer = load_colorizer(flags.color.model)
     sheets = write_shots(film, output.shots, flags.options(), colorizer, listener=listener)
     for sheet in sheets:

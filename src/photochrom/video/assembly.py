@@ -22,6 +22,7 @@ from av.stream import Discard
 
 from photochrom import files
 from photochrom.errors import BadFilm
+from photochrom.held_folder import HeldFolder
 from photochrom.image.provenance import Provenance
 from photochrom.video import containers, film_tags, pixel_aspect
 from photochrom.video.demuxing import open_container
@@ -57,6 +58,7 @@ def assemble(
     *,
     provenance: Provenance | None = None,
     force: bool = False,
+    staging: HeldFolder | None = None,
 ) -> tuple[str, ...]:
     """Join segments and the film's other streams into the result, there whole or not at all.
 
@@ -68,6 +70,7 @@ def assemble(
         output: the result.
         provenance: the mark; None for none.
         force: replace a file that exists.
+        staging: the folder to make it in, on the same disk; by default the result's.
 
     Returns:
         What could not be carried over, a clause each, such as "its tag make is left out"; what
@@ -100,7 +103,7 @@ def assemble(
             pixel_aspect.write_aspect(file, film.pixel_aspect, size, film.rotation)
 
     try:
-        files.write_atomically(output, write, force=force)
+        files.write_atomically(output, write, force=force, staging=staging)
     except FFmpegError as error:
         advice = f"take another container, such as -o {output.stem}.mkv"
         raise cannot_mux(output, error, advice) from error

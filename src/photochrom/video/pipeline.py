@@ -164,7 +164,16 @@ def color_film(
             tell(VideoProgress(phase="joining", frames_done=many, frames=many))
             parts = [side.part(part.number) for part in plan.parts()]
             mark = _provenance(film, options, colorizer, hints)
-            left_out = assemble(film, parts, plan.pts, target, result, provenance=mark, force=force)
+            left_out = assemble(
+                film,
+                parts,
+                plan.pts,
+                target,
+                result,
+                provenance=mark,
+                force=force,
+                staging=side.staging,
+            )
             for clause in left_out:
                 note(clause)
             side.remove()

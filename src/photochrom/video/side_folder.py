@@ -56,7 +56,7 @@ class SideFolder:
                 self.path.mkdir(exist_ok=True)
                 stack.callback(self._remove_if_empty)
                 stack.enter_context(files.hold(self.path / "lock"))
-                files.discard_abandoned(HeldFolder(self.path))
+                files.discard_abandoned(self.staging)
             except FileExistsError:
                 raise CannotWrite(
                     f"{self.path} is in the way, where parts of the result are to be kept: give "
@@ -70,6 +70,15 @@ class SideFolder:
             except OSError as error:
                 raise files.cannot_write(self.result, error) from error
             yield self
+
+    @property
+    def staging(self) -> HeldFolder:
+        """The folder itself, for what is not finished: if that is left there, it is removed later.
+
+        Raises:
+            OSError: it is not there.
+        """
+        return HeldFolder(self.path)
 
     def begin(self, wish: dict[str, Any]) -> bool:
         """Go on with what was begun by the same wish, or else begin anew.
