@@ -16,6 +16,7 @@ from photochrom.video.asking import Asker
 from photochrom.video.encoding import Target, write_segment
 from photochrom.video.film import Film
 from photochrom.video.guiding import Guide, match_reference, show
+from photochrom.video.holding import hold_spots
 from photochrom.video.plan import Part, Plan
 from photochrom.video.planes import make_chroma
 from photochrom.video.progress import VideoListener, VideoProgress
@@ -101,8 +102,10 @@ class FilmInColor:
 
         return Carrier(lambda frame: frame.lightness, ask, state)
 
-    def color(self, part: Part, carrier: Carrier[SeenFrame]) -> Iterator[Planes]:
-        """The frames of a part in colour.
+    def color(
+        self, part: Part, carrier: Carrier[SeenFrame], spots: Mapping[int, Array]
+    ) -> Iterator[Planes]:
+        """The frames of a part in colour, which meets the spots.
 
         Raises:
             BadFilm: they are not those of the plan.
@@ -110,7 +113,7 @@ class FilmInColor:
         film = self.film
         for frame, ab in carrier.carry(self.see(range(part.start, part.stop))):
             u, v = make_chroma(
-                ab,
+                hold_spots(ab, frame.lightness, spots.get(frame.number, _NONE)),
                 frame.lightness,
                 frame.luma,
                 film.raster,
@@ -152,7 +155,7 @@ def write_parts(film: FilmInColor, side: SideFolder, tell: VideoListener) -> Non
     def color(part: Part, spots: Mapping[int, Array]) -> Iterator[Planes]:
         state = None if part.begins else side.load_state(part.number - 1)
         carrier = film.carrier(state, spots)
-        for done, planes in enumerate(film.color(part, carrier), part.start + 1):
+        for done, planes in enumerate(film.color(part, carrier, spots), part.start + 1):
             yield planes
             tell(
                 VideoProgress(

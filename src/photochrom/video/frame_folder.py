@@ -51,6 +51,7 @@ from photochrom.video.frame_plan import (
     scan_frames,
 )
 from photochrom.video.guiding import UNMATCHED, Guide, check_reference, match_reference
+from photochrom.video.holding import hold_spots
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import Picture, ask_about, look
 from photochrom.video.propagation import Carrier, State
@@ -186,7 +187,9 @@ class _Work:
             return asker.ask(lightness, spots.get(picture.number, _NONE))
 
         def write(colored: tuple[Picture, Array]) -> Sequence[str]:
-            return self._write(shot, *colored)
+            picture, ab = colored
+            known = spots.get(picture.number, _NONE)
+            return self._write(shot, picture, hold_spots(ab, picture.lightness, known))
 
         state: State | None = None
         for start in range(0, len(numbers), PART):

@@ -24,6 +24,7 @@ from photochrom.inference.painting import paint
 from photochrom.video.asking import Asker
 from photochrom.video.frame_hints import FrameHints, place_hints, read_frame_hints
 from photochrom.video.guiding import check_reference, match_reference
+from photochrom.video.holding import hold_spots
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import Picture, ask_about, look, size_of
 from photochrom.video.propagation import carry_colors
@@ -148,7 +149,7 @@ def _carry(frames: Iterable[tuple[_Seen, Array]]) -> Iterator[tuple[_Seen, Array
         return seen.asker.ask(lightness, spots)
 
     colored = carry_colors(frames, lambda frame: frame[0].picture.lightness, ask)
-    return ((seen, ab) for (seen, _), ab in colored)
+    return ((seen, hold_spots(ab, seen.picture.lightness, spots)) for (seen, spots), ab in colored)
 
 
 def _follow(
