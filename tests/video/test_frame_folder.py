@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from photochrom.video import frame_folder
 from photochrom.video.frame_folder import colorize_folder
 from photochrom.video.frame_journal import FOLDER
 from photochrom.video.frame_plan import list_frames
+from photochrom.video.frame_shots import write_frame_shots
 from photochrom.video.options import VideoOptions
 from photochrom.video.propagation import Carrier
 
@@ -204,3 +206,32 @@ def test_hints_hold_to_both_ends_of_their_shot(make_model, frames, out):
     reddest = [int(np.ptp(rgb[20:28, 28:36], axis=2).max()) for rgb in pixels]
     assert min(reddest[:5]) > 50
     assert max(reddest[5:]) < 5
+
+
+def test_shots_of_frames_are_written_edited_and_given_back(toy, frames, tmp_path, out):
+    shots = tmp_path / "shots"
+    assert write_frame_shots(frames, shots, VideoOptions(), toy) == [shots / "contact-sheet.jpg"]
+    written = {
+        "contact-sheet.jpg",
+        *(f"shot-0001-frame-000002.{kind}" for kind in ("json", "png")),
+        *(f"shot-0002-frame-000008.{kind}" for kind in ("json", "png")),
+    }
+    assert contents(shots).keys() == written
+    shown = Image.open(shots / "shot-0002-frame-000008.png")
+    np.testing.assert_array_equal(shown, Image.open(frames / "frame_9.png"))
+    hints = shots / "shot-0002-frame-000008.json"
+    told = json.loads(hints.read_text())
+    assert told == {"frame": 8, "size": [64, 48], "hints": []}
+    hints.write_text(json.dumps(told | {"hints": [{"x": 9, "y": 9, "color": "red"}]}))
+    write_frame_shots(frames, shots, VideoOptions(), toy)
+    colorize_folder(frames, out, VideoOptions(), colorizer=toy)
+    given = VideoOptions(hints=shots)
+    outcome = colorize_folder(frames, out, given, colorizer=toy, force=True)
+    assert (outcome.written, outcome.kept) == (7, 5)
+
+
+@pytest.mark.parametrize("name", ["result.mp4", "file"])
+def test_a_result_that_is_no_folder_is_refused(toy, frames, tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadOption, match="is no folder: frames become frames"):
+        colorize_folder(frames, tmp_path / name, VideoOptions(), colorizer=toy)

@@ -13,7 +13,7 @@ from PIL import Image
 from commands import run
 from films import make_film, moving_frames
 from photochrom.errors import BadOption, CannotWrite
-from photochrom.video import shot_folder
+from photochrom.video import shot_sheets
 from photochrom.video.options import VideoOptions
 from photochrom.video.shot_folder import write_shots
 
@@ -98,7 +98,7 @@ def test_a_flash_does_not_stand_for_its_shot(tmp_path, colorizer):
 
 
 def test_a_long_film_has_several_contact_sheets(film, tmp_path, colorizer, monkeypatch):
-    monkeypatch.setattr(shot_folder, "_PER_SHEET", 2)
+    monkeypatch.setattr(shot_sheets, "PER_SHEET", 2)
     sheets = write(film, tmp_path / "shots", colorizer)
     assert [sheet.name for sheet in sheets] == ["contact-sheet-01.jpg", "contact-sheet-02.jpg"]
     heights = [Image.open(sheet).height for sheet in sheets]

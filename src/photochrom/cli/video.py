@@ -126,7 +126,7 @@ def video(
     Example: photochrom video old.mp4 -o coloured.mp4
     """
     color = _color_folder if film.is_dir() else _color_film
-    if flags.output.shots and not film.is_dir():
+    if flags.output.shots:
         color = _write_shots
     try:
         with _progress() as listener:
@@ -161,14 +161,17 @@ def _color_film(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
 
 
 def _write_shots(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
-    """Write a folder of a film's shots; answers the exit status."""
-    from photochrom.video.shot_folder import write_shots
-
+    """Write a folder of the shots of a film, or of frames; answers the exit status."""
     output = flags.output
     if output.out or output.shots is None:
         raise BadOption(
             "--shots writes no film: leave out -o, and give it when the film is coloured."
         )
+    if film.is_dir():
+        _check_for_frames(film, output)
+        from photochrom.video.frame_shots import write_frame_shots as write_shots
+    else:
+        from photochrom.video.shot_folder import write_shots
     colorizer = load_colorizer(flags.color.model)
     sheets = write_shots(film, output.shots, flags.options(), colorizer, listener=listener)
     for sheet in sheets:
@@ -182,10 +185,7 @@ def _color_folder(folder: Path, flags: VideoFlags, listener: VideoListener) -> i
     from photochrom.video.progress import VideoProgress
 
     options, output = flags.options(), flags.output
-    usual = FilmFileFlags()
-    for name in ("codec", "crf", "bits", "deinterlace", "shots"):
-        if getattr(output, name) != getattr(usual, name):
-            raise BadOption(f"--{name} is for films, and {folder} is a folder: leave it out.")
+    _check_for_frames(folder, output)
 
     def tell(phase: str, done: int, frames: int) -> None:
         known: Literal["scanning", "coloring"] = "scanning" if phase == "look" else "coloring"
@@ -202,6 +202,18 @@ def _color_folder(folder: Path, flags: VideoFlags, listener: VideoListener) -> i
         say(sentence)
     print_result(target)
     return 1 if outcome.failed else 0
+
+
+def _check_for_frames(folder: Path, output: FilmFileFlags) -> None:
+    """Refuse what is for a film's file alone.
+
+    Raises:
+        BadOption: it is given.
+    """
+    usual = FilmFileFlags()
+    for name in ("codec", "crf", "bits", "deinterlace"):
+        if getattr(output, name) != getattr(usual, name):
+            raise BadOption(f"--{name} is for films, and {folder} is a folder: leave it out.")
 
 
 @contextmanager

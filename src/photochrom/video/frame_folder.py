@@ -8,6 +8,7 @@ read is told of, and its shot goes on without it.
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ from photochrom.inference.pipeline import (
 from photochrom.parallel import map_ahead
 from photochrom.video import propagation
 from photochrom.video.asking import Asker
-from photochrom.video.frame_hints import place_hints, read_frame_hints
+from photochrom.video.frame_hints import read_frame_hints
 from photochrom.video.frame_journal import FrameJournal
 from photochrom.video.frame_plan import (
     THREADS,
@@ -47,6 +48,7 @@ from photochrom.video.frame_plan import (
     digest,
     explain_frame,
     list_frames,
+    place_in_shot,
     read_frame,
     scan_frames,
 )
@@ -110,6 +112,9 @@ def colorize_folder(
     frames = list_frames(source)
     if target.exists() and target.samefile(source):
         raise BadOption(f"{target} is the folder of the frames itself: choose another for results.")
+    kind, _ = mimetypes.guess_type(target.name)
+    if (target.exists() and not target.is_dir()) or (kind or "").startswith("video/"):
+        raise BadOption(f"{target} is no folder: frames become frames, so name a folder for them.")
     hints = read_frame_hints(options.hints)
     colorizer = colorizer or default_colorizer()
     reference = None if options.reference is None else as_photo(options.reference)
@@ -180,7 +185,7 @@ class _Work:
         if len(standing) == len(numbers):
             yield
             return
-        asker = ask_about(self.plan.sizes[shot], self.colorizer, self.options.colorize_options)
+        asker = self._asker(shot)
         spots = self._follow(shot, asker)
 
         def ask(picture: Picture, lightness: Array) -> Array:
@@ -248,17 +253,11 @@ class _Work:
         )
         return list(notes)
 
-    def _place(self, shot: int) -> dict[int, Array]:
-        """Where hints lie in what the network sees of their frames.
+    def _asker(self, shot: int) -> Asker:
+        return ask_about(self.plan.sizes[shot], self.colorizer, self.options.colorize_options)
 
-        Raises:
-            BadOption: there is no such frame, or it is of another shape.
-        """
-        size, frames = self.plan.sizes[shot], len(self.plan.frames)
-        asker = ask_about(size, self.colorizer, self.options.colorize_options)
-        known = set(self.plan.shots[shot])
-        here = {n: given for n, given in self.hints.items() if n in known or n >= frames}
-        return place_hints(here, frames=frames, size=size, rotation=0, small=asker.size)
+    def _place(self, shot: int) -> dict[int, Array]:
+        return place_in_shot(self.plan, shot, self.hints, self._asker(shot).size)
 
     def _follow(self, shot: int, asker: Asker) -> Mapping[int, Array]:
         """What is known in the frames of a shot, by hints and the reference, to both its ends."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain, groupby, pairwise
 from pathlib import Path
@@ -20,8 +20,10 @@ from photochrom.image.photo import Photo
 from photochrom.image.photo_file import DAMAGED_ADVICE
 from photochrom.image.reader import read_photo
 from photochrom.image.tone import is_color
+from photochrom.inference.hints import HintSet
 from photochrom.parallel import map_ahead
 from photochrom.storage.search import photos_among
+from photochrom.video.frame_hints import place_hints
 from photochrom.video.picture import size_of, sketch
 from photochrom.video.shots import find_cuts
 
@@ -122,6 +124,25 @@ def read_frame(path: Path) -> Photo:
 def explain_frame(error: Exception, path: Path) -> str:
     """A sentence on a frame that cannot be read; there is no --damaged for one of many."""
     return explain(error, str(path)).replace(DAMAGED_ADVICE, "")
+
+
+def place_in_shot(
+    plan: FramePlan, shot: int, hints: Mapping[int, HintSet], small: tuple[int, int]
+) -> dict[int, Array]:
+    """Where hints lie in what the network sees of a shot's frames, by frame: (n, 5).
+
+    Args:
+        plan: of the folder.
+        shot: from 0.
+        hints: of any of its frames.
+        small: height and width of what the network sees.
+
+    Raises:
+        BadOption: there is no such frame, or it is of another shape.
+    """
+    known, frames = set(plan.shots[shot]), len(plan.frames)
+    here = {n: given for n, given in hints.items() if n in known or n >= frames}
+    return place_hints(here, frames=frames, size=plan.sizes[shot], rotation=0, small=small)
 
 
 class _Glance(NamedTuple):

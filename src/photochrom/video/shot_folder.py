@@ -15,9 +15,7 @@ Shots are counted from 1, frames from 0.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -28,13 +26,7 @@ import numpy as np
 from photochrom import files
 from photochrom.color import Array, Pixels
 from photochrom.errors import CannotWrite, InColor
-from photochrom.evaluation.contact_sheet import make_contact_sheet, thumbnail
-from photochrom.image.photo import Photo
-from photochrom.image.reader import read_photo
-from photochrom.image.writer import write_photo
-from photochrom.inference.chroma_upsampling import fit_lines
 from photochrom.inference.colorizer import Colorizer
-from photochrom.inference.painting import paint
 from photochrom.inference.pipeline import sentence_in_color
 from photochrom.video.asking import Asker
 from photochrom.video.film import Film, open_film
@@ -44,16 +36,11 @@ from photochrom.video.pipeline import find_plan, place_on_film
 from photochrom.video.plan import PLAN_OF_SHOTS, Plan, shrink
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.raster import Raster
+from photochrom.video.shot_sheets import Entry, make_entry, write_sheets, write_shot
 
 _NEAR = 12
 """Frames on each side of a shot's middle among which the best is taken: a fade or a flash, or what
 a fast move blurs, is mostly over by then."""
-_HEIGHT = 180
-"""Of a picture on the contact sheet, in pixels."""
-_PER_SHEET = 48
-"""Frames on one contact sheet."""
-_FEW = 8
-"""Frames that stand one below the other; more stand two by two."""
 _DETAIL = 320
 """Pixels, of the longer side of a frame whose detail is measured."""
 
@@ -100,30 +87,21 @@ def write_shots(
         plan = find_plan(film, options, [folder / PLAN_OF_SHOTS], tell)
         asker = Asker(colorizer, film.raster, options.colorize_options, film.rotation)
         spots = place_on_film(hints, film, plan, asker)
-        return _write_sheets(
-            folder, film, plan, _Painter(film, asker, spots, options.strength), tell
-        )
+        painter = _Painter(film, asker, spots, options.strength)
+        many = sum(max(1, len(painter.hinted(frames))) for frames in plan.shots)
+        return write_sheets(folder, _write_frames(folder, film, plan, painter, tell), many)
 
 
-def _write_sheets(
+def _write_frames(
     folder: Path, film: Film, plan: Plan, painter: _Painter, tell: VideoListener
-) -> list[Path]:
-    """Write the files of each shot, and the contact sheets."""
-    many = sum(max(1, len(painter.hinted(frames))) for frames in plan.shots)
-    names = _name_sheets(math.ceil(many / _PER_SHEET))
-    entries: list[tuple[str, Pixels, Pixels]] = []
-    sheets: list[Path] = []
+) -> Iterator[Entry]:
+    """Write the files of each shot; yields what the contact sheets show."""
     for shot, frames in enumerate(plan.shots, 1):
         for number in painter.hinted(frames) or [_choose(film, plan, frames)]:
             luma = next(iter(film.frames(plan.pts[number]))).luma
-            stem = f"shot-{shot:04}-frame-{number:06}"
-            _write_shot(folder / stem, number, painter.show(luma))
+            write_shot(folder, shot, number, painter.show(luma))
             seconds = (plan.pts[number] - plan.pts[0]) * film.time_base
-            caption = f"shot {shot}, frame {number}, {_tell_time(seconds)}"
-            entries.append((caption, *painter.thumbnails(luma, number)))
-            if len(entries) == _PER_SHEET:
-                sheets.append(_write_sheet(folder / names[len(sheets)], entries))
-                entries = []
+            yield painter.enter(f"shot {shot}, frame {number}, {_tell_time(seconds)}", luma, number)
         tell(
             VideoProgress(
                 phase="coloring",
@@ -133,9 +111,6 @@ def _write_sheets(
                 shots=len(plan.shots),
             )
         )
-    if entries:
-        sheets.append(_write_sheet(folder / names[len(sheets)], entries))
-    return sheets
 
 
 @dataclass(frozen=True)
@@ -160,14 +135,12 @@ class _Painter:
         table = np.clip(np.rint((codes - black) * (255 / (white - black))), 0, 255)
         return np.ascontiguousarray(self._turn(table.astype(np.uint8).take(luma, mode="clip")))
 
-    def thumbnails(self, luma: Array, number: int) -> tuple[Pixels, Pixels]:
-        """A frame, small, grey and in colour, each (h, w, 3) uint8."""
+    def enter(self, caption: str, luma: Array, number: int) -> Entry:
+        """A frame on a contact sheet."""
         L = self.asker.see(luma)
         ab = self.asker.ask(L, self.spots.get(number, np.zeros((0, 5), np.float32)))
-        turned = fit_lines(np.stack([self._turn(plane) for plane in ab]), self._turn(L))
-        small = Photo(np.asarray(thumbnail(self.show(luma), _HEIGHT)))
-        grey, colored = paint(small, None), paint(small, turned, self.strength)
-        return np.asarray(grey.pixels), np.asarray(colored.pixels)
+        turned = np.stack([self._turn(plane) for plane in ab])
+        return make_entry(caption, self.show(luma), turned, self._turn(L), self.strength)
 
     def _turn(self, plane: Array) -> Array:
         return np.rot90(plane, self.film.rotation // 90)
@@ -190,33 +163,6 @@ def _measure_detail(luma: Array, raster: Raster) -> float:
     L = shrink(luma, raster, raster.lightness(), _DETAIL)
     across, down = np.diff(L, axis=1), np.diff(L, axis=0)
     return float(np.abs(across).mean() + np.abs(down).mean())
-
-
-def _write_shot(stem: Path, number: int, picture: Pixels) -> None:
-    """Write a frame, and a file for its hints if it has none yet."""
-    write_photo(Photo(picture), stem.with_name(f"{stem.name}.png"), force=True)
-    hints = stem.with_name(f"{stem.name}.json")
-    if not hints.exists():
-        height, width = picture.shape[:2]
-        empty = {"frame": number, "size": [width, height], "hints": []}
-        files.write_bytes(hints, f"{json.dumps(empty)}\n".encode())
-
-
-def _write_sheet(path: Path, entries: Sequence[tuple[str, Pixels, Pixels]]) -> Path:
-    sheet = make_contact_sheet(
-        [pictures for _, *pictures in entries],
-        ("grey", "coloured"),
-        height=_HEIGHT,
-        across=1 if len(entries) <= _FEW else 2,
-        captions=[caption for caption, *_ in entries],
-    )
-    return write_photo(read_photo(sheet), path, force=True)
-
-
-def _name_sheets(many: int) -> list[str]:
-    if many == 1:
-        return ["contact-sheet.jpg"]
-    return [f"contact-sheet-{number:02}.jpg" for number in range(1, many + 1)]
 
 
 def _tell_time(seconds: Fraction) -> str:
