@@ -30,13 +30,13 @@ def unknown_codec(path: Path) -> BadFilm:
 
 def unknown_pixels(path: Path, kind: str) -> BadFilm:
     """The decoder gives frames that swscale cannot read."""
-    line = mend(path, "-pix_fmt yuv444p10le -c:v ffv1 -c:a copy", suffix=".mkv")
+    line = mend(path, "-pix_fmt yuv444p10le -c:v ffv1 -c:a copy")
     return BadFilm(f"{path} has pixels of a kind ({kind}) that cannot be read: run `{line}` first.")
 
 
 def too_large(path: Path, width: int, height: int, most: int) -> BadFilm:
     """Frames of such a size would not fit in memory."""
-    line = mend(path, "-vf scale=1920:-2 -c:a copy")
+    line = mend(path, f"-vf scale=1920:-2 {LOSSLESS}")
     return BadFilm(
         f"{path} has frames of {width:,} × {height:,} pixels, and at most {most:,} can be read: "
         f"run `{line}` first."
@@ -119,13 +119,21 @@ def no_such_frame(path: Path) -> BadFilm:
     )
 
 
-def mend(path: Path, how: str, *, before: str = "", suffix: str | None = None) -> str:
-    """The command line that makes a film which can be coloured."""
-    mended = path.with_name(f"{path.stem}.mended{suffix or path.suffix}")
-    options = f" {before}" if before else ""
-    return f"ffmpeg{options} -i {shlex.quote(str(path))} {how} {shlex.quote(str(mended))}"
+def mend(path: Path, how: str, *, before: str = "") -> str:
+    """The command line that makes a film which can be coloured.
+
+    Args:
+        path: of the film.
+        how: options of what is written.
+        before: options of what is read.
+    """
+    # Matroska holds whatever is coded anew, and every sound.
+    suffix = path.suffix if how == "-c copy" else ".mkv"
+    mended = path.with_name(f"{path.stem}.mended{suffix}")
+    words = ("ffmpeg", before, "-i", shlex.quote(str(path)), how, shlex.quote(str(mended)))
+    return " ".join(word for word in words if word)
 
 
 def _retime(path: Path, rate: Fraction | None) -> str:
     plausible = rate if rate and 5 <= rate <= 240 else Fraction(25)
-    return mend(path, LOSSLESS, before=f"-r {plausible}", suffix=".mkv")
+    return mend(path, LOSSLESS, before=f"-r {plausible}")
