@@ -12,9 +12,11 @@ import numpy as np
 from photochrom.color import Array
 from photochrom.image.photo import Photo
 from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.hints import HintSet
 from photochrom.video.asking import Asker
 from photochrom.video.encoding import Target, write_segment
 from photochrom.video.film import Film
+from photochrom.video.frame_hints import place_hints
 from photochrom.video.guiding import Guide, match_reference, show
 from photochrom.video.holding import hold_spots
 from photochrom.video.plan import Part, Plan
@@ -36,6 +38,24 @@ class SeenFrame(NamedTuple):
     luma: Array
     lightness: Array
     """L, (h, w)."""
+
+
+def place_on_film(
+    hints: Mapping[int, HintSet], film: Film, plan: Plan, asker: Asker
+) -> dict[int, Array]:
+    """The hints where the network sees them, by frame.
+
+    Raises:
+        BadOption: the film has no such frame, or its frames are of another shape.
+    """
+    raster = film.raster
+    return place_hints(
+        hints,
+        frames=len(plan.pts),
+        size=(raster.height, raster.width),
+        rotation=film.rotation,
+        small=asker.size,
+    )
 
 
 def make_guide(

@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -34,18 +34,15 @@ from photochrom.names import escape_controls
 from photochrom.video import propagation
 from photochrom.video.asking import Asker
 from photochrom.video.assembly import assemble
-from photochrom.video.coloring import FilmInColor, make_guide, write_parts
+from photochrom.video.coloring import FilmInColor, make_guide, place_on_film, write_parts
 from photochrom.video.encoding import Target, choose_target, default_suffix
 from photochrom.video.film import Film, open_film
-from photochrom.video.frame_hints import place_hints, read_frame_hints
+from photochrom.video.frame_hints import read_frame_hints
 from photochrom.video.guiding import check_reference
 from photochrom.video.options import VideoKeywords, VideoOptions
-from photochrom.video.plan import PLAN_OF_SHOTS, Plan, make_plan
+from photochrom.video.plan import PLAN_OF_SHOTS, Plan, find_plan, sign
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.side_folder import SideFolder
-
-CUTS = 1
-"""The version of what finds shots: plans of another one are made anew."""
 
 
 def colorize_video(
@@ -85,20 +82,20 @@ def colorize_video(
     Warns:
         PhotoWarning: something of the film has no place in the result.
     """
-
-    def warn(clause: str) -> None:
-        told = escape_controls(f"{os.fspath(path)}: {clause}")
-        warnings.warn(told, PhotoWarning, stacklevel=4)
-
-    return color_film(
+    notes: list[str] = []
+    result = color_film(
         Path(path),
         None if output is None else Path(output),
         VideoOptions(**options),
         default_colorizer() if colorizer is None else colorizer,
         force=force,
         listener=progress,
-        note=warn,
+        note=notes.append,
     )
+    for note in notes:
+        told = escape_controls(f"{os.fspath(path)}: {note}")
+        warnings.warn(told, PhotoWarning, stacklevel=2)
+    return result
 
 
 def color_film(
@@ -122,10 +119,9 @@ def color_film(
         listener: is told how far it has come.
         note: is told at once what is good to know, in clauses without a full stop.
     """
-    tell = listener or (lambda _: None)
     hints = read_frame_hints(options.hints)
-    reference = None if options.reference is None else as_photo(options.reference)
-    if reference is not None:
+    if options.reference is not None:
+        reference = as_photo(options.reference)
         check_reference(colorizer, reference)
         options = replace(options, reference=reference)
     with open_film(path, deinterlace=options.deinterlace) as film:
@@ -136,46 +132,21 @@ def color_film(
             raise InColor(sentence_in_color(str(path)))
         for clause in target.notes:
             note(clause)
-        asker = Asker(colorizer, film.raster, options.colorize_options, film.rotation)
+        work = _Work(
+            film=film,
+            target=target,
+            asker=Asker(colorizer, film.raster, options.colorize_options, film.rotation),
+            colorizer=colorizer,
+            options=options,
+            hints=hints,
+            tell=listener or (lambda _: None),
+            note=note,
+        )
         files.make_parent(result)
         with SideFolder(result).held() as side:
-            plan = find_plan(film, options, [side.plan, *_plans_of_shots(options)], tell)
-            if film.damaged:
-                note(f"{film.damaged:,} of its frames are damaged: they are as they can be decoded")
-            placed = place_on_film(hints, film, plan, asker)
-            if side.begin(_wish(film, target, options, colorizer, placed)):
-                note("it was begun with other options or another model, so it is begun anew")
-            guide = make_guide(film, plan, asker, placed, reference, colorizer)
-            colored = FilmInColor(
-                film=film,
-                plan=plan,
-                asker=asker,
-                target=target,
-                strength=options.strength,
-                guide=guide,
-            )
-            write_parts(colored, side, tell)
-            if guide.unmatched:
-                note(
-                    f"nothing of the reference was found in {guide.unmatched} of its "
-                    f"{len(plan.shots)} shots, so they were coloured without it"
-                )
-            many = len(plan.pts)
-            tell(VideoProgress(phase="joining", frames_done=many, frames=many))
-            parts = [side.part(part.number) for part in plan.parts()]
-            mark = _provenance(film, options, colorizer, hints)
-            left_out = assemble(
-                film,
-                parts,
-                plan.pts,
-                target,
-                result,
-                provenance=mark,
-                force=force,
-                staging=side.staging,
-            )
-            for clause in left_out:
-                note(clause)
+            plan = work.look_through(side)
+            work.color(plan, side)
+            work.join(plan, side, result, force=force)
             side.remove()
     return result
 
@@ -199,88 +170,95 @@ def _check_result(result: Path, film: Path, *, force: bool) -> None:
         raise files.already_exists(result)
 
 
-def find_plan(film: Film, options: VideoOptions, kept: Sequence[Path], tell: VideoListener) -> Plan:
-    """What the film consists of: looked up in some files, or found out; kept in the first.
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """A film that is worked on, and all that stays the same meanwhile."""
 
-    Raises:
-        BadFilm: it cannot be read. CannotWrite, DiskFull: the folder does not take the file.
-    """
-    known = film.path.stat()
-    signature = {
-        "method": CUTS,
-        "bytes": known.st_size,
-        "changed": known.st_mtime_ns,
-        "deinterlace": options.deinterlace,
-    }
-    for path in kept:
-        if plan := Plan.load(path, signature):
-            break
-    else:
-        path, plan = film.path, make_plan(film, tell)
-    if path != kept[0]:
-        plan.save(kept[0], signature)
-    return plan
+    film: Film
+    target: Target
+    asker: Asker
+    colorizer: Colorizer
+    options: VideoOptions
+    """With a reference that is read already."""
+    hints: Mapping[int, HintSet]
+    tell: VideoListener
+    note: Callable[[str], object]
 
+    def look_through(self, side: SideFolder) -> Plan:
+        """Find out what the film consists of, unless that is known."""
+        kept, hints = [side.plan], self.options.hints
+        if isinstance(hints, str | os.PathLike):
+            kept.append(Path(hints) / PLAN_OF_SHOTS)
+        plan = find_plan(self.film, kept, self.tell)
+        if many := self.film.damaged:
+            self.note(f"{many:,} of its frames are damaged: they are as they can be decoded")
+        return plan
 
-def _plans_of_shots(options: VideoOptions) -> list[Path]:
-    """Where a folder of shots that is given back has its plan."""
-    given = options.hints
-    return [Path(given) / PLAN_OF_SHOTS] if isinstance(given, str | os.PathLike) else []
+    def color(self, plan: Plan, side: SideFolder) -> None:
+        """Colour and encode the parts that are not there yet."""
+        film, asker, reference = self.film, self.asker, self.options.reference
+        placed = place_on_film(self.hints, film, plan, asker)
+        if side.begin(self._wish(plan, placed)):
+            self.note("it was begun with other options or another model, so it is begun anew")
+        assert reference is None or isinstance(reference, Photo)
+        guide = make_guide(film, plan, asker, placed, reference, self.colorizer)
+        colored = FilmInColor(
+            film=film,
+            plan=plan,
+            asker=asker,
+            target=self.target,
+            strength=self.options.strength,
+            guide=guide,
+        )
+        write_parts(colored, side, self.tell)
+        if guide.unmatched:
+            self.note(
+                f"nothing of the reference was found in {guide.unmatched} of its "
+                f"{len(plan.shots)} shots, so they were coloured without it"
+            )
 
+    def join(self, plan: Plan, side: SideFolder, result: Path, *, force: bool) -> None:
+        """Make the result of the parts, and of what else the film has."""
+        many = len(plan.pts)
+        self.tell(VideoProgress(phase="joining", frames_done=many, frames=many))
+        clauses = assemble(
+            self.film,
+            [side.part(part.number) for part in plan.parts()],
+            plan.pts,
+            self.target,
+            result,
+            provenance=self._provenance(),
+            force=force,
+            staging=side.staging,
+        )
+        for clause in clauses:
+            self.note(clause)
 
-def place_on_film(
-    hints: Mapping[int, HintSet], film: Film, plan: Plan, asker: Asker
-) -> dict[int, Array]:
-    """The hints where the network sees them, by frame.
+    def _wish(self, plan: Plan, placed: Mapping[int, Array]) -> dict[str, Any]:
+        """All that decides how the parts turn out, as JSON has it."""
+        options, reference = self.options, self.options.reference
+        spots = json.dumps({frame: spots.tolist() for frame, spots in placed.items()})
+        seen = reference.pixels.tobytes() if isinstance(reference, Photo) else b""
+        wish = {
+            "photochrom": __version__,
+            "method": propagation.VERSION,
+            "film": sign(self.film),
+            "cuts": plan.cuts,
+            "model": self.colorizer.sha256,
+            "target": asdict(replace(self.target, notes=())),
+            "size": options.size,
+            "strength": options.strength,
+            "vivid": options.vivid,
+            "hints": hashlib.sha256(spots.encode()).hexdigest(),
+            "reference": hashlib.sha256(seen).hexdigest() if seen else None,
+        }
+        known: dict[str, Any] = json.loads(json.dumps(wish))  # where a tuple becomes a list
+        return known
 
-    Raises:
-        BadOption: the film has no such frame, or its frames are of another shape.
-    """
-    raster = film.raster
-    return place_hints(
-        hints,
-        frames=len(plan.pts),
-        size=(raster.height, raster.width),
-        rotation=film.rotation,
-        small=asker.size,
-    )
-
-
-def _wish(
-    film: Film,
-    target: Target,
-    options: VideoOptions,
-    colorizer: Colorizer,
-    placed: Mapping[int, Array],
-) -> dict[str, Any]:
-    """All that decides how the parts turn out, as JSON has it."""
-    file = film.path.stat()
-    spots = {frame: spots.tolist() for frame, spots in placed.items()}
-    wish = {
-        "photochrom": __version__,
-        "method": propagation.VERSION,
-        "film": [file.st_size, file.st_mtime_ns],
-        "model": colorizer.sha256,
-        "target": asdict(replace(target, notes=())),
-        "deinterlace": options.deinterlace,
-        "size": options.size,
-        "strength": options.strength,
-        "vivid": options.vivid,
-        "hints": hashlib.sha256(json.dumps(spots).encode()).hexdigest(),
-        "reference": None,
-    }
-    if isinstance(options.reference, Photo):
-        wish["reference"] = hashlib.sha256(options.reference.pixels.tobytes()).hexdigest()
-    known: dict[str, Any] = json.loads(json.dumps(wish))  # a tuple is a list when it is read again
-    return known
-
-
-def _provenance(
-    film: Film, options: VideoOptions, colorizer: Colorizer, hints: Mapping[int, HintSet]
-) -> Provenance | None:
-    """What the mark of the result tells; None for none."""
-    if not options.mark or options.strength <= 0:
-        return None
-    given = tuple(hint for known in hints.values() for hint in (*known.hints, *known.more))
-    asked = replace(options.colorize_options, reference=options.reference)
-    return tell_provenance(asked, colorizer, given, now(), look_at(film.path))
+    def _provenance(self) -> Provenance | None:
+        """What the mark of the result tells; None for none."""
+        if not self.options.mark or self.options.strength <= 0:
+            return None
+        given = [hint for known in self.hints.values() for hint in (*known.hints, *known.more)]
+        asked = replace(self.options.colorize_options, reference=self.options.reference)
+        return tell_provenance(asked, self.colorizer, tuple(given), now(), look_at(self.film.path))

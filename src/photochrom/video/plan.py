@@ -23,6 +23,8 @@ from photochrom.video.shots import find_cuts
 if TYPE_CHECKING:
     from photochrom.video.film import Film
 
+CUTS = 1
+"""The version of what finds shots: plans of another one are made anew."""
 PART = 500
 """Frames at most that are lost when the work is stopped."""
 PLAN_OF_SHOTS = ".plan.json"
@@ -93,6 +95,44 @@ class Plan:
         if not pts or not cuts or cuts[0] != 0 or cuts[-1] >= len(pts):
             return None
         return cls(array("q", pts), tuple(cuts))
+
+
+def find_plan(film: Film, kept: Sequence[Path], listener: VideoListener = lambda _: None) -> Plan:
+    """Look a film's plan up in some files, or make it; the first of them keeps it.
+
+    Args:
+        film: all of it is decoded, if no file has its plan.
+        kept: the files.
+        listener: is told of each frame that is looked at.
+
+    Raises:
+        BadFilm: the film cannot be read. CannotWrite, DiskFull: the folder does not take the file.
+    """
+    signature = sign(film)
+    for path in kept:
+        if plan := Plan.load(path, signature):
+            break
+    else:
+        path, plan = film.path, make_plan(film, listener)
+    if path != kept[0]:
+        plan.save(kept[0], signature)
+    return plan
+
+
+def sign(film: Film) -> dict[str, Any]:
+    """What tells a film, as it is to be looked at, from another one, as JSON has it.
+
+    Raises:
+        BadFilm: it is not there any more.
+    """
+    try:
+        known = film.path.stat()
+    except OSError as error:
+        raise BadFilm(
+            f"{film.path} cannot be opened any more ({error.strerror}): check path and permissions."
+        ) from error
+    size, changed = known.st_size, known.st_mtime_ns
+    return {"cuts": CUTS, "bytes": size, "changed": changed, "fields": film.fields}
 
 
 def make_plan(film: Film, listener: VideoListener = lambda _: None) -> Plan:

@@ -29,11 +29,11 @@ from photochrom.errors import CannotWrite, InColor
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.pipeline import sentence_in_color
 from photochrom.video.asking import Asker
+from photochrom.video.coloring import place_on_film
 from photochrom.video.film import Film, open_film
 from photochrom.video.frame_hints import read_frame_hints, read_hint_folder
 from photochrom.video.options import VideoOptions
-from photochrom.video.pipeline import find_plan, place_on_film
-from photochrom.video.plan import PLAN_OF_SHOTS, Plan, shrink
+from photochrom.video.plan import PLAN_OF_SHOTS, Plan, find_plan, shrink
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.raster import Raster
 from photochrom.video.shot_sheets import Entry, make_entry, write_sheets, write_shot
@@ -84,7 +84,7 @@ def write_shots(
         if not options.recolor and film.is_in_color():
             raise InColor(sentence_in_color(str(path)))
         files.make_parent(folder / "shots")
-        plan = find_plan(film, options, [folder / PLAN_OF_SHOTS], tell)
+        plan = find_plan(film, [folder / PLAN_OF_SHOTS], tell)
         asker = Asker(colorizer, film.raster, options.colorize_options, film.rotation)
         spots = place_on_film(hints, film, plan, asker)
         painter = _Painter(film, asker, spots, options.strength)
