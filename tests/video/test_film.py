@@ -168,6 +168,18 @@ def test_any_frame_is_met_exactly(tmp_path, suffix, codec, options):
         np.testing.assert_array_equal(rest[-1].luma, frames[-1].luma)
 
 
+def test_frames_are_told_apart_where_a_packet_of_mpeg_holds_many(tmp_path):
+    moving = moving_frames(60)
+    given = [moving[number % 60] // 2 + number % 100 for number in range(300)]
+    options = {"g": "12", "bf": "2"}
+    film = open_film(make_film(tmp_path / "f.mpg", given, codec="mpeg2video", options=options))
+    frames = list(film.frames())
+    assert {b.pts - a.pts for a, b in pairwise(frames)} == {90_000 // 25}
+    for number in (20, 239, 245, 259, 290):
+        first = next(film.frames(frames[number].pts))
+        np.testing.assert_array_equal(first.luma, frames[number].luma)
+
+
 def test_packets_of_divx_that_hold_two_frames_are_taken_apart(tmp_path):
     plain = make_film(
         tmp_path / "plain.avi",

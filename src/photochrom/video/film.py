@@ -39,6 +39,7 @@ _HDR = {16: "PQ", 18: "HLG"}
 _STAMPED = ("mov", "matroska", "avi", "flv", "asf", "mpegts", "mxf", "nut", "ivf")
 """Containers that keep the time stamp of each frame. Where they do not, FFmpeg counts on from the
 last one: in MPEG-PS it knows them again a moment after it sought, in a raw stream never."""
+_SLIP = 1  # second that FFmpeg may lose count by
 _FIRST = 48  # frames that are asked whether they are interlaced
 _FLAGGED = (2, 3, 4, 5)  # AVFieldOrder: top or bottom field first
 _PLACES, _STRETCH = 12, 17  # where a long film is looked at, and how many frames there
@@ -142,7 +143,8 @@ class Film:
                         next(decode(container, stream), None)
                     if not _seek(container, stream, start - round(back / self.time_base)):
                         continue
-                stamped = self._stamp(decode(container, stream))
+                settled = None if back is None else start - round(back / 2 / self.time_base)
+                stamped = self._stamp(decode(container, stream), settled)
                 before: list[Stamped] = []
                 for pts, frame in stamped:
                     if pts is None or pts < start:
@@ -167,14 +169,33 @@ class Film:
             return 0, 1, 10, None
         return (10, None) if self.container == "mpeg" else (None,)
 
-    def _stamp(self, frames: Iterator[VideoFrame]) -> Iterator[tuple[int | None, VideoFrame]]:
+    def _stamp(
+        self, frames: Iterator[VideoFrame], settled: int | None = None
+    ) -> Iterator[tuple[int | None, VideoFrame]]:
+        """Frames, each with when it is shown, as far as that is known.
+
+        Args:
+            frames: in order.
+            settled: a pts before which FFmpeg may still be about to find out where it is.
+        """
         last: int | None = None
         for frame in frames:
             pts = frame.dts if self.by_dts else frame.pts
-            if pts is None and self.by_dts and last is not None:
-                pts = last + 1  # the last frames come when there is nothing left to decode
+            sure = last is not None and (settled is None or last >= settled)
+            if last is not None and sure and self._is_slip(pts, last):
+                pts = last + max(1, frame.duration if self.container == "mpeg" else 1)
             yield pts, frame
             last = pts
+
+    def _is_slip(self, pts: int | None, last: int) -> bool:
+        """Whether FFmpeg has lost count, and not the film gone back in time.
+
+        In AVI the last frames come when nothing is left to decode. In MPEG-PS, where a packet may
+        hold the stamp of one frame and parts of many, it is now and then a few frames late.
+        """
+        if pts is None or self.by_dts:
+            return pts is None and self.by_dts
+        return self.container == "mpeg" and 0 <= (last - pts) * self.time_base < _SLIP
 
     def _check(self, stamped: Iterator[tuple[int | None, VideoFrame]]) -> Iterator[Stamped]:
         last: int | None = None
