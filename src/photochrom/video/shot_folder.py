@@ -3,19 +3,19 @@
 For each shot it holds a frame and a file for its hints, and in the end all of them together, grey
 and coloured with the hints that are there so far:
 
-===========================  ================================================================
+===============================  ================================================================
 ``shot-0003-frame-000120.png``   the frame in the film's grey, upright as a player shows it
 ``shot-0003-frame-000120.json``  its hints, none at first: see :mod:`.frame_hints`
 ``contact-sheet.jpg``            all shots; of a long film ``contact-sheet-01.jpg`` and so on
 ``.plan.json``                   where the shots begin, so that this is not looked for again
-===========================  ================================================================
+===============================  ================================================================
 
 Shots are counted from 1, frames from 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -26,12 +26,15 @@ import numpy as np
 from photochrom import files
 from photochrom.color import Array, Pixels
 from photochrom.errors import CannotWrite, InColor
+from photochrom.image.reader import as_photo
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.pipeline import sentence_in_color
 from photochrom.video.asking import Asker
-from photochrom.video.coloring import place_on_film
+from photochrom.video.coloring import make_guide, place_on_film
 from photochrom.video.film import Film, open_film
 from photochrom.video.frame_hints import read_frame_hints, read_hint_folder
+from photochrom.video.guiding import Guide, check_reference, show
+from photochrom.video.holding import hold_spots
 from photochrom.video.options import VideoOptions
 from photochrom.video.plan import PLAN_OF_SHOTS, Plan, find_plan, shrink
 from photochrom.video.progress import VideoListener, VideoProgress
@@ -43,6 +46,7 @@ _NEAR = 12
 a fast move blurs, is mostly over by then."""
 _DETAIL = 320
 """Pixels, of the longer side of a frame whose detail is measured."""
+_NONE = np.zeros((0, 5), np.float32)
 
 
 def write_shots(
@@ -70,13 +74,17 @@ def write_shots(
 
     Raises:
         BadFilm: the film cannot be read.
-        BadOption: what the folder holds are no hints, or none for this film.
+        BadOption: what the folder holds are no hints, or none for this film; or the reference
+            tells nothing.
         InColor: the film is in colour already, and ``recolor`` is False.
         CannotWrite: the folder does not take it. DiskFull: there is no room.
     """
     tell = listener or (lambda _: None)
     if folder.exists() and not folder.is_dir():
         raise CannotWrite(f"{folder} is a file: give the name of a folder.")
+    reference = None if options.reference is None else as_photo(options.reference)
+    if reference is not None:
+        check_reference(colorizer, reference)
     hints = read_frame_hints(options.hints)
     if folder.is_dir():
         hints |= read_hint_folder(folder)
@@ -86,9 +94,10 @@ def write_shots(
         files.make_parent(folder / "shots")
         plan = find_plan(film, [folder / PLAN_OF_SHOTS], tell)
         asker = Asker(colorizer, film.raster, options.colorize_options, film.rotation)
-        spots = place_on_film(hints, film, plan, asker)
-        painter = _Painter(film, asker, spots, options.strength)
-        many = sum(max(1, len(painter.hinted(frames))) for frames in plan.shots)
+        placed = place_on_film(hints, film, plan, asker)
+        guide = make_guide(film, plan, asker, placed, reference, colorizer)
+        painter = _Painter(film, asker, guide, frozenset(placed), options.strength)
+        many = sum(max(1, len(painter.hinted.intersection(frames))) for frames in plan.shots)
         return write_sheets(folder, _write_frames(folder, film, plan, painter, tell), many)
 
 
@@ -97,7 +106,7 @@ def _write_frames(
 ) -> Iterator[Entry]:
     """Write the files of each shot; yields what the contact sheets show."""
     for shot, frames in enumerate(plan.shots, 1):
-        for number in painter.hinted(frames) or [_choose(film, plan, frames)]:
+        for number in _stand_for(frames, painter, plan):
             luma = next(iter(film.frames(plan.pts[number]))).luma
             write_shot(folder, shot, number, painter.show(luma))
             seconds = (plan.pts[number] - plan.pts[0]) * film.time_base
@@ -119,31 +128,30 @@ class _Painter:
 
     film: Film
     asker: Asker
-    spots: Mapping[int, Array]
-    """Hints by frame, where the network sees them."""
+    guide: Guide
+    hinted: frozenset[int]
+    """The frames that have hints."""
     strength: float
-
-    def hinted(self, frames: range) -> list[int]:
-        """Those that have hints."""
-        return [number for number in self.spots if number in frames]
 
     def show(self, luma: Array) -> Pixels:
         """A frame in its own grey, upright as a player shows it, (H, W) uint8."""
-        raster = self.film.raster
-        black, white = raster.black_and_white
-        codes = np.arange(1 << raster.bits, dtype=np.float32)
-        table = np.clip(np.rint((codes - black) * (255 / (white - black))), 0, 255)
-        return np.ascontiguousarray(self._turn(table.astype(np.uint8).take(luma, mode="clip")))
+        return np.asarray(show(luma, self.film.raster, self.film.rotation).pixels)
 
     def enter(self, caption: str, luma: Array, number: int) -> Entry:
-        """A frame on a contact sheet."""
+        """A frame on a contact sheet, in the colours that it has when it is looked at alone."""
         L = self.asker.see(luma)
-        ab = self.asker.ask(L, self.spots.get(number, np.zeros((0, 5), np.float32)))
+        spots = self.guide.follow([number], lambda: [L]).get(number, _NONE)
+        ab = hold_spots(self.asker.ask(L, spots), L, spots)
         turned = np.stack([self._turn(plane) for plane in ab])
         return make_entry(caption, self.show(luma), turned, self._turn(L), self.strength)
 
     def _turn(self, plane: Array) -> Array:
         return np.rot90(plane, self.film.rotation // 90)
+
+
+def _stand_for(frames: range, painter: _Painter, plan: Plan) -> list[int]:
+    """The frames that stand for a shot: those with hints, or the one that shows most."""
+    return sorted(painter.hinted.intersection(frames)) or [_choose(painter.film, plan, frames)]
 
 
 def _choose(film: Film, plan: Plan, frames: range) -> int:
