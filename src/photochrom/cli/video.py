@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     from photochrom.video.options import VideoOptions
     from photochrom.video.progress import VideoListener, VideoProgress
 
-_PHASES = {"scanning": "looking for shots", "coloring": "colouring", "joining": "joining"}
+_PHASES = {
+    "scanning": "looking for shots",
+    "following": "following hints",
+    "coloring": "colouring",
+    "joining": "joining",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,12 +102,32 @@ class FilmInColor:
     guide: Guide
     """Knows the spots of its frames."""
 
-    def find_spots(self, shot: range) -> Mapping[int, Array]:
+    def find_spots(self, number: int, tell: VideoListener) -> Mapping[int, Array]:
         """What is known of the frames of a shot, from end to end.
 
         Where there is anything, all of the shot is decoded for that.
+
+        Args:
+            number: of the shot, from 0.
+            tell: is told of each frame that is decoded.
         """
-        return self.guide.follow(shot, lambda: (frame.lightness for frame in self.see(shot)))
+        shots = self.plan.shots
+        shot = shots[number]
+
+        def see() -> Iterator[Array]:
+            for done, frame in enumerate(self.see(shot), 1):
+                yield frame.lightness
+                tell(
+                    VideoProgress(
+                        phase="following",
+                        frames_done=done,
+                        frames=len(shot),
+                        shot=number + 1,
+                        shots=len(shots),
+                    )
+                )
+
+        return self.guide.follow(shot, see)
 
     def carrier(self, state: State | None, spots: Mapping[int, Array]) -> Carrier[SeenFrame]:
         """What colours frames in order.
@@ -170,7 +190,7 @@ def write_parts(film: FilmInColor, side: SideFolder, tell: VideoListener) -> Non
     Raises:
         CannotWrite, DiskFull, BadFilm: what is done is kept.
     """
-    shots, many = film.plan.shots, len(film.plan.pts)
+    shots, many = len(film.plan.cuts), len(film.plan.pts)
 
     def color(part: Part, spots: Mapping[int, Array]) -> Iterator[Planes]:
         state = None if part.begins else side.load_state(part.number - 1)
@@ -183,7 +203,7 @@ def write_parts(film: FilmInColor, side: SideFolder, tell: VideoListener) -> Non
                     frames_done=done,
                     frames=many,
                     shot=part.shot + 1,
-                    shots=len(shots),
+                    shots=shots,
                 )
             )
         if not part.ends and carrier.state is not None:  # before the part is there
@@ -191,6 +211,6 @@ def write_parts(film: FilmInColor, side: SideFolder, tell: VideoListener) -> Non
 
     for shot, parts in groupby(film.plan.parts(), lambda part: part.shot):
         left = [part for part in parts if not side.part(part.number).exists()]
-        spots = film.find_spots(shots[shot]) if left else {}
+        spots = film.find_spots(shot, tell) if left else {}
         for part in left:
             write_segment(side.part(part.number), color(part, spots), film.film, film.target)
