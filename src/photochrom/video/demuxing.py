@@ -152,3 +152,18 @@ def _read_packets(
         seconds, part = _SLACK
         tally.cut_short |= latest < length * (1 - part) - seconds
     yield None
+
+
+def seek_to(container: InputContainer, stream: VideoStream, pts: int) -> bool:
+    """Go back to a frame from which the one with that pts can be decoded; whether that went well.
+
+    Args:
+        container: of the stream.
+        stream: that is decoded next.
+        pts: in units of its time base.
+    """
+    try:
+        container.seek(pts, stream=stream)
+    except (FFmpegError, OverflowError):
+        return False
+    return True

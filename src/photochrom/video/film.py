@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,14 +14,21 @@ import av
 import numpy as np
 from av.error import FFmpegError
 
-from photochrom.color import Array
 from photochrom.image.photo import Photo
 from photochrom.image.tone import is_color
 from photochrom.video import refusals
-from photochrom.video.demuxing import MAX_PIXELS, Tally, choose_stream, decode, open_container
-from photochrom.video.fields import FieldOrder, count_fields, find_field_order, make_whole
+from photochrom.video.demuxing import (
+    MAX_PIXELS,
+    Tally,
+    choose_stream,
+    decode,
+    open_container,
+    seek_to,
+)
+from photochrom.video.fields import FieldOrder, find_field_order, make_whole
 from photochrom.video.luma import find_raster, read_luma
 from photochrom.video.raster import Frame, Raster
+from photochrom.video.samples import look_around
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -42,10 +48,7 @@ last one: in MPEG-PS it knows them again a moment after it sought, in a raw stre
 _SLIP = 1  # second that FFmpeg may lose count by
 _FIRST = 48  # frames that are asked whether they are interlaced
 _FLAGGED = (2, 3, 4, 5)  # AVFieldOrder: top or bottom field first
-_PLACES, _STRETCH = 12, 17  # where a long film is looked at, and how many frames there
-_SHORT = 600  # frames that are all looked at
 _IN_COLOR = 1 / 3  # of the pictures looked at; a restored film may begin with a coloured emblem
-_PICTURE = 256  # pixels along the longer side of one of them
 
 
 @dataclass(kw_only=True)
@@ -141,7 +144,7 @@ class Film:
                 if back is not None:
                     if self.by_dts:  # DivX tells in its first frame how its packets are packed
                         next(decode(container, stream), None)
-                    if not _seek(container, stream, start - round(back / self.time_base)):
+                    if not seek_to(container, stream, start - round(back / self.time_base)):
                         continue
                 settled = None if back is None else start - round(back / 2 / self.time_base)
                 stamped = self._stamp(decode(container, stream), settled)
@@ -232,7 +235,7 @@ def open_film(path: str | os.PathLike[str], *, deinterlace: bool = False) -> Fil
     with open_container(path) as container:
         stream = choose_stream(container, path)
         film, told = _describe(path, container, stream)
-    counts, film.pictures = _look_around(film)
+    counts, film.pictures = look_around(film)
     fields = find_field_order(counts, told=told)
     if fields and not deinterlace:
         raise refusals.interlaced(path)
@@ -289,58 +292,3 @@ def _find_display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     except ValueError:  # there is a kind of data that PyAV does not know
         return None
     return tuple(np.frombuffer(data, np.int32).tolist()) if data else None
-
-
-def _look_around(film: Film) -> tuple[Counter[str], tuple[Photo, ...]]:
-    """How its fields lie, and a few small pictures."""
-    counts: Counter[str] = Counter()
-    pictures: list[Photo] = []
-    for stretch in _take_stretches(film):
-        counts += count_fields(_peek(stretch, film.raster, pictures))
-    chosen = np.linspace(0, len(pictures) - 1, _PLACES).round() if pictures else np.zeros(0)
-    return counts, tuple(pictures[int(number)] for number in dict.fromkeys(chosen))
-
-
-def _take_stretches(film: Film) -> Iterator[Iterator[VideoFrame]]:
-    """Frames that follow each other, from all over a film; all of a short one."""
-    with open_container(film.path) as container:
-        stream = choose_stream(container, film.path)
-        if not film.seconds or 0 < film.expected <= _SHORT:
-            yield islice(decode(container, stream), _SHORT)
-            return
-        begin, latest = stream.start_time or 0, -(1 << 63)
-        for number in range(_PLACES):
-            place = begin + int(film.seconds * number / _PLACES / film.time_base)
-            if not _seek(container, stream, place):
-                yield islice(decode(container, stream), _SHORT)
-                return
-            frames = islice(decode(container, stream), _STRETCH)
-            first = next(frames, None)
-            if first is not None and (first.pts or 0) > latest:  # and not met from the last place
-                latest = first.pts or 0
-                yield chain([first], frames)
-
-
-def _peek(frames: Iterator[VideoFrame], raster: Raster, pictures: list[Photo]) -> Iterator[Array]:
-    """Lumas of frames, and pictures of some."""
-    for number, frame in enumerate(frames):
-        if (frame.width, frame.height) != (raster.width, raster.height):
-            return
-        if number % 8 == 0:
-            pictures.append(_make_picture(frame))
-        yield read_luma(frame, raster)
-
-
-def _make_picture(frame: VideoFrame) -> Photo:
-    shrink = min(1.0, _PICTURE / max(frame.width, frame.height))
-    width, height = (max(1, round(side * shrink)) for side in (frame.width, frame.height))
-    small = frame.reformat(width, height, format="rgb24", interpolation="AREA", threads=1)
-    return Photo(small.to_ndarray())
-
-
-def _seek(container: InputContainer, stream: VideoStream, pts: int) -> bool:
-    try:
-        container.seek(pts, stream=stream)
-    except (FFmpegError, OverflowError):
-        return False
-    return True
