@@ -10,10 +10,14 @@ from collections.abc import Callable, Mapping
 
 from photochrom import __version__
 
-ABOUT = "photochrom gives colour to black-and-white photographs: at full size, on your own machine."
+ABOUT = (
+    "photochrom gives colour to black-and-white photographs and films: at full size, on your own "
+    "machine."
+)
 BEGIN = """\
   photochrom colorize grandmother.jpg       writes grandmother.color.jpg
   photochrom colorize album/ -o coloured/   a folder; again to go on with it
+  photochrom video old.mp4                  a film, with its sound
   photochrom serve --open                   put colours right on a page
 """
 _FRAME = ("│", "╭", "╰", "  ")

@@ -57,7 +57,10 @@ def recognize(name: str, head: bytes) -> str | None:
     if head.startswith(b"%PDF") or b"%PDF-" in head[:1024]:
         return f"{name} is a PDF: export its pages as TIFF or PNG first."
     if brand.startswith(_VIDEO_BRANDS) or head.startswith(_VIDEO) or head[8:12] == b"AVI ":
-        return f"{name} is a video, not a photo: save the pictures you want from it as PNG first."
+        return (
+            f"{name} is a video, not a photo: colour it with photochrom video, or save pictures "
+            "from it as PNG."
+        )
     if head.startswith(_ARCHIVES):
         return f"{name} is an archive, not a photo: unpack it first."
     for start, kind in _PICTURES.items():
