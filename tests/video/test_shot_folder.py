@@ -89,6 +89,18 @@ def test_a_frame_with_hints_stands_for_its_shot(film, tmp_path, colorizer):
     assert (folder / "shot-0002-frame-000013.json").exists()
 
 
+def test_a_reference_is_shown(film, tmp_path, colorizer):
+    folder = tmp_path / "shots"
+    (sheet,) = write(film, folder, colorizer)
+    before = colors_of(sheet)
+    grey = np.asarray(Image.open(folder / files_of(folder, ".png")[0]))
+    Image.fromarray(np.dstack([grey, grey // 2, grey // 4])).save(tmp_path / "photo.png")
+    write(film, folder, colorizer, reference=tmp_path / "photo.png")
+    assert np.abs(colors_of(sheet) - before).max() > 30
+    with pytest.raises(BadOption, match="The reference has no colour"):
+        write(film, folder, colorizer, reference=np.asarray(grey))
+
+
 def test_a_flash_does_not_stand_for_its_shot(tmp_path, colorizer):
     frames = moving_frames(15, seed=1)
     frames[6:9] = [np.full_like(frames[0], 235)] * 3

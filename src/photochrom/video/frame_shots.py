@@ -11,11 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from photochrom import files
+from photochrom.color import Array
 from photochrom.errors import BadPhoto, CannotWrite, InColor
+from photochrom.image.photo import Photo
+from photochrom.image.reader import as_photo
 from photochrom.inference.chroma_upsampling import to_grey_levels
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.hints import HintSet
 from photochrom.inference.pipeline import sentence_in_color
+from photochrom.video.asking import Asker
 from photochrom.video.frame_hints import read_frame_hints, read_hint_folder
 from photochrom.video.frame_plan import (
     FramePlan,
@@ -24,10 +28,11 @@ from photochrom.video.frame_plan import (
     read_frame,
     scan_frames,
 )
+from photochrom.video.guiding import Guide, check_reference, match_reference
 from photochrom.video.options import VideoOptions
 from photochrom.video.picture import ask_about, look
 from photochrom.video.progress import VideoListener, VideoProgress
-from photochrom.video.shot_sheets import Entry, make_entry, write_sheets, write_shot
+from photochrom.video.shot_sheets import Entry, color_alone, make_entry, write_sheets, write_shot
 
 
 def write_frame_shots(
@@ -54,6 +59,9 @@ def write_frame_shots(
         BadPhoto, BadOption, InColor, CannotWrite, DiskFull: as :func:`.write_shots`.
     """
     tell = listener or (lambda _: None)
+    reference = None if options.reference is None else as_photo(options.reference)
+    if reference is not None:
+        check_reference(colorizer, reference)
     if folder.exists() and not folder.is_dir():
         raise CannotWrite(f"{folder} is a file: give the name of a folder.")
     hints = read_frame_hints(options.hints)
@@ -71,7 +79,7 @@ def write_frame_shots(
     if plan.in_color and not options.recolor:
         raise InColor(sentence_in_color(str(path)))
     chosen = [_choose(numbers, hints) for numbers in plan.shots]
-    entries = _write_frames(folder, plan, chosen, hints, options, colorizer, tell)
+    entries = _write_frames(folder, plan, chosen, hints, reference, options, colorizer, tell)
     return write_sheets(folder, entries, sum(map(len, chosen)))
 
 
@@ -85,6 +93,7 @@ def _write_frames(
     plan: FramePlan,
     chosen: list[list[int]],
     hints: Mapping[int, HintSet],
+    reference: Photo | None,
     options: VideoOptions,
     colorizer: Colorizer,
     tell: VideoListener,
@@ -92,12 +101,14 @@ def _write_frames(
     """Write the files of each shot; yields what the contact sheets show."""
     for shot, numbers in enumerate(chosen):
         asker = ask_about(plan.sizes[shot], colorizer, options.colorize_options)
-        spots = place_in_shot(plan, shot, hints, asker.size)
+        guide = _make_guide(
+            plan, place_in_shot(plan, shot, hints, asker.size), asker, reference, colorizer
+        )
         for number in numbers:
             _, photo, lightness = look(number, read_frame(plan.frames[number]), asker)
             picture = to_grey_levels(photo.lightness(), np.uint8)
             write_shot(folder, shot + 1, number, picture)
-            ab = asker.ask(lightness, spots.get(number, np.zeros((0, 5), np.float32)))
+            ab = color_alone(number, lightness, asker, guide)
             caption = f"shot {shot + 1}, frame {number}, {plan.frames[number].name}"
             yield make_entry(caption, picture, ab, lightness, options.strength)
         tell(
@@ -109,3 +120,20 @@ def _write_frames(
                 shots=len(plan.shots),
             )
         )
+
+
+def _make_guide(
+    plan: FramePlan,
+    placed: Mapping[int, Array],
+    asker: Asker,
+    reference: Photo | None,
+    colorizer: Colorizer,
+) -> Guide:
+    """What is known of the colours of a shot's frames."""
+
+    def match(number: int) -> Array:
+        assert reference is not None
+        frame = read_frame(plan.frames[number])
+        return match_reference(colorizer, reference, frame, small=asker.size)
+
+    return Guide(placed, None if reference is None else match)

@@ -34,19 +34,17 @@ from photochrom.video.coloring import make_guide, place_on_film
 from photochrom.video.film import Film, open_film
 from photochrom.video.frame_hints import read_frame_hints, read_hint_folder
 from photochrom.video.guiding import Guide, check_reference, show
-from photochrom.video.holding import hold_spots
 from photochrom.video.options import VideoOptions
 from photochrom.video.plan import PLAN_OF_SHOTS, Plan, find_plan, shrink
 from photochrom.video.progress import VideoListener, VideoProgress
 from photochrom.video.raster import Raster
-from photochrom.video.shot_sheets import Entry, make_entry, write_sheets, write_shot
+from photochrom.video.shot_sheets import Entry, color_alone, make_entry, write_sheets, write_shot
 
 _NEAR = 12
 """Frames on each side of a shot's middle among which the best is taken: a fade or a flash, or what
 a fast move blurs, is mostly over by then."""
 _DETAIL = 320
 """Pixels, of the longer side of a frame whose detail is measured."""
-_NONE = np.zeros((0, 5), np.float32)
 
 
 def write_shots(
@@ -138,10 +136,9 @@ class _Painter:
         return np.asarray(show(luma, self.film.raster, self.film.rotation).pixels)
 
     def enter(self, caption: str, luma: Array, number: int) -> Entry:
-        """A frame on a contact sheet, in the colours that it has when it is looked at alone."""
+        """A frame on a contact sheet."""
         L = self.asker.see(luma)
-        spots = self.guide.follow([number], lambda: [L]).get(number, _NONE)
-        ab = hold_spots(self.asker.ask(L, spots), L, spots)
+        ab = color_alone(number, L, self.asker, self.guide)
         turned = np.stack([self._turn(plane) for plane in ab])
         return make_entry(caption, self.show(luma), turned, self._turn(L), self.strength)
 

@@ -18,6 +18,9 @@ from photochrom.image.reader import read_photo
 from photochrom.image.writer import write_photo
 from photochrom.inference.chroma_upsampling import fit_lines
 from photochrom.inference.painting import paint
+from photochrom.video.asking import Asker
+from photochrom.video.guiding import Guide
+from photochrom.video.holding import hold_spots
 
 PER_SHEET = 48
 """Frames on one contact sheet."""
@@ -46,6 +49,19 @@ def write_shot(folder: Path, shot: int, number: int, picture: Pixels) -> None:
         height, width = picture.shape[:2]
         empty = {"frame": number, "size": [width, height], "hints": []}
         files.write_bytes(hints, f"{json.dumps(empty)}\n".encode())
+
+
+def color_alone(number: int, lightness: Array, asker: Asker, guide: Guide) -> Array:
+    """The colours of a frame, (2, h, w), as far as it is looked at alone.
+
+    Args:
+        number: of the frame.
+        lightness: as the network sees it, (h, w).
+        asker: asks the network.
+        guide: knows what hints and a reference tell of it.
+    """
+    spots = guide.follow([number], lambda: [lightness]).get(number, np.zeros((0, 5), np.float32))
+    return hold_spots(asker.ask(lightness, spots), lightness, spots)
 
 
 def make_entry(
