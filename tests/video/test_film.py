@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from fractions import Fraction
@@ -110,6 +111,13 @@ def test_facts_are_those_of_the_file(tmp_path):
     assert film.seconds == pytest.approx(10 * 1001 / 24000, abs=1e-3)
     times = [frame.pts * film.time_base for frame in film.frames()]
     assert times == [number * Fraction(1001, 24000) for number in range(10)]
+
+
+def test_name_of_a_film_is_no_address_and_no_pattern(tmp_path):
+    made = make_film(tmp_path / "f.mkv", moving_frames(2))
+    for name in ("http:old %03d.mkv", "-vf.mkv", "été 'x'.mkv"):
+        assert len(lumas(open_film(made.rename(tmp_path / name)))) == 2
+        made = tmp_path / name
 
 
 def test_what_a_film_does_not_tell_is_guessed_by_its_size(tmp_path):
@@ -283,6 +291,7 @@ def test_film_in_color_is_told_from_one_that_is_toned_or_has_a_colored_title(tmp
 
 def test_what_is_no_film_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "empty.mp4").touch()
+    os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "text.mp4").write_text("It was a dark and stormy night. " * 40)
     (tmp_path / "notes.txt").write_text("It was a dark and stormy night. " * 40)
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nf.ts\n")
@@ -302,6 +311,7 @@ def test_what_is_no_film_is_refused_with_what_to_do(tmp_path):
     for name, says in {
         "absent.mp4": r"does not exist: check the name\.",
         ".": r"is a folder, not a film: give the film in it\.",
+        "pipe.mp4": r"is a device or a pipe: give the path of a file\.",
         "empty.mp4": r"is empty: fetch it again\.",
         "text.mp4": r"is a text file, not a film|not a film that can be read: .* fetch it again\.",
         "notes.txt": r"is a text file, not a film: give the film itself\.",

@@ -52,6 +52,8 @@ def open_container(path: Path, more: Mapping[str, str] | None = None) -> InputCo
     Raises:
         BadFilm: it is no film, or there is none.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening it may wait for ever
+        raise BadFilm(f"{path} is a device or a pipe: give the path of a file.")
     try:
         with path.open("rb") as file:
             head = file.read(16)
