@@ -18,12 +18,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from photochrom.errors import CannotWrite, DiskFull
-from photochrom.held_folder import AT_ONCE, HeldFolder, Place, check_plain
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows, which has no such locks
-    fcntl = None  # type: ignore[assignment]
+from photochrom.held_folder import AT_ONCE, HAS_LOCKS, HeldFolder, Place, check_plain
+from photochrom.held_folder import lock as _lock
 
 _SHUT = os.name == "nt"
 """Whether a file has to be closed before it can be moved."""
@@ -181,32 +177,6 @@ def append_durably(file: RawIOBase | BinaryIO, data: bytes) -> int:
         raise
 
 
-@contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Make a file that stands for a right, which one at a time has, and remove it in the end.
-
-    The right ends with this process, whatever that ends by. On a disk without locks all have it.
-
-    Raises:
-        BlockingIOError: another process, or another thread, has it. OSError: the file cannot be
-            made.
-    """
-    with path.open("ab") as file:
-        try:
-            _lock(file)
-        except BlockingIOError:
-            raise
-        except OSError:  # there are no locks here
-            pass
-        if not os.fstat(file.fileno()).st_nlink:  # whoever had it has just removed it
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                path.unlink()
-
-
 def make_parent(target: Path) -> None:
     """Make the folder that ``target`` goes to.
 
@@ -282,7 +252,7 @@ def discard_abandoned(folder: HeldFolder) -> None:
     """
     for name in filter(_UNFINISHED_NAME.fullmatch, folder.names()):
         with contextlib.suppress(OSError), folder.read(name) as file:
-            if fcntl is not None:
+            if HAS_LOCKS:
                 _lock(file)  # which another may hold, or this disk not have
             elif time.time() - os.fstat(file.fileno()).st_mtime < _ABANDONED:  # pragma: no cover
                 continue
@@ -291,17 +261,6 @@ def discard_abandoned(folder: HeldFolder) -> None:
 
 def _unforeseen_name() -> str:
     return f".{uuid.uuid4().hex}.part"
-
-
-def _lock(file: BinaryIO) -> None:
-    """Lock a file until it is closed, or this process ends.
-
-    Raises:
-        BlockingIOError: another has locked it. OSError: there are no locks here.
-    """
-    if fcntl is None:  # pragma: no cover
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager

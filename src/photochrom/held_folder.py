@@ -15,6 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows, which has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+HAS_LOCKS = fcntl is not None
+"""Whether files can be locked on this system."""
 _HELD = {os.open, os.mkdir, os.unlink, os.rename, os.link, os.stat} <= os.supports_dir_fd
 """Whether folders have handles here."""
 _FOLDER = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", os.O_RDONLY)
@@ -154,3 +161,40 @@ class Place(NamedTuple):
     def move(self, goal: Place) -> None:
         """Give the file there another place; what has that is replaced."""
         self.folder.move(self.name, goal.folder, goal.name)
+
+
+def lock(file: BinaryIO) -> None:
+    """Lock a file until it is closed, or this process ends.
+
+    Raises:
+        BlockingIOError: another has locked it. OSError: there are no locks here.
+    """
+    if fcntl is None:  # pragma: no cover
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Make a file that stands for a right, which one at a time has, and remove it in the end.
+
+    The right ends with this process, whatever that ends by. On a disk without locks all have it.
+
+    Raises:
+        BlockingIOError: another process, or another thread, has it. OSError: the file cannot be
+            made.
+    """
+    with path.open("ab") as file:
+        try:
+            lock(file)
+        except BlockingIOError:
+            raise
+        except OSError:  # there are no locks here
+            pass
+        if not os.fstat(file.fileno()).st_nlink:  # whoever had it has just removed it
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()

@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from photochrom import files
 from photochrom.errors import CannotWrite
-from photochrom.held_folder import HeldFolder
+from photochrom.held_folder import HeldFolder, hold
 from photochrom.video.plan import read_json
 from photochrom.video.propagation import State
 
@@ -55,7 +55,7 @@ class SideFolder:
                     raise FileExistsError
                 self.path.mkdir(exist_ok=True)
                 stack.callback(self._remove_if_empty)
-                stack.enter_context(files.hold(self.path / "lock"))
+                stack.enter_context(hold(self.path / "lock"))
                 files.discard_abandoned(self.staging)
             except FileExistsError:
                 raise CannotWrite(
