@@ -38,9 +38,8 @@ _SAME = 0.7  # with the beginning, or that corrects nothing
 _CORRECTS = 0.25 * _SIDE  # pixels at most
 _JUMP = 30.0  # codes, by which a point may become lighter or darker at once
 _ROUNDS = 6  # in which surroundings are laid over each other
-_STIFF = np.array(
-    [60, 60, 1, 1], np.float32
-)  # codes²: what has no texture is neither turned nor moved by it
+# Codes², by which what has no texture is neither scaled, turned nor moved.
+_STIFF = np.array([60, 60, 1, 1], np.float32)
 _OFFSETS = np.arange(_SIDE, dtype=np.float32) - _SIDE // 2
 _GRID = (_OFFSETS + 1j * _OFFSETS[:, None]).astype(np.complex64)  # x + iy
 _WEIGHTS = np.exp(-0.5 * (np.abs(_GRID) / (_SIDE / 3)) ** 2).astype(np.float32)
