@@ -67,7 +67,7 @@ def test_a_still_scene_does_not_fade_in_200_frames():
 
 def test_asks_the_network_at_key_frames_only():
     network = Network()
-    carry([picture()] * 61, network)
+    carry([picture()] * 81, network)
     assert network.asked == 11
 
 

@@ -80,7 +80,10 @@ class MotionFinder:
         # A share of the way may be missing, as in Sundaram et al. 2010 (Dense point trajectories).
         leeway = 1 + 0.02 * (u * u + v * v + back_u * back_u + back_v * back_v)
         unlike = cv2.blur(here - _match_light(seen, here), (3, 3))
-        trust = cv2.exp(-astray / (_ASTRAY**2 * leeway) - (unlike / np.float32(_UNLIKE)) ** 2)
+        # Flat at the top: a little doubt in each frame would soon be all of it.
+        trust = cv2.exp(
+            -((astray / (_ASTRAY**2 * leeway)) ** 2) - (unlike / np.float32(_UNLIKE)) ** 4
+        )
         height, width = here.shape
         trust *= (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
         return Motion(x, y, np.asarray(trust, np.float32))

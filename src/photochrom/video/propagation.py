@@ -31,7 +31,7 @@ F = TypeVar("F")
 
 VERSION = 1
 """Of the method: results of another do not go together."""
-_APART = 6
+_APART = 8
 """Frames from one key frame to the next at most."""
 _MOST = 8.0
 """Answers that a colour is the mean of, as far as the next one counts: light and view change."""
@@ -135,7 +135,7 @@ class Carrier(Generic[F]):
         self._finder: MotionFinder | None = None
 
     def carry(self, frames: Iterable[F]) -> Iterator[tuple[F, Array]]:
-        """Colour frames; at most seven are held at a time.
+        """Colour frames; at most nine are held at a time.
 
         Yields:
             Each frame, and its ab (2, h, w) float32.
