@@ -154,7 +154,8 @@ def _stand_for(frames: range, painter: _Painter, plan: Plan) -> list[int]:
 def _choose(film: Film, plan: Plan, frames: range) -> int:
     """The frame of a shot that shows most: the sharpest of those around its middle."""
     middle = frames[len(frames) // 2]
-    first, last = max(frames[0], middle - _NEAR), min(frames[-1], middle + _NEAR)
+    near_by = min(_NEAR, len(frames) // 4)  # away from the ends, where shots fade
+    first, last = middle - near_by, middle + near_by
     near = islice(film.frames(plan.pts[first]), last + 1 - first)
     detail = [_measure_detail(frame.luma, film.raster) for frame in near]
     best = max(detail)
