@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import av
 from av import Packet
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError, InvalidDataError, PatchWelcomeError
 from av.format import Flags
 from av.stream import Discard
 
@@ -42,6 +42,7 @@ _LARGEST_SCALE = 10**6
 _LARGEST_MOVIE_SCALE = 2**31 - 1
 _LONGEST = 100
 """Times the frame before it that a last frame is believed to be shown."""
+_DAMAGED = "without parts of its sound or its other streams, which are damaged"
 _SILENT = b"\0\0"
 """What MP4's subtitles hold while nothing is said."""
 _WAIT = 10**6
@@ -94,13 +95,16 @@ def assemble(
                 result.set_chapters(_move_chapters(source.chapters(), start))
                 pictures = _read_pictures(segments, film, pts, picture, last)
                 others = _read_others(source, copies, notes)
+                result.start_encoding()
                 for packet in heapq.merge(pictures, others, key=_time):
                     _shift(packet, start)
-                    result.mux_one(packet)
+                    _mux(result, packet, picture, notes)
         notes.extend(film_tags.finish(file, tags, target.container))
         if _has_placeholder(film, target):
             size = target.raster.height, target.raster.width
             pixel_aspect.write_aspect(file, film.pixel_aspect, size, film.rotation)
+        elif _lacks_aspect(film, target):
+            notes.append("its pixels are told to be square, as it is mirrored as well")
 
     try:
         files.write_atomically(output, write, force=force, staging=staging)
@@ -211,10 +215,14 @@ def _add_picture(result: OutputContainer, segment: Path, film: Film, target: Tar
     return picture
 
 
+def _lacks_aspect(film: Film, target: Target) -> bool:
+    """Whether FFmpeg's muxer is not told of the shape of pixels."""
+    return target.container in containers.MATROSKA and film.pixel_aspect != 1
+
+
 def _has_placeholder(film: Film, target: Target) -> bool:
-    """Whether the shape of pixels is told afterwards."""
-    told = target.container not in containers.MATROSKA or film.pixel_aspect == 1
-    return not told and not _is_mirrored(film)
+    """Whether it is told afterwards; there is no room for that beside what says "mirrored"."""
+    return _lacks_aspect(film, target) and not _is_mirrored(film)
 
 
 def _is_mirrored(film: Film) -> bool:
@@ -271,7 +279,7 @@ def _read_others(
         try:
             packet = next(packets, None)
         except FFmpegError:  # as far as it goes; that the film is damaged was said before
-            notes.append("its sound ends early, as the film is damaged")
+            notes.append("its sound ends early, as its file is damaged")
             return
         if packet is None:
             for copy in copies.values():
@@ -307,6 +315,19 @@ def _as_subrip(packet: Packet[Any]) -> Packet[Any]:
     bare.pts, bare.dts, bare.duration = packet.pts, packet.dts, packet.duration
     bare.time_base, bare.is_keyframe = packet.time_base, True
     return bare
+
+
+def _mux(
+    result: OutputContainer, packet: Packet[Any], picture: VideoStream, notes: list[str]
+) -> None:
+    """Write a packet; without what is so damaged that the muxer does not take it."""
+    try:
+        result.mux_one(packet)
+    except (ArgumentError, InvalidDataError, PatchWelcomeError):
+        if packet.stream_index == picture.index:
+            raise
+        if _DAMAGED not in notes:
+            notes.append(_DAMAGED)
 
 
 def _time(packet: Packet[Any]) -> float:

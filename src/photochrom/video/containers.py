@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 from av.error import FFmpegError
@@ -16,6 +16,7 @@ from photochrom.video.demuxing import open_container
 from photochrom.video.options import Codec, VideoOptions
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
 
@@ -52,7 +53,7 @@ def default_suffix(film: Film, options: VideoOptions) -> str:
     with open_container(film.path) as source:
         for suffix in fit:
             known = _HEARD.get(MUXERS[suffix], ("",)) if suffix != own else ("",)
-            mute = [one for one in source.streams.audio if not (one.name or "").startswith(known)]
+            mute = [one for one in source.streams.audio if not codec_of(one).startswith(known)]
             lost[suffix] = len(_lost(source, film.stream_index, MUXERS[suffix])) + len(mute)
     return min(fit, key=lambda suffix: lost[suffix])
 
@@ -128,8 +129,35 @@ def rewritten_sound(source: InputContainer, film: Film, muxer: str) -> set[int]:
     return {
         index
         for index in _lost(source, film.stream_index, muxer)
-        if source.streams[index].type == "audio" and source.streams[index].codec_context is not None
+        if _can_rewrite(muxer, source.streams[index])
     }
+
+
+def _can_rewrite(muxer: str, stream: Stream) -> bool:
+    if stream.type != "audio" or not codec_of(stream):
+        return False
+    try:
+        with av.open(BytesIO(), "w", format=muxer) as trial:
+            add_rewritten(trial, stream)
+            trial.start_encoding()
+    except (FFmpegError, ValueError):
+        return False
+    return True
+
+
+def add_rewritten(result: OutputContainer, stream: Stream) -> AudioStream:
+    """Make a track for sound that is written anew.
+
+    Raises:
+        ValueError: there is no such encoder. FFmpegError: it does not take this sound.
+    """
+    sound, codec = cast("AudioStream", stream), SOUND[result.format.name]
+    rate = 48_000 if codec == "libopus" else sound.codec_context.sample_rate
+    track = cast("AudioStream", result.add_stream(codec, rate=rate))
+    track.layout = sound.layout
+    track.disposition = stream.disposition
+    track.metadata.update(tags_of(stream))
+    return track
 
 
 def is_cover(stream: Stream, muxer: str) -> bool:
@@ -139,7 +167,7 @@ def is_cover(stream: Stream, muxer: str) -> bool:
 
 def attach_cover(result: OutputContainer, stream: Stream, film: Path) -> None:
     """Attach the picture of a stream that is a cover."""
-    name, kind = _COVERS[stream.codec_context.name]
+    name, kind = _COVERS[codec_of(stream)]
     with open_container(film) as source:
         cover = next(packet for packet in source.demux(stream.index) if packet.size)
     attached = result.add_attachment(
@@ -167,7 +195,12 @@ def add_copy(result: OutputContainer, stream: Stream) -> Stream:
 
 def turns_to_subrip(muxer: str, stream: Stream) -> bool:
     """Whether subtitles are MP4's own kind of text, and Matroska is to hold them."""
-    return muxer == "matroska" and stream.type == "subtitle" and stream.name == "mov_text"
+    return muxer == "matroska" and codec_of(stream) == "mov_text"
+
+
+def codec_of(stream: Stream) -> str:
+    """FFmpeg's name of what a stream is coded with; "" where nothing here can decode it."""
+    return "" if stream.codec_context is None else stream.codec_context.name
 
 
 def tags_of(stream: Stream) -> dict[str, str]:
@@ -215,7 +248,7 @@ def _is_made_anew(stream: Stream) -> bool:
 def _holds(muxer: str, stream: Stream) -> bool:
     """Whether a container can hold a stream: by trial, as muxers have rules of their own."""
     if is_cover(stream, muxer):
-        return stream.codec_context is not None and stream.codec_context.name in _COVERS
+        return codec_of(stream) in _COVERS
     try:
         with av.open(BytesIO(), "w", format=muxer) as trial:
             add_copy(trial, stream)
@@ -231,5 +264,5 @@ def _describe(source: InputContainer, index: int) -> str:
     kind = _NAMES.get(stream.type, "stream")
     if stream.type == "video":
         kind = "cover" if stream.disposition & _COVER else "second picture"
-    name = stream.metadata.get("filename") or getattr(stream, "name", None) or "of unknown kind"
+    name = stream.metadata.get("filename") or codec_of(stream) or "of unknown kind"
     return f"{kind} (stream {index}, {name})"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from av.error import FFmpegError
 
-from photochrom.video.containers import SOUND, tags_of
+from photochrom.video import containers
 
 if TYPE_CHECKING:
     from av import Packet
@@ -19,13 +19,7 @@ class Rewritten:
     """A track of a result whose sound is written anew."""
 
     def __init__(self, result: OutputContainer, stream: AudioStream) -> None:
-        context = stream.codec_context
-        codec = SOUND[result.format.name]
-        rate = 48_000 if codec == "libopus" else context.sample_rate
-        self._track = cast("AudioStream", result.add_stream(codec, rate=rate))
-        self._track.layout = stream.layout
-        self._track.disposition = stream.disposition
-        self._track.metadata.update(tags_of(stream))
+        self._track = containers.add_rewritten(result, stream)
         self._stream = stream
 
     def write(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
