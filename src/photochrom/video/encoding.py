@@ -1,7 +1,7 @@
 """What a film is written as, and its parts, each encoded into a segment of its own.
 
-No encoder here makes frames wait for later ones (B-frames), so that packet i of a segment is frame
-i. A segment's time stamps mean nothing: the result gets those of the film (:mod:`.assembly`).
+No encoder here makes frames wait for later ones (B-frames): packet i of a segment is frame i. Its
+time stamps mean nothing, as the result gets those of the film (:mod:`.assembly`).
 """
 
 from __future__ import annotations
@@ -82,8 +82,7 @@ ENCODERS: Mapping[Codec, _Encoder] = {
 }
 _CHROMA_LOCATION = "center"
 """Where :func:`.make_chroma` takes U and V of 4:2:0 from: the mean of their four pixels."""
-_RATES = Fraction(1), Fraction(300)
-"""Frames per second that are believed; a container may tell any number."""
+_RATES = Fraction(1), Fraction(300)  # frames per second that are believed, whatever is told
 
 
 @dataclass(frozen=True, kw_only=True)
