@@ -82,9 +82,10 @@ class Film:
 
     def __init__(self, clip: Clip, colorizer: Colorizer, options: ColorizeOptions) -> None:
         self.truth = clip.truth
-        self._luma = [np.rint(16 + to_grey(f) * (219 / 255)).astype(np.uint8) for f in clip.truth]
+        # Of 16..235 stretched to 256 levels every seventh would be empty, and CDC that of the gaps.
+        self._luma = [np.rint(to_grey(f)).astype(np.uint8) for f in clip.truth]
         height, width = self._luma[0].shape
-        self._raster = Raster(height=height, width=width, bits=8, full_range=False)
+        self._raster = Raster(height=height, width=width, bits=8, full_range=True)
         self._asker = Asker(colorizer, self._raster, options)
         self._small = [self._asker.see(luma) for luma in self._luma]
         self.found = list(find_cuts(self._small))
@@ -107,7 +108,7 @@ class Film:
 
     def judge(self, colors: Sequence[Plane]) -> Figures:
         """What is told of colours."""
-        grey = ((luma - np.float32(16)) / 219 for luma in self._luma)
+        grey = (luma / np.float32(255) for luma in self._luma)
         squared = [
             np.square(rgb - true.astype(np.float32)).mean(dtype=np.float64)
             for rgb, true in zip(self.frames(colors), self.truth, strict=True)
@@ -124,9 +125,10 @@ class Film:
         size = self._raster.height // 2, self._raster.width // 2
         for ab, luma, small in zip(colors, self._luma, self._small, strict=True):
             u, v = make_chroma(ab, small, luma, self._raster, matrix="bt601", size=size)
-            planes = np.concatenate([luma.ravel(), u.ravel(), v.ravel()])
-            stacked = planes.reshape(-1, self._raster.width)
-            yield np.asarray(cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420), np.uint8)
+            red, blue = (cv2.resize(plane, luma.shape[::-1]) for plane in (v, u))
+            yield np.asarray(
+                cv2.cvtColor(cv2.merge([luma, red, blue]), cv2.COLOR_YCrCb2RGB), np.uint8
+            )
 
     def no_color(self) -> list[Plane]:
         """Grey."""
