@@ -212,13 +212,13 @@ def test_a_colorizer_survives_pickle_and_copy(make_model, scene, monkeypatch):
 def test_module_function_loads_the_default_once(make_model, monkeypatch, tmp_path):
     make_model("hintnet")
     monkeypatch.setattr(model_files, "WEIGHTS", tmp_path)
-    colorizer._default.cache_clear()
+    colorizer.default_colorizer.cache_clear()
     try:
         out = colorizer.colorize(np.full((8, 9), 70, np.uint8), strength=0.5)
         assert out.shape == (8, 9, 3)
         assert colorizer.default_colorizer() is colorizer.default_colorizer()
     finally:
-        colorizer._default.cache_clear()
+        colorizer.default_colorizer.cache_clear()
 
 
 def test_the_colour_is_the_networks_and_that_of_the_photo_is_replaced(make_toy):
