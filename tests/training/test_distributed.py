@@ -174,6 +174,7 @@ def test_two_processes_make_in_parts_the_weights_that_one_makes(tiny, tmp_path, 
         torch.testing.assert_close(mine[name], value, rtol=1e-3, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_who_has_a_word_to_say_is_waited_for(two):
     run, launch = two
     code, said = ended(start(launch))
@@ -238,6 +239,7 @@ def _between_two(rank: int, folder: str) -> None:
     os._exit(0)
 
 
+@pytest.mark.slow
 def test_shared_norms_are_those_of_the_whole_batch(tmp_path):
     torch.multiprocessing.spawn(_between_two, (str(tmp_path),), nprocs=2)
     network = _network()
