@@ -33,8 +33,9 @@ RATE = 24
 
 def load(name: str) -> Picture:
     """A sample in colour."""
-    pixels = cv2.imread(str(SAMPLES / f"{name}.jpg"), cv2.IMREAD_COLOR_RGB)
-    return np.asarray(pixels, np.float32)
+    pixels = cv2.imread(str(SAMPLES / f"{name}.jpg"), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.float32)
 
 
 def look(photo: Picture, x: float, y: float, share: float, size: Size) -> Picture:

@@ -72,4 +72,4 @@ def test_a_hint_keeps_its_colour_for_a_hundred_frames_both_ways_and_changes_noth
         for one, other, mask in zip(hinted, plain, masks, strict=True)
     ]
     assert np.mean(np.array(off) <= 5) >= 0.95
-    assert np.mean(beyond) < 1
+    assert np.mean(beyond) < 2  # ab, where the wish is 50 from grey
