@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from photochrom.errors import MissingExtra
+from photochrom.training.models.layers import Depthwise, Layers, same_padding
 
 STEM = 32
 STAGES = (  # kernel, stride, expansion, channels, blocks
@@ -118,7 +119,7 @@ class Block(nn.Module):
         layers = OrderedDict[str, nn.Module]()
         if expansion > 1:
             layers["expand"] = conv(inputs, hidden, 1)
-        layers["depthwise"] = conv(hidden, hidden, kernel, stride=stride, groups=hidden)
+        layers["depthwise"] = conv(hidden, hidden, kernel, stride=stride, depthwise=True)
         layers["project"] = conv(hidden, outputs, 1, activation=False)
         self.layers = nn.Sequential(layers)
         self.residual = stride == 1 and inputs == outputs
@@ -129,17 +130,14 @@ class Block(nn.Module):
 
 
 class SamePad(nn.Module):
-    """TensorFlow's padding of a strided convolution over even sizes: one pixel less at the start.
+    """The padding with which the weights were trained: TensorFlow's."""
 
-    The weights were trained with it; symmetric padding would shift every feature by half a pixel.
-    """
-
-    def __init__(self, kernel: int) -> None:
+    def __init__(self, kernel: int, stride: int) -> None:
         super().__init__()
-        self.before, self.after = (kernel - 2) // 2, (kernel - 1) // 2
+        self.padding = same_padding(kernel, stride) * 2
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, (self.before, self.after, self.before, self.after))
+        return F.pad(x, self.padding)
 
 
 def conv(
@@ -147,19 +145,22 @@ def conv(
     outputs: int,
     kernel: int,
     stride: int = 1,
-    groups: int = 1,
+    depthwise: bool = False,
     activation: bool = True,
-) -> nn.Sequential:
+) -> Layers:
     """Convolution, batch norm and, where wanted, ReLU6."""
     layers = OrderedDict[str, nn.Module]()
-    if stride > 1:
-        layers["pad"] = SamePad(kernel)
-    padding = 0 if stride > 1 else kernel // 2
-    layers["conv"] = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+    if depthwise:
+        layers["conv"] = Depthwise(inputs, kernel, stride)
+    else:
+        if stride > 1:
+            layers["pad"] = SamePad(kernel, stride)
+        padding = 0 if stride > 1 else kernel // 2
+        layers["conv"] = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
     layers["norm"] = nn.BatchNorm2d(outputs, eps=1e-3)
     if activation:
         layers["relu"] = nn.ReLU6(inplace=True)
-    return nn.Sequential(layers)
+    return Layers(layers)
 
 
 def load_imagenet(network: Encoder) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from photochrom.training.models.layers import Layers
+
 
 class UNet(nn.Module):
     """L ``(N, 1, H, W)`` 0..100 to ``(N, outputs, H, W)``; H and W divide by ``multiple``.
@@ -50,13 +52,11 @@ class UNet(nn.Module):
         return self.last(x)  # type: ignore[no-any-return]
 
 
-def double_conv(
-    inputs: int, outputs: int, norm: type[nn.BatchNorm2d] = nn.BatchNorm2d
-) -> nn.Sequential:
+def double_conv(inputs: int, outputs: int, norm: type[nn.BatchNorm2d] = nn.BatchNorm2d) -> Layers:
     """Twice: 3 × 3 convolution, batch norm, ReLU."""
     layers = OrderedDict[str, nn.Module]()
     for i, channels in enumerate((inputs, outputs)):
         layers[f"conv{i}"] = nn.Conv2d(channels, outputs, 3, padding=1)
         layers[f"norm{i}"] = norm(outputs)
         layers[f"relu{i}"] = nn.ReLU(inplace=True)
-    return nn.Sequential(layers)
+    return Layers(layers)
