@@ -20,6 +20,7 @@ from PIL import Image
 from photochrom.batch import planning, pool
 from photochrom.batch.options import BatchOptions
 from photochrom.batch.worker import Worker
+from photochrom.parallel import cores
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -66,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=60)
     parser.add_argument("--megapixels", type=float, default=1)
-    parser.add_argument("--jobs", type=int, default=pool.cores())
+    parser.add_argument("--jobs", type=int, default=cores())
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
 import pytest
 
 import commands
-from photochrom.parallel import map_ahead, run_aside
+from photochrom.parallel import cores, map_ahead, run_aside
+
+
+def test_cores_are_those_of_this_process():
+    assert 1 <= cores() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 4])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import operator
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -184,7 +183,3 @@ def test_journals_are_opened_once_and_closed(tmp_path):
     assert len(set(map(id, seen))) == 3
     for root in roots:
         assert not list((root / FOLDER).iterdir())  # nothing was noted
-
-
-def test_cores_are_those_of_this_process():
-    assert 1 <= pool.cores() <= (os.cpu_count() or 1)

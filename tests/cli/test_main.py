@@ -113,7 +113,7 @@ def test_only_the_second_ctrl_c_is_the_end(monkeypatch):
         ("colorize x.jpg --vivid abc", ("--vivid", "a number", "abc", "colorize --help")),
         ("colorize x.jpg --jobs 1.5", ("--jobs", "a whole number", "1.5", "colorize --help")),
         ("colorize x.jpg --size foo", ("--size", "a whole number or auto", "foo")),
-        ("colorize x.jpg --device abc", ("--device", "auto, cpu or cuda", "abc")),
+        ("colorize x.jpg --device abc", ("--device", "auto, cpu, cuda or openvino", "abc")),
         ("colorize x.jpg --quality 98", ("--quality takes best or fast, not 98",)),
         ("colorize x.jpg --vivid", ("--vivid", "needs a value", "colorize --help")),
         ("colorize x.jpg --colour red", ("no option --colour", "colorize --help")),

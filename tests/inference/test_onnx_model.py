@@ -11,7 +11,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from photochrom.errors import BadModel, BadOption
-from photochrom.inference import model_files, onnx_model
+from photochrom.inference import model_files, sessions
 from photochrom.inference.colorizer import Colorizer
 from photochrom.inference.onnx_model import Model
 
@@ -189,41 +189,9 @@ def test_a_runtime_that_fails_is_told_in_a_sentence(make_model, error, raised, w
         model.run(lightness(4, 4), None, ["ab"])
 
 
-def test_without_cuda_only_the_cpu_is_asked_for(make_model, monkeypatch):
-    monkeypatch.setattr(onnx_model.ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    for device in ("auto", "cpu"):
-        session = Model(make_model(), device=device)._session
-        assert session.get_providers() == ["CPUExecutionProvider"]
-    with pytest.raises(BadOption, match="cannot use one: pip install onnxruntime-gpu"):
-        Model(make_model(), device="cuda")
-
-
-def test_a_gpu_is_asked_for_where_there_may_be_one(make_model, monkeypatch):
-    asked, load = [], onnx_model.ort.InferenceSession
-
-    def note(path, options, providers, **more):
-        asked.append(providers)
-        return load(path, options, providers=["CPUExecutionProvider"])  # it falls back silently
-
-    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    monkeypatch.setattr(onnx_model.ort, "get_available_providers", lambda: both)
-    monkeypatch.setattr(onnx_model.ort, "InferenceSession", note)
-    Model(make_model(), device="auto")  # none answers, which is fine
-    Model(make_model(), device="cpu")
-    assert asked == [both, both[1:]]
-    with pytest.raises(BadOption, match="no GPU answers: check its driver, or take cpu"):
-        Model(make_model(), device="cuda")
-
-
-def test_devices_that_there_are_not(make_model):
-    for device in ("tpu", "", "CUDA"):
-        with pytest.raises(BadOption, match="take one of auto, cpu, cuda"):
-            Model(make_model(), device=device)
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(
-    "CUDAExecutionProvider" not in onnx_model.ort.get_available_providers(), reason="no CUDA here"
+    "CUDAExecutionProvider" not in sessions.ort.get_available_providers(), reason="no CUDA here"
 )
 def test_a_gpu_answers_as_the_cpu_does(make_model):
     path, L = make_model(slope=(0.1, -0.2)), lightness(33, 47)

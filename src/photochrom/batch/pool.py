@@ -11,7 +11,6 @@ had enough, is left to itself: the photo's turn is over, so that what it makes n
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -26,6 +25,7 @@ from photochrom.batch.planning import Job
 from photochrom.batch.turn import Turn
 from photochrom.batch.worker import Outcome, Worker
 from photochrom.errors import TimeLimit
+from photochrom.parallel import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,13 +46,6 @@ def share_cores(at_once: int) -> int:
     share = max(1, cores() // at_once)
     cv2.setNumThreads(share)
     return share
-
-
-def cores() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # pragma: no cover - not on Linux
 
 
 class Journals:

@@ -33,6 +33,7 @@ from photochrom.batch.turn import GivenUp, Turn
 from photochrom.batch.worker import Outcome, Worker, failure
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite, PhotochromError
 from photochrom.image.writer import writable_target
+from photochrom.parallel import cores
 from photochrom.storage.remote import connect, places_below
 from photochrom.storage.search import photos_among
 
@@ -115,8 +116,8 @@ def run(
     _connect(address)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    cores = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
-    most = max(1, min(workers or cores, len(tasks)))
+    on_all = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
+    most = max(1, min(workers or on_all, len(tasks)))
     blocks = min(len(tasks), BLOCKS)
     rows = ray.data.from_items([task._asdict() for task in tasks], override_num_blocks=blocks)
     answers = rows.map(
@@ -161,7 +162,7 @@ class _ColorizeActor:
 
     def __init__(self, options: BatchOptions) -> None:
         self.options = options
-        self.worker = Worker(options, pool.share_cores(pool.cores()))
+        self.worker = Worker(options, pool.share_cores(cores()))
         self.journals = Journals()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:

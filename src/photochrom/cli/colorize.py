@@ -6,7 +6,7 @@ import mimetypes
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -18,6 +18,7 @@ from photochrom.cli import pipe
 from photochrom.cli.flags import WHOLE, flag, group
 from photochrom.cli.options import (
     ColorizeFlags,
+    Device,
     Force,
     HintFile,
     HintFlags,
@@ -125,9 +126,7 @@ class BulkFlags:
     timeout: Annotated[float, flag("give a photo up after so long; 0: never", "SECONDS")] = 600
     damaged: Annotated[bool, flag("colour what can be read of broken files, too")] = False
     watch: Annotated[bool, flag("go on with what arrives in the folder, until Ctrl-C")] = False
-    device: Annotated[Literal["auto", "cpu", "cuda"], flag("auto takes a GPU if there is one")] = (
-        "auto"
-    )
+    device: Device = "auto"
     ray: Annotated[
         str | None,
         flag("colour on a Ray cluster; without an address, on one of its own", "[ADDRESS]"),
@@ -223,10 +222,13 @@ def _colorize_here(
     """Colour photos on this machine."""
     from photochrom.batch import pool
     from photochrom.batch.worker import Worker
+    from photochrom.inference.sessions import settle_device
+    from photochrom.parallel import cores
 
     jobs = _find_jobs(photos, flags, summary)
     _check_single(options, len(jobs))
-    at_once = min(flags.bulk.jobs or pool.cores(), len(jobs))
+    at_once = min(flags.bulk.jobs or cores(), len(jobs))
+    options = replace(options, device=settle_device(options.device, len(jobs)))
     worker = Worker(options, pool.share_cores(at_once))
     with closing(pool.run(jobs, worker, at_once, options.timeout)) as outcomes:
         summary.follow(outcomes, len(jobs))

@@ -223,7 +223,7 @@ def _find(given: Sequence[str], out: Path) -> list[PhotoSource]:
 
 
 def _jobs(asked: int | None) -> int:
-    from photochrom.batch.pool import cores
+    from photochrom.parallel import cores
 
     if asked is not None and asked < 1:
         raise BadOption(f"--jobs is {asked}: give 1 or more.")

@@ -46,6 +46,10 @@ Vivid = Annotated[
     float | None,
     flag("0 most accurate .. 1 most colourful", "0..1", default="the model's own"),
 ]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda", "openvino"],
+    flag("what computes; auto: a GPU, else OpenVINO for much work, else the CPU"),
+]
 HintFile = Annotated[Path | None, flag("a file of hints: colours at points of the photo", "FILE")]
 HintFlags = Annotated[
     tuple[str, ...],
@@ -101,11 +105,12 @@ def console() -> Console:
     return Console(stderr=True, quiet=names.is_quiet())
 
 
-def load_colorizer(model: str | None) -> Colorizer:
-    """The colorizer that was asked for."""
+def load_colorizer(model: str | None, device: str | None = None) -> Colorizer:
+    """The colorizer that was asked for; without a device, for a few photos."""
     from photochrom.inference.colorizer import Colorizer
+    from photochrom.inference.sessions import settle_device
 
-    return Colorizer(model)
+    return Colorizer(model, device=device or settle_device("auto", 1))
 
 
 def parse_size(size: int | Literal["auto"]) -> int | None:

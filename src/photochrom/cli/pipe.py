@@ -6,6 +6,7 @@ import io
 import stat
 import sys
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,12 +98,13 @@ def _colorize(
     from photochrom.image.credentials import check_signable
     from photochrom.image.writer import check_target, encode_photo, write_photo
     from photochrom.inference.pipeline import colorize_pages
+    from photochrom.inference.sessions import settle_device
 
     kind = None
     if target is not None:
         make_parent(target)
         kind = check_target(target, None, force=options.force)
-    worker = Worker(options)
+    worker = Worker(replace(options, device=settle_device(options.device, 1)))
 
     def do(source: Path | bytes, turn: Turn) -> tuple[bytes, str]:
         colored = colorize_pages(

@@ -16,6 +16,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from photochrom import interruption
 from photochrom.cli.flags import WHOLE, flag, group
 from photochrom.cli.options import (
+    Device,
     Force,
     Model,
     Size,
@@ -60,6 +61,7 @@ class FilmColorFlags:
         flag("a colour photo: what is seen in it and in a shot takes its colour", "PHOTO"),
     ] = None
     recolor: Annotated[bool, flag("colour a film that is in colour already, too")] = False
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +159,7 @@ def _color_film(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
         remark(f"{film}: {clause}.")
 
     options, output = flags.options(), flags.output
-    colorizer = load_colorizer(flags.color.model)
+    colorizer = load_colorizer(flags.color.model, flags.color.device)
     result = color_film(
         film, output.out, options, colorizer, force=output.force, listener=listener, note=note
     )
@@ -177,7 +179,7 @@ def _write_shots(film: Path, flags: VideoFlags, listener: VideoListener) -> int:
         from photochrom.video.frame_shots import write_frame_shots as write_shots
     else:
         from photochrom.video.shot_folder import write_shots
-    colorizer = load_colorizer(flags.color.model)
+    colorizer = load_colorizer(flags.color.model, flags.color.device)
     sheets = write_shots(film, output.shots, flags.options(), colorizer, listener=listener)
     for sheet in sheets:
         print_result(sheet)
@@ -197,7 +199,7 @@ def _color_folder(folder: Path, flags: VideoFlags, listener: VideoListener) -> i
         listener(VideoProgress(phase=known, frames_done=done, frames=frames))
 
     target = output.out or folder.resolve().with_name(f"{folder.resolve().name}.color")
-    colorizer = load_colorizer(flags.color.model)
+    colorizer = load_colorizer(flags.color.model, flags.color.device)
     outcome = colorize_folder(
         folder, target, options, colorizer=colorizer, force=output.force, listener=tell
     )

@@ -49,11 +49,12 @@ class Colorizer(Adviser):
         model: a path to an ONNX file, the name of one that comes with the package, or an address
             as for :meth:`from_pretrained`.
         threads: CPU threads for the network; by default one per core.
-        device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
+        device: "cpu", "cuda", "openvino", or "auto" for the quickest of them that there is.
 
     Raises:
         BadModel: there is no such model, or it does not keep the contract.
         BadOption: there is no such device.
+        MissingExtra: OpenVINO is asked for and not installed (extra ``openvino``).
     """
 
     def __init__(
@@ -94,13 +95,14 @@ class Colorizer(Adviser):
                 keeps caches.
             offline: fetch nothing; also by ``PHOTOCHROM_OFFLINE=1`` in the environment.
             threads: CPU threads for the network; by default one per core.
-            device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
+            device: "cpu", "cuda", "openvino", or "auto" for the quickest of them that there is.
 
         Raises:
             BadModel: there is no such model, it has another digest, is no colorizer, or would have
                 to be fetched offline.
             BadOption: the address makes no sense, or there is no such device.
-            MissingExtra: it has to be fetched, and httpx is not installed (extra ``fetch``).
+            MissingExtra: it has to be fetched, and httpx is not installed (extra ``fetch``); or
+                OpenVINO is asked for and not installed (extra ``openvino``).
             PhotochromError: the server does not answer; what has come is kept, to go on from.
             CannotWrite: the cache does not take it.
         """

@@ -71,12 +71,21 @@ def read_metadata(path: Path) -> dict[str, str]:
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
         ):
-            pairs = [_fields(pair) for field, pair in _parts(mapped) if field == _METADATA]
-        return {pair[1].decode(): pair[2].decode() for pair in pairs}
+            return parse_metadata(mapped)
     except OSError as error:
         raise BadModel(f"{path} cannot be read ({error.strerror}): check the file.") from error
     except (IndexError, KeyError, ValueError) as error:
         raise BadModel(f"{path} is cut short, or no ONNX model: fetch it again.") from error
+
+
+def parse_metadata(data: Any) -> dict[str, str]:
+    """What the model in a buffer says of itself.
+
+    Raises:
+        IndexError, KeyError, ValueError: it is none.
+    """
+    pairs = [_fields(pair) for field, pair in _parts(data) if field == _METADATA]
+    return {pair[1].decode(): pair[2].decode() for pair in pairs}
 
 
 def _fields(message: bytes) -> dict[int, bytes]:

@@ -25,22 +25,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from photochrom.color import Array
 from photochrom.errors import BadModel, BadOption
-from photochrom.inference import onnx_file
+from photochrom.inference import onnx_file, sessions
 from photochrom.inference.model_files import DEFAULT_MODEL, find_model
 
-DEVICES = "auto", "cpu", "cuda"
 MOST = {"multiple": 1024, "size": 2048}
 """Pixels that a model may ask for: memory grows with their square."""
 _FLOAT32 = float(np.finfo(np.float32).max)
-_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 class Model:
@@ -50,27 +46,26 @@ class Model:
         model: a path to an ONNX file, the name of one of :func:`list_models`, or an address that
             it is fetched from, see :func:`find_model`.
         threads: CPU threads for the network; by default one per core.
-        device: "cpu", "cuda", or "auto" for a GPU if there is one that can be used.
+        device: as in :func:`.sessions.load`.
 
     Raises:
         BadModel: there is no such model, or it does not keep the contract.
         BadOption: no such number of threads, or no such device.
+        MissingExtra: OpenVINO is asked for and not installed (extra ``openvino``).
     """
 
     def __init__(
         self, model: str | os.PathLike[str], threads: int | None = None, device: str = "auto"
     ) -> None:
         self.path = find_model(model)
-        self._session = _load(self.path, threads, device)
-        try:
-            self.metadata = dict(self._session.get_modelmeta().custom_metadata_map)
-            """What the model says of itself: name, version, licence and the like."""
-            self.outputs = {value.name for value in self._session.get_outputs()}
-            inputs = {value.name: value for value in self._session.get_inputs()}
-        except UnicodeDecodeError as error:
-            raise BadModel(
-                f"{self.path} has names or metadata that are no text: export it again."
-            ) from error
+        if threads is not None and threads < 1:
+            raise BadOption(f"threads is {threads}: give 1 or more.")
+        content = onnx_file.read(self.path)
+        self._session = sessions.load(content, self.path, threads, device)
+        self.metadata = self._session.metadata
+        """What the model says of itself: name, version, licence and the like."""
+        self.outputs = set(self._session.outputs)
+        inputs = {value.name: value for value in self._session.inputs}
         self.multiple = self._pixels("multiple", 32)
         self.size = self._pixels("size", 256)
         if "L" not in inputs or "ab" not in self.outputs:
@@ -126,7 +121,7 @@ class Model:
             raise
         except Exception as error:  # the runtime has an exception of its own for every cause
             raise BadModel(
-                f"{self.path} fails at L of shape {padded} ({_first_line(error)}): "
+                f"{self.path} fails at L of shape {padded} ({sessions.first_line(error)}): "
                 "give a smaller size, or take another model."
             ) from error
         for name, answer in zip(outputs, answers, strict=True):
@@ -190,9 +185,9 @@ class Model:
             for name, default in self.defaults.items()
         }
 
-    def _default(self, value: Any) -> Array | None:
+    def _default(self, value: sessions.Input) -> Array | None:
         """What an input that is a number holds when none is asked for; None for a picture."""
-        is_number = value.shape in ([], [1])
+        is_number = list(value.shape) in ([], [1])
         if value.type != "tensor(float)" or not (is_number or value.name in ("L", "hints")):
             raise BadModel(
                 f"{self.path} asks for {value.name}, {value.type} of shape {value.shape}, which is "
@@ -223,53 +218,6 @@ class Model:
             f"{self.path} needs a number as metadata {key}, not {str(value)[:40]}: "
             "export it with one."
         )
-
-
-def _providers(device: str) -> list[str]:
-    """What the runtime may compute with."""
-    if device not in DEVICES:
-        raise BadOption(f"device is {device}: take one of {', '.join(DEVICES)}.")
-    if device == "cpu" or _CUDA not in ort.get_available_providers():
-        if device == "cuda":
-            raise BadOption(
-                "device is cuda, but this onnxruntime cannot use one: pip install onnxruntime-gpu "
-                "in place of onnxruntime, or take cpu."
-            )
-        return [_CPU]
-    return [_CUDA, _CPU]
-
-
-def _load(path: Path, threads: int | None, device: str) -> ort.InferenceSession:
-    if threads is not None and threads < 1:
-        raise BadOption(f"threads is {threads}: give 1 or more.")
-    providers = _providers(device)
-    content = onnx_file.read(path)
-    ort.disable_telemetry_events()
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or 0  # 0: one per core
-    options.log_severity_level = 4  # what is an error comes as one; logged, it has a model's words
-    options.add_session_config_entry("session.load_model_format", "ONNX")  # as it was looked at
-    # Its threads would go on spinning for work, and slow whatever numpy does with their answer.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = ort.InferenceSession(
-            content,
-            options,
-            providers=providers,
-            enable_fallback=len(providers) > 1,  # it prints, even where there is nothing else
-        )
-    except Exception as error:  # the runtime has an exception of its own for every cause
-        raise BadModel(
-            f"{path} cannot be loaded as an ONNX model ({_first_line(error)}): "
-            "export or fetch it again."
-        ) from error
-    if device == "cuda" and _CUDA not in session.get_providers():  # it falls back without a word
-        raise BadOption("device is cuda, but no GPU answers: check its driver, or take cpu.")
-    return session
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _pad(planes: Array, multiple: int, mode: Any) -> Array:
