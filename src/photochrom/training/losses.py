@@ -6,8 +6,11 @@ their median, and cross-entropy at their distribution.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -39,7 +42,25 @@ def soft_cross_entropy(
     """
     if weights is not None:
         shares = shares * weights[classes]
-    return -(F.log_softmax(logits, 1).gather(1, classes) * shares).sum(1)
+    found: Tensor = _SoftCrossEntropy.apply(logits, classes, shares)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _SoftCrossEntropy(torch.autograd.Function):
+    """What torch would derive of it fills ``(M, Q)`` three times more than this."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, classes: Tensor, shares: Tensor) -> Tensor:
+        log_p = F.log_softmax(logits, 1)
+        ctx.save_for_backward(log_p, classes, shares)
+        return -(log_p.gather(1, classes) * shares).sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        log_p, classes, shares = ctx.saved_tensors
+        shares = shares * gradient[:, None]
+        over = log_p.exp().mul_(shares.sum(1, keepdim=True))
+        return over.scatter_add_(1, classes, -shares), None, None
 
 
 def class_weights(frequency: Float, rebalance: float) -> npt.NDArray[np.float32]:

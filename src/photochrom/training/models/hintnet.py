@@ -109,10 +109,19 @@ class Attention(nn.Module):
         n, c, h, w = x.shape
         x = x + self.position(x)
         parts = self.query_key_value(self.norm(x)).view(n, 3, self.heads, c // self.heads, h * w)
-        query, key, value = parts.transpose(3, 4).unbind(1)  # (N, heads, H * W, C / heads)
-        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = _attend(*parts.transpose(3, 4).unbind(1))  # (N, heads, H * W, C / heads)
         x = x + self.mix(seen.transpose(2, 3).reshape(n, c, h, w))
         return x + self.mlp(x)  # type: ignore[no-any-return]
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    if not (query.is_cpu and torch.is_autocast_enabled("cpu")):
+        return F.scaled_dot_product_attention(query, key, value)
+    with torch.autocast(
+        "cpu", enabled=False
+    ):  # in bfloat16 its gradients take 3 to 4 times as long
+        parts = (part.float() for part in (query, key, value))
+        return F.scaled_dot_product_attention(*parts).to(query.dtype)
 
 
 class ChannelNorm(nn.LayerNorm):

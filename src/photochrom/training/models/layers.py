@@ -91,12 +91,10 @@ def same_padding(kernel: int, stride: int) -> tuple[int, int]:
 
 
 def _depthwise(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
-    padding = 0
-    if stride == 1:
-        padding = weight.shape[-1] // 2
-    else:
-        x = F.pad(x, same_padding(weight.shape[-1], stride) * 2)
-    return F.conv2d(x, weight, bias, stride, padding, 1, len(weight))
+    kernel = weight.shape[-1]
+    if stride > 1:
+        x = F.pad(x, same_padding(kernel, stride) * 2)
+    return F.conv2d(x, weight, bias, stride, kernel // 2 if stride == 1 else 0, 1, len(weight))
 
 
 class _LearnDepthwise(torch.autograd.Function):
@@ -131,13 +129,16 @@ def _to_input(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tenso
         between = torch.zeros_like(x, memory_format=torch.channels_last)
         between[:, :, 1::2, 1::2] = gradient
         gradient = between
-    # Both paddings of a side add up to the kernel's, whatever the stride, so this fits.
+    # Zeros first, as the padding before is one less than that of stride 1: so this one fits both.
     return F.conv2d(gradient, weight.flip(2, 3), None, 1, weight.shape[-1] // 2, 1, len(weight))
 
 
 def _to_weight(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    width = gradient.shape[-1]
-    x = F.pad(x, same_padding(weight.shape[-1], stride) * 2)
+    kernel, width, padding = weight.shape[-1], gradient.shape[-1], 0
+    if stride == 1 and kernel <= ACROSS:
+        padding = kernel // 2
+    else:
+        x = F.pad(x, same_padding(kernel, stride) * 2)
     strips: list[Tensor] = []
     for strip in torch.split(weight, ACROSS, 3):
         first, wide = ACROSS * len(strips), strip.shape[-1]
@@ -148,7 +149,7 @@ def _to_weight(gradient: Tensor, x: Tensor, weight: Tensor, stride: int) -> Tens
             strip.contiguous(),
             None,
             [stride, stride],
-            [0, 0],
+            [padding, padding],
             [1, 1],
             False,
             [0, 0],
