@@ -36,6 +36,16 @@ def test_where_it_is_smallest_soft_cross_entropy_answers_p_times_w():
     assert logits.grad.abs().max() < 1e-12  # and it is convex
 
 
+def test_its_gradient_is_that_of_differences():
+    torch.manual_seed(0)
+    logits = torch.randn(3, 7, dtype=torch.double, requires_grad=True)
+    classes, shares = torch.randint(7, (3, 2)), torch.rand(3, 2, dtype=torch.double)
+    weights = torch.rand(7, dtype=torch.double)
+    assert torch.autograd.gradcheck(
+        lambda x: losses.soft_cross_entropy(x, classes, shares, weights), logits
+    )
+
+
 distributions = st.lists(st.floats(0.001, 1), min_size=2, max_size=20).map(np.array)
 
 
