@@ -16,6 +16,7 @@ from rich.progress import track
 from photochrom import Colorizer
 from photochrom.data import shards
 from photochrom.data.decode import digest
+from photochrom.data.photo_set import is_held_out
 
 
 def options(about: str | None, most: int, *, needs: bool = True) -> argparse.ArgumentParser:
@@ -46,7 +47,7 @@ def read(
     """
     sources = shards.find_sources(data)
     if held_out:
-        sources = [s for s in sources if shards.is_held_out(digest(s.read()), held_out)]
+        sources = [s for s in sources if is_held_out(digest(s.read()), held_out)]
     found = ((name, p) for name, p in shards.decode_sources(sources) if isinstance(p, np.ndarray))
     return iter(track(islice(found, most), "photos", most, console=Console(stderr=True)))
 

@@ -3,13 +3,15 @@
     python benchmarks/input.py --data shards/ [--photos 2000]
 
 On one core: the decoder (OpenCV's for WebP and JPEG) gets the same bytes, which are in memory then.
-The stream finds them in their shards, in random order. Processor time, so that other work on the
-machine does not count; the files are read once before, so that the disk does not.
+The stream finds them in their shards, in its random order, and says how many bytes it read at once.
+Processor time, so that other work on the machine does not count; the files are read once before,
+so that the disk does not.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +19,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from photochrom.data.shards import PhotoSource, find_sources
-from photochrom.data.stream import StreamedPhotos, shuffle_by_shard
+from photochrom.data.order import Part
+from photochrom.data.photo_set import Chosen
+from photochrom.data.photo_source import PhotoSource
+from photochrom.data.shards import find_shards, find_sources
+from photochrom.data.steps import StreamedSteps
+from photochrom.data.stream import StreamedPhotos
 
 
 def rate(work: Callable[[], int]) -> float:
@@ -37,30 +43,47 @@ def decoder(data: list[bytes]) -> int:
     return len(data)
 
 
-def stream(sources: list[PhotoSource], side: int) -> int:
-    """Find, read and decode in random order; photos of that side already are not scaled."""
-    photos = StreamedPhotos(sources, side)
-    order = shuffle_by_shard(sources, seed=1, epoch=0)
-    return sum(photos[i].ndim == 3 for i in order)  # each when it is asked for, in this thread
+class Noted(StreamedPhotos):
+    """Photos whose requests are counted."""
+
+    asked = 0
+    got = 0
+
+    def read(self, source: PhotoSource) -> bytes:
+        """The bytes of a stretch."""
+        self.asked += 1
+        self.got += source.size
+        return super().read(source)
 
 
 def main() -> None:
     """Run and report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--photos", type=int, default=2000)
+    parser.add_argument("--photos", type=int, default=2048)
     parser.add_argument("--side", type=int, default=256, help="short side of the photos")
     parser.add_argument("--rounds", type=int, default=3)
-    asked = parser.parse_args()
+    given = parser.parse_args()
     cv2.setNumThreads(1)
-    sources = find_sources(asked.data)[: asked.photos]
-    data = [source.read() for source in sources]
-    print(f"{len(data)} photos of {sum(map(len, data)) / len(data) / 1000:.1f} kB")
-    print("decoder   stream   ratio    (photos/s of one core)")
-    for _ in range(asked.rounds):
+    data = [source.read() for source in find_sources(given.data)[: given.photos]]
+    photos = Noted(find_shards(given.data), given.side, readers=1)
+    batch = min(128, len(photos))
+    every = Chosen(len(photos), np.array([], np.int64))
+    steps = StreamedSteps(photos, every, 1, Part(len(photos), batch))
+    step = itertools.count()
+    size = sum(map(len, data)) / len(data)
+    print(f"{len(data)} photos of {size / 1000:.1f} kB")
+    print("decoder   stream   ratio   MB/s   MB a request   (photos/s of one core)")
+    steps(next(step))  # from here on, as much is read ahead as is taken
+    for _ in range(given.rounds):
+        photos.asked = photos.got = 0
         alone = rate(lambda: decoder(data))
-        ours = rate(lambda: stream(sources, asked.side))
-        print(f"{alone:7.0f} {ours:8.0f} {ours / alone:7.2f}")
+        ours = rate(lambda: sum(len(steps(next(step))) for _ in range(given.photos // batch)))
+        print(
+            f"{alone:7.0f} {ours:8.0f} {ours / alone:7.2f} {ours * size / 1e6:6.1f} "
+            f"{photos.got / photos.asked / 1e6:10.2f}"
+        )
+    steps.close()
 
 
 if __name__ == "__main__":

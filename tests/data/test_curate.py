@@ -16,7 +16,8 @@ from photochrom.cli import main
 from photochrom.data import cache, curate, look
 from photochrom.data.curate import CurationLimits, Looks, decide, find_near_duplicates
 from photochrom.data.look import Look
-from photochrom.data.shards import PhotoSource, find_sources
+from photochrom.data.photo_source import PhotoSource
+from photochrom.data.shards import find_sources
 from photochrom.errors import BadData, BadOption, BadPhoto
 
 SIDE = 240

@@ -14,14 +14,10 @@ import pytest
 
 from photochrom.cli import main
 from photochrom.data import cache, curate
+from photochrom.data.members import list_members
 from photochrom.data.pack import Packing, pack
-from photochrom.data.shards import (
-    MOST_BYTES,
-    PhotoSource,
-    decode_sources,
-    find_sources,
-    list_members,
-)
+from photochrom.data.photo_source import MOST_BYTES, PhotoSource
+from photochrom.data.shards import decode_sources, find_shards, find_sources
 from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadData, BadPhoto, CannotWrite
 from photochrom.storage.remote import KINDS, Remote, connect, places_below, why_refused
@@ -186,16 +182,33 @@ def test_an_index_is_believed_within_its_shard_only(tmp_path, fill):
     out = tmp_path / "out"
     list(pack(find_sources([fill(tmp_path / "album", {"0.jpg": 0})]), out, Packing(side=20), 1))
     right = [source.read() for source in find_sources([out])]
-    index = json.loads((out / "index.json").read_text())
+    index, table = json.loads((out / "index.json").read_text()), out / "members.jsonl"
     shard = index["shards"][0]
-    name, at, size = shard["photos"][0]
+    name, at, size = json.loads(table.read_bytes())[0]
     bad = [name, at, 10**15], [name, -5, size], [name, at, -1], [name, 1e999, 1], 5, [[]]
-    texts = [json.dumps(index | {"shards": [shard | {"photos": [photo]}]}) for photo in bad]
+
+    def check():
+        for place in (out, f"file://{out}"):
+            assert [source.read() for source in find_sources([place])] == right
+
+    tables = [json.dumps(told).encode() for told in ([photo] for photo in bad)]
+    for told in (*tables, b"[" * 100_000, b"[]", b"{}", b"\xff"):
+        table.write_bytes(told)
+        (out / "index.json").write_text(
+            json.dumps(index | {"shards": [shard | {"members": [0, len(told)]}]})
+        )
+        check()
+    lies = [{"members": where} for where in ([-1, 5], [0, 10**15], [1e999, 1], 5, [9, 9, 9])]
+    lies += [{"count": count} for count in (-1, 7, "x")]
+    lies += [{"members": None, "photos": [photo]} for photo in bad]
+    lies.append({"bytes": 7, "photos": [["x.webp", 0, 5]]})
+    texts = [json.dumps(index | {"shards": [shard | lie]}) for lie in lies]
+    old = {key: shard[key] for key in ("name", "count", "bytes")}
+    texts += [json.dumps(index | {"shards": [old | {"photos": [photo]}]}) for photo in bad]
     texts += ["[" * 100_000, "[]", "text", '{"shards": 5}', f'{{"shards": [{{"name": "{name}"}}]}}']
-    texts.append(json.dumps({"shards": [shard | {"bytes": 7, "photos": [["x.webp", 0, 5]]}]}))
     for text in texts:
         (out / "index.json").write_text(text)
-        assert [source.read() for source in find_sources([f"file://{out}"])] == right
+        check()
 
 
 FOREIGN = [{"shards": given} for given in (5, [5], [{"name": "../x"}], [{}])]
@@ -257,7 +270,7 @@ def test_members_of_a_size_that_is_only_told_are_named_and_left_out(tmp_path, en
     assert [isinstance(photo, BadPhoto) for photo in read] == [False, True, False, True]
     assert "1,000,000,000,000 bytes" in str(read[1])
     assert "holes" in str(read[3])
-    assert len(list(StreamedPhotos(sources, 16).read_photos(range(4)))) == 2
+    assert len(list(StreamedPhotos(find_shards([tar]), 16).read_photos(range(4)))) == 2
 
 
 def test_a_photo_that_is_too_large_is_not_read(tmp_path):

@@ -14,12 +14,8 @@ from photochrom.data import cache, curate
 from photochrom.data import decode as decoding
 from photochrom.data import pack as packing
 from photochrom.data.decode import digest
-from photochrom.data.shards import (
-    decode_sources,
-    find_sources,
-    is_held_out,
-    read_split_index,
-)
+from photochrom.data.photo_set import is_held_out, read_split_index
+from photochrom.data.shards import decode_sources, find_shards, find_sources
 from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadData, BadPhoto, MissingExtra
 from photochrom.image.reader import read_photo
@@ -155,7 +151,7 @@ def test_whatever_one_photo_provokes_costs_that_one_alone(
     sources = find_sources([album])
     assert [isinstance(p, BadPhoto) for _, p in decode_sources(sources)] == [0, 1, 0]
     assert len(cache.load([album], 16, tmp_path / "kept", quiet=True)) == 2
-    streamed = StreamedPhotos(sources, 16)
+    streamed = StreamedPhotos(find_shards([album]), 16)
     assert len(list(streamed.read_photos(range(3)))) == 2
     *_, index = packing.pack(sources, tmp_path / "out", packing.Packing(side=16), 1)
     assert index.count == 2

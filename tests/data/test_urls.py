@@ -7,9 +7,9 @@ import fsspec
 import numpy as np
 import pytest
 
-from photochrom.data import cache, shards
+from photochrom.data import cache, members
 from photochrom.data.pack import Packing, pack
-from photochrom.data.shards import find_sources
+from photochrom.data.shards import find_shards, find_sources
 from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadData, BadPhoto, MissingExtra
 from photochrom.storage.remote import Remote, parse_place
@@ -74,7 +74,7 @@ def test_the_cache_takes_urls_and_sees_when_they_change(album, far, tmp_path_fac
 
 
 def test_a_stream_reads_urls(album, far):
-    here, there = (StreamedPhotos(find_sources([place]), 16) for place in (album, far))
+    here, there = (StreamedPhotos(find_shards([place]), 16) for place in (album, far))
     pairs = zip(here.read_photos(range(7)), there.read_photos(range(7)), strict=True)
     assert sum(np.array_equal(*pair) for pair in pairs) == 7
 
@@ -83,7 +83,7 @@ def test_packed_shards_are_not_gone_through(album, tmp_path_factory, monkeypatch
     out = tmp_path_factory.mktemp("out") / "shards"
     list(pack(find_sources([album]), out, Packing(side=20), 1))
     here = find_sources([out])
-    monkeypatch.setattr(shards, "_list_tar", lambda _: pytest.fail("the tar was read"))
+    monkeypatch.setattr(members, "scan_tar", lambda _: pytest.fail("the tar was read"))
     assert data(find_sources([f"file://{out}"])) == data(here)
 
 

@@ -58,11 +58,12 @@ def reported(run: Path, key: str = "loss") -> dict[int, float]:
 
 
 @pytest.mark.slow
-def test_two_machines_have_the_curve_of_one_process(tiny, tmp_path, folder, command):
+@pytest.mark.parametrize("way", [{}, {"stream": True}], ids=["decoded", "streamed"])
+def test_two_machines_have_the_curve_of_one_process(tiny, tmp_path, folder, command, way):
     """Each with photos, cache and batch norms of its own; only the first has the run."""
     one, both, never = (tmp_path / name for name in ("one", "both", "never"))
     elsewhere = shutil.copytree(folder, tmp_path / "elsewhere")
-    options = {"epochs": 2, "ema": 0.9, "validate_on": 3}
+    options = {"epochs": 2, "ema": 0.9, "validate_on": 3} | way
     train(*tiny(one, **options))
     for part in ({"epochs": 1}, {"epochs": 2, "resume": True}):
         answers = two_machines(
@@ -73,7 +74,7 @@ def test_two_machines_have_the_curve_of_one_process(tiny, tmp_path, folder, comm
     assert reported(both) == pytest.approx(reported(one), rel=1e-3)
     assert len(reported(both)) == 8
     for figure in ("val_psnr", "val_colourfulness"):  # of 3 photos, two here and one there
-        assert reported(both, figure)[8] == pytest.approx(reported(one, figure)[8], rel=2e-3)
+        assert reported(both, figure)[8] == pytest.approx(reported(one, figure)[8], rel=1e-2)
     assert not never.exists()
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from photochrom.color import STUDY_GRID, rgb_to_lab
-from photochrom.data.shards import find_sources
+from photochrom.data.photo_set import Chosen
+from photochrom.data.shards import find_shards
 from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadOption
 from photochrom.training.loader import Loader, to_lab
@@ -23,7 +24,8 @@ def make(photos):
     def loader(chosen=range(20), of=photos, **given) -> Loader:
         usual = {"size": 32, "zoom": 0.8, "batch": 6, "hints": 0.5, "degraded": 0.5, "seed": 3}
         here = {k: given.pop(k) for k in ("rank", "world", "resident") if k in given}
-        return Loader(of, np.array(chosen), Experiment("hintnet", **usual | given), 8, **here)
+        left_out = np.setdiff1d(np.arange(20), chosen)
+        return Loader(of, Chosen(20, left_out), Experiment("hintnet", **usual | given), 8, **here)
 
     return loader
 
@@ -33,8 +35,13 @@ def both(request, make, photos, folder):
     """``make`` of decoded photos, and of such as are read when they are needed."""
     decoded = request.param == "decoded"
     return partial(
-        make, of=photos if decoded else StreamedPhotos(find_sources([folder]), 40, readers=2)
+        make, of=photos if decoded else StreamedPhotos(find_shards([folder]), 40, readers=2)
     )
+
+
+def numbers(loader: Loader, step: int) -> list[int]:
+    """Of the photos of a step."""
+    return loader.draw.numbers(step).tolist()
 
 
 def same(one, other) -> bool:
@@ -75,23 +82,23 @@ def test_an_epoch_sees_every_photo_at_most_once_and_each_epoch_another_order(bot
     make = both
     loader = make()
     assert loader.steps_per_epoch == 3
-    epochs = [[i for step in range(3) for i in loader._numbers(3 * e + step)] for e in range(3)]
+    epochs = [[i for step in range(3) for i in numbers(loader, 3 * e + step)] for e in range(3)]
     assert all(len(set(epoch)) == 18 for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
     chosen = make(chosen=[2, 5, 7, 11, 13, 17])
-    assert sorted(chosen._numbers(0)) == [2, 5, 7, 11, 13, 17]
+    assert sorted(numbers(chosen, 0)) == [2, 5, 7, 11, 13, 17]
 
 
 def test_streamed_photos_are_not_resident(make, folder):
     with pytest.raises(BadOption, match="leave out --resident or --stream"):
-        make(of=StreamedPhotos(find_sources([folder]), 40), resident=True)
+        make(of=StreamedPhotos(find_shards([folder]), 40), resident=True)
 
 
 def test_fewer_photos_than_a_batch(make):
     loader = make(chosen=range(5), batch=64)
     assert loader.batch == 5
     assert loader.steps_per_epoch == 1
-    assert sorted(loader._numbers(7)) == [0, 1, 2, 3, 4]
+    assert sorted(numbers(loader, 7)) == [0, 1, 2, 3, 4]
     assert len(make(chosen=range(5), world=2, batch=64)(0).lab) == 2
 
 
@@ -107,7 +114,7 @@ def test_lab_is_that_of_the_photo(make, photos):
     loader = make(size=40, zoom=1.0)
     mirrored = set()
     for step in range(3):
-        for i, lab in zip(loader._numbers(step), loader(step).lab, strict=True):
+        for i, lab in zip(numbers(loader, step), loader(step).lab, strict=True):
             whole = rgb_to_lab(torch.from_numpy(photos[i].copy()).permute(2, 0, 1).float() / 255)
             pieces = whole.unfold(1, 40, 1).unfold(2, 40, 1).flatten(1, 2).transpose(0, 1)
             found = [
@@ -215,7 +222,8 @@ def test_validation_takes_centre_squares(photos):
 
 
 def test_bins_are_counted_over_every_other_pixel(photos):
-    counts = bin_frequency(photos, np.array([0, 4]), STUDY_GRID)
+    chosen = Chosen(20, np.setdiff1d(np.arange(20), [0, 4]))
+    counts = bin_frequency(photos, chosen, STUDY_GRID)
     assert counts.shape == (676,)
     sampled = [photos[i][::2, ::2].transpose(2, 0, 1) / 255 for i in (0, 4)]
     assert counts.sum() == sum(rgb[0].size for rgb in sampled)
@@ -231,6 +239,6 @@ def test_bins_are_counted_on_no_more_photos_than_asked(photos, most):
     noted = SimpleNamespace(
         read_photos=lambda numbers: seen.extend(numbers) or photos.read_photos(numbers)
     )
-    bin_frequency(noted, np.arange(20), STUDY_GRID, most)
+    bin_frequency(noted, Chosen(20, np.array([], np.int64)), STUDY_GRID, most)
     assert 1 <= len(seen) <= most
     assert len(seen) > most / 2 or most > 20

@@ -19,7 +19,7 @@ from photochrom.names import remark, say
 
 if TYPE_CHECKING:
     from photochrom.data.curate import Decision
-    from photochrom.data.shards import PhotoSource
+    from photochrom.data.photo_source import PhotoSource
 
 Sets = Annotated[
     Positional[tuple[str, ...]],

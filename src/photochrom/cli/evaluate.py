@@ -20,7 +20,7 @@ from photochrom.errors import BadOption, BadPhoto, PhotochromError
 from photochrom.names import say
 
 if TYPE_CHECKING:
-    from photochrom.data.shards import PhotoSource
+    from photochrom.data.photo_source import PhotoSource
     from photochrom.evaluation.results import Results
     from photochrom.evaluation.rows import Row
     from photochrom.inference.colorizer import Colorizer
@@ -257,7 +257,7 @@ def _decoded(sources: Sequence[PhotoSource], troubles: list[str]) -> Iterator[tu
 def _is_held_out(source: PhotoSource, share: float) -> bool:
     """Whether training would have held a photo out; one that has gone is named when it is read."""
     from photochrom.data.decode import digest
-    from photochrom.data.shards import is_held_out
+    from photochrom.data.photo_set import is_held_out
 
     try:
         return is_held_out(digest(source.read()), share)

@@ -18,7 +18,7 @@ from photochrom.errors import BadOption, MissingExtra
 from photochrom.names import escape_controls
 
 if TYPE_CHECKING:
-    from photochrom.data.shards import PhotoSource
+    from photochrom.data.photo_source import PhotoSource
     from photochrom.inference.colorizer import Colorizer
     from photochrom.inference.hints import Hint
     from photochrom.inference.options import Hints

@@ -17,7 +17,7 @@ from photochrom.names import say
 from photochrom.training.presets import PRESETS
 
 if TYPE_CHECKING:
-    from photochrom.data.shards import PhotoSource
+    from photochrom.data.photo_source import PhotoSource
     from photochrom.evaluation.rows import Row
     from photochrom.report.runs import MeasuredRun, Study
 

@@ -17,19 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from rich.progress import track
 
 from photochrom.color import Pixels
 from photochrom.data.decode import decode, digest, scale_short_side
-from photochrom.data.shards import (
-    PhotoSource,
-    find_sources,
-    is_held_out,
-    none_readable,
-    process_photo,
-    stamp_file,
-)
+from photochrom.data.photo_set import Numbers, PhotoSet
+from photochrom.data.photo_source import PhotoSource, stamp_file
+from photochrom.data.shards import find_sources, none_readable, process_photo
 from photochrom.errors import BadPhoto, CannotWrite
 from photochrom.parallel import map_ahead
 from photochrom.storage.user_cache import cache_folder
@@ -38,61 +32,39 @@ VERSION = 2
 
 
 @dataclass(frozen=True)
-class PhotoSet:
-    """Photos under numbers: decoded ones, or such as are decoded when they are asked for."""
+class DecodedPhotos(PhotoSet):
+    """Decoded photos, all of the same short side."""
 
     names: list[str]
     digests: list[str]
-    """What tells them apart on every machine."""
+    """Of their content."""
     unreadable: dict[str, str]
     """Photos that could not be decoded, by name, each with the reason."""
+    pixels: Pixels
+    """Every photo's ``(h, w, 3)`` sRGB one after another, flat; memory-mapped."""
+    table: Numbers
+    """``(n, 3)``: where photo i begins in ``pixels``, its h and its w."""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, i: int) -> Pixels:
         """Photo i, ``(h, w, 3)`` uint8."""
-        raise NotImplementedError
-
-    def read_photos(self, numbers: Iterable[int]) -> Iterator[Pixels]:
-        """The photos of these numbers that can be read, one after another."""
-        return (self[i] for i in numbers)
-
-    def split(
-        self, share: float, index: dict[str, str] | None = None
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Numbers of the training and of the validation photos.
-
-        Args:
-            share: part of the photos to hold out, chosen by a hash of their content.
-            index: photo name (whole, or as it is called inside its tar) to ``train`` or ``val``;
-                where given it decides, and photos it does not name are left out.
-        """
-        if index is None:
-            held = np.array([is_held_out(d, share) for d in self.digests], bool)
-            return np.flatnonzero(~held), np.flatnonzero(held)
-        splits = np.array([_find_split(index, name) for name in self.names], object)
-        return np.flatnonzero(splits == "train"), np.flatnonzero(splits == "val")
-
-
-def _find_split(index: dict[str, str], name: str) -> str | None:
-    inside = name.partition(".tar/")[2]
-    return index.get(name) or index.get(inside) or index.get(Path(name).name)
-
-
-@dataclass(frozen=True)
-class DecodedPhotos(PhotoSet):
-    """Decoded photos, all of the same short side."""
-
-    pixels: Pixels
-    """Every photo's ``(h, w, 3)`` sRGB one after another, flat; memory-mapped."""
-    table: npt.NDArray[np.int64]
-    """``(n, 3)``: where photo i begins in ``pixels``, its h and its w."""
-
-    def __getitem__(self, i: int) -> Pixels:
-        """Photo i, ``(h, w, 3)`` uint8."""
         start, h, w = self.table[i]
         return self.pixels[start : start + h * w * 3].reshape(h, w, 3)
+
+    def read_photos(self, numbers: Iterable[int]) -> Iterator[Pixels]:
+        """The photos of these numbers, one after another: ``(h, w, 3)`` uint8."""
+        return (self[i] for i in numbers)
+
+    def fingerprint(self) -> str:
+        """A digest of the content of all."""
+        return hashlib.sha256("\n".join(self.digests).encode()).hexdigest()
+
+    def look(self, part: slice, *, whole: bool) -> Iterator[tuple[int, str, str]]:  # noqa: ARG002
+        """Number, name and digest of each photo of a part."""
+        numbers = range(len(self))[part]
+        return zip(numbers, self.names[part], self.digests[part], strict=True)
 
 
 def load(

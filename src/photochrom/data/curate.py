@@ -21,7 +21,8 @@ import numpy.typing as npt
 from photochrom import files
 from photochrom.data import look as looking
 from photochrom.data.look import MIRROR, Look
-from photochrom.data.shards import PhotoSource, process_photo, stamp_file
+from photochrom.data.photo_source import PhotoSource, stamp_file
+from photochrom.data.shards import process_photo
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.names import write_table
 from photochrom.parallel import map_ahead

@@ -1,8 +1,9 @@
 """Photographs packed into tar shards of the WebDataset layout, small and ready to train on.
 
 Each photo is two members of one shard, ``00000042.webp`` and ``00000042.json``; the latter tells
-where it came from. ``index.json`` tells what is in each shard. Shards are written whole or not at
-all, and the index after each one, so that packing goes on where it was stopped.
+where it came from. ``index.json`` tells how many each shard has, ``members.jsonl`` which. Shards
+are written whole or not at all, and the index after each one, so that packing goes on where it was
+stopped.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from PIL import Image
 
 from photochrom import files
 from photochrom.data.decode import decode, digest, scale_short_side
-from photochrom.data.shards import INDEX, PhotoSource, none_readable, process_photo
+from photochrom.data.photo_source import PhotoSource
+from photochrom.data.shards import INDEX, MEMBERS, none_readable, process_photo
 from photochrom.errors import BadOption, BadPhoto, CannotWrite
 from photochrom.parallel import map_ahead
 
-VERSION = 1
+VERSION = 2
 _SIDES = 16, 4096
 _MEGABYTE = 1_000_000
 
@@ -70,7 +72,8 @@ class Index:
     taken: int = 0
     """How many of them are packed so far, or found to be unreadable."""
     shards: list[dict[str, Any]] = field(default_factory=list)
-    """Of each: name, count, bytes, sha256, and its photos as ``[member, offset, size]``."""
+    """Of each: name, count, bytes, sha256, and at which bytes of ``members.jsonl`` its photos are
+    told, as ``[offset, size]``: there it has a line, of ``[member, offset, size]`` each."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Photos that were left out, by name, each with the reason."""
     version: int = VERSION
@@ -170,6 +173,8 @@ def open_index(sources: Sequence[PhotoSource], out: Path, how: Packing) -> Index
 def _read(out: Path) -> Index:
     try:
         index = Index(**json.loads((out / INDEX).read_text(encoding="utf-8")))
+        if index.version == 1:
+            _bring_up(index, out)
         own = [_shard_name(number) for number in range(len(index.shards))]
         if [shard["name"] for shard in index.shards] != own or not isinstance(index.taken, int):
             raise ValueError("not as this writes it")
@@ -178,6 +183,30 @@ def _read(out: Path) -> Index:
         raise CannotWrite(
             f"{out / INDEX} is no index of shards: choose a new folder for --out."
         ) from error
+
+
+def _bring_up(index: Index, out: Path) -> None:
+    """Give an index of version 1, which told the photos itself, its ``members.jsonl``."""
+    (out / MEMBERS).unlink(missing_ok=True)
+    for number, shard in enumerate(index.shards):
+        shard["members"] = _tell_members(index.shards[:number], shard.pop("photos"), out)
+    index.version = VERSION
+    index.write(out)
+
+
+def _tell_members(
+    before: Sequence[Mapping[str, Any]], members: Sequence[Any], out: Path
+) -> tuple[int, int]:
+    """Write the photos of a shard behind those of the shards before it; returns where they are."""
+    at = sum(before[-1]["members"]) if before else 0
+    line = json.dumps(members, separators=(",", ":")).encode("ascii") + b"\n"
+    try:
+        with (out / MEMBERS).open("ab", buffering=0) as file:
+            file.truncate(at)  # without what was begun and not told to the index
+            files.append_durably(file, line)
+    except OSError as error:
+        raise files.cannot_write(out / MEMBERS, error) from error
+    return at, len(line)
 
 
 def _encode(source: PhotoSource, how: Packing) -> _Packed:
@@ -217,18 +246,19 @@ def _add_shard(
     if first is not None:
         name = _shard_name(len(index.shards))
         shard: dict[str, Any] = {"name": name}
+        members: list[tuple[str, int, int]] = []
 
         def make(file: BinaryIO) -> None:
-            members: list[tuple[str, int, int]] = []
             with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
                 for photo in itertools.chain([first], readable):
                     members.append(_add_photo(tar, photo, index.count + len(members), how.kind))
                     if tar.offset >= how.megabytes * _MEGABYTE:
                         break
             shard.update(count=len(members), bytes=file.tell())
-            shard.update(sha256=files.sha256(file), photos=members)
+            shard.update(sha256=files.sha256(file))
 
         files.write_atomically(out / name, make)
+        shard["members"] = _tell_members(index.shards, members, out)
         index.shards.append(shard)
     index.taken += len(taken)
     index.unreadable |= {photo.name: photo.trouble for photo in taken if photo.trouble}

@@ -1,64 +1,71 @@
-"""A set of photos that no cache could hold: each is decoded when it is needed, a little ahead."""
+"""A set of photos that no cache could hold: read in stretches of shards, and decoded when needed.
+
+What is held of the set grows with its shards, not with its photos; besides, of the shards that are
+being read the tables of their members, and of each lane of the order the encoded photos of a block.
+"""
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeGuard
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from photochrom.color import Pixels
-from photochrom.data.cache import PhotoSet
-from photochrom.data.decode import decode, digest, scale_short_side
-from photochrom.data.shards import PhotoSource, process_photo
+from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
+from photochrom.data.members import Shard
+from photochrom.data.order import LANES
+from photochrom.data.photo_set import Numbers, PhotoSet
+from photochrom.data.photo_source import PhotoSource
 from photochrom.errors import BadData, BadOption, BadPhoto
 from photochrom.parallel import map_ahead
 
-
-def shuffle_by_shard(
-    sources: Sequence[PhotoSource], seed: int, epoch: int, buffer: int = 4096
-) -> npt.NDArray[np.int64]:
-    """Numbers of the photos in the order of an epoch, which depends on seed and epoch alone.
-
-    Files (shards, or photos of their own) come in a random order, and in the sequence of all photos
-    each moves at random by less than ``buffer`` places, so that reading goes forward through a
-    few files. Many processes share an epoch by parts of its order.
-    """
-    changes = [a.path != b.path for a, b in itertools.pairwise(sources)]
-    file = np.concatenate([[0], np.cumsum(changes)]).astype(np.int64)[: len(sources)]
-    turn = np.random.default_rng([seed, epoch]).permutation(file[-1] + 1 if len(file) else 0)
-    sequence = np.argsort(turn[file], kind="stable")
-    moves = np.random.default_rng([seed, epoch, 0]).uniform(0, buffer, len(sequence))
-    return sequence[np.argsort(np.arange(len(sequence)) + moves, kind="stable")]
+BLOCK = 2 << 20
+"""Bytes of photos that are read at once, and shuffled, about."""
+LOOKED_AT = 1 << 20
+"""Photos at least, of a larger set, among which are all that are held out."""
+_GAP = 1 << 17
+"""Bytes between two photos that are sooner read along than left out."""
+_MOST = 1 << 24
+"""Bytes that are read at once at most, but for a single photo."""
+Encoded = bytes | BadPhoto
 
 
 class StreamedPhotos(PhotoSet):
     """Photos where they lie, scaled as they are read.
 
-    What is known of a photo before it is read is its name and its size, so its ``digests`` are of
+    What is known of a photo before it is read is its name and its size, and so it is held out by
     these: of a file its name, of a shard's photo the shard's name and its own.
 
     Args:
-        sources: the photos, as :func:`photochrom.data.shards.find_sources` gives them.
-        side: short side they are scaled to, pixels.
-        readers: threads that read and decode ahead.
+        shards: the files, as :func:`photochrom.data.shards.find_shards` gives them; those whose
+            number of photos is not known are gone through.
+        side: short side that photos are scaled to, pixels.
+        readers: threads that read ahead, and as many that decode.
+        cache: folder where tables are kept of tars that had to be gone through.
 
     Raises:
-        BadOption: no readers.
+        BadOption: no readers. BadData: a shard that had to be gone through cannot be read, or
+            there are no photos.
     """
 
-    def __init__(self, sources: Sequence[PhotoSource], side: int, readers: int = 4) -> None:
+    def __init__(
+        self, shards: Sequence[Shard], side: int, readers: int = 4, cache: Path | None = None
+    ) -> None:
         if readers < 1:
             raise BadOption(f"--readers is {readers}: give at least 1.")
-        keys = [f"{s.path.name}/{s.member}\t{s.size}" for s in sources]
-        digests = [digest(key.encode(errors="surrogateescape")) for key in keys]
-        super().__init__([source.name for source in sources], digests, {})
-        self.sources, self.side, self.readers = sources, side, readers
-        self._pool = ThreadPoolExecutor(readers, "photochrom-reader")
-        self._coming: dict[int, Future[Pixels | BadPhoto]] = {}
+        self.unreadable = {}
+        self.shards, self.side, self.readers = shards, side, readers
+        self.counts = np.array(count_photos(shards, cache), np.int64)
+        self.starts = np.cumsum(self.counts) - self.counts
+        if not len(self):
+            raise BadData(f"No photos in {shards[0].path}: name another folder or .tar.")
+        self._members = lru_cache(2 * LANES)(lambda shard: shards[shard].read_members(cache))
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
 
     def __getitem__(self, i: int) -> Pixels:
         """Photo i, ``(h, w, 3)`` uint8.
@@ -66,55 +73,146 @@ class StreamedPhotos(PhotoSet):
         Raises:
             BadPhoto: it cannot be read.
         """
-        photo = self._try(i)
+        photo = self.decode(self.read_encoded(np.array([i]))[0])
         if isinstance(photo, BadPhoto):
             raise photo
         return photo
 
     def read_photos(self, numbers: Iterable[int]) -> Iterator[Pixels]:
-        """The photos of these numbers that can be read, one after another."""
+        """The photos of these numbers that can be read, one after another: ``(h, w, 3)`` uint8."""
         numbers = list(numbers)
-        for i, photo in zip(numbers, map_ahead(self._try, numbers, self.readers), strict=True):
-            if self._is_good(photo, i):
+        read = map_ahead(
+            lambda i: self.decode(self.read_encoded(np.array([i]))[0]), numbers, self.readers
+        )
+        for i, photo in zip(numbers, read, strict=True):
+            if not isinstance(photo, BadPhoto):
                 yield photo
+            else:
+                self.note(i, photo)
 
-    def prefetch(self, numbers: Iterable[int]) -> None:
-        """Begin to read photos that :meth:`read_step` will be asked for."""
-        for i in numbers:
-            if i not in self._coming:
-                self._coming[i] = self._pool.submit(self._try, i)
+    def name(self, i: int) -> str:
+        """What photo i is called in reports."""
+        shard, place = self._find(i)
+        try:
+            return self.shards[shard].source(self._members(shard), place).name
+        except (BadData, IndexError):
+            return f"{self.shards[shard].path}, photo {place + 1}"
 
-    def read_step(self, numbers: Sequence[int]) -> list[Pixels]:
-        """As many photos as there are numbers; where one cannot be read another stands in for it.
+    def note(self, i: int, trouble: BadPhoto) -> None:
+        """Keep why photo i could not be read."""
+        self.unreadable[self.name(i)] = str(trouble)
+
+    def fingerprint(self) -> str:
+        """A digest of the shards: their names, photos and bytes."""
+        found = hashlib.sha256()
+        for shard, count in zip(self.shards, self.counts.tolist(), strict=True):
+            told = f"{shard.path.name}\t{count}\t{shard.size}\n"
+            found.update(told.encode(errors="surrogateescape"))
+        return found.hexdigest()
+
+    def look(self, part: slice, *, whole: bool) -> Iterator[tuple[int, str, str]]:
+        """Number, name and digest of each photo that may be held out.
+
+        Of a large set only some shards are looked at: as many, in the order of a digest of their
+        names, as have :data:`LOOKED_AT` photos together. None is held out of the others.
+        """
+        for shard in self._looked_at(whole)[part]:
+            path, members = self.shards[shard].path, self._members(shard)
+            for i in members:
+                name, _, size, _ = members[i]
+                key = f"{path.name}/{name}\t{size}".encode(errors="surrogateescape")
+                full = f"{path}/{name}" if name else str(path)
+                yield int(self.starts[shard]) + i, full, digest(key)
+
+    def _looked_at(self, whole: bool) -> list[int]:
+        every = range(len(self.shards))
+        if whole or len(self) <= LOOKED_AT:
+            return list(every)
+        names = (shard.path.name.encode(errors="surrogateescape") for shard in self.shards)
+        keys = [digest(name) for name in names]
+        turn = np.array(sorted(every, key=keys.__getitem__))
+        enough = int(np.searchsorted(np.cumsum(self.counts[turn]), LOOKED_AT)) + 1
+        return sorted(turn[:enough].tolist())
+
+    def block_size(self) -> int:
+        """Photos that are read at once, by their mean size: about :data:`BLOCK` bytes of them."""
+        return max(1, BLOCK * len(self) // max(1, sum(shard.size for shard in self.shards)))
+
+    def read_encoded(self, numbers: Numbers) -> list[Encoded]:
+        """Encoded photos in the order of their numbers: neighbours in a file by one request."""
+        found: dict[int, Encoded] = {}
+        places = np.searchsorted(self.starts, numbers, side="right") - 1
+        for shard in np.unique(places).tolist():
+            mine = numbers[places == shard]
+            try:
+                members = self._members(shard)
+                if len(members) != self.counts[shard]:
+                    raise BadData("it lies in a shard that has changed: pack that anew.")
+            except BadData as error:
+                found |= dict.fromkeys(mine.tolist(), BadPhoto(str(error)))
+                continue
+            at = (mine - self.starts[shard]).tolist()
+            sources = [self.shards[shard].source(members, i) for i in at]
+            found |= zip(mine.tolist(), self._read_neighbours(sources), strict=True)
+        return [found[i] for i in numbers.tolist()]
+
+    def _read_neighbours(self, sources: Sequence[PhotoSource]) -> list[Encoded]:
+        found: list[Encoded] = [BadPhoto(source.trouble) for source in sources]
+        for stretch, held in join_neighbours(sources):
+            try:
+                data = self.read(stretch)
+            except BadPhoto as error:
+                for i in held:
+                    found[i] = error
+                continue
+            for i in held:
+                begin = sources[i].offset - stretch.offset
+                found[i] = data[begin : begin + sources[i].size]
+        return found
+
+    def read(self, stretch: PhotoSource) -> bytes:
+        """Make one request.
 
         Raises:
-            BadData: none of them can be read.
+            BadPhoto: it fails.
         """
-        self.prefetch(numbers)
-        read = {i: self._coming.pop(i).result() for i in dict.fromkeys(numbers)}
-        photos = [read[i] for i in numbers]
-        good = [photo for i, photo in zip(numbers, photos, strict=True) if self._is_good(photo, i)]
-        if not good:
-            name = self.names[numbers[0]]
-            raise BadData(
-                f"None of the photos of a step can be read; {name}: "
-                f"{self.unreadable[name]} Look where they lie, then --resume."
-            )
-        return [good[k % len(good)] if isinstance(p, BadPhoto) else p for k, p in enumerate(photos)]
+        return stretch.read()
 
-    def shuffle(
-        self, chosen: npt.NDArray[np.int64], seed: int, epoch: int
-    ) -> npt.NDArray[np.int64]:
-        """Places in ``chosen`` in the order of an epoch, see :func:`shuffle_by_shard`."""
-        return shuffle_by_shard([self.sources[i] for i in chosen], seed, epoch)
-
-    def _try(self, i: int) -> Pixels | BadPhoto:
-        return process_photo(
-            self.sources[i], lambda data: scale_short_side(decode(data), self.side)
-        )
-
-    def _is_good(self, photo: Pixels | BadPhoto, i: int) -> TypeGuard[Pixels]:
+    def decode(self, photo: Encoded) -> Pixels | BadPhoto:
+        """Decode and scale a photo, or say what is wrong with it."""
         if isinstance(photo, BadPhoto):
-            self.unreadable[self.names[i]] = str(photo)
-            return False
-        return True
+            return photo
+        try:
+            with as_bad_photo():
+                return scale_short_side(decode(photo), self.side)
+        except BadPhoto as error:
+            return error
+
+    def _find(self, i: int) -> tuple[int, int]:
+        shard = int(np.searchsorted(self.starts, i, side="right")) - 1
+        return shard, i - int(self.starts[shard])
+
+
+def count_photos(shards: Sequence[Shard], cache: Path | None = None) -> list[int]:
+    """Photos of each shard; those of which it is not known are gone through.
+
+    Raises:
+        BadData: one of these cannot be read.
+    """
+    return [len(s.read_members(cache)) if s.count is None else s.count for s in shards]
+
+
+def join_neighbours(sources: Sequence[PhotoSource]) -> Iterator[tuple[PhotoSource, list[int]]]:
+    """Stretches of one file to read, each with the indices of the photos that lie in it."""
+    right = (i for i, source in enumerate(sources) if not source.trouble)
+    begin = end = 0
+    held: list[int] = []
+    for i in sorted(right, key=lambda i: sources[i].offset):
+        offset, far = sources[i].offset, sources[i].offset + sources[i].size
+        if held and (offset - end > _GAP or far - begin > _MOST):
+            yield PhotoSource(sources[i].path, "", begin, end - begin), held
+            held = []
+        begin, end = (begin, max(end, far)) if held else (offset, far)
+        held.append(i)
+    if held:
+        yield PhotoSource(sources[held[0]].path, "", begin, end - begin), held

@@ -9,18 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import cache
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 
-from photochrom.data.cache import PhotoSet
+from photochrom.data.photo_set import PhotoSet
 from photochrom.errors import BadData, BadOption, PhotochromError
 from photochrom.names import say
 from photochrom.training.presets import Experiment, TrainOptions
@@ -179,16 +177,16 @@ def check_settings(fabric: Fabric, experiment: Experiment, options: TrainOptions
     together(fabric, compare)
 
 
-def check_photos(fabric: Fabric, photos: PhotoSet, *splits: npt.NDArray[np.int64]) -> None:
+def check_photos(fabric: Fabric, photos: PhotoSet, index: Mapping[str, str] | None) -> None:
     """Stop where the machines do not have the same photos under the same numbers.
+
+    Of streamed photos it is the shards that are compared, by name, photos and bytes.
 
     Raises:
         BadData: in the first process, with what the first that differs has.
     """
-    digest = hashlib.sha256("\n".join(photos.digests).encode())
-    for split in splits:
-        digest.update(split.tobytes() + b"|")
-    said = gather(fabric, (digest.hexdigest(), len(photos), len(photos.unreadable)))
+    mine = hashlib.sha256(f"{photos.fingerprint()} {sorted((index or {}).items())}".encode())
+    said = gather(fabric, (mine.hexdigest(), len(photos), len(photos.unreadable)))
 
     def compare() -> None:
         for rank, (key, n, bad) in enumerate(said):

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from photochrom.color import Pixels, rgb_to_lab
-from photochrom.data.cache import DecodedPhotos, PhotoSet
+from photochrom.data.cache import DecodedPhotos
+from photochrom.data.order import Part
+from photochrom.data.photo_set import Chosen, Numbers, PhotoSet
+from photochrom.data.steps import StreamedSteps
 from photochrom.data.stream import StreamedPhotos
 from photochrom.errors import BadOption
 from photochrom.training.augmentation import (
@@ -34,11 +37,8 @@ from photochrom.training.augmentation import (
 from photochrom.training.degrade import DEGRADE_UNIFORMS, FILM_UNIFORMS, degrade, film
 from photochrom.training.presets import Experiment
 
-Numbers = npt.NDArray[np.int64]
 _UNIFORMS = [CROP_UNIFORMS, RECOLOR_UNIFORMS, 1, FILM_UNIFORMS, DEGRADE_UNIFORMS, HINT_UNIFORMS]
 """Random numbers a photo takes, by what they are for."""
-AHEAD = 2
-"""Steps whose photos are being read while one is computed."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Loader:
 
     Args:
         photos: the set.
-        chosen: numbers of the photos to train on.
+        chosen: those to train on.
         experiment: sizes, shares and the seed; its batch is no more than there are photos.
         multiple: what the sides of the crops divide by; each step takes one of them.
         rank, world: which share of each batch to deliver.
@@ -79,7 +79,7 @@ class Loader:
     def __init__(
         self,
         photos: PhotoSet,
-        chosen: Numbers,
+        chosen: Chosen,
         experiment: Experiment,
         multiple: int,
         *,
@@ -89,28 +89,17 @@ class Loader:
         resident: bool = False,
     ) -> None:
         self.chosen, self.experiment, self.seed = chosen, experiment, experiment.seed
-        self.rank, self.world, self.device = rank, world, torch.device(device)
+        self.device = torch.device(device)
         smallest = experiment.smallest or experiment.size
         self.sizes = range(-(-smallest // multiple) * multiple, experiment.size + 1, multiple)
         most = min(experiment.batch, len(chosen))
-        self.batch = most // world * world
-        if not self.batch:
+        self.part = Part(len(chosen), most // world * world, rank, world)
+        if not self.part.batch:
             raise BadOption(
                 f"{world} processes cannot share {most} photos a step: "
                 "give more photos, a larger --batch or fewer processes."
             )
-        if isinstance(photos, StreamedPhotos):
-            if resident:
-                raise BadOption(
-                    "--resident holds decoded photos: leave out --resident or --stream."
-                )
-            self.photos: _DecodedPhotos | _StreamedPhotos = _StreamedPhotos(
-                photos, chosen, self.seed
-            )
-        else:
-            assert isinstance(photos, DecodedPhotos)
-            place = self.device if resident else None
-            self.photos = _DecodedPhotos(photos, chosen, self.seed, place)
+        self.draw = self._choose_draw(photos, resident)
         draw = torch.Generator().manual_seed(derive_seed(self.seed, 5, 0))
         wide = 2 * max(self.sizes)
         self.noise = torch.randn(wide, wide, generator=draw).to(self.device)
@@ -121,25 +110,31 @@ class Loader:
         return self.sizes[len(self.sizes) // 2]
 
     @property
+    def batch(self) -> int:
+        """Photos of each step, of all processes."""
+        return self.part.batch
+
+    @property
     def share(self) -> int:
         """Photos of each batch that this rank gets."""
-        return self.batch // self.world
+        return self.part.size
 
     @property
     def steps_per_epoch(self) -> int:
-        return max(1, len(self.chosen) // self.batch)
+        return self.part.steps
 
     def __call__(self, step: int) -> Batch:
         """This rank's share of batch ``step``, counted from 0 over all epochs."""
         draw = torch.Generator().manual_seed(derive_seed(self.seed, 1, step))
-        place = torch.rand(self.batch, 2, generator=draw)[self.rank :: self.world]
-        uniforms = torch.rand(self.batch, sum(_UNIFORMS), generator=draw)[self.rank :: self.world]
+        mine = slice(self.part.rank, None, self.part.world)
+        place = torch.rand(self.batch, 2, generator=draw)[mine]
+        uniforms = torch.rand(self.batch, sum(_UNIFORMS), generator=draw)[mine]
         uniforms = to_device(uniforms.contiguous(), self.device)
         cut, things, which, shades, age, points = torch.split(uniforms, _UNIFORMS, 1)
-        windows = self.photos.take(self._numbers(step), place)
-        for ahead in range(step + 1, step + 1 + AHEAD):
-            self.photos.prefetch(self._numbers(ahead))
-        rgb = crop(to_device(windows, self.device), cut, self.experiment.zoom, self.size_at(step))
+        photos = self.draw(step)
+        strip = photos if isinstance(photos, Strip) else Strip.of(photos)
+        windows = cut_windows(strip, place, self.device)
+        rgb = crop(windows, cut, self.experiment.zoom, self.size_at(step))
         lab = rgb_to_lab(rgb)
         lightness = self._film(rgb, lab[:, :1], shades)
         if self.experiment.degraded:
@@ -164,13 +159,16 @@ class Loader:
 
     def _first(self, share: float) -> int:
         """How many of this rank's photos are among the first of the whole batch."""
-        return len(range(self.rank, round(share * self.batch), self.world))
+        return len(range(self.part.rank, round(share * self.batch), self.part.world))
 
-    def _numbers(self, step: int) -> list[int]:
-        """Of the photos that this rank gets."""
-        epoch, first = divmod(step, self.steps_per_epoch)
-        order = self.photos.order(epoch)[first * self.batch : (first + 1) * self.batch]
-        return self.chosen[order[self.rank :: self.world]].tolist()  # type: ignore[no-any-return]
+    def _choose_draw(self, photos: PhotoSet, resident: bool) -> Draw:
+        given = self.chosen, self.seed, self.part
+        if not isinstance(photos, StreamedPhotos):
+            assert isinstance(photos, DecodedPhotos)
+            return DecodedSteps(photos, *given, self.device if resident else torch.device("cpu"))
+        if resident:
+            raise BadOption("--resident holds decoded photos: leave out --resident or --stream.")
+        return StreamedSteps(photos, *given)
 
 
 def to_device(numbers: Tensor, device: torch.device) -> Tensor:
@@ -180,59 +178,83 @@ def to_device(numbers: Tensor, device: torch.device) -> Tensor:
     return numbers.to(device, non_blocking=True)
 
 
-class _DecodedPhotos:
-    """Photos of a decoded set, in an order that is random from photo to photo."""
+@dataclass(frozen=True)
+class Strip:
+    """Photos, all of the same short side, in one row of pixels."""
+
+    pixels: Tensor
+    """``(M, 3)`` uint8 sRGB, on whichever device."""
+    table: Tensor
+    """``(N, 3)`` int64: at which pixel each photo begins, its h and its w."""
+
+    @classmethod
+    def of(cls, photos: Sequence[Pixels]) -> Strip:
+        """Photos ``(h, w, 3)`` one after another."""
+        table = torch.tensor([(0, *photo.shape[:2]) for photo in photos])
+        table[1:, 0] = (table[:, 1] * table[:, 2]).cumsum(0)[:-1]
+        return cls(torch.from_numpy(np.concatenate([p.reshape(-1, 3) for p in photos])), table)
+
+
+class Draw(Protocol):
+    """The photos of each step for one process, however they are kept."""
+
+    def __call__(self, step: int) -> Strip | Sequence[Pixels]: ...
+
+    def numbers(self, step: int) -> Numbers: ...
+
+
+def cut_windows(strip: Strip, place: Tensor, device: torch.device) -> Tensor:
+    """A square window of each photo, as large as its short side, ``(N, S, S, 3)`` on the device.
+
+    Args:
+        strip: the photos.
+        place: ``(N, 2)``, 0 to 1: how far down and to the right.
+        device: cuts them itself, if it holds the photos.
+    """
+    first, h, w = strip.table.T
+    side = int(torch.minimum(h, w).min())
+    top, left = (place * (strip.table[:, 1:] - side + 1)).long().unbind(1)
+    where = strip.pixels.device
+    first, w = to_device(torch.stack([first + top * w + left, w]), where)[..., None, None]
+    down = torch.arange(side, device=where)
+    return to_device(strip.pixels[first + down[:, None] * w + down], device)
+
+
+class DecodedSteps:
+    """The decoded photos of each step, in an order that is random from photo to photo.
+
+    Args:
+        photos: the set.
+        chosen: the numbers to go through.
+        seed: of the order.
+        part: which of each step this process gets.
+        device: holds all photos; they stay in their file where it is the CPU.
+    """
 
     def __init__(
-        self, photos: DecodedPhotos, chosen: Numbers, seed: int, device: torch.device | None
+        self,
+        photos: DecodedPhotos,
+        chosen: Chosen,
+        seed: int,
+        part: Part,
+        device: torch.device,
     ) -> None:
-        self.photos, self.seed, self.chosen, self.device = photos, seed, chosen, device
-        self.side = int(photos.table[:, 1:].min())
-        if device:
-            self.pixels = torch.from_numpy(np.asarray(photos.pixels)).view(-1, 3).to(device)
-            side = torch.arange(self.side, device=device)
-            self.grid = side[:, None], side
-        self.order = lru_cache(2)(self._order)
+        self.chosen, self.seed, self.part = chosen, seed, part
+        self.table = torch.from_numpy(photos.table // (3, 1, 1))
+        self.pixels = torch.from_numpy(np.asarray(photos.pixels)).view(-1, 3).to(device)
+        self._order = lru_cache(2)(self._shuffle)
 
-    def _order(self, epoch: int) -> Numbers:
+    def __call__(self, step: int) -> Strip:
+        return Strip(self.pixels, self.table[torch.from_numpy(self.numbers(step))])
+
+    def numbers(self, step: int) -> Numbers:
+        """Numbers of the photos of a step."""
+        epoch, positions = self.part.find(step)
+        return self.chosen[self._order(epoch)[positions]]
+
+    def _shuffle(self, epoch: int) -> Numbers:
         draw = torch.Generator().manual_seed(derive_seed(self.seed, 2, epoch))
         return torch.randperm(len(self.chosen), generator=draw).numpy()
-
-    def prefetch(self, numbers: Sequence[int]) -> None:
-        """They are there."""
-
-    def take(self, numbers: Sequence[int], place: Tensor) -> Tensor:
-        """A square window of each photo, as large as its short side, ``(N, S, S, 3)``."""
-        if self.device is None:
-            return _windows([self.photos[i] for i in numbers], place, self.side)
-        start, h, w = torch.from_numpy(self.photos.table[numbers]).T
-        top, left = (place * (torch.stack([h, w], 1) - self.side + 1)).long().unbind(1)
-        first = start // 3 + top * w + left
-        first, w = to_device(torch.stack([first, w]), self.device)[..., None, None]
-        down, across = self.grid
-        return self.pixels[first + down * w + across]
-
-
-class _StreamedPhotos:
-    """Photos that are read when they are needed, in an order that goes from shard to shard."""
-
-    def __init__(self, photos: StreamedPhotos, chosen: Numbers, seed: int) -> None:
-        self.photos, self.side = photos, photos.side
-        self.prefetch = photos.prefetch
-        self.order = lru_cache(2)(partial(photos.shuffle, chosen, seed))
-
-    def take(self, numbers: Sequence[int], place: Tensor) -> Tensor:
-        """A square window of each photo, as large as its short side, ``(N, S, S, 3)``."""
-        photos = self.photos.read_step(numbers)
-        return _windows(photos, place, self.side)
-
-
-def _windows(photos: Sequence[Pixels], place: Tensor, side: int) -> Tensor:
-    windows = np.empty((len(photos), side, side, 3), np.uint8)
-    for photo, window, yx in zip(photos, windows, place.numpy(), strict=True):
-        top, left = (yx * (np.array(photo.shape[:2]) - side + 1)).astype(int)
-        window[:] = photo[top : top + side, left : left + side]
-    return torch.from_numpy(windows)
 
 
 def to_lab(pixels: Tensor, size: int) -> Tensor:

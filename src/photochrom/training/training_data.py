@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +11,13 @@ from lightning_fabric import Fabric
 
 from photochrom.color import Grid, Pixels, rgb_to_lab
 from photochrom.data import cache
-from photochrom.data.cache import PhotoSet
-from photochrom.data.shards import find_sources, read_split_index
-from photochrom.data.stream import StreamedPhotos
+from photochrom.data.photo_set import Chosen, Numbers, PhotoSet, read_split_index
+from photochrom.data.shards import find_shards
+from photochrom.data.stream import StreamedPhotos, count_photos
 from photochrom.errors import BadOption
-from photochrom.training.distributed import check_photos, together
+from photochrom.storage.user_cache import cache_folder
+from photochrom.training.distributed import check_photos, gather, together
 from photochrom.training.presets import Experiment, TrainOptions
-
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class TrainingData:
     """A set of photos, and the numbers of those to train and to validate on."""
 
     photos: PhotoSet
-    training: Numbers
+    training: Chosen
     validation: Numbers
 
 
@@ -36,30 +35,53 @@ def load_data(experiment: Experiment, options: TrainOptions, fabric: Fabric) -> 
     Raises:
         BadData: no photos, or the machines have different ones. BadOption: all fall into one part.
     """
+    if experiment.stream:
+        photos = _find_streamed(experiment, options, fabric)
+    else:
+        photos = _decode(experiment, options, fabric)
+    index = together(fabric, lambda: read_split_index(options.index) if options.index else None)
+    check_photos(fabric, photos, index)
+    part = slice(fabric.global_rank, None, fabric.world_size)
+    split = together(fabric, lambda: photos.split(experiment.validation, index, part))
+    left_out, validation = map(np.concatenate, zip(*gather(fabric, split), strict=True))
+    training = Chosen(len(photos), np.sort(left_out))
 
-    def load(quiet: bool) -> PhotoSet:
-        if experiment.stream:
-            return StreamedPhotos(find_sources(options.data), experiment.side, options.readers)
-        return cache.load(options.data, experiment.side, options.cache, quiet)
-
-    def split() -> tuple[Numbers, Numbers]:
-        index = read_split_index(options.index) if options.index else None
-        training, validation = photos.split(experiment.validation, index)
+    def check() -> None:
         if not len(training) or not len(validation):
             raise BadOption(
                 f"Photos to train on: {len(training)}, to validate on: {len(validation)}; both are "
                 "needed. Give more photos, another --validation or an --index with train and val."
             )
-        return training, validation
 
-    # On each machine one process decodes, the others find it done.
-    if not experiment.stream:
-        quiet = options.quiet or fabric.global_rank > 0
-        together(fabric, lambda: fabric.local_rank or load(quiet))
-    photos = together(fabric, lambda: load(quiet=True))
-    training, validation = together(fabric, split)
-    check_photos(fabric, photos, training, validation)
-    return TrainingData(photos, training, validation)
+    together(fabric, check)
+    return TrainingData(photos, training, np.sort(validation))
+
+
+def _decode(experiment: Experiment, options: TrainOptions, fabric: Fabric) -> PhotoSet:
+    """On each machine one process decodes, the others find it done."""
+
+    def load(quiet: bool) -> PhotoSet:
+        return cache.load(options.data, experiment.side, options.cache, quiet)
+
+    quiet = options.quiet or fabric.global_rank > 0
+    together(fabric, lambda: fabric.local_rank or load(quiet))
+    return together(fabric, lambda: load(quiet=True))
+
+
+def _find_streamed(experiment: Experiment, options: TrainOptions, fabric: Fabric) -> PhotoSet:
+    """Each process goes through some of the shards without an index, and tells the others."""
+    folder = (options.cache or cache_folder()) / "members"
+    rank, world = fabric.global_rank, fabric.world_size
+    shards = together(fabric, lambda: find_shards(options.data))
+    mine = together(fabric, lambda: count_photos(shards[rank::world], folder))
+    said = gather(fabric, (len(shards), mine))
+    if all(many == len(shards) for many, _ in said):  # else it is found out what differs
+        for other, (_, counts) in enumerate(said):
+            for i, count in zip(range(other, len(shards), world), counts, strict=True):
+                shards[i] = replace(shards[i], count=count)
+    return together(
+        fabric, lambda: StreamedPhotos(shards, experiment.side, options.readers, folder)
+    )
 
 
 def center_squares(photos: PhotoSet, numbers: Sequence[int], batch: int) -> list[Pixels]:
@@ -74,11 +96,11 @@ def center_squares(photos: PhotoSet, numbers: Sequence[int], batch: int) -> list
 
 
 def bin_frequency(
-    photos: PhotoSet, numbers: Numbers, grid: Grid, most: int = 2000
+    photos: PhotoSet, chosen: Chosen, grid: Grid, most: int = 2000
 ) -> npt.NDArray[np.float64]:
     """Count how often each cell of ``grid`` occurs, ``(side²,)``, on at most ``most`` photos."""
     counts = np.zeros(grid.side**2)
-    for photo in photos.read_photos(numbers[:: -(-len(numbers) // most)].tolist()):
+    for photo in photos.read_photos(chosen[:: -(-len(chosen) // most)].tolist()):
         rgb = photo[::2, ::2].transpose(2, 0, 1).astype(np.float32) / 255
         _, a, b = rgb_to_lab(rgb)
         counts += np.bincount(grid.index(a, b).astype(np.int64).ravel(), minlength=len(counts))
