@@ -44,7 +44,8 @@ BATCH, STEPS = 256, 40
 def make(packed: Path, photos: int, target: Path) -> None:
     """A folder of so many photos, by links to the shards of another."""
     index = json.loads((packed / INDEX).read_text())
-    shards, found, held = index["shards"], [], 0
+    shards, held = index["shards"], 0
+    found: list[dict[str, Any]] = []
     while held < photos:
         real = shards[len(found) % len(shards)]
         name = f"photos-{len(found):06d}.tar"

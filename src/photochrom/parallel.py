@@ -40,17 +40,32 @@ def map_ahead(
         yield from map(function, items)
         return
     most = 2 * workers if ahead is None else ahead
-    waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(workers, "photochrom-ahead")
+    try:
+        yield from submit_ahead(pool, function, items, most)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def submit_ahead(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], ahead: int
+) -> Generator[R, None, None]:
+    """Do as :func:`map_ahead` in threads that are there, and stay.
+
+    Closing it starts nothing more, and waits for nothing. So it may be left to Python to close,
+    which does so in whichever thread comes by: one that waits for others there may wait for ever.
+    """
+    waiting: deque[Future[R]] = deque()
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > most:
+            if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for future in waiting:
+            future.cancel()
 
 
 def run_aside(work: Callable[[], R]) -> R:

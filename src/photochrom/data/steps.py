@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import deque
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from photochrom.data.order import Part, ShardOrder
 from photochrom.data.photo_set import Chosen, Numbers
 from photochrom.data.stream import Encoded, StreamedPhotos
 from photochrom.errors import BadData, BadPhoto
-from photochrom.parallel import map_ahead
+from photochrom.parallel import submit_ahead
 
 _AHEAD = 2
 """Steps whose photos are being decoded while one is computed."""
@@ -49,6 +49,9 @@ class StreamedSteps:
         self.photos, self.chosen, self.part = photos, chosen, part
         before = np.append(chosen.count_below(photos.starts), len(chosen))
         self.order = ShardOrder(np.diff(before), photos.block_size(), seed)
+        self._readers, self._decoders = (
+            ThreadPoolExecutor(photos.readers, f"photochrom-{name}") for name in ("read", "decode")
+        )
         self._coming: Generator[tuple[int, Pixels | BadPhoto], None, None] | None = None
         self._step = -1
 
@@ -90,23 +93,18 @@ class StreamedSteps:
 
     def _read_on(self, step: int) -> Generator[tuple[int, Pixels | BadPhoto], None, None]:
         """Numbers and photos from a step on, without end."""
-        readers, ahead = self.photos.readers, _AHEAD * self.part.size
-        with contextlib.closing(self._read_encoded(step)) as encoded:
-            decoded = map_ahead(
-                lambda one: (one[0], self.photos.decode(one[1])), encoded, readers, ahead
-            )
-            with contextlib.closing(decoded):
-                yield from decoded
+        encoded, ahead = self._read_encoded(step), _AHEAD * self.part.size
+        decode = self.photos.decode
+        return submit_ahead(self._decoders, lambda one: (one[0], decode(one[1])), encoded, ahead)
 
-    def _read_encoded(self, step: int) -> Generator[tuple[int, Encoded], None, None]:
-        readers = self.photos.readers
+    def _read_encoded(self, step: int) -> Iterator[tuple[int, Encoded]]:
         begun = (photo for photo in self._walk(step) if photo.begins)
+        blocks = submit_ahead(self._readers, self._read_block, begun, self.photos.readers)
         held: dict[int, deque[tuple[int, Encoded]]] = {}
-        with contextlib.closing(map_ahead(self._read_block, begun, readers, readers)) as blocks:
-            for photo in self._walk(step):
-                if photo.begins:
-                    held[photo.lane] = next(blocks)
-                yield held[photo.lane].popleft()
+        for photo in self._walk(step):
+            if photo.begins:
+                held[photo.lane] = next(blocks)
+            yield held[photo.lane].popleft()
 
     def _walk(self, step: int) -> Iterator[_Next]:
         """What comes from a step on, without end."""
