@@ -12,7 +12,7 @@ import json
 import logging
 import subprocess
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -221,14 +221,17 @@ def _difference(
     return float(gap.max(initial=0))
 
 
-def halve(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with its large weights stored in 16 bits and cast back when loaded."""
+def halve(model: onnx.ModelProto, but: Container[str] = ()) -> onnx.ModelProto:
+    """The same graph with its large weights stored in 16 bits and cast back when loaded.
+
+    ``but`` names weights that stay as they are.
+    """
     half = onnx.ModelProto()
     half.CopyFrom(model)
     casts = []
     for tensor in half.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < SMALL:
+        if tensor.data_type != TensorProto.FLOAT or values.size < SMALL or tensor.name in but:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
