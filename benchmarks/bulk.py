@@ -1,6 +1,6 @@
 """Bulk work beside its floor: photos/s coloured, over photos/s only decoded and encoded again.
 
-    python benchmarks/bulk.py [--photos 60] [--megapixels 1] [--jobs N]
+    python benchmarks/bulk.py [--photos 60] [--megapixels 1] [--jobs N] [--device openvino]
 
 Both with the same number of photos under way at a time; they are grey JPEGs made of the samples.
 """
@@ -51,9 +51,9 @@ def floor(photos: list[Path], out: Path, jobs: int) -> float:
     return len(photos) / (time.perf_counter() - begun)
 
 
-def ours(folder: Path, out: Path, jobs: int) -> float:
+def ours(folder: Path, out: Path, jobs: int, device: str) -> float:
     """Photos/s coloured, the model loaded."""
-    worker = Worker(BatchOptions(), pool.share_cores(jobs))
+    worker = Worker(BatchOptions(device=device), pool.share_cores(jobs))
     todo = planning.jobs([folder], out)
     begun = time.perf_counter()
     states = {outcome.state for outcome in pool.run(todo, worker, jobs)}
@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=60)
     parser.add_argument("--megapixels", type=float, default=1)
     parser.add_argument("--jobs", type=int, default=cores())
+    parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=3)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -79,7 +80,7 @@ def main() -> None:
         for i in range(asked.rounds):
             cv2.setNumThreads(1)
             plain = floor(photos, Path(name) / f"floor {i}", asked.jobs)
-            coloured = ours(folder, Path(name) / f"out {i}", asked.jobs)
+            coloured = ours(folder, Path(name) / f"out {i}", asked.jobs, asked.device)
             print(f"{plain:15.1f} {coloured:10.1f} {coloured / plain:7.2f}")
 
 
