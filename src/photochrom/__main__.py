@@ -46,10 +46,10 @@ def _leave_at_once(*_: object) -> NoReturn:
 def _leave(code: object) -> None:
     """End here where threads are still at work: the interpreter's end may crash, or wait for ever.
 
-    They are of a codec that hangs over a photo, or of gloo, whose groups are not sure to come down
-    (github.com/pytorch/gloo/issues/155).
+    They are of a codec that hangs over a photo, of what was loaded ahead for nothing, or of gloo,
+    whose groups are not sure to come down (github.com/pytorch/gloo/issues/155).
     """
-    if not (_has_hanging_photos() or _has_a_process_group()):
+    if not (_has_threads_left() or _has_a_process_group()):
         return
     if files := sys.modules.get("photochrom.files"):
         files.discard_unfinished()
@@ -59,11 +59,11 @@ def _leave(code: object) -> None:
     os._exit(code if isinstance(code, int) else 1)
 
 
-def _has_hanging_photos() -> bool:
+def _has_threads_left() -> bool:
     import threading
 
-    pool = sys.modules.get("photochrom.batch.pool")
-    return bool(pool and any(thread.name == pool.NAME for thread in threading.enumerate()))
+    parallel = sys.modules.get("photochrom.parallel")
+    return bool(parallel and any(thread.name == parallel.LEFT for thread in threading.enumerate()))
 
 
 def _has_a_process_group() -> bool:

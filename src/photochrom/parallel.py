@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+LEFT = "photochrom"
+"""Name of threads that may be at work when the process ends, which then ends without them."""
 
 
 def cores() -> int:
@@ -18,6 +23,30 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # pragma: no cover - not on Linux
+
+
+def share_of_cores(at_once: int) -> int:
+    """How many each of so many things that are done at a time may use; 1 at least."""
+    return max(1, cores() // at_once)
+
+
+def share_heaps() -> None:
+    """Let threads have no more heaps from now on than there are cores.
+
+    glibc makes up to eight a core, and what a thread has freed in its own no other can use: with
+    four photos at a time on two cores memory goes on growing for 400 photos, to 120 MB more. For
+    programs, as :func:`.share_cores` is; ``MALLOC_ARENA_MAX`` in the environment says otherwise.
+    """
+    if not sys.platform.startswith("linux") or "MALLOC_ARENA_MAX" in os.environ:
+        return
+    import ctypes
+
+    with suppress(AttributeError):  # not glibc
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, cores())
+
+
+_ARENA_MAX = -8
+"""As ``malloc.h`` of glibc calls it."""
 
 
 def map_ahead(
@@ -68,6 +97,25 @@ def submit_ahead(
             future.cancel()
 
 
+def begin_aside(work: Callable[[], R], name: str = "photochrom-aside") -> Callable[[], R]:
+    """Begin work in a thread of its own, called that; answers what waits for its result."""
+    future: Future[R] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    def result() -> R:
+        while not wait([future], 0.2).done:  # Windows hears nothing while it waits without end
+            pass
+        return future.result()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return result
+
+
 def run_aside(work: Callable[[], R]) -> R:
     """Run work in a thread of its own, and wait for it so that Ctrl-C is heard meanwhile.
 
@@ -77,15 +125,4 @@ def run_aside(work: Callable[[], R]) -> R:
     Raises:
         Whatever ``work`` raises.
     """
-    future: Future[R] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, name="photochrom-aside", daemon=True).start()
-    while not wait([future], 0.2).done:  # Windows hears nothing while it waits without end
-        pass
-    return future.result()
+    return begin_aside(work)()

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 import photochrom
 from commands import digests, raising, run, run_without
-from photochrom.batch import worker
+from photochrom.batch import counterparts
 from photochrom.batch.options import BatchOptions
 from photochrom.color import lab_to_rgb, rgb_to_lab
 from photochrom.image import pillow, writer
@@ -228,7 +228,7 @@ def test_references_that_lend_nothing_or_would_be_written_over(
 
 
 def test_too_little_memory_for_the_reference_is_said(photo, able, capsys, monkeypatch):
-    monkeypatch.setattr(worker, "read_photo", raising(MemoryError()))
+    monkeypatch.setattr(counterparts, "read_photo", raising(MemoryError()))
     assert run("colorize", photo, "--model", able, "--reference", photo) == 1
     assert "needs more memory than there is" in capsys.readouterr().err
 

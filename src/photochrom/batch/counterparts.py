@@ -1,4 +1,4 @@
-"""For each of many photos the picture of another folder that is called as it is."""
+"""Pictures that colours come from: a reference, or for each photo the one that is called alike."""
 
 from __future__ import annotations
 
@@ -9,11 +9,26 @@ from typing import TYPE_CHECKING
 
 from photochrom.batch.options import path_of
 from photochrom.batch.planning import Job
-from photochrom.errors import BadPhoto
-from photochrom.image.reader import PHOTO_SUFFIXES
+from photochrom.errors import BadPhoto, PhotochromError, explain
+from photochrom.image.photo import Photo
+from photochrom.image.reader import PHOTO_SUFFIXES, read_photo
 
 if TYPE_CHECKING:
     from photochrom.batch.worker import Worker
+
+
+def read_reference(path: Path) -> Photo:
+    """Open a photo that all others are to take colours from.
+
+    Raises:
+        BadPhoto: it cannot be read.
+    """
+    try:
+        return read_photo(path)
+    except PhotochromError:
+        raise
+    except Exception as error:  # a photo may provoke anything
+        raise BadPhoto(explain(error, str(path))) from error
 
 
 def with_picture(worker: Worker, job: Job) -> Worker:

@@ -25,13 +25,11 @@ from photochrom.batch.planning import Job
 from photochrom.batch.turn import Turn
 from photochrom.batch.worker import Outcome, Worker
 from photochrom.errors import TimeLimit
-from photochrom.parallel import cores
+from photochrom.parallel import LEFT, share_heaps, share_of_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-NAME = "photochrom"
-"""Of the threads."""
 _TICK = 0.2
 """Seconds between looks at who takes too long."""
 _GRACE = 0.3
@@ -41,9 +39,11 @@ _GRACE = 0.3
 def share_cores(at_once: int) -> int:
     """Let OpenCV take for each of so many photos its share of the cores; answers how many.
 
-    OpenCV has one number for a process, so that this is for programs, which own theirs.
+    OpenCV has one number for a process, so that this is for programs, which own theirs. Threads
+    share heaps, too.
     """
-    share = max(1, cores() // at_once)
+    share_heaps()
+    share = share_of_cores(at_once)
     cv2.setNumThreads(share)
     return share
 
@@ -169,7 +169,7 @@ class _Threads(Generic[T, R]):
         self._threads = [self._start() for _ in range(at_once)]
 
     def _start(self) -> threading.Thread:
-        thread = threading.Thread(target=self._work, name=NAME, daemon=True)
+        thread = threading.Thread(target=self._work, name=LEFT, daemon=True)
         thread.start()
         return thread
 

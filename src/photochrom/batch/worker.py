@@ -23,7 +23,7 @@ from photochrom.batch.companions import (
     time_of,
     write_companions,
 )
-from photochrom.batch.counterparts import with_picture
+from photochrom.batch.counterparts import read_reference, with_picture
 from photochrom.batch.entries import JournalEntry, Seen
 from photochrom.batch.journal import Journal
 from photochrom.batch.options import BatchOptions, path_of
@@ -36,23 +36,23 @@ from photochrom.errors import (
     CannotWrite,
     DiskFull,
     InColor,
-    PhotochromError,
     explain,
     kind_and_place,
 )
 from photochrom.files import make_parent
 from photochrom.image.credentials import Signer, check_signable
-from photochrom.image.photo import Photo
 from photochrom.image.photo_file import check_file_size
 from photochrom.image.provenance import now
-from photochrom.image.reader import read_photo
 from photochrom.image.writer import check_target, digest_photo, write_photo
 from photochrom.inference import hints as hint_files
 from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import ColorizeOptions
 from photochrom.inference.pipeline import Notes, png_instead, sentence_in_color
 from photochrom.inference.sidecar import ResultFile
 
+Ahead = Callable[[], Model]
+"""Answers a model that is being loaded, when it is."""
 Recorder = Callable[[BinaryIO], None]
 Status = Literal["done", "skipped", "passed", "failed"]
 
@@ -91,23 +91,30 @@ class Worker:
     Args:
         options: what to do with every photo.
         threads: for each photo; by default all there are.
+        model: that of the options; by default it is loaded here.
 
     Raises:
         PhotochromError: what the options name cannot be used.
     """
 
-    def __init__(self, options: BatchOptions, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        options: BatchOptions,
+        threads: int | None = None,
+        model: Ahead | None = None,
+    ) -> None:
         self.options = options
         if hints := path_of(options.hints):
             hint_files.read_hints(hints)  # before the work, not after it
-        self.colorizer = Colorizer(options.model, threads=threads, device=options.device)
+        loaded = options.model if model is None else model()
+        self.colorizer = Colorizer(loaded, threads=threads, device=options.device)
         self.signer = Signer(*options.sign) if options.sign else None
         if options.uncertainty_map:
             self.colorizer.model.centres()  # or there is no distribution to tell of
         self.page_options: ColorizeOptions = options
         """With the reference opened."""
         if reference := path_of(options.reference):
-            self.page_options = replace(self.page_options, reference=_read_reference(reference))
+            self.page_options = replace(self.page_options, reference=read_reference(reference))
 
     @cached_property
     def digest(self) -> str:
@@ -337,12 +344,3 @@ class Worker:
             return any(lacking)
         notes.add(*self._draw_map(job, picture, journal))
         return True
-
-
-def _read_reference(path: Path) -> Photo:
-    try:
-        return read_photo(path)
-    except PhotochromError:
-        raise
-    except Exception as error:  # a photo may provoke anything
-        raise BadPhoto(explain(error, str(path))) from error

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
 from tyro.conf import Positional
 
 from photochrom.cli.flags import WHOLE, flag
@@ -56,10 +55,11 @@ def palette(
         vivid=vivid,
         size=parse_size(size),
     )
-    terminal = Console()
     for swatch in (found.keep, *found.colors):
         if sys.stdout.isatty():
-            terminal.print(f"[on {swatch.color}]      [/] ", end="")
+            from rich.console import Console
+
+            Console().print(f"[on {swatch.color}]      [/] ", end="")
         share = "now" if swatch is found.keep else f"{swatch.probability:.0%}"
         print_result(f"--hint {x:g},{y:g},{swatch.color} {share:>4} {swatch.name}")
     return 0

@@ -26,12 +26,14 @@ from photochrom.cli.options import (
     needs,
     option_values,
 )
+from photochrom.cli.starting import load_ahead, photos_at_once, without_collector
 from photochrom.cli.summary import BatchSummary, check_report
 from photochrom.errors import BadOption
 
 if TYPE_CHECKING:
     from photochrom.batch.options import BatchOptions
     from photochrom.batch.planning import Job
+    from photochrom.batch.worker import Ahead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +183,11 @@ def colorize(
     such as grandmother.color-2.jpg.
     Example: photochrom colorize grandmother.jpg -o coloured/ --vivid 0.5
     """
-    options, out, bulk = flags.options(), flags.output.out, flags.bulk
+    out, bulk = flags.output.out, flags.bulk
+    elsewhere = bulk.watch or bulk.ray is not None
+    model = None if elsewhere else load_ahead(photos, bulk.jobs, flags.color.model, bulk.device)
+    with without_collector():
+        options = flags.options()
     if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
         if bulk.watch or bulk.ray or bulk.report or options.samples is not None:
             raise BadOption(
@@ -191,7 +197,7 @@ def colorize(
             raise BadOption("A pipe gives one picture: see photochrom uncertainty for the map.")
         if options.sidecar:
             raise BadOption("A pipe gives one picture, and --sidecar is a file: give -o FILE.")
-        return pipe.colorize_piped(photos, out or pipe.NAME, options)
+        return pipe.colorize_piped(photos, out or pipe.NAME, options, model)
     if bulk.watch and (bulk.ray or options.hints):
         raise BadOption(
             "--watch colours whatever arrives, on this machine: leave out --ray and hints."
@@ -204,7 +210,8 @@ def colorize(
     if bulk.report is not None:
         check_report(bulk.report, force=options.force)
     summary = BatchSummary(bulk.report)
-    begin = _watch if bulk.watch else _colorize_here if bulk.ray is None else _colorize_by_ray
+    here = partial(_colorize_here, model=model)
+    begin = _watch if bulk.watch else here if bulk.ray is None else _colorize_by_ray
     try:
         begin(photos, flags, options, summary)
     except KeyboardInterrupt as stop:  # which tells by itself of a model that was being fetched
@@ -217,19 +224,24 @@ def colorize(
 
 
 def _colorize_here(
-    photos: Sequence[str], flags: BatchFlags, options: BatchOptions, summary: BatchSummary
+    photos: Sequence[str],
+    flags: BatchFlags,
+    options: BatchOptions,
+    summary: BatchSummary,
+    model: Ahead | None,
 ) -> None:
     """Colour photos on this machine."""
-    from photochrom.batch import pool
-    from photochrom.batch.worker import Worker
-    from photochrom.inference.sessions import settle_device
-    from photochrom.parallel import cores
+    with without_collector():
+        from photochrom.batch import pool
+        from photochrom.batch.worker import Worker
+        from photochrom.inference.sessions import settle_device
 
-    jobs = _find_jobs(photos, flags, summary)
-    _check_single(options, len(jobs))
-    at_once = min(flags.bulk.jobs or cores(), len(jobs))
-    options = replace(options, device=settle_device(options.device, len(jobs)))
-    worker = Worker(options, pool.share_cores(at_once))
+        jobs = _find_jobs(photos, flags, summary)
+        _check_single(options, len(jobs))
+        at_once = photos_at_once(photos, flags.bulk.jobs)
+        options = replace(options, device=settle_device(options.device, len(jobs)))
+        worker = Worker(options, pool.share_cores(at_once), model)
+    at_once = min(at_once, len(jobs))
     with closing(pool.run(jobs, worker, at_once, options.timeout)) as outcomes:
         summary.follow(outcomes, len(jobs))
 

@@ -9,11 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, track
 from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subcommand
 
 from photochrom.cli.flags import NUMBER, WHOLE, deferred, flag
-from photochrom.cli.options import console, counted, print_result
+from photochrom.cli.options import console, counted, print_result, track
 from photochrom.errors import BadData, BadOption, BadPhoto, CannotWrite
 from photochrom.names import remark, say
 
@@ -63,6 +62,8 @@ def pexels(
     album = Album(out, size)
     search = PexelsSearch(api, key, out / CACHE, remark)
     before, failed = len(album.entries), []
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = TextColumn("fetching"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console()) as progress:
         task = progress.add_task("", total=count, completed=before)
@@ -122,7 +123,7 @@ def curate(
     sources, others = _find(photos, out), _find(against, out) if against else []
     looks, everything = data.Looks(out), [*others, *sources]
     taken = looks.take(everything, _jobs(jobs))
-    seen = list(track(taken, "looking", len(everything), console=console()))
+    seen = list(track(taken, "looking", len(everything)))
     known = [(source.name, look) for source, look in zip(others, seen, strict=False)]
     decisions = data.decide(sources, seen[len(others) :], limits, known)
     data.write_decisions(decisions, out)
@@ -131,7 +132,7 @@ def curate(
     lost: list[str] = []
     if link or copy:
         folder = data.gather_photos(kept, out / data.FOLDER, link=link)
-        lost = list(filter(None, track(folder, "gathering", len(kept), console=console())))
+        lost = list(filter(None, track(folder, "gathering", len(kept))))
     for reason in lost:
         say(reason)
     _say_counts(Counter(decision.reason for decision in decisions))
@@ -168,6 +169,8 @@ def pack(
     The layout is WebDataset's; index.json tells what is in them. Start it again after whatever has
     stopped it. Example: photochrom data pack clean/kept.txt -o shards/ --side 256
     """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     from photochrom.data import pack as data
 
     how = data.Packing(side, kind, quality, seed, shard_megabytes)

@@ -10,12 +10,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from rich.console import Console
-from rich.progress import track
 from tyro.conf import OmitArgPrefixes, Positional
 
 from photochrom.cli.flags import flag, group
-from photochrom.cli.options import Most, check_most, console, load_colorizer, needs, print_result
+from photochrom.cli.options import Most, check_most, load_colorizer, needs, print_result, track
 from photochrom.errors import BadOption, BadPhoto, PhotochromError
 from photochrom.names import say
 
@@ -130,7 +128,7 @@ def evaluate(
     troubles: list[str] = []
     try:
         results = measure(
-            track(_decoded(sources, troubles), "measuring", len(sources), console=console()),
+            track(_decoded(sources, troubles), "measuring", len(sources)),
             {row: paint for one in asked for row, paint in one.rows.items()},
             {row: paint for one in asked for row, paint in one.hinted.items()},
             options,
@@ -171,6 +169,8 @@ def _show(results: Results) -> None:
     from photochrom.evaluation import tables
 
     if sys.stdout.isatty():
+        from rich.console import Console
+
         Console().print(tables.terminal_table(results))
     else:  # whole, however narrow the terminal
         columns = {**tables.filled_columns(results.summary), **tables.MILLISECONDS}

@@ -11,11 +11,11 @@ import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes
@@ -152,12 +152,31 @@ def with_talk(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
 
     hints = get_type_hints(command, include_extras=True)
     own = [
-        parameter.replace(annotation=hints[name])
+        parameter.replace(annotation=_spelled(hints[name]))
         for name, parameter in inspect.signature(command).parameters.items()
     ]
     about = Annotated[Talk, OmitArgPrefixes, FlagCreatePairsOff, group("general")]
     parameters = [*own, _parameter("talk", about, inspect.Parameter.empty)]
     return _with_signature(defer, parameters, command.__doc__ or "")
+
+
+def _spelled(hint: Any) -> Any:
+    """A type as tyro knows it by itself, and all that a dataclass of flags has.
+
+    Of others it asks typeguard whether defaults fit, which imports asyncio and unittest, and takes
+    a tenth as long as a photo to colour.
+    """
+    if is_dataclass(hint) and isinstance(hint, type):
+        known = get_type_hints(hint, include_extras=True)
+        hint.__annotations__ = {name: _spelled(each) for name, each in known.items()}
+        return hint
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return Annotated[(_spelled(parts[0]), *parts[1:])]
+    if origin in (Union, UnionType):
+        nothing = [part for part in parts if part is NoneType]
+        return Union[(*nothing, *(_spelled(part) for part in parts if part is not NoneType))]
+    return tuple if hint == tuple[str, ...] else hint
 
 
 def _parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:

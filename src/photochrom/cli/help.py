@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
@@ -110,4 +109,6 @@ def _fill(line: str) -> str:
 
 
 def _columns() -> int:
+    import shutil  # which imports compressors, too
+
     return shutil.get_terminal_size().columns

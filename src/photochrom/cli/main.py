@@ -7,48 +7,33 @@ import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Annotated, Any, NoReturn, Union
 
-import tyro
-from tyro.conf import CascadeSubcommandArgs, FlagCreatePairsOff, subcommand
-
 from photochrom import __version__, interruption
-from photochrom.cli import help, usage  # noqa: A004
-from photochrom.cli.color import palette, uncertainty
-from photochrom.cli.colorize import colorize
-from photochrom.cli.data import data
-from photochrom.cli.evaluate import evaluate
-from photochrom.cli.flags import with_talk
-from photochrom.cli.models import models, show_fetch
-from photochrom.cli.optional_values import fill_optional_values
-from photochrom.cli.provenance import apply, verify
-from photochrom.cli.report import report
-from photochrom.cli.serve import serve
-from photochrom.cli.sheet import sheet
-from photochrom.cli.train import export, train
-from photochrom.cli.video import video
+from photochrom.cli import help  # noqa: A004
+from photochrom.cli.starting import without_collector
 from photochrom.errors import BadOption, PhotochromError
 from photochrom.names import is_verbose, say, set_talk
-from photochrom.storage import model_cache
 
-COMMANDS: dict[str, Callable[..., int]] = {
-    "colorize": colorize,
-    "video": video,
-    "palette": palette,
-    "uncertainty": uncertainty,
-    "apply": apply,
-    "verify": verify,
-    "serve": serve,
-    "sheet": sheet,
-    "evaluate": evaluate,
-    "report": report,
-    "train": train,
-    "export": export,
-    "data": data,
-    "models": models,
+COMMANDS = {
+    "colorize": "colorize",
+    "video": "video",
+    "palette": "color",
+    "uncertainty": "color",
+    "apply": "provenance",
+    "verify": "provenance",
+    "serve": "serve",
+    "sheet": "sheet",
+    "evaluate": "evaluate",
+    "report": "report",
+    "train": "train",
+    "export": "train",
+    "data": "data",
+    "models": "models",
 }
+"""The module of each command, which is imported when it is asked for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"photochrom {__version__}")  # noqa: T201
         sys.exit(0)
     if arguments in (["--help"], ["-h"]):
-        print(help.full_help(COMMANDS), end="")  # noqa: T201
+        print(help.full_help({name: _command(name) for name in COMMANDS}), end="")  # noqa: T201
         sys.exit(0)
     if not arguments:  # by mistake, where a script has left the command out
         print(help.short_help(), end="", file=sys.stderr)  # noqa: T201
@@ -71,9 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name it cannot spell is no reason to stop
             stream.reconfigure(errors="backslashreplace")
-    model_cache.show = show_fetch
     try:
-        code = _find_command(arguments)()
+        with without_collector():
+            command = _find_command(arguments)
+        code = command()
     except PhotochromError as error:
         say(str(error), *_trace(error))
         code = error.exit_code
@@ -90,25 +76,41 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+def _command(name: str) -> Callable[..., int]:
+    """The function of a command."""
+    command: Callable[..., int] = getattr(import_module(f"photochrom.cli.{COMMANDS[name]}"), name)
+    return command
+
+
 def _find_command(arguments: Sequence[str]) -> Callable[[], int]:
     """The command that the arguments ask for, ready to run.
 
     Raises:
         BadOption: they ask for none.
     """
-    commands: list[Any] = []
-    for name, run in COMMANDS.items():
-        one: Any = Annotated[Any, subcommand(name, constructor=with_talk(run))]
-        commands.append(one if name == "train" else Annotated[one, FlagCreatePairsOff])
-    known: Any = Union[tuple(commands)]  # noqa: UP007 - as many as there are
+    import tyro  # which takes longer than all that is imported above
+    from tyro.conf import CascadeSubcommandArgs, FlagCreatePairsOff
+
+    from photochrom.cli import usage
+    from photochrom.cli.flags import with_talk
+    from photochrom.cli.models import show_fetch
+    from photochrom.cli.optional_values import fill_optional_values
+    from photochrom.storage import model_cache
+
+    model_cache.show = show_fetch
+    name, *rest = arguments
     said, shown = io.StringIO(), help.Heard()
+    how: list[Any] = [CascadeSubcommandArgs]
+    if name in COMMANDS:  # the others are not even imported
+        known: Any = with_talk(_command(name))
+        prog = f"photochrom {name}"
+        how += [] if name == "train" else [FlagCreatePairsOff]
+    else:
+        known, prog, rest = _all_commands(), "photochrom", [*arguments]
     try:
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
             command: Callable[[], int] = tyro.cli(
-                known,
-                prog="photochrom",
-                args=fill_optional_values(arguments),
-                config=(CascadeSubcommandArgs,),
+                known, prog=prog, args=fill_optional_values(rest), config=tuple(how)
             )
     except SystemExit as ended:
         if ended.code != BadOption.exit_code:
@@ -120,9 +122,26 @@ def _find_command(arguments: Sequence[str]) -> Callable[[], int]:
     return command
 
 
+def _all_commands() -> Any:
+    """What the parser takes where none is named first, as for the completion by the Tab key."""
+    from tyro.conf import FlagCreatePairsOff, subcommand
+
+    from photochrom.cli.flags import with_talk
+
+    commands: list[Any] = []
+    for name in COMMANDS:
+        one: Any = Annotated[Any, subcommand(name, constructor=with_talk(_command(name)))]
+        commands.append(one if name == "train" else Annotated[one, FlagCreatePairsOff])
+    return Union[tuple(commands)]  # noqa: UP007 - as many as there are
+
+
 def _trace(error: PhotochromError) -> list[str]:
     """Where an error arose, for --verbose."""
-    return "".join(traceback.format_exception(error)).splitlines() if is_verbose() else []
+    if not is_verbose():
+        return []
+    import traceback
+
+    return "".join(traceback.format_exception(error)).splitlines()
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import tyro
-from rich.console import Console
 from tyro.conf import OmitArgPrefixes, Positional
 
 from photochrom import names
@@ -18,10 +17,14 @@ from photochrom.errors import BadOption, MissingExtra
 from photochrom.names import escape_controls
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from photochrom.data.photo_source import PhotoSource
     from photochrom.inference.colorizer import Colorizer
     from photochrom.inference.hints import Hint
     from photochrom.inference.options import Hints
+
+T = TypeVar("T")
 
 Photos = Annotated[
     Positional[tuple[Path, ...]], flag("photographs, or folders of them", "PHOTO...")
@@ -102,7 +105,16 @@ def counted(number: int, thing: str) -> str:
 
 def console() -> Console:
     """Where progress is shown, unless it is not wanted."""
+    from rich.console import Console
+
     return Console(stderr=True, quiet=names.is_quiet())
+
+
+def track(items: Iterable[T], words: str, total: int | None = None) -> Iterable[T]:
+    """Show how many of some items are taken, and answer them."""
+    from rich.progress import track as shown
+
+    return shown(items, words, total, console=console())
 
 
 def load_colorizer(model: str | None, device: str | None = None) -> Colorizer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import sys
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from photochrom.names import remark
 if TYPE_CHECKING:
     from photochrom.batch.options import BatchOptions
     from photochrom.batch.turn import Turn
+    from photochrom.batch.worker import Ahead
 
 NAME = "-"
 _INPUTS = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -51,8 +53,19 @@ def is_end(out: str) -> bool:
     return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
-def colorize_piped(photos: tuple[str, ...], out: str, options: BatchOptions) -> int:
+def colorize_piped(
+    photos: Sequence[str],
+    out: str,
+    options: BatchOptions,
+    model: Ahead | None = None,
+) -> int:
     """Colour one photo; answers the exit status.
+
+    Args:
+        photos: what was named.
+        out: where to.
+        options: how.
+        model: as for :class:`.Worker`.
 
     Raises:
         PhotochromError: it cannot be coloured, or the pipe is none.
@@ -70,7 +83,7 @@ def colorize_piped(photos: tuple[str, ...], out: str, options: BatchOptions) -> 
     shown = "The photo" if isinstance(source, bytes) else name
     try:
         with shown_if_long("colouring"):
-            content, note = _colorize(source, target, options, shown)
+            content, note = _colorize(source, target, options, shown, model)
     except PhotochromError:
         raise
     except Exception as error:  # a photo may provoke anything
@@ -85,7 +98,11 @@ def colorize_piped(photos: tuple[str, ...], out: str, options: BatchOptions) -> 
 
 
 def _colorize(
-    source: Path | bytes, target: Path | None, options: BatchOptions, name: str
+    source: Path | bytes,
+    target: Path | None,
+    options: BatchOptions,
+    name: str,
+    model: Ahead | None,
 ) -> tuple[bytes, str]:
     """Colour a photo into a file, or into bytes; answers these, and what is to be said of it.
 
@@ -104,7 +121,7 @@ def _colorize(
     if target is not None:
         make_parent(target)
         kind = check_target(target, None, force=options.force)
-    worker = Worker(replace(options, device=settle_device(options.device, 1)))
+    worker = Worker(replace(options, device=settle_device(options.device, 1)), model=model)
 
     def do(source: Path | bytes, turn: Turn) -> tuple[bytes, str]:
         colored = colorize_pages(

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.progress import track
-
 from photochrom.cli.flags import WHOLE, flag
 from photochrom.cli.options import (
     ColorizeArgs,
@@ -15,11 +13,11 @@ from photochrom.cli.options import (
     Most,
     Out,
     Photos,
-    console,
     find_listed,
     load_colorizer,
     option_values,
     print_result,
+    track,
 )
 from photochrom.errors import BadData, BadModel, BadOption, explain
 from photochrom.names import say
@@ -96,7 +94,7 @@ def _rows(
     from photochrom.image.reader import read_photo
 
     rows = []
-    for source in track(sources, "colouring", console=console()):
+    for source in track(sources, "colouring"):
         try:
             encoded = source if isinstance(source, Path) else source.read()
             row = versions(read_photo(encoded))

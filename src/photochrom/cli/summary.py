@@ -7,11 +7,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from photochrom.cli.options import console, counted, print_result
 from photochrom.cli.waiting import shown_if_long
@@ -76,6 +73,26 @@ class BatchSummary:
     def follow(self, outcomes: Iterable[Outcome], expected: int | None) -> None:
         """Tell what comes, until it ends."""
         self.expected = expected
+        try:
+            if expected == 1:
+                with shown_if_long("colouring"):
+                    for outcome in outcomes:
+                        self._take(outcome)
+            else:
+                self._show(outcomes)
+        except DiskFull as error:
+            self.full = str(error)
+
+    def _show(self, outcomes: Iterable[Outcome]) -> None:
+        """Tell what comes, and how far it is."""
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
             TextColumn("colouring"),
             BarColumn(),
@@ -85,31 +102,23 @@ class BatchSummary:
             TextColumn("[red]{task.fields[failed]}"),
         )
         start = time.monotonic()
-        alone = expected == 1
-        with (
-            shown_if_long("colouring") if alone else nullcontext(),
-            Progress(
-                *columns,
-                console=console(),
-                disable=alone,
-                redirect_stdout=bool(sys.stdout and sys.stdout.isatty()),
-            ) as progress,  # or results that go elsewhere would be shown beside it
-        ):
-            task = progress.add_task("", total=expected, rate="", failed="")
-            try:
-                for outcome in outcomes:
-                    self._take(outcome)
-                    done = self.counts["done"]
-                    rate = done / (time.monotonic() - start)
-                    failed = self.counts["failed"]
-                    progress.update(
-                        task,
-                        advance=1,
-                        rate=f"{rate:.1f} photos/s" if done else "",
-                        failed=f"{failed} failed" if failed else "",
-                    )
-            except DiskFull as error:
-                self.full = str(error)
+        with Progress(
+            *columns,
+            console=console(),
+            redirect_stdout=bool(sys.stdout and sys.stdout.isatty()),
+        ) as progress:  # or results that go elsewhere would be shown beside it
+            task = progress.add_task("", total=self.expected, rate="", failed="")
+            for outcome in outcomes:
+                self._take(outcome)
+                done = self.counts["done"]
+                rate = done / (time.monotonic() - start)
+                failed = self.counts["failed"]
+                progress.update(
+                    task,
+                    advance=1,
+                    rate=f"{rate:.1f} photos/s" if done else "",
+                    failed=f"{failed} failed" if failed else "",
+                )
 
     def _take(self, outcome: Outcome) -> None:
         """Note it, and only then tell it: what the user has been told is in the report."""

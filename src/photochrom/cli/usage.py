@@ -73,7 +73,8 @@ def _objection(words: str, prog: str, commands: Sequence[str]) -> str:
 def _unknown(word: str, words: str, prog: str, commands: Sequence[str]) -> str:
     """That there is no such option, command or argument, and which was meant perhaps."""
     if word.startswith("-"):
-        meant = re.findall(rf"(--[\w-]+)(?:(?! --).)* in {prog}(?: [\w-]+)? --help", words)
+        meant = re.findall(r"--[\w-]+", words.partition(" Perhaps you meant: ")[2])
+        meant = meant if " " in prog else []  # or they are of any command
         return f"There is no option {word}{_did_you_mean(word, [*meant, *_ALWAYS])}"
     if listed := re.search(r"Available subcommands: (.*)", words):
         commands = listed[1].split(", ")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from tyro.conf import OmitArgPrefixes, Positional
 
 from photochrom import interruption
@@ -226,6 +225,8 @@ def _check_for_frames(folder: Path, output: FilmFileFlags) -> None:
 @contextmanager
 def _progress() -> Iterator[VideoListener]:
     """Show how far the work on a film has come: phase, frames, shots, speed and time left."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -6,11 +6,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from typing import TYPE_CHECKING
 
 from photochrom.cli import options
+from photochrom.names import is_quiet
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PATIENCE = 1.0
 """Seconds that nobody minds."""
@@ -32,6 +34,11 @@ def shown_if_long(
         console: where to show it; by default the terminal.
         later: makes what calls a function after so many seconds.
     """
+    if console is None and (is_quiet() or not (sys.stderr and sys.stderr.isatty())):
+        yield  # without rich, which takes a tenth as long to import as a photo to colour
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     console = console or options.console()
     if not console.is_terminal or console.quiet:
         yield

@@ -81,6 +81,12 @@ def writable_formats() -> frozenset[str]:
     return _PHOTOS.intersection(Image.SAVE) | {openraster.FORMAT}
 
 
+def is_writable(format: str | None) -> bool:  # noqa: A002
+    """Whether a format, by Pillow's name, can be written."""
+    Image.preinit()
+    return format in _PHOTOS.intersection(Image.SAVE) or format in writable_formats()
+
+
 def encode_pages(
     photos: Iterator[Photo],
     format: str,  # noqa: A002
@@ -96,7 +102,7 @@ def encode_pages(
     first = next(photos)
     if format == "HEIF" and not pillow.heif_available():
         raise MissingExtra("pillow-heif", "heif")
-    if format not in writable_formats():
+    if not is_writable(format):
         kinds = ", ".join(sorted(writable_formats()))
         raise CannotWrite(f"{format} cannot be written: choose one of {kinds}.")
     try:

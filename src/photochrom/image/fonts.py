@@ -12,8 +12,10 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PIL import ImageFont, features
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 BUNDLED = Path(__file__).parent / "font_files" / "DejaVuSans.ttf"
 _SUFFIXES = (".otf", ".ttc", ".ttf")
@@ -40,6 +42,8 @@ def choose_fonts(text: str) -> tuple[list[Path], str]:
 @cache
 def load_font(path: Path, size: int) -> ImageFont.FreeTypeFont:
     """A font at so many pixels for an em."""
+    from PIL import ImageFont
+
     return ImageFont.truetype(path, size)
 
 
@@ -54,6 +58,8 @@ def has_glyph(path: Path, sign: str) -> bool:
 
 def can_shape() -> bool:
     """Whether signs can be joined, stacked and set from right to left, as Arabic and Hindi are."""
+    from PIL import features
+
     return bool(features.check("raqm") and features.check("fribidi"))
 
 
@@ -68,6 +74,8 @@ def _draw(path: Path, sign: str) -> tuple[tuple[int, int], bytes] | None:
 
 @cache
 def _trial_font(path: Path) -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont
+
     return ImageFont.truetype(path, _TRIAL, layout_engine=ImageFont.Layout.BASIC)
 
 

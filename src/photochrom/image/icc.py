@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any, Literal
 
 import numpy as np
-from PIL import ImageCms
 
 from photochrom.color import Array
 from photochrom.image.levels import Levels, bands
@@ -30,6 +29,8 @@ _HDR_NOTE = "its brightness is coded for HDR screens, and is shown as if it were
 
 @cache
 def _builtin_profile(name: Literal["LAB", "sRGB"]) -> bytes:
+    from PIL import ImageCms
+
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
 
 

@@ -14,7 +14,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 import cv2
 import numpy as np
@@ -112,7 +112,7 @@ def _describe(photo: Photo, layers: list[tuple[str, str]]) -> bytes:
         resolution = f' xres="{round(photo.dpi[0])}" yres="{round(photo.dpi[1])}"'
     covered = photo.alpha is not None and len(layers) > 1
     lines = [
-        f"<layer name={quoteattr(name)} src={quoteattr(place)} "
+        f'<layer name="{escape(name)}" src="{escape(place)}" '
         f'composite-op="{_HOLES if covered and place != layers[-1][1] else _OPAQUE}" '
         'opacity="1.0" visibility="visible" x="0" y="0"/>'
         for name, place in layers

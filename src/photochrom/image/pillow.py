@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 FORMATS = (
     *("AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "JXL", "MPO", "PCX", "PNG", "PPM"),
@@ -44,9 +44,28 @@ def without_limit() -> Iterator[None]:
 
 def open_image(stream: BinaryIO) -> Image.Image:
     """Open a picture of a kind that photos are in. Raises what Pillow raises."""
-    Image.init()
+    Image.preinit()  # some; the others take as long to import as a small photo to be decoded
     with without_limit():
-        return Image.open(stream, formats=[kind for kind in FORMATS if kind in Image.OPEN])
+        try:
+            return Image.open(stream, formats=_readable())
+        except UnidentifiedImageError:
+            if not Image.init():  # nothing that was not tried
+                raise
+            return Image.open(stream, formats=_readable())
+
+
+def _readable() -> list[str]:
+    """What is read, as far as its plugins are loaded."""
+    return [kind for kind in FORMATS if kind in Image.OPEN]
+
+
+def format_of(suffix: str) -> str | None:
+    """Pillow's name of the format that a suffix, such as ".jpg", stands for; None for no format."""
+    Image.preinit()
+    if suffix not in Image.EXTENSION:
+        heif_available()
+        Image.init()
+    return Image.EXTENSION.get(suffix)
 
 
 def looks_like_heif(head: bytes) -> bool:

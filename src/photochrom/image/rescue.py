@@ -15,9 +15,6 @@ import numpy as np
 from PIL import Image
 
 _END_OF_JPEG = b"\xff\xd9"
-_NONSENSE = np.random.default_rng(0).integers(0, 255, 1 << 12, dtype=np.uint8).tobytes()
-"""Without 255, which begins a marker in JPEG."""
-
 _MOST = 1 << 30
 _FLAT = 2  # standard deviation below which there is only what the decoder made up
 
@@ -43,10 +40,11 @@ def decode_truncated(
     """
     if kind in ("JPEG", "MPO"):
         data = data.rstrip(b"\xff")  # with which a marker would begin
-        plain, filled = _END_OF_JPEG, _NONSENSE + _END_OF_JPEG
+        plain, filled = _END_OF_JPEG, _nonsense() + _END_OF_JPEG
     else:
         room = _padding_size(data, open_image)
-        plain, filled = bytes(room), (_NONSENSE * (room // len(_NONSENSE) + 1))[:room]
+        nonsense = _nonsense()
+        plain, filled = bytes(room), (nonsense * (room // len(nonsense) + 1))[:room]
     try:
         image = _decode(data + plain, open_image)
     except MemoryError:
@@ -67,6 +65,11 @@ def decode_truncated(
     if pixels.std() < _FLAT:
         raise ValueError("nothing of it can be read")
     return image, None  # such as a progressive JPEG, all of which is coarser than it was
+
+
+def _nonsense() -> bytes:
+    """Some bytes; without 255, which begins a marker in JPEG."""
+    return np.random.default_rng(0).integers(0, 255, 1 << 12, dtype=np.uint8).tobytes()
 
 
 def _padding_size(data: bytes, open_image: Open) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from photochrom.color import Array
 from photochrom.image import fonts
@@ -54,6 +54,8 @@ class Face:
 
     def draw(self, lines: list[str], width: int, align: str) -> Array:
         """Draw lines: (height, width) uint8, 255 where there is ink."""
+        from PIL import ImageDraw
+
         step = round(self.size * _LEADING)
         picture = Image.new("L", (width, step * len(lines)))
         pen = ImageDraw.Draw(picture)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
-
 from photochrom import files
 from photochrom.errors import CannotWrite, MissingExtra, PhotochromError
 from photochrom.held_folder import HeldFolder
@@ -38,7 +36,7 @@ def default_output(source: str | os.PathLike[str]) -> Path:
 
 def default_format(source_format: str | None) -> str:
     """The format that a photo of one is written in by default: the same, or else PNG."""
-    writable = source_format in encoders.writable_formats()
+    writable = encoders.is_writable(source_format)
     return source_format if source_format is not None and writable else "PNG"
 
 
@@ -202,10 +200,10 @@ def _permissions(known: os.stat_result) -> int:
 def _format_of(path: Path) -> str | None:
     """The format that can be written under a file's suffix, or None."""
     suffix = path.suffix.lower()
-    writable = encoders.writable_formats()  # asked first, as it learns of formats
-    known = Image.registered_extensions() | {openraster.SUFFIX: openraster.FORMAT}
-    name = None if suffix in _GREY_SUFFIXES else known.get(suffix)
-    return name if name in writable else None
+    if suffix in _GREY_SUFFIXES:
+        return None
+    name = openraster.FORMAT if suffix == openraster.SUFFIX else pillow.format_of(suffix)
+    return name if encoders.is_writable(name) else None
 
 
 def _unwritable(target: Path) -> PhotochromError:
@@ -216,6 +214,6 @@ def _unwritable(target: Path) -> PhotochromError:
     instead = "end it in .jpg, .png, .tif or .webp"
     if suffix in _GREY_SUFFIXES:
         return CannotWrite(f"{target} has no room for colour: {instead}.")
-    if suffix in Image.registered_extensions():
+    if pillow.format_of(suffix):
         return CannotWrite(f"{target} is of a format that is only read: {instead}.")
     return CannotWrite(f"{target} names no known format: {instead}.")

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import md5
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape, quoteattr
 
 from photochrom.image.xmp_packet import (
     DERIVED,
@@ -116,7 +115,7 @@ def with_note(packet: bytes, edit: Edit) -> bytes:
     event += _element(f"{_EVENT} parameters", note)
     event = f'<rdf:li xmlns:rdf="{RDF}" rdf:parseType="Resource">{event}</rdf:li>'
     parts = [
-        f'<rdf:Description xmlns:rdf="{RDF}" rdf:about={quoteattr(found.about)}>',
+        f'<rdf:Description xmlns:rdf="{RDF}" rdf:about={_quote(found.about)}>',
         _element(_SOURCE, edit.source_type),
         _element(_SYSTEM, edit.system),
         _element(_SYSTEM_VERSION, edit.system_version),
@@ -162,11 +161,24 @@ def _clip(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} (cut off)"
 
 
+def _escape(text: str) -> str:
+    """A text as XML has it (``xml.sax.saxutils`` would import all that it takes to fetch files)."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _quote(text: str) -> str:
+    """The value of an attribute, in quotes."""
+    text = _escape(text).replace('"', "&quot;")
+    for space in "\n\r\t":
+        text = text.replace(space, f"&#{ord(space)};")
+    return f'"{text}"'
+
+
 def _element(name: str, text: str) -> str:
     """A property that has a text; nothing for none."""
     uri, _, local = name.rpartition(" ")
     prefix = _PREFIXES[uri]
-    text = escape(_NOT_XML.sub("\ufffd", text))
+    text = _escape(_NOT_XML.sub("\ufffd", text))
     return f'<{prefix}:{local} xmlns:{prefix}="{uri}">{text}</{prefix}:{local}>' if text else ""
 
 
@@ -237,7 +249,7 @@ def merge(packet: bytes, extension: bytes) -> bytes:
         raise Broken("their prefixes differ")
     lacking = {prefix: uri for prefix, uri in theirs.items() if prefix not in known}
     added = extension[there.start : there.end].decode()
-    opening = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in lacking.items())
+    opening = "".join(f" xmlns:{prefix}={_quote(uri)}" for prefix, uri in lacking.items())
     edits = [(*span, "") for span in here.named(_EXTENDED)]
     edits += [(here.end, here.end, added), (here.start - 1, here.start - 1, opening)]
     return splice(packet, edits)
@@ -275,7 +287,7 @@ def split(packet: bytes, room: int) -> tuple[bytes, bytes, str]:
     guid = md5(extension, usedforsecurity=False).hexdigest().upper()
     reference = (
         f'<rdf:Description xmlns:rdf="{RDF}" xmlns:xmpNote="{_NOTE}" '
-        f'rdf:about={quoteattr(found.about)} xmpNote:HasExtendedXMP="{guid}"/>'
+        f'rdf:about={_quote(found.about)} xmpNote:HasExtendedXMP="{guid}"/>'
     )
     edits = [(*span, "") for span in moved] + [(found.end, found.end, reference)]
     main = splice(packet, edits)

@@ -47,7 +47,7 @@ class Colorizer(Adviser):
 
     Args:
         model: a path to an ONNX file, the name of one that comes with the package, or an address
-            as for :meth:`from_pretrained`.
+            as for :meth:`from_pretrained`; or one that is loaded, with those threads and device.
         threads: CPU threads for the network; by default one per core.
         device: "cpu", "cuda", "openvino", or "auto" for the quickest of them that there is.
 
@@ -59,12 +59,14 @@ class Colorizer(Adviser):
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | None = None,
+        model: str | os.PathLike[str] | Model | None = None,
         *,
         threads: int | None = None,
         device: str = "auto",
     ) -> None:
-        self.model = Model(DEFAULT_MODEL if model is None else model, threads, device)
+        if not isinstance(model, Model):
+            model = Model(DEFAULT_MODEL if model is None else model, threads, device)
+        self.model = model
         self._predictor = Predictor(self.model)
         path = self.model.path
         named = path.stem if path.parent == WEIGHTS else path.absolute()
