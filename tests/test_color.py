@@ -114,6 +114,16 @@ def test_fit_gamut_finds_the_most_that_fits_everywhere():
     assert np.quantile(given_up, 0.999) < 3  # what is left are bright yellows, where the edge jumps
 
 
+def test_unchecked_fit_keeps_the_lightness_of_8_bit_levels_as_exact():
+    rng = np.random.default_rng(0)
+    lab = np.stack([rng.uniform(0, 100, 50_000), *rng.normal(0, 60, (2, 50_000))])
+    for check in True, False:
+        levels = color.to_uint8(color.lab_to_rgb(color.fit_gamut(lab, axis=0, check=check), axis=0))
+        off = np.abs(color.rgb_to_lab(levels / 255, axis=0)[0] - lab[0])
+        assert off.max() < 0.3
+        assert np.quantile(off, 0.99) < 0.2
+
+
 def test_fit_gamut_greys_what_no_colour_is_as_light_as():
     fitted = color.fit_gamut(np.float32([[101, 50, 50], [-1, 50, 50]]), axis=1)
     assert fitted.tolist() == [[101, 0, 0], [-1, 0, 0]]

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import commands
-from photochrom.parallel import cores, map_ahead, run_aside
+from photochrom.parallel import cores, map_ahead, map_side_by_side, run_aside
 
 
 def test_cores_are_those_of_this_process():
@@ -23,6 +23,16 @@ def test_map_ahead_keeps_the_order_and_raises_at_the_item(workers):
     assert [next(results) for _ in range(3)] == [2, 3, 6]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_map_side_by_side_keeps_the_order_and_one_thread_is_the_callers(threads):
+    seen = set()
+    doubled = map_side_by_side(
+        lambda n: seen.add(threading.get_ident()) or 2 * n, range(9), threads
+    )
+    assert doubled == list(range(0, 18, 2))
+    assert (threading.get_ident() in seen) == (threads == 1)
 
 
 def test_map_ahead_takes_no_more_items_than_may_wait():

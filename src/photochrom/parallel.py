@@ -116,6 +116,21 @@ def begin_aside(work: Callable[[], R], name: str = "photochrom-aside") -> Callab
     return result
 
 
+def map_side_by_side(function: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
+    """Compute ``function(item)`` of each item, in order, in so many threads.
+
+    One thread is the caller's own: the memory of a new one is new, too, which for work that takes
+    milliseconds costs a fifth of it.
+
+    Raises:
+        Whatever ``function`` or ``items`` raise.
+    """
+    if threads == 1:
+        return list(map(function, items))
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, items))
+
+
 def run_aside(work: Callable[[], R]) -> R:
     """Run work in a thread of its own, and wait for it so that Ctrl-C is heard meanwhile.
 

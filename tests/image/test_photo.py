@@ -60,6 +60,16 @@ def test_lightness_over_the_cube(dtype, monkeypatch):
 # --- reading: every kind of source and mode ---------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_has_the_same_lightness_in_three_channels(dtype):
+    grey = np.arange(256, dtype=dtype).reshape(16, 16) * (np.iinfo(dtype).max // 255)
+    same = np.repeat(grey[..., None], 3, axis=2)
+    assert np.array_equal(Photo(same).lightness(), Photo(grey).lightness())
+    tinted = same.copy()
+    tinted[15, 15, 2] -= 1  # what is not quite grey is not taken for it
+    assert Photo(tinted).lightness()[15, 15] < Photo(grey).lightness()[15, 15]
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_arrays(channels):
     array = np.random.default_rng(0).integers(0, 256, (5, 7, channels), dtype=np.uint8)

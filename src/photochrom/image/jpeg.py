@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import cv2
 
 from photochrom.color import Pixels
 from photochrom.image.limits import Excess
+from photochrom.parallel import map_side_by_side
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _RESTART, _SCAN, _FRAME = 0xD0, 0xDA, 0xC0
@@ -133,12 +134,14 @@ def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
     luma = tables.get(0)
     if not luma or len(luma) != len(_LUMA):
         return None
-    for quality in range(1, 101):
-        scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-        scaled = (min(255, max(1, (step * scale + 50) // 100)) for step in _LUMA)
-        if sum(scaled) <= sum(luma):
-            return quality
-    return 100
+    return next((q for q, steps in enumerate(_luma_sums(), 1) if steps <= sum(luma)), 100)
+
+
+@cache
+def _luma_sums() -> list[int]:
+    """Of the quantization of lightness at each quality 1..100."""
+    scales = [5000 // q if q < 50 else 200 - 2 * q for q in range(1, 101)]
+    return [sum(min(255, max(1, (step * s + 50) // 100)) for step in _LUMA) for s in scales]
 
 
 # --- writing ----------------------------------------------------------------------------------
@@ -175,9 +178,9 @@ def encode(pixels: Pixels, quality: int, head: bytes = b"") -> bytes:
         stored = cv2.cvtColor(part, cv2.COLOR_RGB2BGR) if part.ndim == 3 else part
         return bytes(cv2.imencode(".jpg", stored, [n for flag in flags.items() for n in flag])[1])
 
-    with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
-        starts = range(0, height, down * _BLOCK)
-        strips = [_split_scan(data) for data in pool.map(encode_strip, starts)]
+    starts = range(0, height, down * _BLOCK)
+    encoded = map_side_by_side(encode_strip, starts, cv2.getNumThreads())
+    strips = [_split_scan(data) for data in encoded]
     parts = []
     for kind, part in strips[0][0]:
         if kind == _FRAME:

@@ -60,6 +60,19 @@ def stretch(array: Array, bits: int) -> Levels:
     return levels
 
 
+def drop_equal_channels(pixels: Levels) -> Levels:
+    """One plane (H, W) of an RGB picture (H, W, 3) that is grey throughout; any other as it is."""
+    if pixels.ndim == 2:
+        return pixels
+    grey = np.empty(pixels.shape[:2], pixels.dtype)
+    for rows in bands(pixels):
+        red, green, blue = cv2.split(pixels[rows])
+        if not (np.array_equal(red, green) and np.array_equal(red, blue)):
+            return pixels
+        grey[rows] = red
+    return grey
+
+
 def to_8_bits(levels: Levels) -> Pixels:
     """The nearest of 0..255 of each level."""
     if levels.dtype == np.uint8:

@@ -14,7 +14,7 @@ from PIL import Image
 from photochrom import color
 from photochrom.color import Array, Plane
 from photochrom.image import icc
-from photochrom.image.levels import Levels, to_8_bits
+from photochrom.image.levels import Levels, drop_equal_channels, to_8_bits
 
 Text = tuple[tuple[str, str], ...]
 """Remarks by keyword, such as ("Comment", "the old house"); keywords as PNG has them. Bytes that
@@ -78,7 +78,8 @@ class Photo:
         Args:
             rows: of these alone, by default of all. A few at a time need little memory.
         """
-        pixels, top = self.pixels[rows], int(np.iinfo(self.pixels.dtype).max)
+        top = int(np.iinfo(self.pixels.dtype).max)
+        pixels = drop_equal_channels(self.pixels[rows])  # a scan in RGB is often grey
         if pixels.ndim == 2:
             return _look_up(_lightness_table(top), pixels)
         height, width = pixels.shape[:2]

@@ -26,8 +26,8 @@ the edges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -35,12 +35,13 @@ import numpy as np
 
 from photochrom import color
 from photochrom.color import Array
+from photochrom.parallel import map_side_by_side
 
 _RADIUS = 1  # of the window in which a line is fitted; small, as the network's ab is already small
 _EPSILON = 100.0  # L², below which a window counts as flat and its slope fades; of 5..1000
 _NOISE = 10.0  # ab², likewise for the ab that a slope explains; of 1, 10
 _SOFTEN = 0.42  # cells: met true ab at 41.6 dB (0: 42.5, bilinear: 40.6), cost hintnet 3 no dB
-_BAND = 1 << 18  # pixels worked on at a time by each thread: bounds memory, and suits the cache
+_BAND = 1 << 17  # pixels worked on at a time by each thread: bounds memory, and suits the cache
 _ROWS = 64  # of them at most, or the rows of a narrow photo would be mixed from all of the lines
 _PRODUCT = 8  # rows at a time, so few that BLAS starts no threads of its own within ours
 
@@ -98,18 +99,24 @@ class Chroma:
         """H, W of the photo."""
         return self.height, self.slope.shape[2]
 
+    @cached_property
+    def _taps(self) -> tuple[Array, Array]:
+        return _cubic_taps(self.height, self.slope.shape[1])
+
     def rows(self, start: int, stop: int, L: Array, space: Array | None = None) -> Array:
         """ab (2, stop - start, W) of some rows, whose lightness is L (stop - start, W).
 
         With ``space`` (4, stop - start, W) to work in, the answer lies there.
         """
-        first, weights = _cubic_weights(start, stop, self.height, self.slope.shape[1])
-        near = slice(first, first + weights.shape[1])
+        first, taps = (each[start:stop] for each in self._taps)
+        weights = _spread(taps, first - first[0])
         space = np.empty((4, *L.shape), np.float32) if space is None else space
         ab, offset = space[:2], space[2:]
-        for part in (slice(i, i + _PRODUCT) for i in range(0, len(weights), _PRODUCT)):
-            np.matmul(weights[part], self.slope[:, near], out=ab[:, part])
-            np.matmul(weights[part], self.offset[:, near], out=offset[:, part])
+        for part in (slice(i, i + _PRODUCT) for i in range(0, stop - start, _PRODUCT)):
+            near = slice(first[part][0], first[part][-1] + taps.shape[1])
+            mix = weights[part, near.start - first[0] : near.stop - first[0]]
+            np.matmul(mix, self.slope[:, near], out=ab[:, part])
+            np.matmul(mix, self.offset[:, near], out=offset[:, part])
         ab *= L
         ab += offset
         np.clip(ab, self.low, self.high, out=ab)
@@ -214,8 +221,9 @@ def recombine(
                 known = ab.rows(rows.start, rows.stop, here, space)
             else:
                 known = ab[:, rows]
-            a, b = np.multiply(known, np.float32(strength), out=space[:2])
-            cv2.merge([here, a, b], lab)
+            if strength != 1:
+                known = np.multiply(known, np.float32(strength), out=space[:2])
+            cv2.merge([here, *known], lab)
             _to_rgb(lab, rgb[rows], light)
 
     _side_by_side(paint, height, width)
@@ -231,8 +239,7 @@ def _side_by_side(work: Callable[[Iterator[slice]], None], height: int, width: i
     """Have each thread take bands of rows from one list, until there are none left."""
     step, threads = _rows(width), cv2.getNumThreads()
     bands = iter([slice(y, min(y + step, height)) for y in range(0, height, step)])
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, [bands] * threads))  # list: so that an error is raised here
+    map_side_by_side(work, [bands] * threads, threads)
 
 
 def _to_rgb(lab: Array, rgb: Array, light: Array) -> None:
@@ -243,7 +250,8 @@ def _to_rgb(lab: Array, rgb: Array, light: Array) -> None:
     clipped = np.flatnonzero(inside == 0)
     if clipped.size:
         wanted = np.ascontiguousarray(lab.reshape(-1, 3).take(clipped, axis=0).T)
-        fitted = cv2.merge(list(color.fit_gamut(wanted[:, None], axis=0)))
+        fitted = color.fit_gamut(wanted[:, None], axis=0, check=rgb.dtype != np.uint8)
+        fitted = cv2.merge(list(fitted))
         again = np.empty(fitted.shape, rgb.dtype)
         _encode(fitted, again, np.empty_like(fitted))
         pixel = np.dtype((np.void, 3 * rgb.itemsize))  # numpy is slow with rows of three
@@ -292,20 +300,30 @@ def _widen(planes: Array, width: int) -> Array:
     return _each(lambda p: cv2.resize(p, size, interpolation=cv2.INTER_CUBIC), planes)
 
 
-def _cubic_weights(start: int, stop: int, height: int, small: int) -> tuple[int, Array]:
-    """How rows start..stop of ``height`` are mixed from ``small`` rows.
+def _cubic_taps(height: int, small: int) -> tuple[Array, Array]:
+    """How ``height`` rows are mixed from ``small`` rows.
 
     Returns:
-        The first small row that takes part, and the weights (stop - start, rows taking part).
+        Of each row the first small row that takes part, (height,), and the weights of that and
+        those after it, (height, 4) or fewer.
     """
-    centre = (np.arange(start, stop) + 0.5) * small / height - 0.5  # pixels have their middle at .5
+    centre = (np.arange(height) + 0.5) * small / height - 0.5  # pixels have their middle at .5
     base = np.floor(centre).astype(int)
-    first, last = max(base[0] - 1, 0), min(base[-1] + 2, small - 1)
-    weights = np.zeros((stop - start, last - first + 1), np.float32)
-    for tap in range(-1, 3):
+    part = min(4, small)
+    first = np.clip(base - 1, 0, small - part)
+    weights = np.zeros((height, part), np.float32)
+    for tap in range(-1, 3):  # beyond the border it is the border that counts
         column = np.clip(base + tap, 0, small - 1) - first
-        weights[np.arange(len(base)), column] += _cubic(np.abs(centre - base - tap))
+        weights[np.arange(height), column] += _cubic(np.abs(centre - base - tap))
     return first, weights
+
+
+def _spread(taps: Array, first: Array) -> Array:
+    """The weights (n, small rows) of n rows whose taps begin at ``first``, which rises from 0."""
+    n, part = taps.shape
+    weights = np.zeros((n, first[-1] + part), np.float32)
+    weights[np.arange(n)[:, None], first[:, None] + np.arange(part)] = taps
+    return weights
 
 
 def _cubic(x: Array) -> Array:
