@@ -10,7 +10,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 from typing import TypeVar
 
@@ -107,21 +109,25 @@ def _search_folder(folder: Path | Remote) -> list[Shard]:
         for reason in listed.unsearched.values():  # or the set would not be what is meant
             raise BadData(reason)
         for path in listed.photos:
-            if path.is_file():
-                sizes[path] = path.stat().st_size
-            elif not path.exists():  # a link to nothing: who reads it says so
+            try:
+                known = path.stat()
+            except OSError:  # a link to nothing: who reads it says so
                 sizes[path] = 0
-    known: dict[str, Shard] = {}
+                continue
+            if stat.S_ISREG(known.st_mode):
+                sizes[path] = known.st_size
+    told: dict[str, Shard] = {}
     for file, size in sizes.items():
         if file.name == INDEX and size <= MOST_BYTES:
-            known |= _read_index(file, size)
+            told |= _read_index(file, size)
     found = []
     for file, size in sizes.items():
         if file.suffix.lower() in PHOTO_SUFFIXES:
             found.append(Shard(file, size, 1))
         elif file.suffix == ".tar":
-            shard = known.get(str(file))
-            found.append(shard if shard and shard.size == size else Shard(file, size))
+            shard = told.get(str(file))
+            same = shard is not None and shard.size == size
+            found.append(replace(shard, path=file) if shard and same else Shard(file, size))
     return found
 
 
@@ -130,20 +136,20 @@ def _read_index(index: Path | Remote, length: int) -> dict[str, Shard]:
     shards = {}
     try:
         folder, place = str(index).removesuffix(INDEX), type(index)
+        tables = place(folder + MEMBERS)
         for told in json.loads(read_stretch(index, 0, length))["shards"]:
             name, size, count = str(told["name"]), int(told["bytes"]), int(told["count"])
-            path = place(folder + name)
             if count < 0:
                 raise ValueError("fewer photos than none")
             if "members" in told:
                 at, many = map(int, told["members"])
                 if not (at >= 0 and 0 <= many <= MOST_BYTES):
                     raise ValueError("a table that cannot be")
-                table: Told | Members = Told(place(folder + MEMBERS), at, many)
+                table: Told | Members = Told(tables, at, many)
             else:  # as it was written before version 2
                 table = Members.from_json(json.dumps(told["photos"]).encode(), size)
                 count = len(table)
-            shards[str(path)] = Shard(path, size, count, table)
+            shards[folder + name] = Shard(index, size, count, table)
     except Exception:  # somebody else's file of that name, which may hold anything
         return {}
     return shards

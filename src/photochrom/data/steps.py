@@ -17,7 +17,7 @@ from photochrom.data.stream import Encoded, StreamedPhotos
 from photochrom.errors import BadData, BadPhoto
 from photochrom.parallel import submit_ahead
 
-_AHEAD = 2
+_AHEAD = 1
 """Steps whose photos are being decoded while one is computed."""
 
 

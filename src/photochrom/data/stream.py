@@ -22,9 +22,9 @@ from photochrom.data.photo_source import PhotoSource
 from photochrom.errors import BadData, BadOption, BadPhoto
 from photochrom.parallel import map_ahead
 
-BLOCK = 2 << 20
+BLOCK = 1 << 20
 """Bytes of photos that are read at once, and shuffled, about."""
-LOOKED_AT = 1 << 20
+LOOKED_AT = 1 << 18
 """Photos at least, of a larger set, among which are all that are held out."""
 _GAP = 1 << 17
 """Bytes between two photos that are sooner read along than left out."""
