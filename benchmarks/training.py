@@ -17,12 +17,10 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch.utils.flop_counter import FlopCounterMode
-
 from photochrom.training import train
 from photochrom.training.distributed import precision
 from photochrom.training.loader import Batch, Loader
-from photochrom.training.peak import matrix_peak, synchronize
+from photochrom.training.peak import count_operations, matrix_peak, synchronize
 from photochrom.training.presets import PRESETS, TrainOptions
 from photochrom.training.setup import Setup, set_up
 
@@ -49,7 +47,7 @@ class Timed:
 
 def operations(setup: Setup) -> float:
     """Of one step."""
-    with FlopCounterMode(display=False) as counter:
+    with count_operations() as counter:
         train._step(setup)
     return float(counter.get_total_flops())
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from photochrom.errors import BadData, BadOption
+from photochrom.training import WAITING, spin_briefly
 from photochrom.training.distributed import finish_together
 from photochrom.training.sync_batchnorm import CpuSyncBatchNorm, sync_batch_norms
 from photochrom.training.train import train
@@ -216,6 +217,17 @@ def test_machines_with_other_numbers_of_processes_are_one_sentence(tiny, tmp_pat
         train(*tiny(tmp_path / "run"))
 
 
+def test_waiting_threads_leave_the_cores_to_others_unless_told_otherwise(monkeypatch):
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    spin_briefly()
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    spin_briefly()
+    assert int(os.environ["GOMP_SPINCOUNT"]) < 10_000
+
+
 # --- batch norms ------------------------------------------------------------------------------
 
 
@@ -225,6 +237,7 @@ def _network() -> nn.Sequential:
 
 
 def _between_two(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
     store = torch.distributed.FileStore(f"{folder}/store", 2)
     torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=2)
     network = _network()
