@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pictures import refused, send
 
-from photochrom.web.access import client_address
+from photochrom.web.access import Proxies, client_address
 
 PUBLIC = "photos.example.org"
 NGINX = {"host": PUBLIC, "x-forwarded-host": PUBLIC, "x-forwarded-proto": "https"}
@@ -30,7 +30,15 @@ FORGED = NGINX | OWN | {"host": "localhost"}
 def test_client_address_is_where_they_are(address, forwarded, expected):
     headers = [(b"x-forwarded-for", some.encode()) for some in forwarded]
     scope = {"type": "http", "client": (address, 50000) if address else None, "headers": headers}
-    assert client_address(scope) == expected
+    assert client_address(scope | {"client": (Proxies().client(scope), 0)}) == expected
+
+
+def test_named_proxies_are_believed_one_before_the_other():
+    proxies = Proxies(["10.0.0.0/24", "2001:db8::7"])
+    chain = {"headers": [(b"x-forwarded-for", b"6.6.6.6, 192.0.2.7, 10.0.0.9, 2001:db8::7")]}
+    for peer, client in (("10.0.0.5", "192.0.2.7"), ("::ffff:10.0.0.5", "192.0.2.7"),
+                         ("10.0.1.5", "10.0.1.5"), ("127.0.0.1", "192.0.2.7")):  # fmt: skip
+        assert proxies.client(chain | {"client": (peer, 50000)}) == client
 
 
 @pytest.fixture
@@ -103,10 +111,12 @@ def test_any_address_stands_for_addresses_and_no_names(make_client):
         assert client.get("/api/health", headers={"host": host}).status_code == status
 
 
-def test_proxy_is_believed_on_this_machine_alone(ask):
+def test_proxy_is_believed_on_this_machine_or_where_it_was_named(ask):
     for peer in ("192.168.1.7", "testclient"):
         assert ask(FORGED, peer) == LOOK_ONLY
     assert ask({"host": PUBLIC} | OWN, "172.17.0.1") == LET_IN  # a proxy in a container
+    assert ask(FORGED, "172.17.0.1", proxies=Proxies(["172.17.0.0/16"])) == LET_IN
+    assert ask(FORGED, "172.18.0.1", proxies=Proxies(["172.17.0.0/16"])) == LOOK_ONLY
 
 
 def test_every_deed_is_closed_to_foreign_pages(client):

@@ -175,6 +175,7 @@ def test_reach_is_taken_and_given_back_where_it_is_not_the_normal_one(ask):
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-request")
 
 
+@pytest.mark.usefixtures("in_process")
 def test_unsure_places_are_in_pixels_of_the_photo(ask, monkeypatch):
     asked = []
 
@@ -363,8 +364,9 @@ def test_what_a_kept_photo_provokes_is_answered_in_a_sentence(client, ask, monke
     assert ask("colorize").status_code == 200
     monkeypatch.setattr(Model, "run", broken)
     monkeypatch.setattr(photo_store, "measure_tone", broken)
-    answers = [ask("colorize"), ask("colorize", full=True), ask("palette", x=1, y=1)]
-    answers += map(ask, ("comparison", "samples", "uncertainty"))
+    answers = [ask("colorize", vivid=0.7), ask("colorize", full=True, vivid=0.7)]
+    answers += [ask("palette", x=1, y=1), ask("comparison", vivid=0.8)]
+    answers += map(ask, ("samples", "uncertainty"))
     answers.append(client.post("/api/photos", files={"photo": encode(halves())}))
     assert [refused(answer) for answer in answers] == [(422, "failed")] * 7
     assert "Kiel" not in caplog.text + "".join(answer.text for answer in answers)

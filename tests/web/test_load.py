@@ -32,12 +32,13 @@ def run_benchmark(name: str, seconds: str, model: Path, *options: str) -> tuple[
 def test_32_users_at_once_are_served_or_turned_away_and_it_stays_well(toy):
     status, told = run_benchmark("web.py", "8", toy)
     assert status == 0
-    assert set(told["statuses"]) <= {"200", "201", "204", "409", "503"}
-    assert told["statuses"]["200"] > 0
+    crowd = {name: float(row["measured"]) for name, row in told.items()}
+    assert crowd["in the crowd: other failures"] == 0
+    assert crowd["in the crowd: answers a second"] > 0
     # On a machine of any speed: that it is well is not told after all the work, but before.
-    assert told["health, median"] < told["preview in the crowd, median"]
-    # What is kept is bounded, and so is what two pieces of work take at a time.
-    assert told["memory, most"] < 1000
+    assert crowd["in the crowd: health, median"] < crowd["in the crowd: hint to preview, median"]
+    # What is kept is bounded, and so is what the processes take at a time.
+    assert crowd["in the crowd: memory, most"] < 1000
 
 
 def test_users_get_their_results_among_attackers(toy):

@@ -81,7 +81,7 @@ def test_newest_photo_stays():
 )
 def test_hints_fit_the_preview_to_the_last_pixel(extent, preview):
     (width, height), (w, h) = extent, preview
-    large = photo("a", width, height, (h, w))
+    large = photo("a", width, height, (h, w)).summary
     corners = [Hint(x, y, (10.0, -20.0), "small") for x in (0, width) for y in (0, height)]
     scaled = large.to_preview(corners)
     assert [(s.x, s.y) for s in scaled] == [(0, 0), (0, h), (w, 0), (w, h)]

@@ -38,7 +38,7 @@ class Work:
     def __init__(self) -> None:
         self.begun, self.free = threading.Event(), threading.Event()
 
-    def __call__(self) -> str:
+    def __call__(self, *_: object) -> str:
         self.begun.set()
         assert self.free.wait(300)
         return "done"
@@ -58,7 +58,7 @@ async def test_queue_gives_clients_turns(queue):
     working = await begin(queue, first)
     names = ["greedy"] * 4 + ["modest"] * 2 + ["late"]
     waiting = [
-        await begin(queue, lambda n=n, name=name: order.append((name, n)), client=Client(name))
+        await begin(queue, lambda _, n=n, name=name: order.append((name, n)), client=Client(name))
         for n, name in enumerate(names)
     ]
     first.free.set()
@@ -73,8 +73,8 @@ async def test_full_queue_sends_away_who_has_most_in_it(queue):
     queue.most = 4
     first = Work()
     working = await begin(queue, first)
-    crowd = [await begin(queue, lambda: "crowd", client=Client("a")) for _ in range(4)]
-    others = [await begin(queue, lambda: "other", client=Client("b")) for _ in range(2)]
+    crowd = [await begin(queue, lambda _: "crowd", client=Client("a")) for _ in range(4)]
+    others = [await begin(queue, lambda _: "other", client=Client("b")) for _ in range(2)]
     assert queue.waiting == 4
     assert [task.done() for task in crowd] == [False, False, True, True]
     assert [task.exception().code for task in crowd[2:]] == ["busy", "busy"]
@@ -90,9 +90,9 @@ async def test_full_queue_sends_away_who_has_most_in_it(queue):
 async def test_newer_of_a_lane_supersedes_one_that_waits_and_not_one_that_works(queue):
     lane, other, first = Lane(), Lane(), Work()
     working = await begin(queue, first, lane)
-    neighbour = await begin(queue, lambda: "neighbour", other)
-    old = await begin(queue, lambda: "old", lane)
-    new = await begin(queue, lambda: "new", lane)  # though the queue was full
+    neighbour = await begin(queue, lambda _: "neighbour", other)
+    old = await begin(queue, lambda _: "old", lane)
+    new = await begin(queue, lambda _: "new", lane)  # though the queue was full
     assert old.exception().code == "superseded"
     assert not working.done()
     first.free.set()
@@ -111,7 +111,7 @@ async def test_late_work_is_told_so_and_keeps_its_place_until_it_is_done(queue):
     while queue.working:
         await asyncio.sleep(0.01)
     queue.seconds = 600
-    assert await queue.run(Client(), lambda: 1) == 1
+    assert await queue.run(Client(), lambda _: 1) == 1
 
 
 async def test_cancelled_request_leaves_no_place_taken(queue):
@@ -124,13 +124,16 @@ async def test_cancelled_request_leaves_no_place_taken(queue):
         await asyncio.sleep(0)
     waiting[1].cancel()
     await asyncio.gather(working, *waiting, return_exceptions=True)
-    assert await queue.run(Client(), lambda: 1) == 1
+    assert await queue.run(Client(), lambda _: 1) == 1
 
 
+@pytest.mark.usefixtures("in_process")
 def test_api_answers_409_to_the_superseded_and_503_to_the_many(make_client, monkeypatch):
     client, work, works = make_client(limits={"at_once": 1, "waiting": 2}), Work(), []
     path, plain = f"/api/photos/{send(client)['id']}/colorize", Engine.preview
-    monkeypatch.setattr(Engine, "preview", lambda *args: works.append(work()) or plain(*args))
+    monkeypatch.setattr(
+        Engine, "preview", lambda *args, **more: works.append(work()) or plain(*args, **more)
+    )
 
     def count() -> tuple[int, int]:
         health = client.get("/api/health").json()
@@ -157,10 +160,11 @@ def test_api_answers_409_to_the_superseded_and_503_to_the_many(make_client, monk
     assert len(works) == 3
 
 
+@pytest.mark.usefixtures("in_process")
 def test_api_begins_nothing_for_a_client_that_hung_up(make_client, monkeypatch):
     client, works, work = make_client(limits={"at_once": 1}), [], Work()
     path = f"/api/photos/{send(client)['id']}/colorize"
-    monkeypatch.setattr(Engine, "preview", lambda *_: works.append(work()) or b"")
+    monkeypatch.setattr(Engine, "preview", lambda *_, **__: works.append(work()) or b"")
     request = {"type": "http.request", "body": b"{}", "more_body": False}
     messages, statuses = chain([request], repeat({"type": "http.disconnect"})), []
 

@@ -45,6 +45,24 @@ def serve(
             "NAME",
         ),
     ] = (),
+    root_path: Annotated[
+        str, flag("path at which a proxy before it shows the page, as /colour", "PATH")
+    ] = "",
+    trust_proxy: Annotated[
+        UseAppendAction[tuple[str, ...]],
+        flag(
+            "address or network of a proxy on another machine, which is believed about whom it "
+            "asks for; may be given several times",
+            "ADDRESS",
+        ),
+    ] = (),
+    workers: Annotated[
+        int | None,
+        flag("processes that colour; by default one per core, from 2 to 8", WHOLE),
+    ] = None,
+    metrics: Annotated[
+        bool, flag("answer /api/metrics: figures for operators, as Prometheus has them")
+    ] = False,
     max_megabytes: Annotated[float, flag("largest file that is taken", NUMBER)] = 64,
     max_megapixels: Annotated[float, flag("largest photo that is taken", NUMBER)] = 100,
 ) -> int:
@@ -52,7 +70,9 @@ def serve(
 
     Nothing leaves this machine. Example: photochrom serve --open
     """
+    from photochrom.batch.pool import cores
     from photochrom.web import create_app
+    from photochrom.web.access import Proxies
     from photochrom.web.app import LOOPBACK
     from photochrom.web.server import run_server
     from photochrom.web.services import ServerLimits
@@ -61,6 +81,16 @@ def serve(
         raise BadOption(
             "--max-megabytes and --max-megapixels have to be above 0: give such numbers."
         )
+    workers = min(max(cores(), 2), 8) if workers is None else workers
+    if workers < 1:
+        raise BadOption(f"--workers is {workers}: give 1 or more.")
+    root_path = _check_root_path(root_path)
+    try:
+        proxies = Proxies(trust_proxy)
+    except ValueError as error:
+        raise BadOption(
+            f"--trust-proxy: {error}: give an address, as 10.0.0.5, or a network, as 10.0.0.0/24."
+        ) from error
     token = _find_token(token, token_file)
     public = {_check_host_name(name) for name in allowed_host}
     local = host in LOOPBACK
@@ -68,10 +98,21 @@ def serve(
         model=model,
         hosts={*LOOPBACK, *public} if local else {*LOOPBACK, *public, host.lower(), *_own_names()},
         token=token,
-        limits=ServerLimits(megabytes=max_megabytes, megapixels=max_megapixels),
+        limits=ServerLimits(
+            megabytes=max_megabytes,
+            megapixels=max_megapixels,
+            at_once=workers,
+            # Twice as many as there are cores: alone a photo is quicker, in a crowd no slower.
+            threads=min(cores(), max(1, 2 * cores() // workers)),
+        ),
+        root_path=root_path,
+        proxies=proxies,
+        metrics=metrics,
     )
     listener = _listen(host, port)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
+    address = (
+        f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}{root_path}/"
+    )
     if public or not local:
         who = "whoever has the token" if token else "anybody who reaches it, without a token,"
         places = ", ".join(sorted(public | (set() if local else {host})))
@@ -82,7 +123,7 @@ def serve(
     if open:
         threading.Timer(0.5, webbrowser.open, [address]).start()
     with suppress(KeyboardInterrupt):  # which uvicorn passes on when all is done
-        run_server(app, listener)
+        run_server(app, listener, proxies)
     return 0
 
 
@@ -99,6 +140,26 @@ def _check_host_name(name: str) -> str:
             "https:// and without a port."
         )
     return plain
+
+
+def _check_root_path(path: str) -> str:
+    """The path with a slash before it and none behind; "" for none.
+
+    Raises:
+        BadOption: it is none, or one of the page's own.
+    """
+    plain = path.strip("/")
+    parts = plain.split("/")
+    if not plain:
+        return ""
+    if parts[0] in ("api", "static") or not all(
+        re.fullmatch(r"[\w.~-]+", part, re.ASCII) and part.strip(".") for part in parts
+    ):
+        raise BadOption(
+            f"--root-path {path} cannot be: give one as /colour, of letters, digits and - . _ ~, "
+            "that does not begin with /api or /static."
+        )
+    return f"/{plain}"
 
 
 def _find_token(given: str | None, file: Path | None) -> str | None:

@@ -27,6 +27,8 @@ _ENOUGH = 1024
 """Cells that tell well enough how unsure the network is where; more only take time."""
 _PHOTOS, _SMALL = 32, 2**18
 """Photos whose answers without hints are remembered, and pixels of those: a few megabytes each."""
+_DRAWN = 8
+"""Sets of hints on them whose colours are remembered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +84,32 @@ class Predictor:
             vivid: as in :class:`.ColorizeOptions`.
         """
         L = views[0].small
-        look = self._remembered if L.size <= _SMALL else self._look
-        return fit_lines(round_ab(self._meet(views, spots, vivid, look)), L)
+        if L.size > _SMALL:
+            return fit_lines(round_ab(self._meet(views, spots, vivid, self._look)), L)
+        if len(views) > 1:
+            return fit_lines(round_ab(self._meet(views, spots, vivid, self._remembered)), L)
+        known = spots[0]
+        return self._drawn(L.tobytes(), L.shape, known.tobytes(), known.shape, vivid)
+
+    @cached_property
+    def _drawn(self) -> Callable[..., ChromaLines]:
+        """The lines of a photo's only view: who has seen it in colour asks for a palette next, and
+        for its picture.
+        """
+
+        def draw(
+            content: bytes,
+            size: tuple[int, int],
+            told: bytes,
+            shape: tuple[int, int],
+            vivid: float | None,
+        ) -> ChromaLines:
+            L = np.frombuffer(content, np.float32).reshape(size)
+            spots = np.frombuffer(told, np.float32).reshape(shape)
+            ab = self._meet([View(size, L)], [spots], vivid, self._remembered)
+            return fit_lines(round_ab(ab), L)
+
+        return lru_cache(_DRAWN)(draw)
 
     def colors(self, L: Array, spots: Array, vivid: float | None = None) -> Array:
         """The colours of one of many pictures that are not seen again, such as a film's.

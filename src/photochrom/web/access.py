@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -17,33 +17,57 @@ _NETWORK = 64
 """Bits of an IPv6 address that are a household's; it has all the others to itself."""
 
 
-def is_loopback(address: str) -> bool:
-    """Whether it is this machine's own."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+class Proxies:
+    """Who is believed about whom he asks for: proxies on this machine, and those that are named.
+
+    Args:
+        networks: addresses, or networks such as 10.0.0.0/8.
+
+    Raises:
+        ValueError: one is none.
+    """
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks = [ipaddress.ip_network(given, strict=False) for given in networks]
+
+    def __contains__(self, address: str) -> bool:
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        found = getattr(found, "ipv4_mapped", None) or found
+        return found.is_loopback or any(found in network for network in self._networks)
+
+    def client(self, scope: Scope) -> str:
+        """The address of who has asked: the last one named that is no such proxy.
+
+        Those before it are what that one says himself.
+        """
+        address = peer(scope)
+        named = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
+        while address in self and named:
+            address = named.pop().strip() or address
+        return address
+
+
+def own_path(scope: Scope) -> str:
+    """What a request is for, below where a proxy shows this server."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
 
 
 def is_api(scope: Scope) -> bool:
     """Whether a request is for the API, and not for the page and its files."""
-    return str(scope["path"]).startswith("/api")
+    return own_path(scope).startswith("/api")
 
 
-def _peer(scope: Scope) -> str:
+def peer(scope: Scope) -> str:
+    """The address at the other end of the connection, or whom the guard has put there."""
     return str((scope.get("client") or ("",))[0])
 
 
 def client_address(scope: Scope) -> str:
-    """The client of a request, as far as clients are to be told apart: by where they are.
-
-    A proxy on this machine is believed about whom it asks for: the last one that it names, as
-    those before are what that one says itself.
-    """
-    address = _peer(scope)
-    if is_loopback(address):
-        forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
-        address = forwarded.rpartition(",")[2].strip() or address
+    """The client of a request, as far as clients are to be told apart: by where they are."""
+    address = peer(scope)
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
@@ -59,19 +83,20 @@ class AccessRules:
     """Who may ask.
 
     Args:
-        hosts: names and addresses by which the server may be called, itself or through a proxy on
-            this machine that forwards them, which keeps a foreign page from giving its own name
+        hosts: names and addresses by which the server may be called, itself or through a proxy
+            that forwards them, which keeps a foreign page from giving its own name
             this address; 0.0.0.0 and :: stand for any address.
         token: what an API request must show; None for nothing.
+        proxies: that are believed.
     """
 
-    def __init__(self, hosts: Collection[str], token: str | None) -> None:
-        self.hosts, self.token = hosts, token
+    def __init__(self, hosts: Collection[str], token: str | None, proxies: Proxies) -> None:
+        self.hosts, self.token, self.proxies = hosts, token, proxies
 
     def refusal(self, scope: Scope) -> RequestProblem | None:
         """Why a request is refused; None if it is not."""
         headers = Headers(scope=scope)
-        host, scheme = _seen_by_browser(scope, headers)
+        host, scheme = self._seen_by_browser(scope, headers)
         # The host of the request itself, too: who gives his name this address can forward any.
         for name in map(_host_name, (headers.get("host", ""), host)):
             if not self._knows(name):
@@ -104,20 +129,21 @@ class AccessRules:
             return False
         return True
 
+    def _seen_by_browser(self, scope: Scope, headers: Headers) -> tuple[str, str | None]:
+        """Host, with its port, and scheme that a browser believes to talk to; None for unknown.
 
-def _seen_by_browser(scope: Scope, headers: Headers) -> tuple[str, str | None]:
-    """Host, with its port, and scheme that a browser believes to talk to; None where nobody says.
+        What a proxy of ours forwards is believed; what anybody else says is not.
+        """
 
-    What a proxy on this machine forwards is believed; what anybody else says is not.
-    """
+        def first(
+            name: str,
+        ) -> str:  # of several proxies, which is the one that the browser talks to
+            return headers.get(name, "").partition(",")[0].strip()
 
-    def first(name: str) -> str:  # of several proxies, which is the one that the browser talks to
-        return headers.get(name, "").partition(",")[0].strip()
-
-    host = headers.get("host", "")
-    if not is_loopback(_peer(scope)):
-        return host, None
-    return first("x-forwarded-host") or host, first("x-forwarded-proto").lower() or None
+        host = headers.get("host", "")
+        if peer(scope) not in self.proxies:
+            return host, None
+        return first("x-forwarded-host") or host, first("x-forwarded-proto").lower() or None
 
 
 def _from_foreign_page(headers: Headers, host: str, scheme: str | None) -> bool:

@@ -14,8 +14,9 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from photochrom import __version__
-from photochrom.errors import PhotochromError
+from photochrom.errors import MissingExtra, PhotochromError
 from photochrom.web import problems, routes
+from photochrom.web.access import Proxies
 from photochrom.web.middleware import GuardMiddleware
 from photochrom.web.problems import RequestProblem
 from photochrom.web.services import ServerLimits, Services
@@ -29,6 +30,9 @@ def create_app(
     hosts: Collection[str] = LOOPBACK,
     token: str | None = None,
     limits: ServerLimits | None = None,
+    root_path: str = "",
+    proxies: Proxies | None = None,
+    metrics: bool = False,
 ) -> FastAPI:
     """The page, and the API that it uses.
 
@@ -38,9 +42,13 @@ def create_app(
             well; 0.0.0.0 and :: stand for any address.
         token: what every API request must show as ``Authorization: Bearer ...``; None for nothing.
         limits: what it takes at most.
+        root_path: at which a proxy shows it, such as "/colour"; the proxy may pass that on or not.
+        proxies: that are believed about whom they ask for, beside those on this machine.
+        metrics: whether ``/api/metrics`` tells operators how it does, as Prometheus has it.
 
     Raises:
         BadModel: there is no such model.
+        MissingExtra: metrics, and prometheus-client is not installed (extra ``metrics``).
     """
     limits = limits or ServerLimits()
     services = Services(model, limits)
@@ -57,6 +65,7 @@ def create_app(
         openapi_url="/api/openapi.json",
         docs_url=None,  # their scripts would come from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # to an address that a proxy may not show
         lifespan=lifespan,
         exception_handlers={
             PhotochromError: _answer_error,
@@ -67,12 +76,33 @@ def create_app(
     )
     app.state.services = services
     app.add_middleware(
-        GuardMiddleware, hosts=frozenset(hosts), token=token, megabytes=limits.megabytes
+        GuardMiddleware,
+        hosts=frozenset(hosts),
+        token=token,
+        megabytes=limits.megabytes,
+        proxies=proxies,
+        root_path=root_path,
     )
+    if metrics:
+        _add_metrics(app, services)
     app.include_router(routes.router)
     app.include_router(routes.kept)
     app.mount("/static", StaticFiles(directory=routes.STATIC))
     return app
+
+
+def _add_metrics(app: FastAPI, services: Services) -> None:
+    try:
+        from photochrom.web.metrics import CountingMiddleware, Metrics
+    except ImportError as error:
+        raise MissingExtra(error.name or str(error), "metrics") from error
+    known = Metrics(services)
+    app.add_middleware(CountingMiddleware, metrics=known)  # around the guard: it refuses some
+
+    async def answer() -> Response:
+        return known.answer()
+
+    app.add_api_route("/api/metrics", answer, include_in_schema=False)
 
 
 async def _answer_error(_: Request, error: Exception) -> Response:

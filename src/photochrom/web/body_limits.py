@@ -14,6 +14,7 @@ from starlette.datastructures import FormData, Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from photochrom.web import problems
+from photochrom.web.access import own_path
 from photochrom.web.problems import RequestProblem
 
 PIECE = 1 << 18
@@ -50,7 +51,7 @@ class UploadBudget:
 
     def bound(self, scope: Scope) -> tuple[int, RequestProblem]:
         """How many bytes a request may have, and what is answered if it has more."""
-        if scope["path"] in _UPLOADS and _is_multipart(Headers(scope=scope)):
+        if own_path(scope) in _UPLOADS and _is_multipart(Headers(scope=scope)):
             return self.most, problems.too_many_bytes(self.megabytes)
         sentence = f"A request without a photo may have {_PLAIN // 1000} kB: leave something out."
         return _PLAIN, RequestProblem(413, "too-large", sentence)

@@ -1,9 +1,8 @@
-"""What the server does with photos: files in worker processes, and previews in its own threads."""
+"""What worker processes do with photos: with whole files, and with previews of them."""
 
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import re
 import threading
@@ -12,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -27,7 +27,8 @@ from photochrom.inference.options import ColorizeOptions, Hints
 from photochrom.inference.palette import Palette
 from photochrom.inference.pipeline import colorize_pages
 from photochrom.inference.resemblance import Place
-from photochrom.web.photo_store import KeptPhoto, PhotoLimits, check_size
+from photochrom.web.lightness import encode_grey
+from photochrom.web.photo_store import PhotoLimits, PhotoSummary, check_size
 
 QUALITY = 90
 COMPARISON = 2048
@@ -84,21 +85,20 @@ class Engine:
     Pickled, it is the one that the other process has for itself.
 
     Args:
-        model: the default, a name or the path of an .onnx file.
+        model: the path of the default's .onnx file.
         limits: of photos.
+        threads: for the network and for pixels; by default one per core.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None, limits: PhotoLimits) -> None:
-        self.limits = limits
-        self.known_models: list[ModelSummary] = []
-        """What there is, once it was asked for."""
-        self._default = Colorizer(model)
-        self._named: dict[str, Colorizer] = {}
+    def __init__(self, model: Path, limits: PhotoLimits, threads: int | None = None) -> None:
+        self.limits, self.threads = limits, threads
+        self._model = model
+        self._loaded: dict[str | Path, Colorizer] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickle: a loaded model no other process can take."""
-        return _engine, (str(self._default.model.path.absolute()), self.limits)
+        return _engine, (self._model, self.limits, self.threads)
 
     def colorizer(self, name: str | None) -> Colorizer:
         """The model of a name; a request never says a path.
@@ -106,16 +106,32 @@ class Engine:
         Raises:
             BadOption: there is no such model.
         """
-        if name is None or name == self._default.model.path.stem:
-            return self._default
-        if name not in (known := list_models()):
-            raise BadOption(f"There is no such model: take one of {', '.join(known)}.")
+        wanted: str | Path = self._model
+        if name is not None and name != self.name:
+            if name not in (known := list_models()):
+                raise BadOption(f"There is no such model: take one of {', '.join(known)}.")
+            wanted = name
         with self._lock:
-            return self._named.setdefault(name, self._named.get(name) or Colorizer(name))
+            if wanted not in self._loaded:
+                self._loaded[wanted] = Colorizer(wanted, threads=self.threads)
+            return self._loaded[wanted]
+
+    @property
+    def name(self) -> str:
+        """Of the default model."""
+        return self._model.stem
+
+    @property
+    def _default(self) -> Colorizer:
+        return self.colorizer(None)
+
+    def load(self) -> None:
+        """Load the default model, so that the first photo need not wait for it."""
+        self.colorizer(None)
 
     def load_models(self) -> list[ModelSummary]:
         """What there is, the default first; all are loaded for it."""
-        default = self._default.model.path.stem
+        default = self.name
         found = []
         for name in [default, *(name for name in list_models() if name != default)]:
             model = self.colorizer(name).model
@@ -131,7 +147,6 @@ class Engine:
                     vivid=None if vivid is None else round(float(vivid.item()), 3),
                 )
             )
-        self.known_models = found
         return found
 
     def colorize_file(
@@ -168,12 +183,14 @@ class Engine:
         return ColoredFile(content, str(colored.kind), tuple(colored.notes))
 
     def preview(
-        self, photo: KeptPhoto, options: ColorizeOptions, model: str | None, side: int | None
+        self, photo: PhotoSummary, options: ColorizeOptions, model: str | None, side: int | None
     ) -> bytes:
         """A JPEG of the photo in colour, at most so many pixels long."""
         return jpeg(self._colored(photo, options, model), side)
 
-    def chroma(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> ChromaPlanes:
+    def chroma(
+        self, photo: PhotoSummary, options: ColorizeOptions, model: str | None
+    ) -> ChromaPlanes:
         """What :meth:`preview` would colour the photo with."""
         lines = self.colorizer(model).chroma_lines(photo.preview, self._quick(photo, options))
         planes = np.concatenate([lines.slope, lines.offset]).transpose(1, 2, 0)
@@ -181,21 +198,22 @@ class Engine:
         low, high = ((float(a), float(b)) for a, b in (end.ravel() for end in ends))
         return ChromaPlanes(planes.astype("<f2").tobytes(), width, height, low, high)
 
-    def comparison(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> bytes:
+    def comparison(self, photo: PhotoSummary, options: ColorizeOptions, model: str | None) -> bytes:
         """A JPEG of the photo in grey and in colour, side by side."""
-        pair = grey(photo), self._colored(photo, options, model)
+        before = chroma_upsampling.to_grey(photo.preview.lightness())
+        pair = before, self._colored(photo, options, model)
         return jpeg(np.concatenate(pair, axis=1), COMPARISON)
 
-    def _colored(self, photo: KeptPhoto, options: ColorizeOptions, model: str | None) -> Levels:
+    def _colored(self, photo: PhotoSummary, options: ColorizeOptions, model: str | None) -> Levels:
         return self.colorizer(model).render(photo.preview, self._quick(photo, options)).pixels
 
     @staticmethod
-    def _quick(photo: KeptPhoto, options: ColorizeOptions) -> ColorizeOptions:
+    def _quick(photo: PhotoSummary, options: ColorizeOptions) -> ColorizeOptions:
         """The same for the preview."""
         return replace(options, hints=photo.to_preview(options.hints), quality="fast")
 
     def palette(
-        self, photo: KeptPhoto, x: float, y: float, hints: Hints, most: int, vivid: float | None
+        self, photo: PhotoSummary, x: float, y: float, hints: Hints, most: int, vivid: float | None
     ) -> Palette:
         """The colours of a point of the photo."""
         (here,) = photo.to_preview([Hint(x, y, (0.0, 0.0))])
@@ -205,22 +223,22 @@ class Engine:
         )
 
     def sample_hints(
-        self, photo: KeptPhoto, k: int, seed: int, hints: Hints
+        self, photo: PhotoSummary, k: int, seed: int, hints: Hints
     ) -> list[tuple[Hint, ...]]:
         """Coherent versions, each as hints on the photo."""
         drawn = self._default.sample_hints(photo.preview, k, seed, hints=photo.to_preview(hints))
         return [photo.from_preview(version) for version in drawn]
 
-    def unsure_places(self, photo: KeptPhoto, hints: Hints, most: int) -> tuple[Place, ...]:
+    def unsure_places(self, photo: PhotoSummary, hints: Hints, most: int) -> tuple[Place, ...]:
         """The places most worth checking, on the photo."""
         known = photo.to_preview(hints)
         places = self._default.unsure_places(photo.preview, hints=known, most=most)
-        scale = photo.summary.width / photo.preview.pixels.shape[1]
+        scale = photo.width / photo.preview.pixels.shape[1]
         return tuple(
             Place(*(round(length * scale, 1) for length in astuple(place))) for place in places
         )
 
-    def uncertainty(self, photo: KeptPhoto, hints: Hints) -> bytes:
+    def uncertainty(self, photo: PhotoSummary, hints: Hints) -> bytes:
         """A PNG to lay over the photo: yellow where the network guesses."""
         bits = self._default.uncertainty(photo.preview, hints=photo.to_preview(hints))
         share = bits / np.log2(len(self._default.model.centres()))
@@ -233,13 +251,20 @@ class Engine:
 
 
 @cache
-def _engine(model: str, limits: PhotoLimits) -> Engine:
-    return Engine(model, limits)
+def _engine(model: Path, limits: PhotoLimits, threads: int | None) -> Engine:
+    if threads is not None:
+        cv2.setNumThreads(threads)
+    return Engine(model, limits, threads)
 
 
-def grey(photo: KeptPhoto) -> Levels:
-    """The preview's lightness alone, (H, W, 3)."""
-    return chroma_upsampling.to_grey(photo.preview.lightness())
+def grey_png(photo: PhotoSummary) -> bytes:
+    """A PNG of the preview's lightness alone."""
+    return encode_grey(chroma_upsampling.to_grey_levels(photo.preview.lightness()))
+
+
+def original_jpeg(photo: PhotoSummary) -> bytes:
+    """A JPEG of the preview as it came."""
+    return jpeg(photo.preview.pixels)
 
 
 def jpeg(pixels: Levels, side: int | None = None) -> bytes:

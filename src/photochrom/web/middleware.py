@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from photochrom.errors import kind_and_place
 from photochrom.web import problems
-from photochrom.web.access import AccessRules, is_api
+from photochrom.web.access import AccessRules, Proxies, is_api
 from photochrom.web.body_limits import AnswerSender, BoundedBody, BrokenOff, UploadBudget
 from photochrom.web.problems import RequestProblem
 
@@ -36,13 +37,23 @@ class GuardMiddleware:
         app: what it guards.
         hosts: as of :class:`AccessRules`.
         token: as there.
+        proxies: as there.
         megabytes: that a file may have; there is a little more in a request than the file.
+        root_path: at which a proxy shows this server; "" for what the server itself says.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Collection[str], token: str | None, megabytes: float
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Collection[str],
+        token: str | None,
+        megabytes: float,
+        proxies: Proxies | None = None,
+        root_path: str = "",
     ) -> None:
-        self.app, self._rules = app, AccessRules(hosts, token)
+        self.app, self._rules = app, AccessRules(hosts, token, proxies or Proxies())
+        self._root_path = root_path
         self._budget, self._sender = UploadBudget(megabytes), AnswerSender()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,6 +61,7 @@ class GuardMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        _put_below(self._root_path or scope.get("root_path", ""), scope)
         caching = "no-store" if is_api(scope) else "no-cache"
         # Nobody needs a part of a file, and thousands of parts are work.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"range"]
@@ -68,8 +80,12 @@ class GuardMiddleware:
 
         problem = self._rules.refusal(scope) or _length_problem(scope, body)
         if problem is None:
+            scope["client"] = self._rules.proxies.client(scope), 0
+            app = self.app
+            if scope["path"] == scope["root_path"]:  # below which the page's own links lie
+                app = RedirectResponse(_with_query(f"{scope['path']}/", scope))
             try:
-                await self.app(scope, body.receive, answer)
+                await app(scope, body.receive, answer)
             except BrokenOff:
                 return
             except Exception as error:
@@ -83,6 +99,21 @@ class GuardMiddleware:
             problem = problem or body.problem
         if problem is not None and not begun:
             await problem.response()(scope, receive, send_marked)
+
+
+def _put_below(root: str, scope: Scope) -> None:
+    """Let the path begin with that at which a proxy shows this server, whether it passes that on
+    or not.
+    """
+    scope["root_path"] = root
+    if root and scope["path"] != root and not scope["path"].startswith(f"{root}/"):
+        scope["path"] = root + scope["path"]
+        scope["raw_path"] = root.encode() + scope.get("raw_path", b"")
+
+
+def _with_query(path: str, scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _length_problem(scope: Scope, body: BoundedBody) -> RequestProblem | None:

@@ -62,6 +62,33 @@ class PhotoSummary(NamedTuple):
     notes: tuple[str, ...] = ()
     """What of it could not be read, beside the picture."""
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        """Width and height of the photo."""
+        return self.width, self.height
+
+    def to_preview(self, hints: Hints) -> tuple[Hint, ...]:
+        """Hints on the photo as hints on its preview.
+
+        Raises:
+            BadOption: they are none for this photo.
+        """
+        hints = resolve_hints(hints, self.extent)
+        height, width = self.preview.pixels.shape[:2]
+        spots = to_spots(hints, self.extent[::-1], (height, width))
+        return tuple(
+            replace(hint, x=x, y=y, color=(a, b))
+            for hint, (y, x, a, b, _) in zip(hints, spots.tolist(), strict=True)
+        )
+
+    def from_preview(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:
+        """Hints on the preview as hints on the photo."""
+        height, width = self.preview.pixels.shape[:2]
+        across, down = self.width / width, self.height / height
+        return tuple(
+            replace(hint, x=round(hint.x * across, 2), y=round(hint.y * down, 2)) for hint in hints
+        )
+
 
 @dataclass
 class KeptPhoto:
@@ -94,33 +121,6 @@ class KeptPhoto:
         """Bytes that it takes."""
         lightness = 0 if self.lightness is None else self.lightness.nbytes
         return len(self.data) + self.preview.pixels.nbytes + lightness
-
-    @property
-    def extent(self) -> tuple[int, int]:
-        """Width and height of the photo."""
-        return self.summary.width, self.summary.height
-
-    def to_preview(self, hints: Hints) -> tuple[Hint, ...]:
-        """Hints on the photo as hints on its preview.
-
-        Raises:
-            BadOption: they are none for this photo.
-        """
-        hints = resolve_hints(hints, self.extent)
-        height, width = self.preview.pixels.shape[:2]
-        spots = to_spots(hints, self.extent[::-1], (height, width))
-        return tuple(
-            replace(hint, x=x, y=y, color=(a, b))
-            for hint, (y, x, a, b, _) in zip(hints, spots.tolist(), strict=True)
-        )
-
-    def from_preview(self, hints: Sequence[Hint]) -> tuple[Hint, ...]:
-        """Hints on the preview as hints on the photo."""
-        height, width = self.preview.pixels.shape[:2]
-        across, down = self.summary.width / width, self.summary.height / height
-        return tuple(
-            replace(hint, x=round(hint.x * across, 2), y=round(hint.y * down, 2)) for hint in hints
-        )
 
 
 def check_size(data: bytes, limits: PhotoLimits) -> int:
@@ -217,6 +217,11 @@ class PhotoStore:
         with self._lock:
             self._kept.pop(id, None)
 
+    def total(self) -> tuple[int, int]:
+        """How many there are, and bytes that they take."""
+        with self._lock:
+            return len(self._kept), self._size()
+
     def evict(self) -> None:
         """Forget what was kept for too long, or takes too much."""
         with self._lock:
@@ -234,7 +239,10 @@ class PhotoStore:
             del self._kept[self._least_worth()]
 
     def _too_large(self) -> bool:
-        return sum(photo.size for photo in self._kept.values()) > self.budget
+        return self._size() > self.budget
+
+    def _size(self) -> int:
+        return sum(photo.size for photo in self._kept.values())
 
     def _least_worth(self) -> str:
         """The id of the photo that is worth least; the last one that was used is worth most."""

@@ -1,4 +1,4 @@
-"""What touches a photo's bytes is done in worker processes: whatever it does costs that photo.
+"""What works on a photo is done in worker processes: whatever it does costs that photo.
 
 On Linux they are forked from a process that has imported everything and does nothing else, so that
 one is there within some milliseconds and shares its memory with the others; that of multiprocessing
@@ -19,7 +19,7 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
 from PIL import Image
 
@@ -48,32 +48,57 @@ class ProcessPool:
 
     Args:
         memory: bytes that one may take over a photo.
+        most: processes that there may be; who wants another waits. None for any number.
     """
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, most: int | None = None) -> None:
         self.memory = memory
         self._idle: list[WorkerProcess] = []
+        self._taken: set[WorkerProcess] = set()
         self._lock = threading.Lock()
+        self._places = None if most is None else threading.Semaphore(most)
         self._open = True
 
     def take(self) -> WorkerProcess:
         """One to work with."""
+        if self._places is not None:
+            self._places.acquire()
+        try:
+            process = self._take_idle() or start_worker(self.memory)
+        except BaseException:
+            self._leave()
+            raise
+        with self._lock:
+            self._taken.add(process)
+        return process
+
+    def _take_idle(self) -> WorkerProcess | None:
         while True:
             with self._lock:
                 process = self._idle.pop() if self._idle else None
-            if process is None:
-                return start_worker(self.memory)
-            if process.alive:
+            if process is None or process.alive:
                 return process
             process.close()
 
-    def give_back(self, process: WorkerProcess) -> None:
-        """Keep one for the next photo."""
+    def give_back(self, process: WorkerProcess, *, worn: bool = False) -> int:
+        """Keep one for the next photo; or end it if it is worn, and tell how it ended, else 0."""
         with self._lock:
-            if self._open:
+            self._taken.discard(process)
+            kept = self._open and not worn
+            if kept:
                 self._idle.append(process)
-                return
-        process.close()
+        status = 0 if kept else process.close()
+        self._leave()
+        return status
+
+    def _leave(self) -> None:
+        if self._places is not None:
+            self._places.release()
+
+    def numbers(self) -> list[int]:
+        """By which the system knows its processes."""
+        with self._lock:
+            return [process.number for process in (*self._idle, *self._taken)]
 
     def close(self) -> None:
         """End those that have nothing to do, and the others when they are given back."""
@@ -84,33 +109,32 @@ class ProcessPool:
 
 
 class WorkerTask:
-    """Work on one photo, which can be cancelled."""
+    """Work on one photo, which can be cancelled.
 
-    def __init__(self, pool: ProcessPool) -> None:
-        self._pool = pool
+    Args:
+        pool: of the process that does it; it may be told later, before it is run.
+    """
+
+    def __init__(self, pool: ProcessPool | None = None) -> None:
+        self.pool = pool
         self._process: WorkerProcess | None = None
         self._cancelled = False
         self._lock = threading.Lock()
 
-    def run(
-        self,
-        function: Callable[Concatenate[bytes, P], T],
-        data: bytes,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """The result of ``function(data, ...)`` in a worker process.
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of ``function(...)`` in a worker process.
 
         Raises:
             RequestProblem: it has one, ends the process, or was cancelled.
         """
-        process = self._pool.take()
+        assert self.pool is not None
+        process = self.pool.take()
         with self._lock:
             self._process, cancelled = process, self._cancelled
         outcome = None
         try:
             if not cancelled:
-                outcome = process.call(function, data, *args, **kwargs)
+                outcome = process.call(function, *args, **kwargs)
         except (EOFError, OSError):
             pass
         except BaseException:  # it cannot be sent: a mistake of ours
@@ -134,10 +158,8 @@ class WorkerTask:
         with self._lock:
             self._process = None
             worn = worn or self._cancelled
-        if worn:
-            return process.close()
-        self._pool.give_back(process)
-        return 0
+        assert self.pool is not None
+        return self.pool.give_back(process, worn=worn)
 
     def _end_problem(self, status: int) -> RequestProblem:
         if self._cancelled:
@@ -156,6 +178,12 @@ def prepare() -> None:
     """Begin to import what worker processes need, so that the first is there sooner."""
     if sys.platform == "linux":
         _fork_server()
+
+
+def fork_server_numbers() -> list[int]:
+    """By which the system knows the process that others are forked from, if there is one."""
+    with _only_lock:
+        return [] if _only is None else [_only.number]
 
 
 def start_worker(memory: int) -> WorkerProcess:
@@ -184,7 +212,8 @@ def _spawn_worker(memory: int) -> WorkerProcess:
         process.join()
         return process.exitcode or 0
 
-    return WorkerProcess(ours, process.kill, wait)
+    assert process.pid is not None
+    return WorkerProcess(ours, process.pid, process.kill, wait)
 
 
 class _ForkServer:
@@ -199,8 +228,9 @@ class _ForkServer:
                 [sys.executable, "-c", _BEGIN, *sys.path],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is not for it
+                process_group=0,  # Ctrl-C is not for it
             )
+        self.number = self._process.pid
 
     def fork_worker(self, memory: int) -> WorkerProcess:
         ours, theirs = multiprocessing.Pipe()
@@ -217,7 +247,7 @@ class _ForkServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-        return WorkerProcess(ours, kill, wait)
+        return WorkerProcess(ours, pid, kill, wait)
 
     def close(self) -> None:
         self._line.close()

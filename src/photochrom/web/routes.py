@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -62,11 +63,7 @@ async def health(services: ServicesDep) -> schemas.Health:
 @router.get("/api/models")
 async def list_models(services: ServicesDep) -> schemas.Models:
     """The models there are."""
-    found = services.engine.known_models
-    if not found:
-        load = services.engine.load_models
-        found = await services.all.previews.run(services.request, load)
-    return schemas.Models(models=found)
+    return schemas.Models(models=await services.list_models())
 
 
 @router.get("/api/samples-photos")
@@ -160,15 +157,13 @@ async def forget_photo(id: PhotoId, services: ServicesDep) -> Response:  # noqa:
 @kept.get("/grey", **picture("image/png", "A preview, without loss."))
 async def grey_preview(services: ServicesDep, photo: KeptPhotoDep) -> Response:
     """The photo's lightness."""
-    work = services.run_on_preview(lambda: lightness.encode_grey(engine.grey(photo)[..., 0]))
-    return Response(await work, media_type="image/png")
+    return Response(await services.run_on_preview(engine.grey_png, photo), media_type="image/png")
 
 
 @kept.get("/original", **picture("image/jpeg", "A preview."))
 async def original_preview(services: ServicesDep, photo: KeptPhotoDep) -> Response:
     """The photo as it came."""
-    work = services.run_on_preview(lambda: engine.jpeg(photo.preview.pixels))
-    return jpeg_response(await work)
+    return jpeg_response(await services.run_on_preview(engine.original_jpeg, photo))
 
 
 @kept.get("/lightness", **picture("image/png", "A tile, without loss."))
@@ -177,9 +172,9 @@ async def lightness_tile(
 ) -> Response:
     """A part of the photo's lightness at full size, at most 1024 pixels wide and high."""
     place = TilePlace(**wanted.model_dump())
-    place.check(photo.extent)
+    place.check(photo.summary.extent)
     levels = await services.read_lightness(photo)
-    work = services.run_on_preview(lambda: lightness.cut_tile(levels, place))
+    work = services.run_here(lambda: lightness.cut_tile(levels, place))
     return Response(await work, media_type="image/png")
 
 
@@ -194,10 +189,8 @@ async def chroma(
     large as `X-Photochrom-Chroma` says. Of those that wait, only the newest is wanted.
     """
     options = wanted.options(await to_thread(wanted.parse_hints))
-    work = services.run_on_preview(
-        lambda: services.engine.chroma(photo, options, wanted.model), photo.previews
-    )
-    return chroma_response(await work)
+    work = partial(services.engine.chroma, options=options, model=wanted.model)
+    return chroma_response(await services.run_on_preview(work, photo, photo.previews))
 
 
 @kept.post("/colorize", **picture("image/*", "A preview, or the whole photo."))
@@ -210,8 +203,8 @@ async def colorize_kept_photo(
     own `format` or another.
     """
     options = wanted.options(await to_thread(wanted.parse_hints), recolor=True)
-    preview, colorize = services.engine.preview, services.engine.colorize_file
     if wanted.full:
+        colorize = services.engine.colorize_file
         result = await services.run_on_file(
             lambda task: task.run(
                 colorize, photo.data, options, wanted.model, photo.name, wanted.format
@@ -219,8 +212,8 @@ async def colorize_kept_photo(
         )
         return file_response(result, photo.name)
     lane = photo.previews if wanted.side is None else None
-    work = services.run_on_preview(lambda: preview(photo, options, wanted.model, wanted.side), lane)
-    return jpeg_response(await work)
+    work = partial(services.engine.preview, options=options, model=wanted.model, side=wanted.side)
+    return jpeg_response(await services.run_on_preview(work, photo, lane))
 
 
 @kept.post("/comparison", **picture("image/jpeg", "Before and after."))
@@ -229,8 +222,9 @@ async def compare(
 ) -> Response:
     """Before and after in one picture."""
     options = wanted.options(await to_thread(wanted.parse_hints), recolor=True)
-    work = services.run_on_preview(lambda: services.engine.comparison(photo, options, wanted.model))
-    return jpeg_response(await work, f"{Path(photo.name).stem}.before-after.jpg")
+    work = partial(services.engine.comparison, options=options, model=wanted.model)
+    compared = await services.run_on_preview(work, photo)
+    return jpeg_response(compared, f"{Path(photo.name).stem}.before-after.jpg")
 
 
 @kept.post("/uncertainty", **picture("image/png", "To lay over the preview."))
@@ -239,7 +233,7 @@ async def uncertainty(
 ) -> Response:
     """Where the model guesses."""
     hints = await to_thread(known.parse_hints)
-    work = services.run_on_preview(lambda: services.engine.uncertainty(photo, hints))
+    work = services.run_on_preview(partial(services.engine.uncertainty, hints=hints), photo)
     return Response(await work, media_type="image/png")
 
 
@@ -251,9 +245,10 @@ async def palette(
     services: ServicesDep, photo: KeptPhotoDep, point: schemas.PaletteRequest
 ) -> Palette:
     """The colour of a point, and others that it may have, the likeliest first."""
+    asked = point.model_dump(include={"x", "y", "most", "vivid"})
     hints = await to_thread(point.parse_hints)
     return await services.run_on_preview(
-        lambda: services.engine.palette(photo, point.x, point.y, hints, point.most, point.vivid)
+        partial(services.engine.palette, hints=hints, **asked), photo
     )
 
 
@@ -263,9 +258,8 @@ async def unsure_places(
 ) -> schemas.UnsurePlaces:
     """The places most worth checking, the most worthwhile first."""
     hints = await to_thread(wanted.parse_hints)
-    places = await services.run_on_preview(
-        lambda: services.engine.unsure_places(photo, hints, wanted.most)
-    )
+    work = partial(services.engine.unsure_places, hints=hints, most=wanted.most)
+    places = await services.run_on_preview(work, photo)
     return schemas.UnsurePlaces(places=list(places))
 
 
@@ -275,7 +269,6 @@ async def sample_versions(
 ) -> schemas.Versions:
     """Other versions, as hints."""
     hints = await to_thread(wanted.parse_hints)
-    drawn = await services.run_on_preview(
-        lambda: services.engine.sample_hints(photo, wanted.k, wanted.seed, hints)
-    )
+    work = partial(services.engine.sample_hints, k=wanted.k, seed=wanted.seed, hints=hints)
+    drawn = await services.run_on_preview(work, photo)
     return schemas.Versions(versions=[schemas.Version(hints=list(version)) for version in drawn])

@@ -14,7 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from photochrom.web.access import is_loopback
+from photochrom.web.access import Proxies
+from photochrom.web.services import Services
 
 _HEADER, _BODY = 1 << 14, 1 << 16
 """Bytes read at a time, so that nobody keeps the others waiting."""
@@ -38,7 +39,7 @@ class ConnectionLimits:
     """Seconds in which a piece of an answer has to be taken."""
     connections: int = 256
     each: int = 64
-    """Connections of one address; of this machine, where a proxy may be, all of them."""
+    """Connections of one address; of this machine and of other proxies, all of them."""
 
 
 class _StrictHttp(h11.Connection):
@@ -69,6 +70,7 @@ class LimitedConnection(H11Protocol, asyncio.BufferedProtocol):
     """
 
     limits = ConnectionLimits()
+    proxies = Proxies()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -91,7 +93,7 @@ class LimitedConnection(H11Protocol, asyncio.BufferedProtocol):
         same = 0
         for other in self.connections:
             same += isinstance(other, LimitedConnection) and (other.client or ("",))[0] == here
-        crowd = same > self.limits.each and not is_loopback(here)
+        crowd = same > self.limits.each and here not in self.proxies
         return crowd or len(self.connections) > self.limits.connections
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's
@@ -158,11 +160,12 @@ class _Deadline:
             self._timer = None
 
 
-def run_server(app: FastAPI, listener: socket.socket) -> None:
-    """Serve an application until the process is told to stop."""
+def run_server(app: FastAPI, listener: socket.socket, proxies: Proxies | None = None) -> None:
+    """Serve an application until the process is told to stop; ``proxies`` as in its making."""
+    app.state.services.on_start.append(Services.load_engines)
     config = uvicorn.Config(
         app,
-        http=LimitedConnection,
+        http=type("Connection", (LimitedConnection,), {"proxies": proxies or Proxies()}),
         loop="asyncio",
         ws="none",
         access_log=False,  # what photos are called is nobody's business

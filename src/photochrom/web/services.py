@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Annotated, ParamSpec, TypeVar
+from functools import partial
+from typing import Annotated, TypeVar
+from zlib import crc32
 
 from fastapi import Depends, Path, Request, UploadFile
 
 from photochrom.color import Pixels
+from photochrom.inference.colorizer import Colorizer
 from photochrom.web import problems, process_pool
-from photochrom.web.engine import Engine
+from photochrom.web.engine import Engine, ModelSummary
 from photochrom.web.lightness import read_lightness
-from photochrom.web.photo_store import KeptPhoto, PhotoLimits, PhotoStore
+from photochrom.web.photo_store import KeptPhoto, PhotoLimits, PhotoStore, PhotoSummary
+from photochrom.web.problems import RequestProblem
 from photochrom.web.process_pool import ProcessPool, WorkerTask
 from photochrom.web.work_queue import Lane, WorkQueue
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 _EVICT_EVERY = 60
@@ -35,7 +39,9 @@ class ServerLimits:
     megapixels: float = 100
     """Of all its pages."""
     at_once: int = 2
-    """Pieces of work at a time: as many on files as on previews."""
+    """Worker processes for files, and as many for previews: each does one thing at a time."""
+    threads: int | None = None
+    """Of each of them; by default one per core."""
     waiting: int = 32
     """Pieces of work of either kind that may wait."""
     seconds: float = 120
@@ -51,19 +57,29 @@ class ServerLimits:
 class Services:
     """What the requests share.
 
-    There are two queues, so that who looks at a photo does not wait for those who send theirs.
+    There are two queues, so that who looks at a photo does not wait for those who send theirs. All
+    that is known of photos is here, and the processes can be replaced at any time.
     """
 
     previews: WorkQueue
-    """For what is done with previews."""
+    """For what is done with previews: at each place by the process of that place."""
     files: WorkQueue
-    """For what is done with files, in worker processes."""
+    """For what is done with files, by whichever process has nothing to do."""
+    engines: list[ProcessPool]
+    """Of one process each, which remembers what the network said of the photos that it knows."""
     pool: ProcessPool
+    """For files."""
+    models: list[ModelSummary]
+    """What there is, once it was asked for."""
 
     def __init__(self, model: str | os.PathLike[str] | None, limits: ServerLimits) -> None:
         self.limits = limits
-        self.engine = Engine(model, PhotoLimits(limits.megapixels))
+        path = Colorizer(model).model.path.absolute()  # which is loaded here only to see that it is
+        self.engine = Engine(path, PhotoLimits(limits.megapixels), limits.threads)
         self.photos = PhotoStore(limits.photos, int(limits.budget * 1e6), limits.kept)
+        self.models = []
+        self.on_start: list[Callable[[Services], object]] = []
+        """What is called once there are queues and processes."""
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -72,14 +88,32 @@ class Services:
         self.previews, self.files = (
             WorkQueue(limits.at_once, limits.waiting, limits.seconds) for _ in range(2)
         )
-        # A model, and copies of the pixels.
-        self.pool = ProcessPool(int((1000 + 2 * self.engine.limits.megabytes) * 1e6))
+        memory = int((1000 + 2 * self.engine.limits.megabytes) * 1e6)  # a model, and copies
+        self.pool = ProcessPool(memory)
+        self.engines = [ProcessPool(memory, most=1) for _ in range(limits.at_once)]
         process_pool.prepare()
+        for begin in self.on_start:
+            begin(self)
         evicting = asyncio.create_task(self._keep_evicting())
         yield
         evicting.cancel()
-        for part in (self.previews, self.files, self.pool):
-            part.close()
+        for queue in (self.previews, self.files):
+            queue.close()
+        for pool in (self.pool, *self.engines):
+            pool.close()
+
+    def load_engines(self) -> None:
+        """Begin to load the model in all processes for previews; the first need not wait so long."""
+        for pool in self.engines:
+            threading.Thread(target=self._load, args=(pool,), daemon=True).start()
+
+    def _load(self, pool: ProcessPool) -> None:
+        with contextlib.suppress(RequestProblem):  # whoever asks next is told
+            WorkerTask(pool).run(self.engine.load)
+
+    def home(self, photo: KeptPhoto) -> int:
+        """The place of the process that shall know a photo."""
+        return crc32(photo.id.encode()) % len(self.engines)
 
     async def _keep_evicting(self) -> None:
         while True:
@@ -96,22 +130,56 @@ class RequestServices:
         self.engine: Engine = self.all.engine
         self.photos: PhotoStore = self.all.photos
 
-    async def run_on_preview(self, work: Callable[[], T], lane: Lane | None = None) -> T:
-        """The result of some work on a preview; as :meth:`WorkQueue.run`.
+    async def run_on_preview(
+        self, work: Callable[[PhotoSummary], T], photo: KeptPhoto, lane: Lane | None = None
+    ) -> T:
+        """The result of some work on a preview, in a process that goes on if the client has gone.
 
         Raises:
-            RequestProblem: as there; or the photo provokes what nobody has foreseen.
+            RequestProblem: as :meth:`WorkQueue.run`; or the photo provokes what nobody foresees.
         """
-        return await self.all.previews.run(self.request, _guard(work), lane)
+        return await self._run_engine(partial(work, photo.summary), lane, self.all.home(photo))
+
+    async def list_models(self) -> list[ModelSummary]:
+        """What models there are.
+
+        Raises:
+            RequestProblem: as :meth:`WorkQueue.run`.
+        """
+        if not self.all.models:
+            self.all.models = await self._run_engine(self.engine.load_models)
+        return self.all.models
+
+    async def _run_engine(
+        self, work: Callable[[], T], lane: Lane | None = None, home: int | None = None
+    ) -> T:
+        task = WorkerTask()
+
+        def run(place: int) -> T:
+            task.pool = self.all.engines[place]
+            return task.run(work)
+
+        return await self.all.previews.run(
+            self.request, _guard(run), lane, home=home, stop=task.cancel
+        )
+
+    async def run_here(self, work: Callable[[], T]) -> T:
+        """The result of some work in a thread, which lets go of Python's lock.
+
+        Raises:
+            RequestProblem: as :meth:`run_on_preview`.
+        """
+        return await self.all.previews.run(self.request, _guard(lambda _: work()))
 
     async def run_on_file(self, work: Callable[[WorkerTask], T]) -> T:
-        """The result of some work on a file, which may use a worker process.
+        """The result of some work on a file, whose process is ended if the client has gone.
 
         Raises:
             RequestProblem: as :meth:`run_on_preview` and :meth:`WorkerTask.run`.
         """
         task = WorkerTask(self.all.pool)
-        return await self.all.files.run(self.request, _guard(work, task), cancel=task.cancel)
+        run = _guard(lambda _: work(task))
+        return await self.all.files.run(self.request, run, cancel=task.cancel)
 
     async def read_lightness(self, photo: KeptPhoto) -> Pixels:
         """The grey levels (H, W) of a photo at full size, which are kept with it.
@@ -135,12 +203,12 @@ class RequestServices:
             raise problems.too_many_bytes(megabytes)
 
 
-def _guard(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Callable[[], T]:
+def _guard(work: Callable[[int], T]) -> Callable[[int], T]:
     """Work on one photo, of which whatever goes wrong is an answer about that photo."""
 
-    def guarded() -> T:
+    def guarded(place: int) -> T:
         try:
-            return work(*args, **kwargs)
+            return work(place)
         except Exception as error:
             raise problems.as_problem(error) from error
 

@@ -19,6 +19,8 @@ from photochrom.web.problems import RequestProblem, as_problem
 _WORN = 400_000_000
 """Bytes by which a process may have grown for good; then another takes its place."""
 _PARTS = struct.Struct("q")
+_NICE = 5
+"""By how much who answers requests comes before who works on photos."""
 
 
 class WorkResult(NamedTuple):
@@ -35,26 +37,31 @@ class WorkerProcess:
 
     Args:
         connection: to it.
+        number: by which the system knows it.
         kill: ends it at once.
         wait: waits for its end; tells its status as ``subprocess`` does: a signal as -number.
     """
 
     def __init__(
-        self, connection: Connection, kill: Callable[[], object], wait: Callable[[], int]
+        self,
+        connection: Connection,
+        number: int,
+        kill: Callable[[], object],
+        wait: Callable[[], int],
     ) -> None:
+        self.number = number
         self._connection, self._kill, self._wait = connection, kill, wait
         self._ended = False
         self._lock = threading.Lock()
 
-    def call(
-        self, function: Callable[..., Any], data: bytes, *args: Any, **kwargs: Any
-    ) -> WorkResult:
-        """What ``function(data, *args, **kwargs)`` returns there; all of it has to be picklable.
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> WorkResult:
+        """What ``function(*args, **kwargs)`` returns there; all of it has to be picklable.
 
         Raises:
             EOFError, OSError: it has come to its end.
         """
-        _send(self._connection, (function, pickle.PickleBuffer(data), args, kwargs))
+        lying = [pickle.PickleBuffer(arg) if isinstance(arg, bytes) else arg for arg in args]
+        _send(self._connection, (function, lying, kwargs))
         outcome = _unpickle(_receive_frames(self._connection))
         assert isinstance(outcome, WorkResult)
         return outcome
@@ -92,6 +99,8 @@ def run_worker(connection: Connection, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: it is the server's
     warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
     _limit_memory(memory)
+    with contextlib.suppress(AttributeError, OSError):  # Windows
+        os.nice(_NICE)
     at_rest = _status("VmRSS") or 0
     try:
         while True:
@@ -108,8 +117,8 @@ def run_worker(connection: Connection, memory: int) -> None:
 def _do_next(connection: Connection) -> WorkResult:
     frames = _receive_frames(connection)
     try:
-        function, data, args, kwargs = _unpickle(frames)
-        return WorkResult(function(data, *args, **kwargs))
+        function, args, kwargs = _unpickle(frames)
+        return WorkResult(function(*args, **kwargs))
     except Exception as error:
         return WorkResult(problem=as_problem(error))
 

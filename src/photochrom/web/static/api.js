@@ -6,6 +6,7 @@
  */
 
 import { Emitter } from "./dom.js";
+import { own } from "./place.js";
 
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 8000;
@@ -42,11 +43,11 @@ function takeToken() {
   const address = new URL(location.href);
   const given = address.searchParams.get("token");
   if (given) {
-    sessionStorage.setItem("token", given);
+    sessionStorage.setItem(own("token"), given);
     address.searchParams.delete("token");
     history.replaceState(null, "", address);
   }
-  return given ?? sessionStorage.getItem("token");
+  return given ?? sessionStorage.getItem(own("token"));
 }
 
 export const aborted = (error) => error?.name === "AbortError";

@@ -17,6 +17,7 @@ import { Looks } from "./looks.js";
 import { loadNames } from "./names.js";
 import { Palette } from "./palette.js";
 import { Picture } from "./picture.js";
+import { own } from "./place.js";
 import { Points } from "./points.js";
 import { Stage } from "./stage.js";
 import { forgetAll, recall } from "./store.js";
@@ -144,8 +145,8 @@ function show({ view, key }) {
   find("name").textContent = shown?.name ?? "";
   grid.current = shown;
   if (shown !== before || !shown) editor.open(shown);
-  if (shown) localStorage.setItem("open", key);
-  else localStorage.removeItem("open");
+  if (shown) localStorage.setItem(own("open"), key);
+  else localStorage.removeItem(own("open"));
   showPlace();
   if (view === "grid") {
     grid.work();
@@ -336,7 +337,7 @@ async function restore() {
   const pictures = kept.map(({ key, blob, notes }) => new Picture(key, blob, notes));
   touched = pictures.some((picture) => picture.points.length);
   grid.add(pictures);
-  const last = pictures.find(({ key }) => key === localStorage.getItem("open"));
+  const last = pictures.find(({ key }) => key === localStorage.getItem(own("open")));
   if (history.state) show(history.state);
   else go(last ? "editor" : pictures.length > 1 ? "grid" : "welcome", last, "replace");
 }

@@ -4,7 +4,9 @@
  * Where there is none (some private windows) the page works all the same and forgets.
  */
 
-const NAME = "photochrom";
+import { own } from "./place.js";
+
+const NAME = own("photochrom");
 
 /** @type {Promise<IDBDatabase | null> | undefined} */
 let opening;
@@ -90,13 +92,11 @@ export function forget(key) {
 /** Forgets all that this page keeps in the browser but the token of this tab. */
 export async function forgetAll() {
   unwritten.clear();
-  localStorage.clear();
+  localStorage.removeItem(own("open"));
   await transact("readwrite", (files, notes) => {
     files.clear();
     notes.clear();
   });
-  const names = (await globalThis.caches?.keys()) ?? []; // there are none without encryption
-  await Promise.all(names.map((name) => caches.delete(name)));
 }
 
 /**
