@@ -246,8 +246,21 @@ def test_a_photo_is_looked_at_once_for_one_hint_after_another(make_toy, spy_on):
     spots = np.array([[20, 30, 40, -20]], np.float32)
     found = [colour.predict_ab(L, spots) for _ in range(2)]
     np.testing.assert_array_equal(*found)
-    assert len(spy) == 3  # without the hint once, and with it twice
+    assert len(spy) == 2  # without the hint, and with it
     np.testing.assert_allclose(colour.predict_ab(L.astype(float), spots), found[0], atol=1e-3)
-    assert len(spy) == 4
+    assert len(spy) == 2
+    colour.predict_ab(L, spots + np.float32([0, 0, 1, 1]))
+    assert len(spy) == 3  # another hint is one question more
     colour.predict_ab(L, spots, vivid=None, size=64)
-    assert len(spy) == 6  # another size is another look
+    assert len(spy) == 5  # another size is another look
+
+
+def test_of_hints_that_change_the_others_are_asked_for_once(make_toy, spy_on):
+    colour, fresh = (make_toy(hints=True, tells=("logits",)) for _ in range(2))
+    spy, L = spy_on(colour), np.linspace(20, 80, 48 * 64, dtype=np.float32).reshape(48, 64)
+    likely = [[9, 9, *fresh.predict_ab(L)[:, 9, 9]]]
+    odd = np.array([[20, 30, 100, -100]], np.float32)
+    for n, asked in ((0, 3), (1, 4), (2, 5)):  # without, with those that are likely, with all
+        spots = np.concatenate([likely, odd + np.float32([0, 0, 0, n])]).astype(np.float32)
+        np.testing.assert_array_equal(colour.predict_ab(L, spots), fresh.predict_ab(L, spots))
+        assert len(spy) == asked

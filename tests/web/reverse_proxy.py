@@ -20,7 +20,8 @@ class ReverseProxy:
 
     def __init__(self, upstream: str, path: str, *, strip: bool) -> None:
         self.upstream, self.path, self.strip = upstream, path, strip
-        self.client = httpx.AsyncClient(timeout=300)
+        limits = httpx.Limits(max_keepalive_connections=0)  # a busy server may just end an old one
+        self.client = httpx.AsyncClient(timeout=300, limits=limits)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         assert scope["type"] == "http"

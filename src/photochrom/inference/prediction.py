@@ -64,6 +64,21 @@ class Look(NamedTuple):
     """(F, h', w'), what is where."""
 
 
+class _Asked:
+    """What the network is asked about one view; two are equal if they ask the same."""
+
+    def __init__(self, L: Array, spots: Array) -> None:
+        self.L, self.spots = L, spots
+        self.size = L.shape[0], L.shape[1]
+        self._key = self.size, L.tobytes(), len(spots), spots.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Asked) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """A model's answers to views of a photo."""
@@ -84,32 +99,34 @@ class Predictor:
             vivid: as in :class:`.ColorizeOptions`.
         """
         L = views[0].small
-        if L.size > _SMALL:
-            return fit_lines(round_ab(self._meet(views, spots, vivid, self._look)), L)
-        if len(views) > 1:
-            return fit_lines(round_ab(self._meet(views, spots, vivid, self._remembered)), L)
-        known = spots[0]
-        return self._drawn(L.tobytes(), L.shape, known.tobytes(), known.shape, vivid)
+        if L.size > _SMALL or len(views) > 1:
+            remember = L.size <= _SMALL
+            return fit_lines(round_ab(self._meet(views, spots, vivid, remember=remember)), L)
+        return self._drawn(_Asked(L, spots[0]), vivid)
 
     @cached_property
-    def _drawn(self) -> Callable[..., ChromaLines]:
+    def _drawn(self) -> Callable[[_Asked, float | None], ChromaLines]:
         """The lines of a photo's only view: who has seen it in colour asks for a palette next, and
         for its picture.
         """
 
-        def draw(
-            content: bytes,
-            size: tuple[int, int],
-            told: bytes,
-            shape: tuple[int, int],
-            vivid: float | None,
-        ) -> ChromaLines:
-            L = np.frombuffer(content, np.float32).reshape(size)
-            spots = np.frombuffer(told, np.float32).reshape(shape)
-            ab = self._meet([View(size, L)], [spots], vivid, self._remembered)
-            return fit_lines(round_ab(ab), L)
+        def draw(asked: _Asked, vivid: float | None) -> ChromaLines:
+            views = [View(asked.size, asked.L)]
+            ab = self._meet(views, [asked.spots], vivid, remember=True)
+            return fit_lines(round_ab(ab), asked.L)
 
         return lru_cache(_DRAWN)(draw)
+
+    @cached_property
+    def _told(self) -> Callable[[_Asked, float | None], Array]:
+        """The network's ab with some hints: of a few that are changed one by one, the others are
+        asked for again.
+        """
+
+        def tell(asked: _Asked, vivid: float | None) -> Array:
+            return self._averaged([View(asked.size, asked.L)], [asked.spots], vivid)
+
+        return lru_cache(_DRAWN)(tell)
 
     def colors(self, L: Array, spots: Array, vivid: float | None = None) -> Array:
         """The colours of one of many pictures that are not seen again, such as a film's.
@@ -123,23 +140,27 @@ class Predictor:
             ab, (2, h, w) float32, as the network and the spots have it.
         """
         view = View((L.shape[0], L.shape[1]), L)
-        return self._meet([view], [spots], vivid, self._look)
+        return self._meet([view], [spots], vivid, remember=False)
 
     def _meet(
         self,
         views: Sequence[View],
         spots: Sequence[Array],
         vivid: float | None,
-        look: Callable[..., Look],
+        *,
+        remember: bool,
     ) -> Array:
-        """The answer brought to the spots, which is all that ``look`` is needed for."""
+        """The answer brought to the spots; what it is made of is remembered if that is wanted."""
         L, here = views[0].small, spots[0]
+        look = self._remembered if remember else self._look
         if not len(here):
             return self._averaged(views, spots, vivid)
         first, unsure, features = look(L.tobytes(), L.shape, vivid)
         plain = self._averaged(views, [here[:0]] * len(views), vivid, first)
 
         def ask(chosen: Array) -> Array:
+            if remember and len(views) == 1:
+                return self._told(_Asked(L, here[chosen]), vivid)
             return self._averaged(views, [some[chosen] for some in spots], vivid)
 
         followed = ask if self.model.takes_hints else None

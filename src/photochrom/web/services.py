@@ -103,7 +103,7 @@ class Services:
             pool.close()
 
     def load_engines(self) -> None:
-        """Begin to load the model in all processes for previews; the first need not wait so long."""
+        """Begin to load the model in all processes for previews, before the first is wanted."""
         for pool in self.engines:
             threading.Thread(target=self._load, args=(pool,), daemon=True).start()
 
