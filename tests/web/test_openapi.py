@@ -40,7 +40,7 @@ def test_api_keeps_to_its_description(make_client, examples):
                 case.path_parameters["id"] = send(client, photo)["id"]
             if known and isinstance(case.body, dict) and "photo" in case.body:
                 case.body["photo"] = photo
-            answer = case.call_and_validate(session=session, checks=CHECKS)
+            answer = case.call_and_validate(session=session, checks=CHECKS, timeout=300)
             assert answer.headers["x-content-type-options"] == ["nosniff"]
             answers[answer.status_code] += 1
 

@@ -19,6 +19,7 @@ from photochrom.cli.flags import NUMBER, WHOLE, flag
 from photochrom.cli.options import Model
 from photochrom.errors import BadOption
 from photochrom.names import say
+from photochrom.parallel import cores
 
 _VARIABLE = "PHOTOCHROM_TOKEN"
 
@@ -70,7 +71,6 @@ def serve(
 
     Nothing leaves this machine. Example: photochrom serve --open
     """
-    from photochrom.batch.pool import cores
     from photochrom.web import create_app
     from photochrom.web.access import Proxies
     from photochrom.web.app import LOOPBACK

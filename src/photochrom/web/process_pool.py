@@ -26,7 +26,7 @@ from PIL import Image
 from photochrom.image.pillow import heif_available
 from photochrom.web import problems
 from photochrom.web.problems import RequestProblem
-from photochrom.web.worker_process import WorkerProcess, run_worker
+from photochrom.web.worker_process import WorkerProcess, give_way, run_worker
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,10 +49,11 @@ class ProcessPool:
     Args:
         memory: bytes that one may take over a photo.
         most: processes that there may be; who wants another waits. None for any number.
+        nice: by how much others come before them.
     """
 
-    def __init__(self, memory: int, most: int | None = None) -> None:
-        self.memory = memory
+    def __init__(self, memory: int, most: int | None = None, nice: int = 0) -> None:
+        self.memory, self.nice = memory, nice
         self._idle: list[WorkerProcess] = []
         self._taken: set[WorkerProcess] = set()
         self._lock = threading.Lock()
@@ -64,12 +65,18 @@ class ProcessPool:
         if self._places is not None:
             self._places.acquire()
         try:
-            process = self._take_idle() or start_worker(self.memory)
+            process = self._take_idle() or self._start()
         except BaseException:
             self._leave()
             raise
         with self._lock:
             self._taken.add(process)
+        return process
+
+    def _start(self) -> WorkerProcess:
+        process = start_worker(self.memory)
+        if self.nice:
+            process.call(give_way, self.nice)
         return process
 
     def _take_idle(self) -> WorkerProcess | None:

@@ -19,8 +19,6 @@ from photochrom.web.problems import RequestProblem, as_problem
 _WORN = 400_000_000
 """Bytes by which a process may have grown for good; then another takes its place."""
 _PARTS = struct.Struct("q")
-_NICE = 5
-"""By how much who answers requests comes before who works on photos."""
 
 
 class WorkResult(NamedTuple):
@@ -99,8 +97,6 @@ def run_worker(connection: Connection, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: it is the server's
     warnings.filterwarnings("ignore", module="PIL")  # its remarks on files that are damaged
     _limit_memory(memory)
-    with contextlib.suppress(AttributeError, OSError):  # Windows
-        os.nice(_NICE)
     at_rest = _status("VmRSS") or 0
     try:
         while True:
@@ -112,6 +108,12 @@ def run_worker(connection: Connection, memory: int) -> None:
         return
     except MemoryError:
         os.abort()
+
+
+def give_way(nice: int) -> None:
+    """Let others of this machine come before this process, where the system has a way to say so."""
+    with contextlib.suppress(AttributeError, OSError):  # Windows
+        os.nice(nice)
 
 
 def _do_next(connection: Connection) -> WorkResult:
