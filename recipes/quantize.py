@@ -30,6 +30,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -40,6 +41,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 from photochrom import color, files
 from photochrom.data import shards
 from photochrom.data.decode import digest
+from photochrom.data.photo_set import is_held_out
 from photochrom.evaluation.protocol import crop, draw_hints
 from photochrom.inference.chroma_upsampling import shrink
 from photochrom.inference.model_files import find_model
@@ -78,22 +80,21 @@ def fold(path: Path) -> ModelProto:
 
 def show_photos(model: Model, data: Sequence[Path], most: int) -> Iterator[Feed]:
     """What the model is asked of training photos, some with true hints."""
-    shown = (s for s in shards.find_sources(data) if not shards.is_held_out(_digest(s), HELD_OUT))
-    photos = (pixels for _, pixels in shards.decode_sources(list(shown)))
+    every = shards.find_sources(data)
+    shown = [s for s in every if not is_held_out(digest(s.read()), HELD_OUT)]
+    photos = (pixels for _, pixels in shards.decode_sources(shown))
     readable = (pixels for pixels in photos if isinstance(pixels, np.ndarray))
     side = model.size
     for n, pixels in enumerate(islice(readable, most)):
-        lab = color.rgb_to_lab(crop(pixels, "crop256").transpose(2, 0, 1).astype(np.float32) / 255)
+        rgb = np.ascontiguousarray(crop(pixels, "crop256").transpose(2, 0, 1), np.float32)
+        rgb /= 255
+        lab = color.rgb_to_lab(rgb)
         size = (lab.shape[1], lab.shape[2])
         L = shrink(lab[0].__getitem__, size, (side, side))
         spots = draw_hints(lab, HINTS[n % len(HINTS)], (0, n))
         planes = to_planes(scale_spots(spots, *np.divide(L.shape, size)), L.shape)
         hints = {"hints": planes[None]} if model.takes_hints else {}
         yield {"L": L[None, None], **hints, **model.fill_numbers()}
-
-
-def _digest(source: shards.PhotoSource) -> str:
-    return digest(source.read())
 
 
 class Graph:
@@ -129,9 +130,9 @@ class Graph:
         """Give a node other weights, which others may share as they were."""
         node.input[at] = self.put(f"{node.input[at]}.{len(self.weights)}", values)
 
-    def insert(self, kind: str, inputs: Sequence[str], output: str, **attributes: int) -> str:
+    def insert(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         """Add a node; returns the name of its output."""
-        self.nodes.append(helper.make_node(kind, inputs, [output], output, **attributes))
+        self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
     def close(self) -> None:
