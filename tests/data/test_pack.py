@@ -103,6 +103,24 @@ def test_packing_goes_on_where_it_stopped(album, tmp_path, small, monkeypatch):
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
+def test_what_an_earlier_version_packed_is_gone_on_with(album, tmp_path, small):
+    """It told in the index itself which photos a shard holds."""
+    out = tmp_path / "out"
+    packed(album, out)
+    whole, (index, table) = contents(out), (out / "index.json", out / "members.jsonl")
+    told = json.loads(index.read_text())
+    for shard, line in zip(told["shards"], table.read_bytes().splitlines(), strict=True):
+        del shard["members"]
+        shard["photos"] = json.loads(line)
+    table.unlink()
+    index.write_text(json.dumps(told | {"version": 1}))
+    assert [s.read() for s in find_sources([f"file://{out}"])] == [
+        s.read() for s in find_sources([out])
+    ]
+    assert packed(album, out).count == 12
+    assert contents(out) == whole
+
+
 def test_a_killed_process_is_gone_on_with(album, tmp_path):
     code = (
         "import os, signal\nfrom pathlib import Path\nfrom photochrom.data import pack, shards\n"

@@ -26,6 +26,8 @@ BLOCK = 1 << 20
 """Bytes of photos that are read at once, and shuffled, about."""
 LOOKED_AT = 1 << 18
 """Photos at least, of a larger set, among which are all that are held out."""
+_TOGETHER = 16
+"""Photos that a thread takes at a time, where they are asked for by number."""
 _GAP = 1 << 17
 """Bytes between two photos that are sooner read along than left out."""
 _MOST = 1 << 24
@@ -80,15 +82,18 @@ class StreamedPhotos(PhotoSet):
 
     def read_photos(self, numbers: Iterable[int]) -> Iterator[Pixels]:
         """The photos of these numbers that can be read, one after another: ``(h, w, 3)`` uint8."""
-        numbers = list(numbers)
-        read = map_ahead(
-            lambda i: self.decode(self.read_encoded(np.array([i]))[0]), numbers, self.readers
-        )
-        for i, photo in zip(numbers, read, strict=True):
-            if not isinstance(photo, BadPhoto):
-                yield photo
-            else:
-                self.note(i, photo)
+        listed = np.fromiter(numbers, np.int64)
+        parts = [listed[i : i + _TOGETHER] for i in range(0, len(listed), _TOGETHER)]
+
+        def read(part: Numbers) -> list[Pixels | BadPhoto]:
+            return [self.decode(photo) for photo in self.read_encoded(part)]
+
+        for part, photos in zip(parts, map_ahead(read, parts, self.readers), strict=True):
+            for i, photo in zip(part.tolist(), photos, strict=True):
+                if isinstance(photo, BadPhoto):
+                    self.note(i, photo)
+                else:
+                    yield photo
 
     def name(self, i: int) -> str:
         """What photo i is called in reports."""
