@@ -102,6 +102,23 @@ def test_process_works_on_photo_after_photo_until_it_has_grown(pool, monkeypatch
     last.close()
 
 
+@linux
+def test_pool_of_one_has_one_process_that_lets_others_come_first():
+    only, numbers = ProcessPool(300_000_000, most=1, nice=3), []
+
+    def ask() -> None:
+        numbers.append(WorkerTask(only).run(os.getpid))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert numbers == only.numbers() * 4
+    assert WorkerTask(only).run(os.nice, 0) == os.nice(0) + 3
+    only.close()
+
+
 def test_closed_pool_keeps_no_process(pool):
     first, second = pool.take(), pool.take()
     pool.give_back(first)

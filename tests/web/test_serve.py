@@ -84,6 +84,21 @@ def test_other_machines_are_let_in_only_if_asked_and_with_a_warning(
     assert guard_of(served[0][0])["hosts"] == known | own
 
 
+def test_path_proxies_and_workers_reach_the_server(served, run):
+    options = {"--root-path": "colour/", "--trust-proxy": "10.0.0.0/24", "--workers": "3"}
+    status, said = run(*(word for option in options.items() for word in option))
+    ((config, listener),) = served
+    assert status == 0
+    assert f":{listener.getsockname()[1]}/colour/ " in said
+    guard = guard_of(config)
+    assert guard["root_path"] == "/colour"
+    config.load()
+    for proxies in (guard["proxies"], config.http_protocol_class.proxies):
+        assert "10.0.0.9" in proxies
+        assert "10.0.1.9" not in proxies
+    assert config.app.state.services.limits.at_once == 3
+
+
 @pytest.mark.parametrize("way", ["option", "variable", "file"])
 def test_token_is_part_of_the_address(served, run, monkeypatch, tmp_path, way):
     options = ["--token", "a b&c"] if way == "option" else []
@@ -115,6 +130,10 @@ def test_browser_is_opened_if_asked_for(served, run, monkeypatch):
         (None, ["--host", "no such host"], "choose another"),
         (None, ["--host", "203.0.113.9"], "--host"), (None, ["--max-megabytes", "0"], "mega"),
         (None, ["--max-megapixels", "nan"], "mega"), (None, ["--model", "no-such-model"], "model"),
+        *[(None, ["--root-path", path], "--root-path") for path in (
+            "/api", "static/a", "/a//b", "/..", "/ü", "https://a.example/b")],
+        (None, ["--trust-proxy", "proxy.example"], "10.0.0.5"),
+        (None, ["--workers", "0"], "--workers"),
         *[(variable, [], "oken") for variable in ("", "ü")],
         *[(None, ["--token", token], "oken") for token in ("", "ü")],
         *[(None, ["--token-file", file], "oken") for file in (
