@@ -26,8 +26,8 @@ from photochrom.web.work_queue import Lane, WorkQueue
 
 T = TypeVar("T")
 
-_NICE_PREVIEWS, _NICE_FILES = 5, 12
-"""Who answers comes first, then who is looked at, then whole files, five to one."""
+_NICE = 5
+"""By how much who answers requests comes before who works on photos."""
 _EVICT_EVERY = 60
 """Seconds between looks for photos that were kept long enough."""
 
@@ -91,10 +91,8 @@ class Services:
             WorkQueue(limits.at_once, limits.waiting, limits.seconds) for _ in range(2)
         )
         memory = int((1000 + 2 * self.engine.limits.megabytes) * 1e6)  # a model, and copies
-        self.pool = ProcessPool(memory, nice=_NICE_FILES)
-        self.engines = [
-            ProcessPool(memory, most=1, nice=_NICE_PREVIEWS) for _ in range(limits.at_once)
-        ]
+        self.pool = ProcessPool(memory, nice=_NICE)
+        self.engines = [ProcessPool(memory, most=1, nice=_NICE) for _ in range(limits.at_once)]
         process_pool.prepare()
         for begin in self.on_start:
             begin(self)
