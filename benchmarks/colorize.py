@@ -1,27 +1,27 @@
 """How much longer than opening and saving a photo does colouring it take, and how much memory?
 
     python benchmarks/colorize.py [--megapixels 12 24] [--model hintnet] [--repeat 7]
+        [--json docs/figures/colorize.json]
 
-Prints the best of some times, in seconds: decoding and encoding the photo with Pillow, colouring
-the same file, and their ratio; then the peak memory that colouring it adds to a process that has
-coloured a small photo before. Photos are JPEG, grey and as RGB; a large one is measured once.
-Last: how long the command takes from start to end for a small photo.
+Prints the best of some times: decoding and encoding the photo with Pillow, colouring the same file,
+and their ratio; then the peak memory that colouring it adds to a process that has coloured a small
+photo before. Photos are JPEG, grey and as RGB; of a large one memory alone is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import re
+import math
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from common import show
 from PIL import Image
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "rocket.jpg"
@@ -84,48 +84,39 @@ def peak_bytes(data: bytes, model: str) -> tuple[int, int]:
     return added, before
 
 
-def cold_start(model: str) -> float:
-    """From the start of the command to its end, best of five."""
-
-    def once() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            out = ["-o", f"{folder}/coloured.jpg"]
-            command = [sys.executable, "-m", "photochrom", "colorize", str(SAMPLE), "--recolor"]
-            subprocess.run([*command, *out, "--model", model], check=True, capture_output=True)
-
-    return seconds([once], 5)[0]
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megapixels", type=float, nargs="+", default=[12, 24])
     parser.add_argument("--model", default="hintnet")
     parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     from photochrom import Colorizer
 
     colorizer = Colorizer(options.model)
-    print("| photo | file, MB | decode + encode, s | colour, s | ÷ | memory, MB | ÷ RGB |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    table: dict[str, dict[str, str]] = {}
     for megapixels in options.megapixels:
         for mode in ("L", "RGB"):
             data = photo(megapixels, mode)
-            times = "| | "
+            base = ours = math.nan
             if megapixels < LARGE:
                 base, ours = seconds(
                     [partial(floor, data), partial(colorizer.colorize, data)], options.repeat
                 )
-                times = f"{base:.3f} | {ours:.3f} | {ours / base:.2f}"
             added, before = peak_bytes(data, options.model)
             with Image.open(io.BytesIO(data)) as image:
                 rgb = image.width * image.height * 3
-            name = f"{megapixels:g} megapixels, {'grey' if mode == 'L' else 'as RGB'}"
-            memory = f"{added / 1e6:.0f} | {added / rgb:.2f}"
-            print(f"| {name} | {len(data) / 1e6:.1f} | {times} | {memory} |", flush=True)
+            name = f"{megapixels:g} megapixels, {'grey' if mode == 'L' else 'stored as RGB'}"
+            table[name] = {
+                "decode + encode": f"{base:.2f} s",
+                "colour": f"{ours:.2f} s",
+                "time ÷": f"{ours / base:.2f}",
+                "memory": f"{added / 1e6:.0f} MB",
+                "memory ÷ RGB": f"{added / rgb:.2f}",
+            }
+    show(table, "photo", options.json)
     print(f"\nmemory is what comes on top of {before / 1e6:.0f} MB: Python, libraries and network")
-    words, size = Path(SAMPLE).name, re.sub(r"[(),]", "", str(Image.open(SAMPLE).size))
-    print(f"photochrom colorize {words} ({size}): {cold_start(options.model):.2f} s")
 
 
 if __name__ == "__main__":
