@@ -4,7 +4,7 @@
 
 Prints photos/s, the share of the fastest matrix product of the same precision, and the
 milliseconds and share of each kind of work in one profiled step, forwards and backwards together.
-``--json`` adds them to a file as a column named ``--label``. ``--learn-depthwise`` trains the
+``--json`` adds the latter to a file as a column named ``--label``. ``--learn-depthwise`` trains the
 depthwise weights, too, which the preset leaves frozen.
 """
 
@@ -130,13 +130,12 @@ def main() -> None:
         spent = shares(setup)
     rate = counter.get_total_flops() / took
     whole = sum(spent.values())
-    rows = {
-        "photos/s": f"{given.batch / took:.1f}",
-        "GFLOP/s": f"{rate / 1e9:.0f}",
-        "÷ peak": f"{rate / peak:.2f}",
-        "a step, ms": f"{whole:.0f}",
-    } | {name: f"{ms:.0f} ({100 * ms / whole:.0f} %)" for name, ms in spent.items()}
-    print(f"{torch.get_num_threads()} thread, torch {torch.__version__}, {peak / 1e9:.0f} GFLOP/s")
+    print(
+        f"{given.batch / took:.1f} photos/s, {rate / 1e9:.0f} GFLOP/s, {rate / peak:.2f} of "
+        f"{peak / 1e9:.0f}; torch {torch.__version__}, {torch.get_num_threads()} thread"
+    )
+    rows = {name: f"{ms:.0f} ({100 * ms / whole:.0f} %)" for name, ms in spent.items()}
+    rows["the step"] = f"{whole:.0f}"
     for name, value in rows.items():
         print(f"| {name} | {value} |")
     if given.json:

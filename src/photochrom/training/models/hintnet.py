@@ -122,7 +122,7 @@ class Attention(nn.Module):
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     if not (query.is_cpu and torch.is_autocast_enabled("cpu")):
         return F.scaled_dot_product_attention(query, key, value)
-    # In bfloat16 a CPU takes three to four times as long over its gradients.
+    # In bfloat16 a CPU takes about three times as long over its gradients.
     with torch.autocast("cpu", enabled=False):
         seen = F.scaled_dot_product_attention(query.float(), key.float(), value.float())
     return seen.to(query.dtype)
