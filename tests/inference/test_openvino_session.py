@@ -95,7 +95,7 @@ def test_an_answer_is_not_written_over_by_the_next(make_model):
         ([helper.make_node("Concat", ["L", "Q"], ["ab"], axis=1)], {},
          r"cannot be loaded by OpenVINO \(Q node not found in graph cache\): take another device"),
         ([helper.make_node("Frobnicate", ["L"], ["ab"])], {},
-         r"OpenVINO \(No conversion rule found for operations: Frobnicate-18\)"),
+         r"by OpenVINO \(.+ operations: Frobnicate"),
         ([helper.make_node("Reshape", ["L", "shape"], ["ab"])], {"shape": [1, 2, 5, 5]},
          r"fails at L of shape \(1, 1, 32, 32\) \(.+\): give a smaller size"),
         ([helper.make_node("Neg", ["L"], ["n"]), helper.make_node("Log", ["n"], ["l"]),
