@@ -122,7 +122,6 @@ def main() -> None:
     peak = int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]) * 1024
     figures = {
         "photos": len(samples),
-        "at a time": asked.jobs,
         "states": dict(states),
         "minutes": round(seconds / 60, 1),
         "MB after 200": round(early / 1e6, 1),
@@ -136,7 +135,9 @@ def main() -> None:
     for key, value in figures.items():
         print(f"{key}: {value}")
     if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+        asked.json.write_text(
+            json.dumps({f"{asked.jobs} at a time": figures}, indent=1) + "\n", "utf-8"
+        )
 
 
 def _processor() -> str:

@@ -163,6 +163,7 @@ def _shows(linear: list[Any]) -> npt.NDArray[np.bool_]:
 
 
 _LEVELS, _HUES = 129, 512  # of the table of chroma, by L down and by hue across
+_STRETCH = 32  # of its rows, which fit into a core's cache: a quarter of the time of all at once
 _REACH = 140.0  # more chroma than sRGB has
 _MARGIN = 0.999  # or half of what it tells would lie outside by a trace
 _LESS = 0.98, 0.95, 0.9, 0.8, 0.5, 0  # tried in turn where, between its entries, it tells too much
@@ -186,7 +187,9 @@ def _table() -> Float:
         np.float32(_REACH) * np.cos(hue),
         np.float32(_REACH) * np.sin(hue),
     )
-    return _bisect(lightness, a, b) * np.float32(_REACH)
+    lab = np.stack([lightness, a, b])
+    stretches = np.split(lab, range(_STRETCH, _LEVELS, _STRETCH), axis=1)
+    return np.concatenate([_bisect(*rows) for rows in stretches]) * np.float32(_REACH)
 
 
 def _bisect(lightness: Float, a: Float, b: Float, steps: int = 12) -> Float:

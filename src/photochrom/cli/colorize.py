@@ -185,8 +185,9 @@ def colorize(
     """
     out, bulk = flags.output.out, flags.bulk
     elsewhere = bulk.watch or bulk.ray is not None
-    model = None if elsewhere else load_ahead(photos, bulk.jobs, flags.color.model, bulk.device)
     with without_collector():
+        named = flags.color.model
+        model = None if elsewhere else load_ahead(photos, bulk.jobs, named, bulk.device)
         options = flags.options()
     if any(map(pipe.is_source, photos)) or (out is not None and pipe.is_end(out)):
         if bulk.watch or bulk.ray or bulk.report or options.samples is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def _is_one(photos: Sequence[str]) -> bool:
 def load_ahead(
     photos: Sequence[str], jobs: int | None, model: str | None, device: str
 ) -> Callable[[], Model] | None:
-    """Load a model while other modules are imported, and fill the tables of colours meanwhile.
+    """Load a model while other modules are imported.
 
     Args:
         photos: as they were named.
@@ -59,36 +59,22 @@ def load_ahead(
         What waits for the model, or raises what came of it. None where it is not known yet what is
         to be loaded, or it may have to be fetched, which is shown and can be interrupted.
     """
-    from photochrom.parallel import LEFT, begin_aside, share_heaps, share_of_cores
+    from photochrom.parallel import LEFT, begin_aside, share_heap, share_of_cores
 
     alone, threads = _is_one(photos), share_of_cores(photos_at_once(photos, jobs))
     unsure = device == "auto" and not alone and find_spec("openvino") is not None
     if unsure or "://" in (model or ""):
         return None
 
-    def load() -> Model:
-        from photochrom.inference.model_files import DEFAULT_MODEL
-        from photochrom.inference.onnx_model import Model
-        from photochrom.inference.sessions import settle_device
+    # Here, as two threads that import wait for each other more than they gain.
+    from photochrom.inference.model_files import DEFAULT_MODEL
+    from photochrom.inference.onnx_model import Model
+    from photochrom.inference.sessions import settle_device
 
-        settled = settle_device(device, 1) if alone else device
+    settled = settle_device(device, 1) if alone else device
+
+    def load() -> Model:
         return Model(DEFAULT_MODEL if model is None else model, threads, settled)
 
-    def fill() -> None:
-        with suppress(Exception):  # which is raised where the model is waited for
-            loaded()
-            _fill_tables()
-
-    share_heaps()
-    loaded = begin_aside(load, LEFT)
-    begin_aside(fill, LEFT)
-    return loaded
-
-
-def _fill_tables() -> None:
-    """Colour one pixel, which sRGB cannot show, as that takes all tables there are."""
-    import numpy as np
-
-    from photochrom.inference.chroma_upsampling import recombine
-
-    recombine(np.full((1, 1), 50, np.float32), np.full((2, 1, 1), 100, np.float32))
+    share_heap()
+    return begin_aside(load, LEFT)
