@@ -6,7 +6,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN python -m venv /opt/photochrom && \
     /opt/photochrom/bin/pip install --no-cache-dir \
-      --constraint requirements/demo.txt --constraint requirements/test.txt '.[heif,video]' && \
+      --constraint requirements/demo.txt --constraint requirements/test.txt '.[heif,metrics,video]' && \
     /opt/photochrom/bin/pip uninstall --yes pip
 
 FROM python:3.13-slim
