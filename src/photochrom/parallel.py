@@ -30,20 +30,20 @@ def share_of_cores(at_once: int) -> int:
     return max(1, cores() // at_once)
 
 
-def share_heap() -> None:
-    """Let threads that begin from now on take memory from the heap that there is.
+def share_heaps() -> None:
+    """Let threads have no more heaps from now on than there are cores.
 
-    glibc makes up to eight heaps a core, and what a thread has freed in its own no other can use:
-    with four photos at a time on two cores that is a third more memory, which goes on growing for
-    400 photos. For programs, as :func:`.share_cores` is; ``MALLOC_ARENA_MAX`` in the environment
-    says otherwise.
+    glibc makes up to eight a core, and what a thread has freed in its own no other can use: with
+    four photos at a time on two cores that is a third more memory, which goes on growing for 400
+    photos. For programs, as :func:`.share_cores` is; ``MALLOC_ARENA_MAX`` in the environment says
+    otherwise.
     """
     if not sys.platform.startswith("linux") or "MALLOC_ARENA_MAX" in os.environ:
         return
     import ctypes
 
     with suppress(AttributeError):  # not glibc
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, cores())
 
 
 _ARENA_MAX = -8

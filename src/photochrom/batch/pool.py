@@ -25,7 +25,7 @@ from photochrom.batch.planning import Job
 from photochrom.batch.turn import Turn
 from photochrom.batch.worker import Outcome, Worker
 from photochrom.errors import TimeLimit
-from photochrom.parallel import LEFT, share_heap, share_of_cores
+from photochrom.parallel import LEFT, share_heaps, share_of_cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,9 +40,9 @@ def share_cores(at_once: int) -> int:
     """Let OpenCV take for each of so many photos its share of the cores; answers how many.
 
     OpenCV has one number for a process, so that this is for programs, which own theirs. Threads
-    share the heap, too.
+    share heaps, too.
     """
-    share_heap()
+    share_heaps()
     share = share_of_cores(at_once)
     cv2.setNumThreads(share)
     return share

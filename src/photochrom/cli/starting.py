@@ -59,7 +59,7 @@ def load_ahead(
         What waits for the model, or raises what came of it. None where it is not known yet what is
         to be loaded, or it may have to be fetched, which is shown and can be interrupted.
     """
-    from photochrom.parallel import LEFT, begin_aside, share_heap, share_of_cores
+    from photochrom.parallel import LEFT, begin_aside, share_heaps, share_of_cores
 
     alone, threads = _is_one(photos), share_of_cores(photos_at_once(photos, jobs))
     unsure = device == "auto" and not alone and find_spec("openvino") is not None
@@ -76,5 +76,5 @@ def load_ahead(
     def load() -> Model:
         return Model(DEFAULT_MODEL if model is None else model, threads, settled)
 
-    share_heap()
+    share_heaps()
     return begin_aside(load, LEFT)
