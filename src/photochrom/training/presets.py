@@ -149,7 +149,7 @@ class TrainOptions:
     cache: Path | None = None
     """Where decoded photos are kept; default: the user's folder of caches."""
     readers: int = 4
-    """Threads of each process that read ahead, and as many that decode, with --stream."""
+    """Threads of each process that read ahead with --stream, and as many that decode."""
     peak: bool = False
     """Measure the fastest matrix product first, and report the share of it that is reached."""
     profile: bool = False
