@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,6 @@ from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from photochrom.inference import sessions
-
 pytest_plugins = ["model_server", "studies"]
 
 # How long an example takes is a matter of the machine.
@@ -27,15 +25,10 @@ settings.load_profile("any machine")
 # Results tell when they were made, and are to be the same whenever that is.
 os.environ["SOURCE_DATE_EPOCH"] = "1790000000"
 
+# OpenVINO computes as the processor can, so only tests that ask for it take it.
+os.environ["PHOTOCHROM_DEVICE"] = "cpu"
+
 MakeModel = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def _same_numbers_everywhere() -> Iterator[None]:
-    """OpenVINO is taken only by tests that ask for it: it counts as the processor can."""
-    with pytest.MonkeyPatch.context() as patched:  # of its own: some tests undo theirs
-        patched.setattr(sessions, "_has_openvino", lambda: False)
-        yield
 
 
 CENTRES = [(0, 0), (25, 20), (-20, 20), (5, -30), (25, -15), (-15, -10)]

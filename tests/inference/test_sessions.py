@@ -24,7 +24,13 @@ def providers(monkeypatch):
 
     monkeypatch.setattr(sessions.ort, "get_available_providers", lambda: there)
     monkeypatch.setattr(sessions.ort, "InferenceSession", note)
+    monkeypatch.setattr(sessions, "_has_openvino", lambda: False)
     return there, asked
+
+
+@pytest.fixture(autouse=True)
+def _no_device_in_the_environment(monkeypatch):
+    monkeypatch.delenv("PHOTOCHROM_DEVICE")
 
 
 @pytest.fixture
@@ -97,6 +103,16 @@ def test_few_photos_do_not_wait_for_openvino_to_start(providers, openvino, monke
     assert settle("auto", few) == "auto"
     monkeypatch.setattr(sessions, "_has_openvino", lambda: False)
     assert settle("auto", few) == "auto"
+
+
+def test_the_environment_says_what_auto_takes(make_model, providers, openvino, monkeypatch):
+    monkeypatch.setenv("PHOTOCHROM_DEVICE", "cpu")
+    for device in ("auto", "openvino"):
+        Model(make_model(device), device=device)
+    assert [path.stem for path in openvino] == ["openvino"]
+    assert sessions.settle_device("auto", sessions.MANY) == "cpu"
+    monkeypatch.setenv("PHOTOCHROM_DEVICE", "openvino")
+    assert sessions.settle_device("auto", 1) == "openvino"
 
 
 def test_devices_that_there_are_not(make_model):

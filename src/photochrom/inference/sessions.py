@@ -5,6 +5,7 @@ Both are given the bytes that :mod:`photochrom.inference.onnx_file` has looked a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -52,14 +53,16 @@ def load(content: bytes, path: Path, threads: int | None, device: str) -> Sessio
         content: of an ONNX file.
         path: the file, to speak of it.
         threads: of the CPU for one run; by default one per core.
-        device: one of :data:`DEVICES`. "auto" takes a GPU if there is one that can be used, else
-            OpenVINO if that is installed and can run the network, else ONNX Runtime on the CPU.
+        device: one of :data:`DEVICES`. "auto" takes what ``$PHOTOCHROM_DEVICE`` names; else a GPU
+            if there is one that can be used, else OpenVINO if that is installed and can run the
+            network, else ONNX Runtime on the CPU.
 
     Raises:
         BadModel: it cannot be loaded.
         BadOption: there is no such device, or no GPU.
         MissingExtra: OpenVINO is asked for and not installed.
     """
+    device = _preferred(device)
     if device not in DEVICES:
         raise BadOption(f"device is {device}: take one of {', '.join(DEVICES)}.")
     if device == "openvino":
@@ -81,8 +84,14 @@ def load(content: bytes, path: Path, threads: int | None, device: str) -> Sessio
 
 def settle_device(device: str, photos: int) -> str:
     """What to take for so many photos: of few, "auto" does without OpenVINO (:data:`MANY`)."""
+    device = _preferred(device)
     few = photos < MANY and _has_openvino() and not _has_cuda()
     return "cpu" if device == "auto" and few else device
+
+
+def _preferred(device: str) -> str:
+    """The device that the environment names in the place of "auto"."""
+    return os.environ.get("PHOTOCHROM_DEVICE", device) if device == "auto" else device
 
 
 def _has_cuda() -> bool:
