@@ -40,7 +40,7 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper
 
 from photochrom import color, files
 from photochrom.data import shards
-from photochrom.data.decode import digest
+from photochrom.data.decode import decode, digest
 from photochrom.data.photo_set import is_held_out
 from photochrom.evaluation.protocol import crop, draw_hints
 from photochrom.inference.chroma_upsampling import shrink
@@ -80,9 +80,11 @@ def fold(path: Path) -> ModelProto:
 
 def show_photos(model: Model, data: Sequence[Path], most: int) -> Iterator[Feed]:
     """What the model is asked of training photos, some with true hints."""
-    every = shards.find_sources(data)
-    shown = [s for s in every if not is_held_out(digest(s.read()), HELD_OUT)]
-    photos = (pixels for _, pixels in shards.decode_sources(shown))
+
+    def show(content: bytes) -> color.Pixels | None:
+        return None if is_held_out(digest(content), HELD_OUT) else decode(content)
+
+    photos = (shards.process_photo(source, show) for source in shards.find_sources(data))
     readable = (pixels for pixels in photos if isinstance(pixels, np.ndarray))
     side = model.size
     for n, pixels in enumerate(islice(readable, most)):

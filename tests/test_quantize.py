@@ -89,6 +89,8 @@ def photos(tmp_path: Path) -> Path:
         np.random.default_rng(1).integers(0, 256, (8, 6, 6, 3), "uint8")
     ):
         Image.fromarray(small).resize((64, 64)).save(folder / f"{number}.png")
+    (folder / "broken.png").write_bytes(b"none")
+    (folder / "lost.png").symlink_to(folder / "nowhere.png")
     return folder
 
 

@@ -274,6 +274,14 @@ def test_a_shard_that_has_gone_or_changed_costs_its_photos_alone(folder, encoded
     assert any("has changed" in reason for reason in reasons)
 
 
+def test_of_a_shard_that_has_changed_nothing_is_held_out(folder, encoded, pack_tar):
+    """Its photos would have the numbers of others."""
+    photos = streamed(folder)
+    pack_tar(folder / "1.tar", {f"{i}.png": encoded(i) for i in range(9)})
+    with pytest.raises(BadData, match=r"1\.tar has changed: pack it anew"):
+        photos.split(0.4)
+
+
 def test_shards_at_urls_are_streamed_alike(folder, tmp_path):
     list(pack(find_sources([folder]), tmp_path / "packed", Packing(side=32), 1))
     fs = fsspec.filesystem("memory")

@@ -43,12 +43,19 @@ def test_of_frozen_weights_no_gradient_is_made():
 
 
 def test_mixed_precision_is_that_of_torch():
+    torch.manual_seed(0)
     layer = Depthwise(16, 5)
+    x = torch.randn(1, 16, 8, 8, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
-        answer = layer(torch.randn(1, 16, 8, 8))
-    assert answer.dtype == torch.bfloat16
-    answer.sum().backward()
-    assert layer.weight.grad.dtype == torch.float32
+        answer, own = layer(x), F.conv2d(x, layer.weight, padding=2, groups=16)
+    assert answer.dtype == own.dtype == torch.bfloat16
+    torch.testing.assert_close(answer, own, rtol=0.02, atol=0.02)
+    learnt = [x, layer.weight]
+    for mine, theirs in zip(
+        gradients(answer.float(), learnt), gradients(own.float(), learnt), strict=True
+    ):
+        assert mine.dtype == torch.float32
+        torch.testing.assert_close(mine, theirs, rtol=0.02, atol=0.2)
 
 
 @pytest.fixture

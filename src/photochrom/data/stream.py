@@ -15,7 +15,7 @@ import numpy as np
 
 from photochrom.color import Pixels
 from photochrom.data.decode import as_bad_photo, decode, digest, scale_short_side
-from photochrom.data.members import Shard
+from photochrom.data.members import Members, Shard
 from photochrom.data.order import LANES
 from photochrom.data.photo_set import Numbers, PhotoSet
 from photochrom.data.photo_source import PhotoSource
@@ -99,8 +99,8 @@ class StreamedPhotos(PhotoSet):
         """What photo i is called in reports."""
         shard, place = self._find(i)
         try:
-            return self.shards[shard].source(self._members(shard), place).name
-        except (BadData, IndexError):
+            return self.shards[shard].source(self._find_members(shard), place).name
+        except BadData:
             return f"{self.shards[shard].path}, photo {place + 1}"
 
     def note(self, i: int, trouble: BadPhoto) -> None:
@@ -120,9 +120,12 @@ class StreamedPhotos(PhotoSet):
 
         Of a large set only some shards are looked at: as many, in the order of a digest of their
         names, as have :data:`LOOKED_AT` photos together. None is held out of the others.
+
+        Raises:
+            BadData: one of them cannot be read, or has changed.
         """
         for shard in self._looked_at(whole)[part]:
-            path, members = self.shards[shard].path, self._members(shard)
+            path, members = self.shards[shard].path, self._find_members(shard)
             for i in members:
                 name, _, size, _ = members[i]
                 key = f"{path.name}/{name}\t{size}".encode(errors="surrogateescape")
@@ -150,9 +153,7 @@ class StreamedPhotos(PhotoSet):
         for shard in np.unique(places).tolist():
             mine = numbers[places == shard]
             try:
-                members = self._members(shard)
-                if len(members) != self.counts[shard]:
-                    raise BadData("it lies in a shard that has changed: pack that anew.")
+                members = self._find_members(shard)
             except BadData as error:
                 found |= dict.fromkeys(mine.tolist(), BadPhoto(str(error)))
                 continue
@@ -192,6 +193,12 @@ class StreamedPhotos(PhotoSet):
                 return scale_short_side(decode(photo), self.side)
         except BadPhoto as error:
             return error
+
+    def _find_members(self, shard: int) -> Members:
+        members = self._members(shard)
+        if len(members) != self.counts[shard]:  # or its photos would have the numbers of others
+            raise BadData(f"{self.shards[shard].path} has changed: pack it anew.")
+        return members
 
     def _find(self, i: int) -> tuple[int, int]:
         shard = int(np.searchsorted(self.starts, i, side="right")) - 1

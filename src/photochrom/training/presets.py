@@ -216,8 +216,7 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
             warmup=100,
             encoder_rate=0.2,
             pretrained=True,
-            # Depthwise weights and the encoder's statistics stay: they cost a third of the time
-            # on a CPU and pretraining has settled them.
+            # Depthwise weights and the encoder's statistics stay: pretraining has settled them.
             freeze=r"encoder\..*(norm|depthwise)",
             emphasis=0.0,
             hints=0.6,
