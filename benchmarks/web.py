@@ -1,7 +1,7 @@
 """How soon does the page answer? ``photochrom serve`` from start to click, alone and in a crowd.
 
     python benchmarks/web.py [--model hintnet] [--users 32] [--seconds 60]
-        [--json docs/figures/web.json]
+        [--workers 2] [--json docs/figures/web.json]
 
 Prints milliseconds from the start of the process to the first coloured preview; from a hint on a
 photo of 12 megapixels to its colours, which the page paints, and to its preview as JPEG; and how
@@ -71,10 +71,11 @@ def _taken(process: int) -> float:
 class Server:
     """``photochrom serve``, as a process of its own."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *options: str) -> None:
         self.begun = time.perf_counter()
+        command = "photochrom", "serve", "--port", "0", "--model", model, *options
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "photochrom", "serve", "--port", "0", "--model", model],
+            [sys.executable, "-m", *command],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -224,9 +225,9 @@ def _unit(name: str) -> str:
     return "" if "failures" in name or "503" in name else "ms"
 
 
-def figures(model: str, users: int, seconds: float) -> dict[str, float]:
+def figures(model: str, users: int, seconds: float, workers: int | None) -> dict[str, float]:
     """All of it, each in the unit of its name."""
-    server = Server(model)
+    server = Server(model, *([] if workers is None else ["--workers", str(workers)]))
     try:
         told: dict[str, float] = {"first preview": first(server)}
         for what, took in zip(("colours", "preview"), clicks(server), strict=True):
@@ -260,9 +261,10 @@ def main() -> None:
     parser.add_argument("--model", default="hintnet")
     parser.add_argument("--users", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--workers", type=int)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    told = figures(given.model, given.users, given.seconds)
+    told = figures(given.model, given.users, given.seconds, given.workers)
     table = {
         name: {
             "measured": f"{figure:.3g}" if figure < 100 else f"{figure:.0f}",

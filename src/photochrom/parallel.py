@@ -120,8 +120,8 @@ def begin_aside(work: Callable[[], R], name: str = "photochrom-aside") -> Callab
 def map_side_by_side(function: Callable[[T], R], items: Iterable[T], threads: int) -> list[R]:
     """Compute ``function(item)`` of each item, in order, in so many threads.
 
-    One thread is the caller's own: the memory of a new one is new, too, which for work that takes
-    milliseconds costs a fifth of it.
+    A single one is the caller's own: the memory of a new thread is new, too, which for work that
+    takes milliseconds costs a fifth of it.
 
     Raises:
         Whatever ``function`` or ``items`` raise.

@@ -57,7 +57,8 @@ def test_one_photo_has_all_cores_and_others_share_them(tmp_path, monkeypatch):
     one = tmp_path / "one.jpg"
     one.write_bytes(b"")
     assert photos_at_once([str(one)], None) == photos_at_once(["-"], 3) == 1
-    assert photos_at_once([str(tmp_path)], None) == photos_at_once([str(one)] * 2, None) == 4
+    assert [photos_at_once([str(one)] * n, None) for n in (2, 3, 9)] == [2, 3, 4]
+    assert photos_at_once([str(tmp_path)], None) == photos_at_once([str(tmp_path)] * 2, None) == 4
     assert photos_at_once([f"{tmp_path}/*.jpg"], 3) == 3
 
 

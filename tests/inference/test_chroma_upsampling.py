@@ -40,6 +40,7 @@ def test_lightness_stays_at_every_grey_level(dtype):
     L, ab = every_level(400)
     rgb = chroma_upsampling.recombine(L, ab, dtype=dtype)
     assert rgb.dtype == dtype
+    assert (rgb == chroma_upsampling.recombine(L, ab.astype(float), dtype=dtype)).all()
     off = np.abs(grey_levels(rgb) - np.arange(256)[:, None]).max()
     assert off < (0.6 if dtype == np.uint8 else 0.3)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from pictures import encode, halves, send
 from test_work_queue import Client, Work
 
+from photochrom.web.engine import Engine
+from photochrom.web.process_pool import WorkerTask
 from photochrom.web.work_queue import WorkQueue
 
 pytestmark = pytest.mark.anyio
@@ -65,3 +68,33 @@ async def test_previews_of_a_photo_are_made_by_one_process(make_client):
         after = [pool.numbers() for pool in services.engines]
         assert len(after[homes[key]]) == 1
         assert after[1 - homes[key]] == before[1 - homes[key]]
+
+
+def remembered(engine: Engine) -> int:
+    """How many photos the process that asks remembers something of."""
+    known = engine.colorizer(None)._predictor
+    return sum(
+        each.cache_info().currsize for each in (known._drawn, known._told, known._remembered)
+    )
+
+
+def test_a_photo_that_is_removed_is_forgotten_by_the_process_that_knew_it(make_client):
+    client = make_client(limits={"at_once": 1})
+    services = client.app.state.services
+    key, hint = send(client)["id"], {"x": 9, "y": 9, "color": [20, 30]}
+    assert client.post(f"/api/photos/{key}/colorize", json={"hints": [hint]}).status_code == 200
+    (engine,) = services.engines
+    assert WorkerTask(engine).run(remembered, services.engine) > 1
+    assert client.delete(f"/api/photos/{key}").status_code == 204
+    while WorkerTask(engine).run(remembered, services.engine):
+        time.sleep(0.01)
+
+
+def test_a_file_that_was_coloured_is_not_remembered(make_client):
+    client = make_client(limits={"at_once": 1})
+    services = client.app.state.services
+    sent = {"photo": encode(halves(40, 30))}
+    assert client.post("/api/colorize", files=sent).status_code == 200
+    (number,) = services.pool.numbers()
+    assert WorkerTask(services.pool).run(remembered, services.engine) == 0
+    assert services.pool.numbers() == [number]

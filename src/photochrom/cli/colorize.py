@@ -26,7 +26,7 @@ from photochrom.cli.options import (
     needs,
     option_values,
 )
-from photochrom.cli.starting import load_ahead, photos_at_once, without_collector
+from photochrom.cli.starting import load_ahead, without_collector
 from photochrom.cli.summary import BatchSummary, check_report
 from photochrom.errors import BadOption
 
@@ -236,13 +236,13 @@ def _colorize_here(
         from photochrom.batch import pool
         from photochrom.batch.worker import Worker
         from photochrom.inference.sessions import settle_device
+        from photochrom.parallel import cores
 
         jobs = _find_jobs(photos, flags, summary)
         _check_single(options, len(jobs))
-        at_once = photos_at_once(photos, flags.bulk.jobs)
+        at_once = min(flags.bulk.jobs or cores(), len(jobs))
         options = replace(options, device=settle_device(options.device, len(jobs)))
         worker = Worker(options, pool.share_cores(at_once), model)
-    at_once = min(at_once, len(jobs))
     with closing(pool.run(jobs, worker, at_once, options.timeout)) as outcomes:
         summary.follow(outcomes, len(jobs))
 

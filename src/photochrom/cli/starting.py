@@ -33,15 +33,19 @@ def photos_at_once(photos: Sequence[str], jobs: int | None) -> int:
     """
     from photochrom.parallel import cores
 
-    return 1 if _is_one(photos) else max(1, jobs or cores())
+    at_once = max(1, jobs or cores())
+    few = len(photos) < at_once and all(map(_is_file, photos))
+    return max(1, len(photos)) if few else at_once
 
 
 def _is_one(photos: Sequence[str]) -> bool:
+    return len(photos) == 1 and _is_file(photos[0])
+
+
+def _is_file(photo: str) -> bool:
     from photochrom.cli import pipe
 
-    if len(photos) != 1:
-        return False
-    return pipe.is_source(photos[0]) or os.path.isfile(photos[0])  # noqa: PTH113 - never raises
+    return pipe.is_source(photo) or os.path.isfile(photo)  # noqa: PTH113 - never raises
 
 
 def load_ahead(

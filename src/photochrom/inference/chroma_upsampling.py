@@ -220,7 +220,7 @@ def recombine(
             if isinstance(ab, Chroma):
                 known = ab.rows(rows.start, rows.stop, here, space)
             else:
-                known = ab[:, rows]
+                known = np.asarray(ab[:, rows], np.float32)
             if strength != 1:
                 known = np.multiply(known, np.float32(strength), out=space[:2])
             cv2.merge([here, *known], lab)

@@ -132,6 +132,10 @@ class Colorizer(Adviser):
         with files.open_plain(self.model.path) as file:
             return files.sha256(file)
 
+    def forget(self) -> None:
+        """Forget all photos that it has seen: of the latest few it keeps small grey copies."""
+        self._predictor.forget()
+
     # --- from lightness to ab -----------------------------------------------------------------
 
     def predict(

@@ -128,6 +128,11 @@ class Predictor:
 
         return lru_cache(_DRAWN)(tell)
 
+    def forget(self) -> None:
+        """Forget all photos that it has seen."""
+        for known in ("_drawn", "_told", "_remembered"):
+            self.__dict__.pop(known, None)
+
     def colors(self, L: Array, spots: Array, vivid: float | None = None) -> Array:
         """The colours of one of many pictures that are not seen again, such as a film's.
 

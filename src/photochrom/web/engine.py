@@ -129,6 +129,12 @@ class Engine:
         """Load the default model, so that the first photo need not wait for it."""
         self.colorizer(None)
 
+    def forget(self) -> None:
+        """Forget what the models have said of photos, and the photos."""
+        with self._lock:
+            for colorizer in self._loaded.values():
+                colorizer.forget()
+
     def load_models(self) -> list[ModelSummary]:
         """What there is, the default first; all are loaded for it."""
         default = self.name
@@ -176,10 +182,13 @@ class Engine:
                 f"{format} holds one page and this file has {count}: download it as it came."
             )
         original = Original.within(data, name)
-        colored = colorize_pages(
-            data, options, self.colorizer(model), kind=format, original=original
-        )
-        content = encode_photo(colored.pages, colored.kind)
+        try:
+            colored = colorize_pages(
+                data, options, self.colorizer(model), kind=format, original=original
+            )
+            content = encode_photo(colored.pages, colored.kind)
+        finally:
+            self.forget()  # nobody asks here again
         return ColoredFile(content, str(colored.kind), tuple(colored.notes))
 
     def preview(

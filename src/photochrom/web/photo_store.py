@@ -186,6 +186,8 @@ class PhotoStore:
         self.most, self.budget, self.seconds = most, budget, seconds
         self._kept: OrderedDict[str, KeptPhoto] = OrderedDict()  # the least recently used first
         self._lock = threading.Lock()
+        self.dropped = False
+        """Whether photos have gone that others may still know of."""
 
     def add(self, photo: KeptPhoto) -> None:
         """Keep a photo; others make room."""
@@ -215,7 +217,8 @@ class PhotoStore:
     def remove(self, id: str) -> None:  # noqa: A002
         """Forget a photo."""
         with self._lock:
-            self._kept.pop(id, None)
+            if id in self._kept:
+                self._drop(id)
 
     def total(self) -> tuple[int, int]:
         """How many there are, and bytes that they take."""
@@ -229,14 +232,18 @@ class PhotoStore:
 
     def _evict(self) -> None:
         oldest = time.monotonic() - self.seconds
-        while self._kept and next(iter(self._kept.values())).used < oldest:
-            self._kept.popitem(last=False)
+        while self._kept and (first := next(iter(self._kept.values()))).used < oldest:
+            self._drop(first.id)
         for photo in self._kept.values():
             if not self._too_large():
                 break
             photo.lightness = None  # it can be read from the file again
         while len(self._kept) > 1 and (len(self._kept) > self.most or self._too_large()):
-            del self._kept[self._least_worth()]
+            self._drop(self._least_worth())
+
+    def _drop(self, id: str) -> None:  # noqa: A002
+        del self._kept[id]
+        self.dropped = True
 
     def _too_large(self) -> bool:
         return self._size() > self.budget

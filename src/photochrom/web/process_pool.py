@@ -75,8 +75,12 @@ class ProcessPool:
 
     def _start(self) -> WorkerProcess:
         process = start_worker(self.memory)
-        if self.nice:
-            process.call(give_way, self.nice)
+        try:
+            if self.nice:
+                process.call(give_way, self.nice)
+        except BaseException:
+            process.close()
+            raise
         return process
 
     def _take_idle(self) -> WorkerProcess | None:
@@ -294,6 +298,7 @@ def run_fork_server() -> None:
     """Fork workers for the process at the other end of standard input, wait for their ends, and
     end with it.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a service may be told to end by
     for name in _PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)

@@ -148,6 +148,7 @@ def _facts(photo: KeptPhoto, services: RequestServices) -> schemas.PhotoFacts:
 async def forget_photo(id: PhotoId, services: ServicesDep) -> Response:  # noqa: A002
     """Forget a photo."""
     services.photos.remove(id)
+    services.all.forget_dropped()
     return Response(status_code=204)
 
 

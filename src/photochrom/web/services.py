@@ -15,7 +15,8 @@ from zlib import crc32
 from fastapi import Depends, Path, Request, UploadFile
 
 from photochrom.color import Pixels
-from photochrom.inference.colorizer import Colorizer
+from photochrom.inference.model_files import DEFAULT_MODEL
+from photochrom.inference.onnx_model import Model
 from photochrom.web import problems, process_pool
 from photochrom.web.engine import Engine, ModelSummary
 from photochrom.web.lightness import read_lightness
@@ -76,10 +77,12 @@ class Services:
 
     def __init__(self, model: str | os.PathLike[str] | None, limits: ServerLimits) -> None:
         self.limits = limits
-        path = Colorizer(model).model.path.absolute()  # which is loaded here only to see that it is
+        # Loaded here only to see that it can be, by what is there soonest and takes least.
+        path = Model(DEFAULT_MODEL if model is None else model, device="cpu").path.absolute()
         self.engine = Engine(path, PhotoLimits(limits.megapixels), limits.threads)
         self.photos = PhotoStore(limits.photos, int(limits.budget * 1e6), limits.kept)
         self.models = []
+        self._told = set[int]()
         self.on_start: list[Callable[[Services], object]] = []
         """What is called once there are queues and processes."""
 
@@ -113,6 +116,29 @@ class Services:
         with contextlib.suppress(RequestProblem):  # whoever asks next is told
             WorkerTask(pool).run(self.engine.load)
 
+    def forget_dropped(self) -> None:
+        """Have the processes for previews forget photos, each when it has time, if some have gone.
+
+        They forget all that they know, which costs the photos that are still here one look each.
+        """
+        if self.photos.dropped:
+            self.photos.dropped = False
+            for place in {*range(len(self.engines))} - self._told:
+                self._told.add(place)
+                threading.Thread(target=self._forget, args=(place,), daemon=True).start()
+
+    def _forget(self, place: int) -> None:
+        pool = self.engines[place]
+        try:
+            process = pool.take()
+        finally:
+            self._told.discard(place)  # what goes from here on, it is told of again
+        try:
+            worn = process.call(self.engine.forget).worn
+        except (EOFError, OSError):  # with it, all that it knew has gone
+            worn = True
+        pool.give_back(process, worn=worn)
+
     def home(self, photo: KeptPhoto) -> int:
         """The place of the process that shall know a photo."""
         return crc32(photo.id.encode()) % len(self.engines)
@@ -121,6 +147,7 @@ class Services:
         while True:
             await asyncio.sleep(_EVICT_EVERY)
             self.photos.evict()
+            self.forget_dropped()
 
 
 class RequestServices:
