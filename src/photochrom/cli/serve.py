@@ -59,7 +59,10 @@ def serve(
     ] = (),
     workers: Annotated[
         int | None,
-        flag("processes that colour; by default one per core, from 2 to 8", WHOLE),
+        flag(
+            "processes for previews, and as many for files; by default one per core, from 2 to 8",
+            WHOLE,
+        ),
     ] = None,
     metrics: Annotated[
         bool, flag("answer /api/metrics: figures for operators, as Prometheus has them")
