@@ -81,4 +81,12 @@ def load_ahead(
         return Model(DEFAULT_MODEL if model is None else model, threads, settled)
 
     share_heaps()
-    return begin_aside(load, LEFT)
+    model_of_thread = begin_aside(load, LEFT)
+
+    def wait() -> Model:
+        from photochrom.inference.chroma_upsampling import make_tables
+
+        make_tables()  # instead of waiting
+        return model_of_thread()
+
+    return wait
