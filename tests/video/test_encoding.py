@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_packet_i_is_frame_i(tmp_path: Path, codec: Codec) -> None:
     assert [packet.pts for packet in packets] == sorted(packet.pts for packet in packets)
     scale = 4 if target.raster.bits == 10 else 1
     np.testing.assert_allclose(means, [scale * Y.mean() for Y in frames], atol=2 * scale)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="it is a matter of Linux")
+def test_no_thread_comes_before_other_work_of_the_machine(tmp_path: Path) -> None:
+    film, frames = film_of(tmp_path)
+    target = choose_target(film, VideoOptions(codec="av1"), tmp_path / "new.mkv")
+    policies = set()
+
+    def watched() -> Iterator[tuple]:
+        for planes in add_chroma(frames, target, 8):
+            threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
+            policies.update(os.sched_getscheduler(thread) for thread in threads)
+            yield planes
+
+    before = os.sched_getscheduler(0)  # as root, SVT-AV1 changes it
+    write_segment(tmp_path / "part", watched(), film, target)
+    assert policies == {before}
+    assert os.sched_getscheduler(0) == before
 
 
 def test_ten_bits_are_rounded_where_eight_are_written_and_that_is_said(tmp_path: Path) -> None:

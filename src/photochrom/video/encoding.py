@@ -6,7 +6,6 @@ time stamps mean nothing, as the result gets those of the film (:mod:`.assembly`
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +24,7 @@ from photochrom.video import containers
 from photochrom.video.containers import default_suffix
 from photochrom.video.options import Codec, VideoOptions
 from photochrom.video.raster import Raster
+from photochrom.video.svt_av1 import ordinary_turns
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from photochrom.video.film import Film
 
 __all__ = ["Target", "choose_target", "default_suffix", "write_segment"]
-
-os.environ.setdefault("SVT_LOG", "1")  # or SVT-AV1 writes to the terminal: 1 is for errors alone
 
 
 @dataclass(frozen=True)
@@ -149,7 +147,8 @@ def choose_target(film: Film, options: VideoOptions, output: Path) -> Target:
     try:
         context = cast("VideoCodecContext", av.CodecContext.create(encoder.name, "w"))
         _configure(context, target)
-        context.open()
+        with ordinary_turns():
+            context.open()
     except FFmpegError as error:
         raise BadOption(
             f"{encoder.name} does not take frames of {raster.width} × {raster.height} pixels "
@@ -189,7 +188,8 @@ def write_segment(
                 frame = _fill_frame(planes, tables, target)
                 frame.pts, frame.time_base = count, 1 / Fraction(*target.rate)
                 count += 1
-                segment.mux(stream.encode(frame))
+                with ordinary_turns():
+                    segment.mux(stream.encode(frame))
             segment.mux(stream.encode(None))
 
     try:
