@@ -24,9 +24,10 @@ from photochrom.parallel import cores
 _TELEMETRY = "openvino_telemetry"
 if "openvino" not in sys.modules and _TELEMETRY not in sys.modules:
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # or the import reports to Google
-    import openvino as ov
-
-    del sys.modules[_TELEMETRY]
+    try:
+        import openvino as ov
+    finally:
+        del sys.modules[_TELEMETRY]
 else:
     import openvino as ov
 from openvino.frontend import FrontEndManager  # noqa: E402
