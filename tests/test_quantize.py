@@ -14,6 +14,7 @@ from PIL import Image
 
 from photochrom import Colorizer
 
+pytest.importorskip("torch")  # as of photochrom.training, which the recipe exports by
 RECIPE = Path(__file__).parents[1] / "recipes" / "quantize.py"
 pytestmark = pytest.mark.skipif(not RECIPE.exists(), reason="the recipes are in the repository")
 DECODER = ("net.ups.0.conv0.weight", "net.ups.0.conv1.weight")
