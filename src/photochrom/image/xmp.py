@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import md5
+from html import escape
 from xml.etree import ElementTree
 
 from photochrom.image.xmp_packet import (
@@ -161,14 +162,9 @@ def _clip(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} (cut off)"
 
 
-def _escape(text: str) -> str:
-    """A text as XML has it (``xml.sax.saxutils`` would import all that it takes to fetch files)."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def _quote(text: str) -> str:
-    """The value of an attribute, in quotes."""
-    text = _escape(text).replace('"', "&quot;")
+    """The value of an attribute, in quotes (``xml.sax.saxutils`` would import all of urllib)."""
+    text = escape(text)
     for space in "\n\r\t":
         text = text.replace(space, f"&#{ord(space)};")
     return f'"{text}"'
@@ -178,7 +174,7 @@ def _element(name: str, text: str) -> str:
     """A property that has a text; nothing for none."""
     uri, _, local = name.rpartition(" ")
     prefix = _PREFIXES[uri]
-    text = _escape(_NOT_XML.sub("\ufffd", text))
+    text = escape(_NOT_XML.sub("\ufffd", text), quote=False)
     return f'<{prefix}:{local} xmlns:{prefix}="{uri}">{text}</{prefix}:{local}>' if text else ""
 
 
