@@ -65,6 +65,11 @@ def export(
         ExportMismatch: ONNX and torch do not agree.
     """
     network, figures = run_folder.load_network(run)
+    if network.takes_truth:
+        raise BadOption(
+            f"{run} draws by chance, which no file of a colorizer can: export a run of another "
+            "model."
+        )
     if target.suffix != ".onnx":
         raise BadOption(f"{target} is no name for a model: end it in .onnx.")
     if size is not None and (size < 1 or size % network.multiple):

@@ -19,6 +19,8 @@ from photochrom.training import losses
 
 AB_SCALE = 128.0
 """ab / 128 lies in [-1, 1]."""
+FLOW_UNIT = 20.0
+"""ab that counts as 1 where noise is added: about as large as it is."""
 
 
 class Head(Protocol):
@@ -190,6 +192,29 @@ class SoftBinsHead(nn.Module):
         coarse = sums[:, :2] / sums[:, 2:]
         ab = F.interpolate(coarse, size=lightness.shape[2:], mode="bilinear", align_corners=False)
         return {"ab": ab, "coarse": coarse, "logits": raw - self.emphasis * log_weights}
+
+
+class FlowHead(nn.Module):
+    """Chroma that was found in noise; how much there was says how well it could be found."""
+
+    channels = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scalars = dict[str, float]()
+
+    def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
+        """The error in velocity; ``raw`` holds x and time, several of each photo in a row."""
+        stride = lab.shape[-1] // raw.shape[-1]
+        clean = F.avg_pool2d(lab[:, 1:], stride) / FLOW_UNIT
+        clean = clean.repeat_interleave(len(raw) // len(lab), 0)
+        return losses.velocity_error(raw[:, :2], clean, raw[:, 2, 0, 0])
+
+    def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
+        """``ab`` at the size of ``lightness``, and ``coarse`` as it was drawn."""
+        coarse = raw[:, :2] * FLOW_UNIT
+        ab = F.interpolate(coarse, size=lightness.shape[2:], mode="bilinear", align_corners=False)
+        return {"ab": ab.clamp(-128, 127), "coarse": coarse}
 
 
 def _soft_encoding(

@@ -16,6 +16,9 @@ from torch.nn import functional as F
 
 from photochrom.color import Float
 
+_LEAST_LEFT = 0.2
+"""Of the way from noise to what is drawn."""
+
 
 def mix(output: Tensor, target: Tensor, alpha: float) -> Tensor:
     """``alpha * MSE + (1 - alpha) * L1``; the ends are the pure losses."""
@@ -44,6 +47,21 @@ def soft_cross_entropy(
         shares = shares * weights[classes]
     found: Tensor = _SoftCrossEntropy.apply(logits, classes, shares)  # type: ignore[no-untyped-call]
     return found
+
+
+def velocity_error(found: Tensor, clean: Tensor, time: Tensor) -> Tensor:
+    """Mean squared error of the velocity that leads from noise to what was found in it.
+
+    At ``z = t x + (1 - t) noise`` it is ``(x - z) / (1 - t)``, so that of two x is their difference
+    over ``1 - t``. Close to the end, where that has no bounds, 1 - t counts as 0.2.
+
+    Args:
+        found: ``(N, C, h, w)``, x as the network has it.
+        clean: likewise, as it is.
+        time: ``(N,)``, t in 0..1.
+    """
+    left = (1 - time).clamp(min=_LEAST_LEFT)[:, None, None, None]
+    return ((found - clean) / left).square().mean()
 
 
 class _SoftCrossEntropy(torch.autograd.Function):

@@ -181,7 +181,7 @@ def _check_ranges(given: object, ranges: _Ranges) -> None:
                 raise BadOption(f"{flag} {value} is out of range: give {words}.")
 
 
-# The four rows of the study (Adam, 1e-4), and the flagship.
+# The four rows of the study (Adam, 1e-4), the flagship, and what draws with its help.
 PRESETS: dict[str, tuple[str, Experiment]] = {
     "cnn-rgb": (
         "encoder-decoder without skips, grey to RGB",
@@ -225,6 +225,27 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
             degraded=0.4,
             perceptual=3.0,
             ema=0.998,
+        ),
+    ),
+    "generator": (
+        "a flow over chroma that a trained hintnet tells what a photo shows: for drawing versions",
+        Experiment(
+            "generator",
+            size=256,
+            side=200,
+            zoom=0.75,
+            batch=64,
+            epochs=60,
+            lr=6e-4,
+            optimizer="adamw",
+            weight_decay=0.01,
+            schedule="cosine",
+            warmup=300,
+            pretrained=True,
+            hints=0.4,
+            film=0.15,
+            degraded=0.4,
+            ema=0.9995,
         ),
     ),
 }

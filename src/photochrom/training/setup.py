@@ -12,11 +12,13 @@ from rich.console import Console
 
 from photochrom.color import Pixels
 from photochrom.errors import BadData, BadOption, BadRun
+from photochrom.inference.model_files import DEFAULT_MODEL, find_model
 from photochrom.training import distributed, run_folder, warm_start
 from photochrom.training.distributed import together
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.loader import Loader, to_lab
 from photochrom.training.models import Network, build
+from photochrom.training.models.generator import Generator
 from photochrom.training.optimize import copy_weights, freeze, make_optimizer
 from photochrom.training.peak import FlopMeter
 from photochrom.training.pictures import PictureLosses
@@ -134,10 +136,23 @@ def _build_network(experiment: Experiment) -> Network:
             f"take a multiple of {network.multiple}."
         )
     if experiment.pretrained:
-        if not hasattr(network.backbone, "pretrain"):
-            raise BadOption(f"There are no pretrained weights for {model}.")
-        network.backbone.pretrain()
+        _pretrain(network, model)
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _pretrain(network: Network, model: str) -> None:
+    """Start from what others, or hintnet, have learned."""
+    if isinstance(network.backbone, Generator):
+        warm_start.load_onnx(_teller(network.backbone), find_model(DEFAULT_MODEL))
+    elif hasattr(network.backbone, "pretrain"):
+        network.backbone.pretrain()
+    else:
+        raise BadOption(f"There are no pretrained weights for {model}.")
+
+
+def _teller(generator: Generator) -> Network:
+    """The hintnet that tells a generator what a photo shows."""
+    return Network(generator.hintnet, generator.colors)
 
 
 def _initialize(network: Network, experiment: Experiment, options: TrainOptions) -> Sequence[str]:
@@ -147,9 +162,13 @@ def _initialize(network: Network, experiment: Experiment, options: TrainOptions)
     """
     if not options.init:
         return ()
+    backbone = network.backbone
     if options.init.suffix == ".onnx":
+        network = _teller(backbone) if isinstance(backbone, Generator) else network
         return warm_start.load_onnx(network, options.init)
     other, _ = run_folder.load_config(options.init)
+    if isinstance(backbone, Generator) and other.model == DEFAULT_MODEL:
+        return warm_start.load_run(_teller(backbone), options.init)
     for name in ("model", "encoder"):
         theirs, ours = getattr(other, name), getattr(experiment, name)
         if theirs != ours:
@@ -193,6 +212,8 @@ def _weigh_classes(
 
 def _calibrate(network: Network, options: TrainOptions, data: TrainingData, size: int) -> None:
     """Make the weights ready to learn: whatever --init gave answers as before."""
+    if isinstance(network.backbone, Generator):
+        return  # its only norms are those of a hintnet that has learned
     if options.init:
         warm_start.apply_class_weights(network)
     for squares in center_squares(data.photos, data.validation[:32].tolist(), 32):  # 1 at most

@@ -38,7 +38,7 @@ from torch.profiler import record_function
 from photochrom.errors import Diverged
 from photochrom.training import run_folder
 from photochrom.training.distributed import finish_together, gather
-from photochrom.training.loader import Batch
+from photochrom.training.loader import Batch, derive_seed
 from photochrom.training.optimize import set_learning_rate, update_average
 from photochrom.training.peak import profile
 from photochrom.training.pictures import EVERY
@@ -121,12 +121,16 @@ def _measured_step(setup: Setup, before: int) -> Tensor:
 
 
 def _step(setup: Setup) -> Tensor:
-    state = setup.state
+    state, fabric = setup.state, setup.fabric
     state.network.train()
+    # What a network draws by itself is drawn again when a run is resumed.
+    torch.manual_seed(
+        derive_seed(setup.experiment.seed, 6, state.step * fabric.world_size + fabric.global_rank)
+    )
     with record_function("batch"):
         batch = setup.loader(state.step)
     *parts, last = batch.parts(setup.options.accumulate)
-    with setup.fabric.no_backward_sync(state.wrapped, enabled=bool(parts)):
+    with fabric.no_backward_sync(state.wrapped, enabled=bool(parts)):
         losses = [_backward(setup, part) for part in parts]
     losses.append(_backward(setup, last))
     with record_function("optimizer"):
@@ -139,9 +143,9 @@ def _backward(setup: Setup, part: Batch) -> Tensor:
     """Add the gradient of one part of this process's share; returns what it adds to the loss."""
     network, pictures = setup.state.network, setup.state.pictures
     lightness = part.lightness.contiguous(memory_format=torch.channels_last)
-    given = (lightness, part.hints) if network.takes_hints else (lightness,)
+    truth = part.lab if network.takes_truth else None
     with record_function("network"):
-        raw = setup.state.wrapped(*given).float()
+        raw = setup.state.wrapped(lightness, part.hints, truth).float()
     with record_function("loss"):
         loss = network.head.loss(raw, part.lab)
         if pictures.are_due(setup.progress):

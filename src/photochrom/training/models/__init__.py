@@ -8,8 +8,9 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from photochrom.errors import BadOption
-from photochrom.training.heads import ABHead, BinsHead, Head, RGBHead, SoftBinsHead
+from photochrom.training.heads import ABHead, BinsHead, FlowHead, Head, RGBHead, SoftBinsHead
 from photochrom.training.models.cnn import CNN
+from photochrom.training.models.generator import Generator
 from photochrom.training.models.hintnet import HintNet
 from photochrom.training.models.unet import UNet
 
@@ -34,6 +35,8 @@ class Network(nn.Module):
         self.backbone, self.head = backbone, head
         self.multiple: int = backbone.multiple
         self.takes_hints: bool = backbone.takes_hints
+        self.takes_truth: bool = getattr(backbone, "takes_truth", False)
+        """Whether it learns to find the truth in noise, and so is given it in training."""
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
@@ -41,11 +44,14 @@ class Network(nn.Module):
             norm.eval()
         return self
 
-    def forward(self, lightness: Tensor, hints: Tensor | None = None) -> Tensor:
-        """The backbone's raw channels, for ``head.loss``."""
-        if not self.takes_hints:
-            return self.backbone(lightness)  # type: ignore[no-any-return]
-        return self.backbone(lightness, _or_none(hints, lightness))  # type: ignore[no-any-return]
+    def forward(
+        self, lightness: Tensor, hints: Tensor | None = None, lab: Tensor | None = None
+    ) -> Tensor:
+        """The backbone's raw channels, for ``head.loss``; ``lab`` where it takes the truth."""
+        given = [_or_none(hints, lightness)] if self.takes_hints else []
+        if lab is not None and self.takes_truth:
+            given.append(lab)
+        return self.backbone(lightness, *given)  # type: ignore[no-any-return]
 
     def predict(
         self, lightness: Tensor, hints: Tensor | None = None, **scalars: Tensor
@@ -76,6 +82,7 @@ MODELS: dict[str, Callable[[float, str, float], Network]] = {
     "hintnet": lambda alpha, encoder, emphasis: _join(
         lambda n: HintNet(n, encoder), SoftBinsHead(emphasis)
     ),
+    "generator": lambda alpha, encoder, emphasis: _join(lambda n: Generator(), FlowHead()),
 }
 
 

@@ -114,12 +114,13 @@ class Attention(nn.Module):
         n, c, h, w = x.shape
         x = x + self.position(x)
         parts = self.query_key_value(self.norm(x)).view(n, 3, self.heads, c // self.heads, h * w)
-        seen = _attend(*parts.transpose(3, 4).unbind(1))  # (N, heads, H * W, C / heads)
+        seen = attend(*parts.transpose(3, 4).unbind(1))  # (N, heads, H * W, C / heads)
         x = x + self.mix(seen.transpose(2, 3).reshape(n, c, h, w))
         return x + self.mlp(x)  # type: ignore[no-any-return]
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Dot-product attention, ``(N, heads, places, channels)`` each; quick on a CPU too."""
     if not (query.is_cpu and torch.is_autocast_enabled("cpu")):
         return F.scaled_dot_product_attention(query, key, value)
     # In bfloat16 a CPU takes about three times as long over its gradients.
