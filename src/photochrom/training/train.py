@@ -143,9 +143,10 @@ def _backward(setup: Setup, part: Batch) -> Tensor:
     """Add the gradient of one part of this process's share; returns what it adds to the loss."""
     network, pictures = setup.state.network, setup.state.pictures
     lightness = part.lightness.contiguous(memory_format=torch.channels_last)
-    truth = part.lab if network.takes_truth else None
+    hints = (part.hints,) if network.takes_hints else ()
+    truth = {"lab": part.lab} if network.takes_truth else {}
     with record_function("network"):
-        raw = setup.state.wrapped(lightness, part.hints, truth).float()
+        raw = setup.state.wrapped(lightness, *hints, **truth).float()
     with record_function("loss"):
         loss = network.head.loss(raw, part.lab)
         if pictures.are_due(setup.progress):
