@@ -144,9 +144,9 @@ def _backward(setup: Setup, part: Batch) -> Tensor:
     network, pictures = setup.state.network, setup.state.pictures
     lightness = part.lightness.contiguous(memory_format=torch.channels_last)
     hints = (part.hints,) if network.takes_hints else ()
-    truth = {"lab": part.lab} if network.takes_truth else {}
+    given = {"lab": part.lab} if network.takes_truth else {}
     with record_function("network"):
-        raw = setup.state.wrapped(lightness, *hints, **truth).float()
+        raw = setup.state.wrapped(lightness, *hints, **given).float()
     with record_function("loss"):
         loss = network.head.loss(raw, part.lab)
         if pictures.are_due(setup.progress):
