@@ -17,11 +17,13 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MOST = 20e6
+MOST = 30e6
 """Bytes that a wheel may have."""
 IN_WHEEL = [
     "photochrom/py.typed",
     "photochrom/weights/hintnet.onnx",
+    "photochrom/weights/generator.md",
+    "photochrom/weights/generator.onnx",
     "photochrom/weights/hintnet.md",
     "photochrom/image/font_files/",
     "photochrom/report/report.html",
@@ -36,6 +38,7 @@ IN_SDIST = [
     "docs/quickstart.md",
     "mkdocs.yml",
     "samples/coffee.jpg",
+    "src/photochrom/weights/generator.onnx",
     "src/photochrom/weights/hintnet.onnx",
     "tests/conftest.py",
 ]

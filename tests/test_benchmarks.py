@@ -137,23 +137,30 @@ def test_locality_a_hint_that_dyes_the_photo_moves_all_far_pixels():
     assert locality.measure(colorizer, dye, (L, (32, 24), (9, 9))) is None  # it is likely
 
 
-def test_versions_differ_and_those_of_the_truth_lie_nowhere(make_model, photos, measure):
+def test_versions_are_told_beside_the_dial(make_model, photos, measure):
+    pytest.importorskip("torch")
     model = make_model("drawn", hints=0.1, tells=("logits", "features"))
-    table = measure("versions", "--data", photos, "--versions", 3, "--models", model)
-    truth, automatic, versions = table.values()
-    assert next(iter(table)) == "truth"
-    assert truth["PSNR, dB"] == automatic["apart, ab"] == "–"
-    assert float(versions["best of 3, dB"]) >= float(versions["PSNR, dB"])
-    assert float(versions["apart, ab"]) > 0
-    # The toy's own answer is one colour; sRGB has less of it where the photo is bright.
-    assert float(automatic["ab within things"]) < float(truth["ab within things"])
+    table = measure("versions", "--data", photos, "--timed", 1, "--model", model)
+    assert list(table) == ["truth", "grey", "versions"]
+    truth, grey, drawn = table.values()
+    assert (truth["colourfulness"], truth["within regions"]) == ("1.00", "1.00")
+    assert (grey["colourfulness"], grey["within regions"]) == ("0.00", "0.00")
+    assert grey["best of 8"] == grey["apart, ab"] == grey["s for 4"] == ""
+    best = [float(drawn[head]) for head in ("PSNR, dB", "best of 4", "best of 8")]
+    assert best == sorted(best)
+    assert float(drawn["apart, ab"]) > 0
+    assert float(drawn["s for 4"]) > 0
+    assert float(drawn["colourfulness"]) > 0
 
 
-def test_within_things_colour_varies_about_their_means():
+def test_within_regions_colour_varies_about_their_means():
+    pytest.importorskip("torch")
     versions = load("versions")
-    things = np.array([[0, 0, 1, 1]])
-    ab = np.array([[[0, 0], [6, 8], [50, 50], [50, 50]]], np.float32)
-    assert versions.vary_within(ab, things) == pytest.approx((25 + 25 + 0 + 0) / 4)
+    regions = np.array([[0, 0, 1, 1]], np.int32)
+    ab = np.array([[[0, 6, 50, 50]], [[0, 8, 50, 50]]], np.float32)
+    assert versions.vary_within(ab, regions) == pytest.approx((25 + 25 + 0 + 0) / 4)
+    larger = ab.repeat(2, 1).repeat(2, 2)
+    assert versions.vary_within(larger, regions) == pytest.approx((25 + 25 + 0 + 0) / 4)
 
 
 def test_reference_itself_gives_back_its_colours(make_model, measure, tmp_path):

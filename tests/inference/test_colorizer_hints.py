@@ -120,13 +120,9 @@ def test_a_palette_has_at_most_so_many_and_a_longer_one_begins_with_the_shorter(
 
 
 def test_versions_are_the_seeds(painter):
-    first, again, two, other = (
-        painter.sample_hints(tones(120, 160), k, seed=seed)
-        for k, seed in ((4, 1), (4, 1), (2, 1), (4, 2))
-    )
-    assert len(set(first)) > 1
+    first, again, other = (painter.sample_hints(tones(120, 160), 4, seed) for seed in (1, 1, 2))
+    assert len(set(first)) == 4
     assert again == first
-    assert two == first[:2]
     assert other != first
 
 

@@ -1,65 +1,105 @@
-"""A version's colours: drawn for regions, and told by a few places in each."""
+"""A version: a draw, told by one hint for each part that it gives one colour."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from photochrom.inference.resemblance import find_regions
-from photochrom.inference.sampling import agree, describe_looks, spread_places
+from photochrom.inference.hints import Hint
+from photochrom.inference.prediction import Predictor
+from photochrom.inference.sampling import draw_versions, segment
 
 CELLS = np.indices((24, 32))
 
 
-def test_regions_follow_what_the_network_believes_and_the_same_photo_has_the_same():
-    left = CELLS[1] < 16
-    p = np.where(left, *np.float32([[0.9, 0.1], [0.1, 0.9]]).reshape(2, 2, 1, 1))
-    features = np.stack([left, ~left]).astype(np.float32)
-    one, again = (find_regions(features, p, np.full((96, 128), 50, np.float32)) for _ in range(2))
-    np.testing.assert_array_equal(one, again)
-    assert one.shape == (24, 32)
-    assert not set(one[left]) & set(one[~left])
-    assert 2 <= one.max() + 1 <= 6
+def test_parts_are_of_one_colour_and_lightness_and_the_same_photo_has_the_same():
+    """Three stripes in two colours, the lower half in the dark."""
+    stripe, dark = CELLS[1] * 3 // 32, CELLS[0] >= 12
+    chroma = np.where(stripe % 2, *np.float32([[[40]], [[-30]]]))[None].repeat(2, 0)
+    L = np.where(dark, 20, 80).astype(np.float32).repeat(4, 0).repeat(4, 1)
+    one, again = (segment(chroma, L) for _ in range(2))
+    assert [place for place, _ in one] == [place for place, _ in again]
+    assert 6 <= len(one) <= 32
+    assert (sum(part.astype(int) for _, part in one) == 1).all()
+    for place, part in one:
+        assert part[place]
+        assert len(set(chroma[0][part])) == 1
+        assert len(set(dark[part])) == 1
 
 
-def test_a_region_takes_a_colour_that_all_of_it_may_have():
-    """Two halves, each sure of another colour, that agree on a third alone."""
-    p = np.array([[0.7, 0.01], [0.01, 0.7], [0.29, 0.29]])
-    share = agree(p)
-    assert share.sum() == pytest.approx(1)
-    assert share.argmax() == 2
-    assert share[0] == pytest.approx(share[1])
-    certain = agree(np.array([[1.0, 1.0], [0.0, 0.0]]))
-    np.testing.assert_allclose(certain, [1, 0], atol=1e-6)
+def test_a_place_lies_well_inside_its_part():
+    chroma = np.zeros((2, 24, 32), np.float32)
+    chroma[:, 8:16, 10:20] = 60
+    parts = segment(chroma, np.full((96, 128), 50, np.float32))
+    for (row, column), part in parts:
+        around = part[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        assert around.all()
 
 
-def looks(**given) -> np.ndarray:
-    L = np.full(CELLS.shape[1:], 50, np.float32)
-    p = np.ones((1, *L.shape), np.float32)
-    return describe_looks(**{"p": p, "centres": np.zeros((1, 2)), "L": L} | given)
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (3, 4)])
+def test_a_small_photo_has_no_more_parts_than_cells(size):
+    chroma = np.random.default_rng(0).uniform(-50, 50, (2, *size)).astype(np.float32)
+    parts = segment(chroma, np.full(size, 50, np.float32))
+    assert len(parts) <= size[0] * size[1]
+    assert len({place for place, _ in parts}) == len(parts)
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
-def test_places_lie_well_inside_a_region_and_spread_over_it(most):
-    ring = np.abs(np.hypot(CELLS[0] - 12, CELLS[1] - 16) - 8) < 2.5
-    places = spread_places(looks(), ring, most)
-    assert len(places) == most
-    for row, column in places:
-        assert ring[row - 1 : row + 2, column - 1 : column + 2].sum() >= 8
-    gaps = [np.hypot(*np.subtract(a, b)) for i, a in enumerate(places) for b in places[:i]]
-    assert min(gaps, default=9) > 8
+class Halves:
+    """In place of a generator: each draw has a colour on the left and another on the right."""
+
+    def draw(self, logits, centres, size, rngs):
+        assert len(logits) == len(centres)
+        assert logits.shape[1:] == (size[0] // 4, size[1] // 4)
+        h, w = size[0] // 16, size[1] // 16
+        colours = np.stack([rng.uniform(-60, 60, (2, 1, 2)) for rng in rngs])
+        return np.repeat(np.repeat(colours, h, 2), w // 2, 3).astype(np.float32)
 
 
-def test_parts_that_look_unlike_have_a_place_each():
-    corner = (CELLS < 9).all(0)
-    p = np.stack([corner, ~corner]).astype(np.float32)
-    places = spread_places(
-        looks(p=p, centres=np.array([[60, 0], [0, 60]])), np.ones((24, 32), bool), 2
-    )
-    assert sorted(corner[place] for place in places) == [False, True]
+@pytest.fixture
+def draw(make_toy):
+    """Versions of a photo, by default one with a dark left and a light right half."""
+    predictor = Predictor(make_toy(tells=("logits", "features"), hints=0.1).model)
+
+    def draw_some(k, hints=(), stripe=128):
+        L = np.where(np.arange(256) // stripe % 2, 70, 30)[None].repeat(128, 0).astype(np.float32)
+        (view,) = predictor.views(L, 128, "fast")
+        rngs = [np.random.default_rng([0, i]) for i in range(k)]
+        return draw_versions(predictor, Halves(), view, hints, rngs)
+
+    return draw_some
 
 
-def test_a_region_has_no_more_places_than_cells():
-    inside = np.zeros((24, 32), bool)
-    inside[3, 4:6] = True
-    assert sorted(spread_places(looks(), inside, 9)) == [(3, 4), (3, 5)]
+def test_hints_tell_what_was_drawn(draw):
+    """Boldly, as the photo is paler between them."""
+    versions = draw(3)
+    assert len(set(versions)) == 3
+    for i, version in enumerate(versions):
+        left, right = np.random.default_rng([0, i]).uniform(-60, 60, (2, 1, 2))[:, 0].T
+        assert {hint.x < 128 for hint in version} == {True, False}
+        for hint in version:
+            if abs(hint.x - 128) > 30:  # between them a draw, being coarse, goes over
+                drawn = left if hint.x < 128 else right
+                np.testing.assert_allclose(hint.ab, 1.4 * drawn, atol=0.01)
+            assert 0 < hint.x < 256
+            assert 0 < hint.y < 128
+
+
+def test_the_part_that_a_given_hint_lies_on_keeps_its_colour(draw):
+    (plain,) = draw(1)
+    hint = plain[0]
+    given = (Hint(hint.x, hint.y, "olive"),)
+    (version,) = draw(1, given)
+    assert version[0] == given[0]
+    assert len(version) == len(plain)
+    assert {(other.x, other.y) for other in version} == {(other.x, other.y) for other in plain}
+
+
+def test_no_drawn_hint_lies_so_near_a_given_one_that_it_spoils_it(draw):
+    """Between a stripe of the one lightness and the next lies less than that."""
+    (plain,) = draw(1, stripe=8)
+    for hint in plain[:8]:
+        given = Hint(hint.x - 8 if hint.x > 128 else hint.x + 8, hint.y, "olive")
+        first, *others = draw(1, (given,), stripe=8)[0]
+        assert len(others) > 20
+        away = [np.hypot(other.x - first.x, other.y - first.y) for other in others]
+        assert min(away) > 0.08 * 128 - 1

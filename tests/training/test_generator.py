@@ -5,21 +5,23 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from photochrom.inference import generator as runtime
+from photochrom.inference.generator import UNIT
 from photochrom.inference.model_files import find_model
+from photochrom.inference.onnx_file import read_metadata
 from photochrom.training import losses, run_folder
-from photochrom.training.heads import FLOW_UNIT
+from photochrom.training.export import export
+from photochrom.training.heads import reduce_chroma
 from photochrom.training.models import Network, build
 from photochrom.training.models.generator import (
     DRAWS,
-    Condition,
     Generator,
     add_noise,
     draw_times,
-    reduce_chroma,
-    step_times,
 )
 from photochrom.training.presets import PRESETS
 from photochrom.training.setup import set_up
@@ -50,11 +52,10 @@ class Oracle(torch.nn.Module):
 
     mean, deviation = 0.5, 2.0
 
-    def forward(self, noisy, time, condition, told):
+    def forward(self, noisy, time, logits):
         t = time[:, None, None, None]
-        mean = torch.where(told[:, None, None, None], self.mean, 0)
         share = t * self.deviation**2 / (t**2 * self.deviation**2 + (1 - t) ** 2)
-        return mean + share * (noisy - t * mean)
+        return self.mean + share * (noisy - t * self.mean)
 
 
 # --- the flow ---------------------------------------------------------------------------------
@@ -86,26 +87,18 @@ def test_times_lie_where_chroma_is_decided():
     assert (times > 0.9).float().mean() == pytest.approx(0.011, abs=0.004)
 
 
-def test_steps_are_denser_at_the_start():
-    assert step_times(2, 1.0).tolist() == [0, 0.5, 1]
-    assert step_times(4, 3.0).tolist() == pytest.approx([0, 0.1, 0.25, 0.5, 1])
-
-
 def test_a_draw_follows_the_flow_to_what_is_drawn(generator):
     """Of a normal distribution it has the mean and the deviation."""
     generator.denoiser = Oracle()
     noise = torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(0))
-    condition = Condition(torch.zeros(1), torch.zeros(1))
-    drawn = generator.draw(condition, noise, steps=100)
+    drawn = generator.draw(torch.zeros(1), noise, steps=100)
     assert drawn.mean().item() == pytest.approx(Oracle.mean, abs=0.05)
     assert drawn.std().item() == pytest.approx(Oracle.deviation, abs=0.1)
-    far = generator.draw(condition, noise, steps=100, guidance=3)
-    assert far.mean() > 2 * drawn.mean()  # away from what fits any photo, whose mean is 0
 
 
 def test_one_step_goes_to_what_is_likeliest(generator):
     generator.denoiser = Oracle()
-    drawn = generator.draw(Condition(torch.zeros(1), torch.zeros(1)), torch.ones(1, 2, 4, 4), 1)
+    drawn = generator.draw(torch.zeros(1), torch.ones(1, 2, 4, 4), 1)
     assert (drawn == Oracle.mean).all()
 
 
@@ -116,40 +109,22 @@ def test_one_step_goes_to_what_is_likeliest(generator):
 def test_a_fresh_one_answers_the_mean_colours_of_hintnet(generator, planes):
     lightness, hints, _ = planes
     generator.hintnet.last.weight.mul_(30)  # else all colours are about as likely
-    condition = generator.condition(lightness, hints)
+    logits = generator.ask(lightness, hints)
     noise = torch.randn(2, 2, 4, 6)
-    told = torch.tensor([True, False])
-    found = generator.denoiser(noise, torch.tensor([0.1, 0.5]), condition, told)
-    p = condition.logits[0].softmax(0)
+    found = generator.denoiser(noise, torch.tensor([0.1, 0.5]), logits)
+    p = logits[0].softmax(0)
     mean = torch.einsum("qhw,qc->chw", p, generator.colors.centres)
-    mean = torch.nn.functional.avg_pool2d(mean, 4) / FLOW_UNIT
+    mean = torch.nn.functional.avg_pool2d(mean, 4) / UNIT
     assert torch.allclose(found[0], mean, atol=1e-4)
-    assert not found[1].any()
-
-
-@torch.no_grad()
-def test_who_is_told_nothing_answers_the_same_to_any_photo(generator):
-    for value in generator.denoiser.parameters():
-        if not value.any():
-            torch.nn.init.normal_(value, std=0.05)
-    condition = Condition(torch.randn(2, 261, 16, 24) * 3, torch.randn(2, 120, 4, 6))
-    none = torch.zeros(2, dtype=torch.bool)
-    noise = torch.randn(1, 2, 4, 6).expand(2, -1, -1, -1)
-    time = torch.tensor([0.2, 0.2])
-    one, other = generator.denoiser(noise, time, condition, none)
-    assert torch.allclose(one, other, atol=1e-5)
-    one, other = generator.denoiser(noise, time, condition, ~none)
-    assert (one - other).abs().max() > 1e-3
 
 
 @torch.no_grad()
 def test_a_number_for_each_place_changes_nothing(generator, planes):
     """The contract leaves it open."""
-    logits, features = generator.condition(*planes[:2])
-    moved = Condition(logits + torch.randn_like(logits[:, :1]) * 5, features)
-    told = torch.ones(2, dtype=torch.bool)
+    logits = generator.ask(*planes[:2])
+    moved = logits + torch.randn_like(logits[:, :1]) * 5
     asked = torch.randn(2, 2, 4, 6), torch.tensor([0.2, 0.6])
-    one, other = (generator.denoiser(*asked, c, told) for c in (Condition(logits, features), moved))
+    one, other = (generator.denoiser(*asked, c) for c in (logits, moved))
     assert torch.allclose(one, other, atol=1e-3)
 
 
@@ -184,7 +159,7 @@ def test_it_is_told_by_the_bundled_hintnet_or_another(tiny, tmp_path):
     load_onnx(bundled, find_model("hintnet"))
     lightness, hints = torch.rand(1, 1, 64, 64) * 100, torch.zeros(1, 3, 64, 64)
     with torch.no_grad():
-        logits = network.backbone.eval().condition(lightness, hints).logits
+        logits = network.backbone.eval().ask(lightness, hints)
         assert torch.allclose(logits, bundled.eval()(lightness, hints), atol=1e-4)
     for value in bundled.backbone.parameters():
         value.data.mul_(1.5)
@@ -208,3 +183,26 @@ def test_what_it_draws_is_drawn_again_when_resumed(tiny, tmp_path):
     train(replace(experiment, epochs=1.0), replace(options, out=halves, resume=True))
     one, other = (run_folder.load_weights(run) for run in (whole, halves))
     assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
+
+
+def test_the_file_draws_what_the_network_draws(tiny, tmp_path):
+    """From the same noise, at sizes that differ along the sides."""
+    small = {"size": 32, "side": 40, "batch": 4, "validate_on": 2, "epochs": 0.25, "ema": 0.0}
+    experiment = replace(PRESETS["generator"][1], **small, warmup=0, lr=0.01)
+    train(experiment, tiny(tmp_path / "run")[1])
+    path = tmp_path / "generator.onnx"
+    assert export(tmp_path / "run", path, fp16=True) < 0.5
+    assert export(tmp_path / "run", path) < 1e-3
+    backbone = run_folder.load_network(tmp_path / "run")[0].backbone
+    facts = read_metadata(path)
+    assert int(facts["parameters"]) == sum(p.numel() for p in backbone.denoiser.parameters())
+    generator = runtime.Generator(path)
+    np.testing.assert_array_equal(generator.centres, backbone.colors.centres)
+    logits = torch.randn(261, 16, 24, generator=torch.Generator().manual_seed(2)) * 2
+    rngs = [np.random.default_rng(i) for i in range(3)]
+    drawn = generator.draw(logits.numpy(), generator.centres, (64, 96), rngs)
+    rngs = [np.random.default_rng(i) for i in range(3)]
+    noise = np.stack([rng.standard_normal((2, 4, 6), np.float32) for rng in rngs])
+    with torch.no_grad():
+        ours = backbone.draw(logits[None], torch.from_numpy(noise * runtime.TEMPERATURE)) * UNIT
+    np.testing.assert_allclose(drawn, ours.numpy(), atol=0.02)

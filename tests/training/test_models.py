@@ -17,7 +17,7 @@ PARAMETERS = {
     "unet-lab": 20_553_602,
     "unet-bins": 20_597_412,
     "hintnet": 8_927_141,
-    "generator": 13_978_541,
+    "generator": 13_855_405,
 }
 EXTRA = {
     "cnn-rgb": {"rgb"},

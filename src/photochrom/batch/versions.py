@@ -79,9 +79,7 @@ class Versions:
             raise BadPhoto(f"{photo} has {page.pictures} pages, but samples are of one: split it.")
         notes = Notes()
         hints = gather_hints(page, page_options, self.colorizer, notes)
-        drawn = self.colorizer.sample_hints(
-            page, options.samples, options.seed, hints=hints, size=page_options.size
-        )
+        drawn = self.colorizer.sample_hints(page, options.samples, options.seed, hints=hints)
         for hints_of_it, time in zip(drawn, when, strict=False):
             own = replace(page_options, hints=hints_of_it, reference=None, recolor=True)
             version = self._version(page, own, kind, time)

@@ -62,7 +62,7 @@ def sheet(
         """The photo in every column."""
         hints: list[Any] = [()]
         if samples:
-            hints += colorizer.sample_hints(photo, samples, seed, size=options.size)
+            hints += colorizer.sample_hints(photo, samples, seed)
         coloured = [colorizer.render(photo, replace(options, hints=given)) for given in hints]
         original = photo if _has_color(photo.pixels) else None
         return [colorizer.render(photo, ColorizeOptions(strength=0)), *coloured, original]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 import cv2
 import numpy as np
 
@@ -11,6 +14,7 @@ from photochrom.image.photo import Photo
 from photochrom.image.reader import PhotoSource, as_photo
 from photochrom.inference import color_distribution
 from photochrom.inference import hints as hint_files
+from photochrom.inference.generator import Generator
 from photochrom.inference.hints import Hint
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import Hints, check_range
@@ -18,8 +22,8 @@ from photochrom.inference.palette import Palette, make_palette
 from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.reference import match_photos
 from photochrom.inference.resemblance import Place, unsure_places
-from photochrom.inference.sampling import cell_of, draw_versions
-from photochrom.inference.spots import to_pixels
+from photochrom.inference.sampling import draw_versions
+from photochrom.inference.spots import to_cells, to_pixels
 
 SAMPLES = 64
 """Versions at a time at most: they are held in memory together."""
@@ -30,6 +34,12 @@ class Adviser:
 
     model: Model
     _predictor: Predictor
+    _load_generator: Callable[[], Generator]
+
+    @cached_property
+    def _generator(self) -> Generator:
+        """What draws versions; loaded when one is asked for."""
+        return self._load_generator()
 
     def palette(
         self,
@@ -63,7 +73,7 @@ class Adviser:
         view = self._view(opened, size)
         here, spots = view.spots([Hint(x, y, (0.0, 0.0))]), view.spots(hints)
         logits = self._predictor.logits(view.small, [spots])
-        row, column = cell_of(here, view.small, logits)
+        row, column = to_cells(here, view.small, logits.shape[2:])[0]
         p = color_distribution.softmax(logits)[0, :, row, column]
         (L,) = view.small[tuple(to_pixels(here, view.small.shape).T)]
         ((row, column),) = to_pixels(np.array([[y, x]]), view.size)
@@ -78,26 +88,24 @@ class Adviser:
         seed: int = 0,
         *,
         hints: Hints = (),
-        size: int | None = None,
     ) -> list[tuple[Hint, ...]]:
         """K coherent versions of a photo, each a set of hints to be coloured with.
 
-        For each, colours are drawn one after another from the network's distribution, where it is
-        most unsure, each as a hint for the next.
+        Each is one draw of the whole photo's chroma from what the network takes for likely.
 
         Args:
             photo: as for :meth:`palette`.
             k: how many.
-            seed: the same gives the same; 0 or more.
+            seed: the same gives the same on the same device; 0 or more.
             hints: that all of them begin with.
-            size: as for :meth:`colorize`.
         """
         check_range("k", k, 1, SAMPLES)
         check_range("seed", seed, 0, 2**32 - 1)
-        view = self._view(photo, size)
+        self.model.centres()  # or there is no distribution to draw from
+        view = self._view(photo, self._generator.size)
         known = hint_files.resolve_hints(hints, view.size[::-1])
         rngs = [np.random.default_rng([seed, i]) for i in range(k)]
-        return draw_versions(self._predictor, view, known, rngs)
+        return draw_versions(self._predictor, self._generator, view, known, rngs)
 
     def uncertainty(
         self, photo: PhotoSource | Photo, *, hints: Hints = (), size: int | None = None

@@ -24,6 +24,7 @@ from photochrom.image.reader import PhotoSource, hold_source
 from photochrom.image.writer import check_target, default_output, encode_photo, write_photo
 from photochrom.inference.adviser import Adviser
 from photochrom.inference.chroma_upsampling import ChromaLines
+from photochrom.inference.generator import Generator
 from photochrom.inference.model_files import DEFAULT_MODEL, WEIGHTS, find_model
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.options import (
@@ -71,6 +72,7 @@ class Colorizer(Adviser):
         path = self.model.path
         named = path.stem if path.parent == WEIGHTS else path.absolute()
         self._again = partial(type(self), named, threads=threads, device=device)
+        self._load_generator = partial(Generator, threads=threads, device=device)
 
     @classmethod
     def from_pretrained(

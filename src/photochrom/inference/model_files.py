@@ -13,14 +13,26 @@ from photochrom.storage.model_cache import fetch_model
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 DEFAULT_MODEL = "hintnet"
+GENERATOR = "generator"
+"""The name of what draws versions, and is no colorizer."""
 
 
 def list_models() -> dict[str, Path]:
     """Models by name: those of the package, and those in the folder ``$PHOTOCHROM_MODELS``."""
-    more = os.environ.get("PHOTOCHROM_MODELS")
-    places = [Path(more), WEIGHTS] if more else [WEIGHTS]
-    found = {path.stem: path for place in places for path in place.glob("*.onnx")}
+    found = {path.stem: path for place in _places() for path in place.glob("*.onnx")}
+    found.pop(GENERATOR, None)
     return dict(sorted(found.items()))
+
+
+def find_generator() -> Path:
+    """Find what draws versions: that in the folder ``$PHOTOCHROM_MODELS``, or the package's."""
+    paths = (place / f"{GENERATOR}.onnx" for place in _places())
+    return next((path for path in paths if path.is_file()), WEIGHTS / f"{GENERATOR}.onnx")
+
+
+def _places() -> list[Path]:
+    more = os.environ.get("PHOTOCHROM_MODELS")
+    return [Path(more), WEIGHTS] if more else [WEIGHTS]
 
 
 def find_model(

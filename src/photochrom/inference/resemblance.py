@@ -22,9 +22,6 @@ from photochrom.inference.prediction import Predictor, View
 _KIND = 0.7  # between unit features: 0 is the same thing, 1.4 has nothing in common
 _LIGHTNESS = 18.0  # L
 _POSITION = 0.8  # of the short side
-_BELIEVED = 0.5  # between square roots of distributions: 0 to 1.4
-_ACROSS = 1.6  # of the short side: a wall on both sides of a person is one region
-_REGIONS = 6  # of a photo
 _CELLS = 1600  # at most: memory grows with their square
 _SURE = 12.0  # ab: who is less unsure is right to the eye
 _NOISE = 0.03  # the share of variance that a hint leaves at its own place
@@ -132,36 +129,13 @@ def compare_cells(features: Array, L: Array, cells: tuple[int, int]) -> Array:
         L: ``(H, W)``.
         cells: rows and columns; n is their product.
     """
-    points = _describe_cells(features, L, cells, _POSITION)
+    points = _describe_cells(features, L, cells)
     squares = (points**2).sum(1)
     apart = np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0)
     return np.asarray((1 + apart / 6) ** -3)  # a rational quadratic kernel
 
 
-def find_regions(features: Array, p: Array, L: Array) -> Array:
-    """A photo in regions of one kind, lightness and distribution, that may have several parts.
-
-    Args:
-        features: ``(F, h, w)`` of the network; F may be 0.
-        p: ``(Q, h', w')``, see :mod:`.color_distribution`.
-        L: ``(H, W)``.
-
-    Returns:
-        The number of the region of each cell, ``(h', w')`` int32, from 0 to 5 at most.
-    """
-    rows, columns = p.shape[1:]
-    believed = np.sqrt(p.reshape(len(p), -1).T)  # so that their distance is Hellinger's
-    described = _describe_cells(features, L, (rows, columns), _ACROSS)
-    points = np.concatenate([described, believed / _BELIEVED], 1).astype(np.float32)
-    k = min(_REGIONS, len(points))
-    stop = cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 20, 1e-2
-    cv2.setRNGSeed(0)  # of this thread: the same photo has the same regions
-    empty = np.empty((0, 0), np.int32)
-    _, labels, _ = cv2.kmeans(points, k, empty, stop, 2, cv2.KMEANS_PP_CENTERS)
-    return np.asarray(labels.reshape(rows, columns))
-
-
-def _describe_cells(features: Array, L: Array, cells: tuple[int, int], reach: float) -> Array:
+def _describe_cells(features: Array, L: Array, cells: tuple[int, int]) -> Array:
     """Points ``(n, F + 3)`` float32 whose distances say how much cells resemble each other."""
     rows, columns = cells
     kind = np.zeros((rows * columns, len(features)), np.float32)
@@ -171,7 +145,7 @@ def _describe_cells(features: Array, L: Array, cells: tuple[int, int], reach: fl
     kind /= np.maximum(np.linalg.norm(kind, axis=1, keepdims=True), 1e-6)
     light = cv2.resize(L, (columns, rows), interpolation=cv2.INTER_AREA).reshape(-1, 1)
     position = np.indices(cells).reshape(2, -1).T / min(cells)
-    scaled = [kind / _KIND, light / _LIGHTNESS, position / reach]
+    scaled = [kind / _KIND, light / _LIGHTNESS, position / _POSITION]
     return np.concatenate(scaled, 1).astype(np.float32)
 
 

@@ -44,6 +44,13 @@ def scale_spots(spots: Array, down: float, across: float) -> Array:
     return scaled
 
 
+def to_cells(spots: Array, small: Array, cells: Sequence[int]) -> Array:
+    """Row and column of the cell, of so many, in which each spot on ``small`` lies, ``(n, 2)``."""
+    rows, columns = cells
+    scaled = spots[:, :2] * (np.array([rows, columns]) / small.shape)
+    return to_pixels(scaled, (rows, columns))
+
+
 def to_planes(spots: Array, size: tuple[int, int], patch: int = PATCH) -> Array:
     """The planes a network takes, ``(3, H, W)`` float32: a, b and a mask of 0 or 1.
 

@@ -23,13 +23,14 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from photochrom import files
 from photochrom.errors import BadOption, ExportMismatch
 from photochrom.files import make_parent
 from photochrom.training import run_folder
+from photochrom.training.graphs import Graph, make_graph
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment
 
@@ -65,11 +66,6 @@ def export(
         ExportMismatch: ONNX and torch do not agree.
     """
     network, figures = run_folder.load_network(run)
-    if network.takes_truth:
-        raise BadOption(
-            f"{run} draws by chance, which no file of a colorizer can: export a run of another "
-            "model."
-        )
     if target.suffix != ".onnx":
         raise BadOption(f"{target} is no name for a model: end it in .onnx.")
     if size is not None and (size < 1 or size % network.multiple):
@@ -96,42 +92,23 @@ def export(
     return differences[-1]
 
 
-class _Graph(nn.Module):
-    """The network as the file shows it: positional inputs, outputs in a fixed order."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-        self.names: list[str] = []
-
-    def forward(self, lightness: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        hints = rest[:1] if self.network.takes_hints else ()
-        scalars = dict(zip(self.network.head.scalars, rest[len(hints) :], strict=True))
-        answer = self.network.predict(lightness, *hints, **scalars)
-        self.names = list(answer)
-        return tuple(answer.values())
-
-
-def input_names(network: Network) -> list[str]:
-    """Names of the graph's inputs, in order."""
-    return ["L", *(["hints"] if network.takes_hints else []), *network.head.scalars]
-
-
 def to_onnx(network: Network) -> onnx.ModelProto:
     """The graph with dynamic batch, height and width."""
-    graph = _Graph(network.eval())
+    graph = make_graph(network)
     # A batch of one would be frozen into the graph.
-    examples = _example(network, n=2, h=4 * network.multiple, w=6 * network.multiple)
-    dynamic = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
-    first, *rest = [dynamic if example.ndim == 4 else None for example in examples]
+    examples = graph.example(n=2, h=4 * network.multiple, w=6 * network.multiple)
+    dynamic = [
+        dict.fromkeys(graph.axes.get(name, ()), torch.export.Dim.DYNAMIC) or None
+        for name in graph.inputs
+    ]
     with torch.no_grad(), _quiet():
         graph(*examples)  # learns the names of the outputs
         program = torch.onnx.export(
             graph,
             examples,
-            input_names=input_names(network),
+            input_names=list(graph.inputs),
             output_names=graph.names,
-            dynamic_shapes=(first, tuple(rest)) if rest else (first,),
+            dynamic_shapes=(tuple(dynamic),),
             dynamo=True,
             verbose=False,
         )
@@ -163,19 +140,8 @@ def _quiet() -> Iterator[None]:
         exporter.setLevel(level)
 
 
-def _example(network: Network, n: int, h: int, w: int, seed: int = 0) -> tuple[Tensor, ...]:
-    draw = torch.Generator().manual_seed(seed)
-    lightness = torch.rand(n, 1, h, w, generator=draw) * 100
-    examples = [lightness]
-    if network.takes_hints:
-        mask = (torch.rand(n, 1, h, w, generator=draw) < 0.01).float()
-        ab = torch.rand(n, 2, h, w, generator=draw) * 100 - 50
-        examples.append(torch.cat([ab * mask, mask], 1))
-    return (*examples, *(torch.tensor(value) for value in network.head.scalars.values()))
-
-
 def check(network: Network, path: Path, tolerance: float, photos: Sequence[Tensor] = ()) -> float:
-    """Largest difference in ab between torch and the file, on random and on real lightness.
+    """Largest difference in ab between torch and the file, on random and on real photos.
 
     Args:
         network: what the file was made of.
@@ -187,17 +153,16 @@ def check(network: Network, path: Path, tolerance: float, photos: Sequence[Tenso
         ExportMismatch: beyond ``tolerance``.
     """
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    m = network.multiple
+    m, graph = network.multiple, make_graph(network)
     examples = [
-        _example(network, n, h, w, seed=n)
+        graph.example(n, h, w, seed=n)
         for n, h, w in ((1, m, m), (2, 4 * m, 6 * m), (3, 2 * m, 5 * m))
     ]
     for lightness in photos:
         h, w = (side // m * m for side in lightness.shape)
         if h and w:
-            _, *rest = _example(network, 1, h, w)
-            examples.append((lightness[None, None, :h, :w], *rest))
-    worst = float(np.max([_difference(network, session, e, tolerance) for e in examples]))
+            examples.append(graph.example_of(lightness[None, None, :h, :w]))
+    worst = float(np.max([_difference(graph, session, e, tolerance) for e in examples]))
     if not worst <= tolerance:  # also when it is not a number
         raise ExportMismatch(
             f"The exported file differs from the network by {worst:.3g} in ab, more than "
@@ -207,20 +172,19 @@ def check(network: Network, path: Path, tolerance: float, photos: Sequence[Tenso
 
 
 def _difference(
-    network: Network,
+    graph: Graph,
     session: onnxruntime.InferenceSession,
     example: tuple[Tensor, ...],
     tolerance: float,
 ) -> float:
-    graph = _Graph(network)
     with torch.no_grad():
         ours = graph(*example)
-    feed = {name: value.numpy() for name, value in zip(input_names(network), example, strict=True)}
+    feed = {name: value.numpy() for name, value in zip(graph.inputs, example, strict=True)}
     theirs = session.run(None, feed)
-    ab = graph.names.index("ab")
+    answer = graph.names.index(graph.answer)
     # An argmax between two all but equal bins may fall either way: leave out such coin tosses.
-    gap = np.abs(ours[ab].numpy() - theirs[ab])
-    if "logits" in graph.names and not network.head.scalars:
+    gap = np.abs(ours[answer].numpy() - theirs[answer]) * graph.scale
+    if "logits" in graph.names and not graph.network.head.scalars:
         best = np.sort(ours[graph.names.index("logits")].numpy(), axis=1)[:, -2:]
         gap = gap[np.broadcast_to((best[:, 1:] - best[:, :1]) > tolerance, gap.shape)]
     return float(gap.max(initial=0))
@@ -258,7 +222,7 @@ def describe(
         "photochrom": version("photochrom"),
         "multiple": str(network.multiple),
         "size": str(size),
-        "parameters": str(sum(parameter.numel() for parameter in network.parameters())),
+        "parameters": str(sum(p.numel() for p in make_graph(network).part.parameters())),
         "gflop": f"{gflop(network, size):.4g}",
         "data": json.dumps(data),
         "experiment": experiment.model,
@@ -266,7 +230,8 @@ def describe(
         "figures": json.dumps(figures),
         "commit": _commit(),
     }
-    centres = getattr(network.head, "centres", None)  # of heads that answer a distribution
+    teller = network.backbone.colors if network.takes_truth else network.head
+    centres = getattr(teller, "centres", None)  # of what answers a distribution, or is told one
     if centres is not None:
         facts["centres"] = json.dumps(centres.tolist())
     epochs = run_folder.epochs_at(run, figures.get("step", 0))

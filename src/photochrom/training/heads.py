@@ -15,12 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from photochrom.color import STUDY_GRID, ZHANG_GRID, Float, Grid, lab_to_rgb, rgb_to_lab
+from photochrom.inference.generator import STRIDE, UNIT
 from photochrom.training import losses
 
 AB_SCALE = 128.0
 """ab / 128 lies in [-1, 1]."""
-FLOW_UNIT = 20.0
-"""ab that counts as 1 where noise is added: about as large as it is."""
 
 
 class Head(Protocol):
@@ -205,16 +204,19 @@ class FlowHead(nn.Module):
 
     def loss(self, raw: Tensor, lab: Tensor) -> Tensor:
         """The error in velocity; ``raw`` holds x and time, several of each photo in a row."""
-        stride = lab.shape[-1] // raw.shape[-1]
-        clean = F.avg_pool2d(lab[:, 1:], stride) / FLOW_UNIT
-        clean = clean.repeat_interleave(len(raw) // len(lab), 0)
+        clean = reduce_chroma(lab).repeat_interleave(len(raw) // len(lab), 0)
         return losses.velocity_error(raw[:, :2], clean, raw[:, 2, 0, 0])
 
     def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         """``ab`` at the size of ``lightness``, and ``coarse`` as it was drawn."""
-        coarse = raw[:, :2] * FLOW_UNIT
+        coarse = raw[:, :2] * UNIT
         ab = F.interpolate(coarse, size=lightness.shape[2:], mode="bilinear", align_corners=False)
         return {"ab": ab.clamp(-128, 127), "coarse": coarse}
+
+
+def reduce_chroma(lab: Tensor) -> Tensor:
+    """The chroma of ``(N, 3, H, W)``, as it is drawn: ``(N, 2, H/16, W/16)``, in units."""
+    return F.avg_pool2d(lab[:, 1:], STRIDE) / UNIT
 
 
 def _soft_encoding(

@@ -49,7 +49,7 @@ class Experiment:
     encoder_rate: float = 1.0
     """Learning rate of a pretrained encoder, relative to the rest."""
     pretrained: bool = False
-    """Start the encoder from ImageNet weights."""
+    """Start from known weights: the encoder from ImageNet's, a generator from hintnet's."""
     freeze: str = ""
     """Parameters whose name matches this regular expression stay as they are; batch norms that
     match keep their statistics too."""
@@ -228,7 +228,7 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
         ),
     ),
     "generator": (
-        "a flow over chroma that a trained hintnet tells what a photo shows: for drawing versions",
+        "draws of chroma by flow matching, for versions; a trained hintnet says what a photo shows",
         Experiment(
             "generator",
             size=256,

@@ -54,7 +54,7 @@ class HintNet(nn.Module):
         )
         self.context = nn.Linear(deepest, deepest)
         for way_in in (self.hints, *self.pooled_hints, self.context):
-            _silence(way_in)
+            silence(way_in)
         self.attention = nn.Sequential(*(Attention(deepest) for _ in range(BLOCKS)))
         self.ups = nn.ModuleList(
             double_conv(before + skip, width, FixedStatsNorm)
@@ -108,7 +108,7 @@ class Attention(nn.Module):
             nn.Conv2d(2 * width, width, 1),
         )
         for way_out in (self.position, self.mix, self.mlp[-1]):
-            _silence(way_out)
+            silence(way_out)
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
@@ -136,7 +136,7 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-def _silence(module: nn.Module) -> None:
+def silence(module: nn.Module) -> None:
     """Have a layer start with zeros, so that it adds nothing."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
