@@ -18,6 +18,7 @@ from photochrom.errors import ExportMismatch
 from photochrom.training import export as module
 from photochrom.training import models, run_folder
 from photochrom.training.export import export
+from photochrom.training.graphs import make_graph
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.presets import PRESETS, Experiment
 from photochrom.training.train import train
@@ -240,7 +241,7 @@ def test_a_choice_between_equal_bins_may_fall_either_way(apart, tolerance, same)
 
     network = models.Network(Fixed(), head)
     example = (torch.zeros(1, 1, 16, 16),)
-    assert (module._difference(network, File(), example, tolerance) == 0) == same
+    assert (module._difference(make_graph(network), File(), example, tolerance) == 0) == same
 
 
 @pytest.mark.parametrize("factor", [-1, np.nan])

@@ -49,7 +49,7 @@ class Experiment:
     encoder_rate: float = 1.0
     """Learning rate of a pretrained encoder, relative to the rest."""
     pretrained: bool = False
-    """Start from known weights: the encoder from ImageNet's, a generator from hintnet's."""
+    """Start a generator from hintnet, others from ImageNet weights."""
     freeze: str = ""
     """Parameters whose name matches this regular expression stay as they are; batch norms that
     match keep their statistics too."""
