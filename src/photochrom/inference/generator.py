@@ -1,6 +1,6 @@
 """Draws of a photo's chroma, each of which gives all its places colours that go together.
 
-What a place may be a colorizer tells, what goes with what a second network, by flow matching
+A colorizer tells what a place may be; what goes with what, a second network, by flow matching
 (:mod:`photochrom.training.models.generator` says how). It is an ONNX file like a colorizer's, whole
 and made of ONNX's own operators, and nothing but this is known of it:
 
@@ -96,7 +96,7 @@ class Generator:
         """Chroma of a photo, ``(N, 2, H/16, W/16)`` in ab.
 
         Args:
-            logits: ``(Q, h, w)``, as a colorizer tells them; h and w may be any.
+            logits: ``(Q, h, w)``, a colorizer's; h and w may be any.
             centres: ``(Q, 2)``, ab of its colours.
             size: H and W of what the colorizer saw, multiples of :data:`MULTIPLE`.
             rngs: one for each draw.
@@ -115,12 +115,8 @@ class Generator:
         """Where noise ``(N, 2, h, w)`` leads."""
         before = z
         for time, share, beyond in plan_steps():
-            inputs = {
-                "noisy": z,
-                "time": np.array([time], np.float32),
-                "logits": logits,
-            }
-            clean = self._denoise(inputs)
+            now = np.array([time], np.float32)
+            clean = self._denoise({"noisy": z, "time": now, "logits": logits})
             goal = clean + np.float32(beyond) * (clean - before)
             z, before = z + np.float32(share) * (goal - z), clean
         return np.asarray(np.clip(z * UNIT, -128, 127))

@@ -1,4 +1,4 @@
-"""Versions of a photo that differ: each one draw of its chroma, told by a few hints.
+"""Versions of a photo that differ: each is one draw of its chroma, told as a few hints.
 
 A draw gives all places colours that go together (:mod:`.generator`), but coarsely. So it is told to
 the network as hints, one for each part of the photo that it gives one colour: the network brings

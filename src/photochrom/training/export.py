@@ -215,6 +215,7 @@ def describe(
     run: Path, network: Network, name: str, figures: dict[str, Any], size: int | None = None
 ) -> dict[str, str]:
     """What the file says of itself; every value a string, as ONNX wants it."""
+    graph = make_graph(network)
     experiment, data = run_folder.load_config(run)
     size = size or _usual_size(experiment, network.multiple)
     facts = {
@@ -222,7 +223,7 @@ def describe(
         "photochrom": version("photochrom"),
         "multiple": str(network.multiple),
         "size": str(size),
-        "parameters": str(sum(p.numel() for p in make_graph(network).part.parameters())),
+        "parameters": str(sum(p.numel() for p in graph.part.parameters())),
         "gflop": f"{gflop(network, size):.4g}",
         "data": json.dumps(data),
         "experiment": experiment.model,
@@ -230,8 +231,7 @@ def describe(
         "figures": json.dumps(figures),
         "commit": _commit(),
     }
-    teller = network.backbone.colors if network.takes_truth else network.head
-    centres = getattr(teller, "centres", None)  # of what answers a distribution, or is told one
+    centres = getattr(graph.colors, "centres", None)
     if centres is not None:
         facts["centres"] = json.dumps(centres.tolist())
     epochs = run_folder.epochs_at(run, figures.get("step", 0))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from photochrom.inference.generator import CELLS, STRIDE, UNIT
+from photochrom.training.heads import Head
 from photochrom.training.models import Network
 from photochrom.training.models.generator import Generator
 
@@ -40,6 +41,11 @@ class Graph(nn.Module, ABC):
     def part(self) -> nn.Module:
         """What of the network the file holds."""
         return self.network
+
+    @property
+    def colors(self) -> Head:
+        """The head whose distribution is answered, or known."""
+        return self.network.head
 
     @abstractmethod
     def example(self, n: int, h: int, w: int, seed: int = 0) -> tuple[Tensor, ...]:
@@ -119,6 +125,10 @@ class GeneratorGraph(Graph):
     @property
     def part(self) -> nn.Module:
         return self._generator.denoiser
+
+    @property
+    def colors(self) -> Head:
+        return self._generator.colors
 
     @property
     def _generator(self) -> Generator:
