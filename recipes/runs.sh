@@ -88,13 +88,13 @@ measured() {
   done
 }
 
-# Figures of all runs, side by side in one page.
+# measure FLAGS...: figures of all runs, side by side in one page. Flags are for photochrom evaluate.
 measure() {
   local code=0
   [ ${#tests[@]} -gt 0 ] || { echo "Not measured: no --test." && return; }
   if ! measured; then
     # Photos that cannot be read do not keep the others from being shown.
-    photochrom evaluate "${runs[@]}" --data "${tests[@]}" --perceptual lite2 || code=$?
+    photochrom evaluate "${runs[@]}" --data "${tests[@]}" --perceptual lite2 "$@" || code=$?
     measured || exit "$code"
   fi
   photochrom report "${runs[@]}" -o "$out/report.html"

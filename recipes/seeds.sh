@@ -16,4 +16,4 @@ read_flags "$@"
 for preset in cnn-rgb unet-rgb unet-lab unet-bins; do
   train "$preset" "$preset"
 done
-measure
+measure --vivid 1 0 # of unet-bins, with its class weights and without

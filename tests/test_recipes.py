@@ -146,7 +146,7 @@ def test_a_run_that_stopped_goes_on_and_those_done_do_not(recipe, photos, calls,
     assert [line.endswith("--resume") for line in asked[:3]] == [True, False, False]
     runs = " ".join(f"runs/study/{name}" for name in STUDY)
     assert asked[3:] == [
-        f"photochrom evaluate {runs} --data my photos --perceptual lite2",
+        f"photochrom evaluate {runs} --data my photos --perceptual lite2 --vivid 1 0",
         f"photochrom report {runs} -o runs/study/report.html",
     ]
 

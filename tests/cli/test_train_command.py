@@ -36,6 +36,19 @@ def test_models_are_measured_beside_the_baselines(model, photos, tmp_path, capsy
     assert "bad.png" in capsys.readouterr().err
 
 
+def test_the_dial_is_asked_of_models_that_have_it(make_model, photos, tmp_path, capsys):
+    plain = make_model("plain")
+    dialled = make_model("dialled", vivid=[], metadata={"default_vivid": "0"})
+    target = tmp_path / "figures.json"
+    asked = ("--data", photos, "--json", target, "--vivid", "1", "0")
+    assert run("evaluate", plain, dialled, *asked) == 0
+    rows = json.loads(target.read_text())["summary"]
+    names = ["grey", "constant", "plain", "dialled, vivid 1", "dialled, vivid 0"]
+    assert [row["name"] for row in rows] == names
+    assert run("evaluate", plain, *asked) == 2
+    assert "leave it out" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_train_export_evaluate_and_colour(tmp_path, photo, photos, capsys):
     pytest.importorskip("torch")

@@ -240,7 +240,7 @@ def test_a_choice_between_equal_bins_may_fall_either_way(apart, tolerance, same)
             return [value.numpy() for value in head.decode(swapped, raw[:, :1]).values()]
 
     network = models.Network(Fixed(), head)
-    example = (torch.zeros(1, 1, 16, 16),)
+    example = (torch.zeros(1, 1, 16, 16), torch.tensor(1.0))
     assert (module._difference(make_graph(network), File(), example, tolerance) == 0) == same
 
 

@@ -61,6 +61,23 @@ def test_a_bin_that_srgb_cannot_show_is_never_answered():
     assert torch.equal(answer["logits"].argmax(1), STUDY_GRID.index(a, b).long())
 
 
+def test_the_likeliest_bin_with_the_class_weights_and_without():
+    """Trained with weights, the network answers p * w: of two bins, w makes the rarer one win."""
+    head = BinsHead()
+    common, rare = torch.nonzero(head.possible)[:2, 0].tolist()
+    head.weights[rare] = 4.0
+    p = torch.full((676,), 1e-6)
+    p[common], p[rare] = 0.6, 0.4
+    raw = (p * head.weights).log()[None, :, None, None]
+    won = {v: head.decode(raw, raw[:, :1], vivid=torch.tensor(v)) for v in (0.0, 0.2, 0.4, 1.0)}
+    chosen = {v: STUDY_GRID.index(*answer["ab"].unbind(1)).item() for v, answer in won.items()}
+    # 0.4 * 4 ** v exceeds 0.6 from v = 0.29 on
+    assert chosen == {0.0: common, 0.2: common, 0.4: rare, 1.0: rare}
+    assert torch.equal(head.decode(raw, raw[:, :1])["ab"], won[1.0]["ab"])  # as in the study
+    allowed = won[1.0]["logits"][0, head.possible, 0, 0]
+    assert allowed.exp() == pytest.approx(p[head.possible].numpy(), rel=1e-4)
+
+
 def test_the_true_class_is_decoded_to_its_centre(lab):
     head = BinsHead()
     classes = STUDY_GRID.index(lab[:, 1], lab[:, 2]).long()

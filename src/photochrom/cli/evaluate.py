@@ -40,7 +40,9 @@ class EvaluateFlags:
     vivid: Annotated[
         tuple[float, ...],
         flag(
-            "a row of each model for each of these settings", "0..1...", default="the model's own"
+            "a row for each of these settings, of each model that has this dial",
+            "0..1...",
+            default="the model's own",
         ),
     ] = ()
     hints: Annotated[
@@ -117,6 +119,8 @@ def evaluate(
     flags = replace(flags, data=tuple(path.resolve() for path in flags.data))
     sources = flags.sources()
     asked = [_load_asked(model, flags) for model in models]
+    if flags.vivid and all(row.vivid is None for one in asked for row in one.rows):
+        raise BadOption("None of these models has the dial that --vivid sets: leave it out.")
     for one, other in combinations(asked, 2):
         if one.rows.keys() & other.rows.keys():
             raise BadOption(f"Two models are called {one.name}: rename one of the files.")
@@ -200,7 +204,8 @@ def _load_asked(model: str, flags: EvaluateFlags) -> _Asked:
     run = Path(model) if (Path(model) / "config.json").is_file() else None
     colorizer = load_colorizer(str(_exported(run)) if run else model)
     name = Path(model).resolve().name if run else colorizer.model.path.stem
-    settings = [Row(name, vivid) for vivid in flags.vivid or (None,)]
+    settings = [Row(name, vivid) for vivid in flags.vivid if "vivid" in colorizer.model.defaults]
+    settings = settings or [Row(name)]
     rows = {row: partial(paint_ab, colorizer, row.vivid) for row in settings}
     hinted = {settings[0]: rows[settings[0]]} if flags.hints else {}
     if "rgb" in colorizer.model.outputs:

@@ -31,6 +31,7 @@ from photochrom.errors import BadOption, ExportMismatch
 from photochrom.files import make_parent
 from photochrom.training import run_folder
 from photochrom.training.graphs import Graph, make_graph
+from photochrom.training.heads import BinsHead
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment
 
@@ -182,10 +183,12 @@ def _difference(
     feed = {name: value.numpy() for name, value in zip(graph.inputs, example, strict=True)}
     theirs = session.run(None, feed)
     answer = graph.names.index(graph.answer)
-    # An argmax between two all but equal bins may fall either way: leave out such coin tosses.
     gap = np.abs(ours[answer].numpy() - theirs[answer]) * graph.scale
-    if "logits" in graph.names and not graph.network.head.scalars:
-        best = np.sort(ours[graph.names.index("logits")].numpy(), axis=1)[:, -2:]
+    if isinstance(head := graph.network.head, BinsHead):
+        # An argmax between two all but equal bins may fall either way: leave out such coin tosses.
+        vivid = example[graph.inputs.index("vivid")]
+        scores = head.scores(ours[graph.names.index("logits")], vivid)
+        best = np.sort(scores.numpy(), axis=1)[:, -2:]
         gap = gap[np.broadcast_to((best[:, 1:] - best[:, :1]) > tolerance, gap.shape)]
     return float(gap.max(initial=0))
 

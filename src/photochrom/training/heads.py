@@ -74,7 +74,9 @@ class ABHead(nn.Module):
 class BinsHead(nn.Module):
     """The study's classification: 676 bins, one true class a pixel, the likeliest bin wins.
 
-    Bins that sRGB cannot show stay in the count, as in the study, but never win.
+    Bins that sRGB cannot show stay in the count, as in the study, but never win. Trained with class
+    weights w, the network answers p * w, and the study takes the likeliest of that. ``vivid`` v
+    takes the likeliest of p * w ** v: 1 is the study's, 0 undoes the weights.
     """
 
     grid: Grid = STUDY_GRID
@@ -85,7 +87,7 @@ class BinsHead(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scalars = dict[str, float]()
+        self.scalars = {"vivid": 1.0}
         self.register_buffer("centres", torch.from_numpy(self.grid.centres()))
         self.register_buffer("possible", torch.from_numpy(self.grid.in_gamut()))
         self.register_buffer("weights", torch.ones(self.channels))
@@ -100,9 +102,17 @@ class BinsHead(nn.Module):
         return F.cross_entropy(raw, classes, self.weights, reduction="none").mean()
 
     def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
-        allowed = raw.masked_fill(~self.possible[:, None, None], -1e4)
-        ab = self.centres[allowed.argmax(1)]  # (N, H, W, 2)
-        return {"ab": ab.permute(0, 3, 1, 2), "logits": allowed}
+        vivid = scalars.get("vivid", torch.tensor(self.scalars["vivid"]))
+        logits = (raw - self._log_weights()).masked_fill(~self.possible[:, None, None], -1e4)
+        ab = self.centres[self.scores(logits, vivid).argmax(1)]  # (N, H, W, 2)
+        return {"ab": ab.permute(0, 3, 1, 2), "logits": logits}
+
+    def scores(self, logits: Tensor, vivid: Tensor) -> Tensor:
+        """What the likeliest bin is found by, log of p * w ** v, for the ``logits`` of p."""
+        return logits + vivid * self._log_weights()
+
+    def _log_weights(self) -> Tensor:
+        return self.weights.log()[:, None, None]
 
 
 class SoftBinsHead(nn.Module):
