@@ -47,7 +47,7 @@ from photochrom.inference.chroma_upsampling import shrink
 from photochrom.inference.model_files import find_model
 from photochrom.inference.onnx_model import Model
 from photochrom.inference.spots import scale_spots, to_planes
-from photochrom.training.export import halve
+from photochrom.training.rounded_weights import halve
 
 Array = NDArray[np.float32]
 Feed = dict[str, Array]

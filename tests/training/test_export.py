@@ -11,16 +11,17 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from torch import nn
 
-from photochrom.errors import ExportMismatch
+from photochrom.errors import BadOption, ExportMismatch
 from photochrom.training import export as module
 from photochrom.training import models, run_folder
 from photochrom.training.export import export
 from photochrom.training.graphs import make_graph
 from photochrom.training.heads import BinsHead, SoftBinsHead
 from photochrom.training.presets import PRESETS, Experiment
+from photochrom.training.rounded_weights import halve, quarter
 from photochrom.training.train import train
 from photochrom.training.warm_start import load_onnx
 
@@ -172,9 +173,43 @@ def test_hints_and_dials_are_inputs_and_half_the_bytes_do(hinted):
 
 def test_sixteen_bits_halve_the_file(exported):
     whole = onnx.load(exported[0])
-    half = module.halve(whole)
+    half = halve(whole)
     assert half.ByteSize() == pytest.approx(whole.ByteSize() / 2, rel=0.02)
     assert [put.name for put in half.graph.output] == [put.name for put in whole.graph.output]
+
+
+def test_eight_bits_leave_a_quarter_of_the_file(hinted, tmp_path):
+    run, _ = hinted
+    target = tmp_path / "quarter.onnx"
+    apart = export(run, target, int8=True)
+    assert 0 < apart <= module.INT8_TOLERANCE
+    half = onnx.load(run / "half.onnx")
+    assert weights_in(onnx.load(target)) == pytest.approx(weights_in(half) / 2, rel=0.1)
+    with pytest.raises(BadOption, match="--fp16 or --int8"):
+        export(run, target, fp16=True, int8=True)
+
+
+def weights_in(model):
+    """Bytes of the weights of convolutions."""
+    tensors = [tensor for tensor in model.graph.initializer if len(tensor.dims) == 4]
+    return sum(tensor.ByteSize() for tensor in tensors)
+
+
+def test_each_channel_is_rounded_by_its_own_range():
+    """To 127 steps of its largest value, or of less where the rest is nearer to the truth then."""
+    weight = np.zeros((2, 128, 1, 1), np.float32)
+    weight[0, :, 0, 0] = np.linspace(-1, 1, 128)
+    weight[1, :, 0, 0] = np.linspace(-100, 100, 128)
+    tensor = numpy_helper.from_array(weight, "w")
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "g", [], [], [tensor])
+    stored = {
+        t.name: numpy_helper.to_array(t)
+        for t in quarter(helper.make_model(graph)).graph.initializer
+    }
+    assert stored["w.scale"] == pytest.approx([1 / 127, 100 / 127], rel=0.03)
+    back = stored["w.int8"] * stored["w.scale"][:, None, None, None]
+    assert (np.abs(back - weight).max((1, 2, 3)) < [1 / 127, 100 / 127]).all()
 
 
 @pytest.mark.slow

@@ -18,9 +18,10 @@ import photochrom
 from photochrom.color import ZHANG_GRID
 from photochrom.errors import BadModel, BadRun
 from photochrom.training import run_folder
-from photochrom.training.export import halve, to_onnx
+from photochrom.training.export import to_onnx
 from photochrom.training.models import Network, build
 from photochrom.training.presets import Experiment
+from photochrom.training.rounded_weights import halve, quarter
 from photochrom.training.sync_batchnorm import FixedStatsNorm
 from photochrom.training.warm_start import (
     apply_class_weights,
@@ -125,6 +126,15 @@ def test_a_file_in_sixteen_bits_comes_back_nearly_whole(exported, tmp_path):
     loaded = build("hintnet", encoder=TINY)
     assert load_onnx(loaded, tmp_path / "half.onnx") == []
     file = logits(tmp_path / "half.onnx", L, HINTS)
+    assert np.abs(file - answer(loaded, L, HINTS).numpy()).max() < 1e-3
+
+
+def test_a_file_in_eight_bits_comes_back_as_it_is(exported, tmp_path):
+    onnx.save(quarter(onnx.load(exported)), tmp_path / "quarter.onnx")
+    loaded = build("hintnet", encoder=TINY)
+    assert load_onnx(loaded, tmp_path / "quarter.onnx") == []
+    file = logits(tmp_path / "quarter.onnx", L, HINTS)
+    assert np.abs(file - logits(exported, L, HINTS)).max() > 1e-3  # it is not what it was
     assert np.abs(file - answer(loaded, L, HINTS).numpy()).max() < 1e-3
 
 

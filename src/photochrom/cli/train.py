@@ -26,6 +26,7 @@ def export(
         flag("short side at which it is to see photos", "PIXELS", default="as it was trained"),
     ] = None,
     fp16: Annotated[bool, flag("store weights in 16 bits: half the file")] = False,
+    int8: Annotated[bool, flag("store weights in 8 bits: a quarter of it")] = False,
 ) -> int:
     """Make one ONNX file of a trained run, and check that it answers as the network does.
 
@@ -33,7 +34,7 @@ def export(
     """
     with needs("train"):
         from photochrom.training.export import export as make
-    difference = make(run, out, name=name, release=release, size=size, fp16=fp16)
+    difference = make(run, out, name=name, release=release, size=size, fp16=fp16, int8=int8)
     print_result(f"{out} (at most {difference:.2g} in ab from the network)")
     return 0
 

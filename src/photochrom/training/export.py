@@ -12,7 +12,7 @@ import json
 import logging
 import subprocess
 import warnings
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -34,11 +34,10 @@ from photochrom.training.graphs import Graph, make_graph
 from photochrom.training.heads import BinsHead
 from photochrom.training.models import Network
 from photochrom.training.presets import Experiment
+from photochrom.training.rounded_weights import halve, quarter
 
-TOLERANCE, FP16_TOLERANCE = 1e-3, 0.5
-"""Largest difference in ab: of the same arithmetic, and of weights rounded to 16 bits."""
-SMALL = 256
-"""Tensors with fewer elements stay in 32 bits: they weigh nothing and may be constants."""
+TOLERANCE, FP16_TOLERANCE, INT8_TOLERANCE = 1e-3, 0.5, 5.0
+"""Largest difference in ab: of the same arithmetic, and of weights rounded to 16 and 8 bits."""
 
 
 def export(
@@ -49,6 +48,7 @@ def export(
     release: str = "1",
     size: int | None = None,
     fp16: bool = False,
+    int8: bool = False,
 ) -> float:
     """Write the trained network of ``run`` to ``target``; returns the largest difference in ab.
 
@@ -59,16 +59,20 @@ def export(
         release: and which version of it this is.
         size: short side at which it is to see photos; default that of its training.
         fp16: store the weights in 16 bits (half the file; arithmetic stays in 32).
+        int8: store them in 8 bits (a quarter of it).
 
     Raises:
         BadRun: no usable run.
-        BadOption: the target is not called .onnx, or the size does not suit the network.
+        BadOption: the target is not called .onnx, the size does not suit the network, or weights
+            are asked for in 16 and in 8 bits.
         CannotWrite: the folder does not take it.
         ExportMismatch: ONNX and torch do not agree.
     """
     network, figures = run_folder.load_network(run)
     if target.suffix != ".onnx":
         raise BadOption(f"{target} is no name for a model: end it in .onnx.")
+    if fp16 and int8:
+        raise BadOption("Weights have 16 bits or 8: give --fp16 or --int8.")
     if size is not None and (size < 1 or size % network.multiple):
         raise BadOption(f"--size {size} does not suit it: take a multiple of {network.multiple}.")
     model = to_onnx(network)
@@ -81,12 +85,13 @@ def export(
         onnx.save(model, file)
         file.flush()
         differences.append(check(network, Path(file.name), TOLERANCE, photos))
-        if fp16:
+        if fp16 or int8:
             file.seek(0)
             file.truncate()
-            onnx.save(halve(model), file)
+            onnx.save(halve(model) if fp16 else quarter(model), file)
             file.flush()
-            differences.append(check(network, Path(file.name), FP16_TOLERANCE, photos))
+            tolerance = FP16_TOLERANCE if fp16 else INT8_TOLERANCE
+            differences.append(check(network, Path(file.name), tolerance, photos))
 
     make_parent(target)
     files.write_atomically(target, save)
@@ -191,27 +196,6 @@ def _difference(
         best = np.sort(scores.numpy(), axis=1)[:, -2:]
         gap = gap[np.broadcast_to((best[:, 1:] - best[:, :1]) > tolerance, gap.shape)]
     return float(gap.max(initial=0))
-
-
-def halve(model: onnx.ModelProto, but: Container[str] = ()) -> onnx.ModelProto:
-    """The same graph with its large weights stored in 16 bits and cast back when loaded.
-
-    ``but`` names weights that stay as they are.
-    """
-    half = onnx.ModelProto()
-    half.CopyFrom(model)
-    casts = []
-    for tensor in half.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if tensor.data_type != TensorProto.FLOAT or values.size < SMALL or tensor.name in but:
-            continue
-        name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
-    nodes = list(half.graph.node)
-    del half.graph.node[:]
-    half.graph.node.extend([*casts, *nodes])
-    return half
 
 
 def describe(

@@ -11,11 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import onnx
 import torch
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
 from torch import Tensor, nn
 
 from photochrom.errors import BadModel, BadRun, PhotochromError
@@ -23,6 +21,7 @@ from photochrom.inference import onnx_file
 from photochrom.training import run_folder
 from photochrom.training.heads import SoftBinsHead
 from photochrom.training.models import Network
+from photochrom.training.rounded_weights import read_weights
 from photochrom.training.run_folder import Tensors
 from photochrom.training.sync_batchnorm import FixedStatsNorm
 
@@ -55,10 +54,7 @@ def load_onnx(network: Network, path: Path) -> list[str]:
     """
     try:
         graph = onnx.load_model_from_string(onnx_file.read(path)).graph
-        stored = {
-            tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).astype(np.float32))
-            for tensor in graph.initializer
-        }
+        stored = {name: torch.from_numpy(value) for name, value in read_weights(graph).items()}
     except (DecodeError, TypeError, ValueError) as error:
         raise BadModel(f"{path} cannot be read as an ONNX model ({error}).") from error
     offset = _taken_away(graph, stored)
@@ -105,14 +101,14 @@ def _taken_away(graph: onnx.GraphProto, stored: Tensors) -> Tensor | None:
     """What the file takes off its last convolution to make it log p, ``(Q,)``."""
     for node in graph.node:
         if "logits" in node.output and node.op_type == "Sub":
-            value = stored.get(node.input[1], stored.get(f"{node.input[1]}.half"))
+            value = stored.get(node.input[1])
             return None if value is None else value.flatten()
     return None
 
 
 def _plain(name: str) -> str:
     """A tensor's name in the file as the network calls it; ``mix`` is a level of hintnet 1's."""
-    return name.removeprefix("network.").removesuffix(".half").replace(".mix.conv", ".conv")
+    return name.removeprefix("network.").replace(".mix.conv", ".conv")
 
 
 def _unfolded(network: Network, stored: Tensors) -> Tensors:
