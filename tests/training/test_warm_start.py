@@ -129,12 +129,12 @@ def test_a_file_in_sixteen_bits_comes_back_nearly_whole(exported, tmp_path):
     assert np.abs(file - answer(loaded, L, HINTS).numpy()).max() < 1e-3
 
 
-def test_a_file_in_eight_bits_comes_back_as_it_is(exported, tmp_path):
+def test_a_file_in_eight_bits_comes_back_as_it_is(network, exported, tmp_path):
     onnx.save(quarter(onnx.load(exported)), tmp_path / "quarter.onnx")
     loaded = build("hintnet", encoder=TINY)
     assert load_onnx(loaded, tmp_path / "quarter.onnx") == []
     file = logits(tmp_path / "quarter.onnx", L, HINTS)
-    assert np.abs(file - logits(exported, L, HINTS)).max() > 1e-3  # it is not what it was
+    assert not torch.equal(loaded.backbone.last.weight, network.backbone.last.weight)  # rounded
     assert np.abs(file - answer(loaded, L, HINTS).numpy()).max() < 1e-3
 
 
