@@ -29,17 +29,17 @@ BASELINES = {"grey": (22.0, 0.0, 0.5), "constant": (22.5, 8.0, 0.5)}
 
 
 def study(rows, presets, *, settings=None, log=None):
-    """Each row is a run of the model that is its name up to a colon; ", own RGB" belongs to one."""
+    """Rows of one name are a run, of the model that is the name up to a colon."""
     runs = []
     everything = results(rows)
-    for name in rows:
-        if not name.endswith(", own RGB"):
-            model, _, alpha = name.partition(":")
-            asked = presets[model] | ({"alpha": float(alpha)} if alpha else {})
-            mine = everything.only([Row(name), Row(name, own_rgb=True)])
-            told = (LINE | (log or {}).get(name, {}),)
-            asked |= (settings or {}).get(name, {})
-            runs.append(MeasuredRun(name, None, mine, asked, 5626, told))
+    parsed = [Row.parse(name) for name in rows]
+    for name in dict.fromkeys(row.model for row in parsed):
+        model, _, alpha = name.partition(":")
+        asked = presets[model] | ({"alpha": float(alpha)} if alpha else {})
+        mine = everything.only([row for row in parsed if row.model == name])
+        told = (LINE | (log or {}).get(name, {}),)
+        asked |= (settings or {}).get(name, {})
+        runs.append(MeasuredRun(name, None, mine, asked, 5626, told))
     return Study(tuple(runs), everything, presets)
 
 
@@ -125,6 +125,20 @@ def test_classification_against_regression(presets):
     assert "676 numbers answered a pixel against 2" in memory
     assert "709 MB of float32 against 2.1 MB" in memory  # 4 bytes * 676 * 512²
     assert "was not recorded" in memory
+
+
+def test_classification_without_its_class_weights_is_judged_too(presets):
+    rows = FOUR | {"unet-bins, vivid 1": (20, 40, 9.0), "unet-bins, vivid 0": (24, 21, 6.0)}
+    del rows["unet-bins"]
+    claim = check("Classification", presets, rows)
+    told = [(finding.outcome, finding.text.partition(":")[0]) for finding in claim.findings]
+    assert told == [
+        ("holds", "More saturated at vivid 1, in colourfulness"),
+        ("holds", "Larger jumps in smooth regions at vivid 1, in ab"),
+        ("not decided", "More saturated at vivid 0, in colourfulness"),
+        ("holds", "Larger jumps in smooth regions at vivid 0, in ab"),
+        ("holds", "Memory"),
+    ]
 
 
 def test_memory_that_was_recorded_decides(presets):

@@ -117,13 +117,15 @@ def _lab(study: Study, lab: MeasuredRun, rgb: MeasuredRun) -> _Checked:
 
 
 def _classes(study: Study, bins: MeasuredRun, lab: MeasuredRun) -> _Checked:
-    rows = bins.rows[0], lab.rows[0]
-    findings = (
-        _compare(study, *rows, compare.COLORFULNESS, "More saturated, in colourfulness"),
-        _compare(study, *rows, compare.JUMP, "Larger jumps in smooth regions, in ab"),
-        _memory(bins, lab),
-    )
-    return findings, _marks(study, bins, lab)
+    findings = []
+    for row in bins.rows:  # one, or one for each share of its class weights
+        at = "" if row.vivid is None else f" at vivid {row.vivid:g}"
+        for figure, what in (
+            (compare.COLORFULNESS, f"More saturated{at}, in colourfulness"),
+            (compare.JUMP, f"Larger jumps in smooth regions{at}, in ab"),
+        ):
+            findings.append(_compare(study, row, lab.rows[0], figure, what))
+    return (*findings, _memory(bins, lab)), _marks(study, bins, lab)
 
 
 def _memory(bins: MeasuredRun, lab: MeasuredRun) -> Finding:
