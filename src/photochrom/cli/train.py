@@ -26,7 +26,7 @@ def export(
         flag("short side at which it is to see photos", "PIXELS", default="as it was trained"),
     ] = None,
     fp16: Annotated[bool, flag("store weights in 16 bits: half the file")] = False,
-    int8: Annotated[bool, flag("store weights in 8 bits: a quarter of it")] = False,
+    int8: Annotated[bool, flag("store weights in 8 bits: a quarter of the file")] = False,
 ) -> int:
     """Make one ONNX file of a trained run, and check that it answers as the network does.
 
