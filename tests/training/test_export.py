@@ -247,36 +247,43 @@ def test_hintnet_itself_can_be_exported_and_loaded_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("apart", "tolerance", "same"),
+    ("network", "file", "choice", "difference"),
     [
-        (1e-4, module.TOLERANCE, True),
-        (0.01, module.TOLERANCE, False),
-        (0.01, module.FP16_TOLERANCE, True),
-        (1.0, module.FP16_TOLERANCE, False),
+        ((9, 9.001), (9.001, 9), (0, 1), (0, 0.01)),  # all but the same: either may win
+        ((9, 9.001), (9.001, 9), (0, 0), (0, 0.01)),
+        ((9, 9), (9, 12), (1, 1), (2, 5)),  # other shares
+        ((9, 12), (9, 12), (0, 1), (10, 10)),  # not what its own logits say
+        ((9, 12), (9, np.nan), (1, 1), (np.nan, np.nan)),
     ],
 )
-def test_a_choice_between_equal_bins_may_fall_either_way(apart, tolerance, same):
-    """Two bins, the likelier of which wins in the network and loses in the file."""
+def test_bins_are_compared_by_their_mean_and_their_choice(network, file, choice, difference):
+    """Two neighbouring bins, 10 apart in a or b: logits of both, and which of them wins."""
     head = BinsHead()
-    one, other = torch.nonzero(head.possible)[:2, 0].tolist()
-    raw = torch.zeros(1, 676, 16, 16)
-    raw[:, one], raw[:, other] = 9 + apart, 9
+    one = int(torch.nonzero(head.possible)[100, 0])
+    bins = [one, one + 1]
+    assert head.possible[bins].all()
+    assert (head.centres[bins[0]] - head.centres[bins[1]]).norm() == 10
+
+    def planes(values):
+        logits = torch.full((1, 676, 16, 16), -1e4)
+        logits[:, bins] = torch.tensor(values, dtype=torch.float)[None, :, None, None]
+        return logits
 
     class Fixed(nn.Module):
         multiple, takes_hints = 16, False
 
         def forward(self, lightness):
-            return raw
+            return planes(network)
 
     class File:
         def run(self, names, feed):
-            swapped = raw.clone()
-            swapped[:, [one, other]] = raw[:, [other, one]]
-            return [value.numpy() for value in head.decode(swapped, raw[:, :1]).values()]
+            ab = head.centres[[bins[c] for c in choice]].T[None, :, None]  # two columns of pixels
+            return [ab.repeat(1, 1, 16, 8).numpy(), planes(file).numpy()]
 
-    network = models.Network(Fixed(), head)
     example = (torch.zeros(1, 1, 16, 16), torch.tensor(1.0))
-    assert (module._difference(make_graph(network), File(), example, tolerance) == 0) == same
+    found = module._difference(make_graph(models.Network(Fixed(), head)), File(), example)
+    low, high = difference
+    assert low <= found <= high or np.isnan([low, found]).all()
 
 
 @pytest.mark.parametrize("factor", [-1, np.nan])

@@ -104,8 +104,16 @@ class BinsHead(nn.Module):
     def decode(self, raw: Tensor, lightness: Tensor, **scalars: Tensor) -> dict[str, Tensor]:
         vivid = scalars.get("vivid", torch.tensor(self.scalars["vivid"]))
         logits = (raw - self._log_weights()).masked_fill(~self.possible[:, None, None], -1e4)
-        ab = self.centres[self.scores(logits, vivid).argmax(1)]  # (N, H, W, 2)
-        return {"ab": ab.permute(0, 3, 1, 2), "logits": logits}
+        return {"ab": self.choose(logits, vivid), "logits": logits}
+
+    def choose(self, logits: Tensor, vivid: Tensor) -> Tensor:
+        """The ab of the likeliest bin, ``(N, 2, H, W)``."""
+        return self.centres[self.scores(logits, vivid).argmax(1)].permute(0, 3, 1, 2)
+
+    def mean(self, logits: Tensor, vivid: Tensor) -> Tensor:
+        """The mean ab of all bins, ``(N, 2, H, W)``; how far two distributions are apart."""
+        shares = self.scores(logits, vivid).softmax(1)
+        return torch.einsum("nchw,cd->ndhw", shares, self.centres)
 
     def scores(self, logits: Tensor, vivid: Tensor) -> Tensor:
         """What the likeliest bin is found by, log of p * w ** v, for the ``logits`` of p."""
