@@ -2,7 +2,7 @@
 # `make test` checks everything, but for what takes minutes: that is `make test-slow`. All set up
 # what they need, in .venv. `make lowest` tries the oldest packages that pyproject.toml allows, and
 # `make newest` the newest there are, on any Python: make newest PYTHON=python3.13. `make dist`
-# builds what is published, and `make site` the documentation.
+# builds what is published, `make site` the documentation, and `make pictures` its pictures.
 
 PYTHON ?= python3
 PHOTO ?= samples
@@ -22,7 +22,7 @@ COMPUTE := $(wildcard $(addprefix tests/,test_color.py image/test_tone.py infere
   evaluation/test_metrics.py training/test_degrade.py training/test_heads.py training/test_losses.py \
   training/test_models.py))
 
-.PHONY: demo test test-slow lowest newest dist site clean
+.PHONY: demo test test-slow lowest newest dist site pictures clean
 
 demo: .venv/demo
 	@rm -f demo/sheet.jpg
@@ -59,6 +59,20 @@ dist: .venv/test
 
 site: .venv/test
 	$(BIN)/mkdocs build --strict
+
+# After the bundled weights have changed. Those of the page need Chromium; graphs come from
+# `photochrom evaluate --figures`.
+pictures: PICTURES := docs/images
+pictures: .venv/test
+	$(BIN)/photochrom sheet samples/camera.jpg --height 400 --out $(PICTURES)/camera.jpg --force
+	$(BIN)/photochrom colorize samples/coffee.jpg --recolor --out $(PICTURES)/coffee-coloured.jpg --force
+	$(BIN)/photochrom colorize samples/coffee.jpg --recolor --hints samples/coffee-hints.json \
+	  --out $(PICTURES)/coffee-hinted.jpg --force
+	$(BIN)/photochrom sheet samples/astronaut.jpg --samples 4 --height 192 \
+	  --out $(PICTURES)/astronaut-versions.jpg --force
+	$(BIN)/photochrom uncertainty samples/astronaut.jpg --out $(PICTURES)/astronaut-uncertainty.jpg --force
+	$(BIN)/python docs/screenshots.py --output $(PICTURES)
+	$(BIN)/python benchmarks/video_pictures.py $(PICTURES)
 
 .venv/demo: pyproject.toml requirements/demo.txt
 	$(PYTHON) -m venv .venv
