@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -81,3 +84,28 @@ def test_ctrl_c_is_heard_while_work_is_run_aside_that_does_not_hear_it():
     finally:
         signal.signal(signal.SIGINT, before)
         end.set()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc of glibc")
+@pytest.mark.parametrize("settings", [{}, {"MALLOC_MMAP_MAX_": "65536"}], ids=["ours", "theirs"])
+def test_a_heap_that_is_kept_takes_no_page_twice(settings):
+    program = """
+import resource
+from photochrom.parallel import keep_heap
+
+def taken(size=64 << 20):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    len(b"x" * size)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+keep_heap()
+print(taken(), taken(), resource.getpagesize())
+"""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")} | settings
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=True, text=True
+    )
+    first, again, page = map(int, done.stdout.split())
+    pages = (64 << 20) // page
+    assert first > 0
+    assert again == pytest.approx(first, rel=0.1) if settings else again < pages / 100

@@ -38,16 +38,34 @@ def share_heaps() -> None:
     photos. For programs, as :func:`.share_cores` is; ``MALLOC_ARENA_MAX`` in the environment says
     otherwise.
     """
-    if not sys.platform.startswith("linux") or "MALLOC_ARENA_MAX" in os.environ:
+    _tell_malloc(ARENA_MAX=cores())
+
+
+def keep_heap() -> None:
+    """Keep what is freed from now on for what is asked for next.
+
+    glibc gives large blocks back to the system, which has to clear every page that it hands out
+    again. A network that trains on a CPU frees gigabytes in each step, and takes up to a quarter
+    longer for that. For programs; ``MALLOC_MMAP_MAX_`` and ``MALLOC_TRIM_THRESHOLD_`` in the
+    environment say otherwise.
+    """
+    _tell_malloc(MMAP_MAX=0, TRIM_THRESHOLD=-1)
+
+
+def _tell_malloc(**options: int) -> None:
+    """Set what the environment leaves open, where malloc is that of glibc."""
+    if not sys.platform.startswith("linux"):
         return
     import ctypes
 
     with suppress(AttributeError):  # not glibc
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, cores())
+        for name, value in options.items():
+            if not {f"MALLOC_{name}", f"MALLOC_{name}_"} & os.environ.keys():
+                ctypes.CDLL(None).mallopt(_MALLOC[name], value)
 
 
-_ARENA_MAX = -8
-"""As ``malloc.h`` of glibc calls it."""
+_MALLOC = {"TRIM_THRESHOLD": -1, "MMAP_MAX": -4, "ARENA_MAX": -8}
+"""As ``malloc.h`` of glibc numbers them."""
 
 
 def map_ahead(

@@ -12,6 +12,7 @@ from tyro.conf import OmitArgPrefixes, OmitSubcommandPrefixes, Positional, subco
 from photochrom.cli.flags import described, flag
 from photochrom.cli.options import needs, print_result
 from photochrom.names import is_quiet
+from photochrom.parallel import keep_heap
 from photochrom.training.presets import PRESETS, TrainOptions
 
 
@@ -63,5 +64,6 @@ def train(
         from photochrom.inference.model_files import find_model
 
         options = replace(options, init=find_model(str(options.init)))
+    keep_heap()
     fit(experiment, replace(options, quiet=is_quiet()))
     return 0
