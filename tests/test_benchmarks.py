@@ -418,3 +418,36 @@ def test_video_files_tells_what_a_run_of_the_command_took(make_model, tmp_path):
     assert seconds > 0
     assert 40 < memory < 1000
     assert len(files.find_times(result)["video"]) == 5
+
+
+def test_blind_sheets_show_the_second_model_where_the_key_says_and_count_it(
+    monkeypatch, photos, tmp_path
+):
+    blind, out, judge = load("blind"), tmp_path / "sheets", tmp_path / "judge.txt"
+
+    def run(*options: object) -> None:
+        monkeypatch.setattr(sys, "argv", ["blind", *map(str, options)])
+        blind.main()
+
+    run("sheets", out, photos, "--models", "hintnet", "hintnet", "--vivid", "0", "1", "--seed", "1")
+    key = {
+        int(i): side for i, (_, side) in json.loads((out / "key.json").read_text())["key"].items()
+    }
+    assert set(key) == {1, 2}
+    assert set(key.values()) == {"left", "right"}
+    lab = color.rgb_to_lab(
+        np.asarray(Image.open(out / "001.png"), np.float32).transpose(2, 0, 1) / 255
+    )
+    quarters = np.array_split(np.hypot(*lab[1:]), 4, axis=1)
+    shown = ["left" if a.mean() > b.mean() else "right" for a, b in (quarters[:2], quarters[2:])]
+    assert shown == [key[1], key[2]]
+
+    for words, preferred in [
+        (key, "1.00"),
+        ({1: key[1], 2: key[1]}, "0.50"),
+        ({2: "same"}, "0.50"),
+    ]:
+        judge.write_text("".join(f"{i} {side}\n" for i, side in words.items()))
+        run("count", out, judge, "--json", tmp_path / "count.json")
+        row = json.loads((tmp_path / "count.json").read_text())["judge"]
+        assert (row["photos"], row["preferred"]) == (str(len(words)), preferred)
