@@ -18,17 +18,11 @@ from pathlib import Path
 
 import common
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from photochrom import Colorizer
 from photochrom.color import Pixels
-from photochrom.data import shards
 from photochrom.evaluation.contact_sheet import make_contact_sheet
 from photochrom.evaluation.metrics import bootstrap_interval
-from photochrom.image.photo import Photo, to_image
-from photochrom.image.reader import read_photo
-from photochrom.inference.options import ColorizeOptions
 
 SIDES = ("left", "right")
 A_SHEET = 6
@@ -37,31 +31,23 @@ HEIGHT = 320
 
 def write_sheets(given: argparse.Namespace) -> None:
     """Sheets, and the key to them: for each number the photo's name and the second model's side."""
-    sources = shards.find_sources(given.photos)[: given.most]
     models = [Colorizer(model) for model in given.models]
-    options = [ColorizeOptions(vivid=vivid) for vivid in given.vivid]
-    rights = np.random.default_rng(given.seed).integers(2, size=len(sources))
-    given.out.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(given.seed)
+    given.out.mkdir(parents=True)  # what was judged is not written over
     key: dict[int, tuple[str, str]] = {}
     rows: list[list[Pixels]] = []
-    for number, source in enumerate(track(sources, "photos", console=Console(stderr=True)), 1):
-        photo = read_photo(source.read())
-        row = [picture(model, photo, o) for model, o in zip(models, options, strict=True)]
-        side = int(rights[number - 1])
+    for name, photo in common.read(given.photos, None, given.most):
+        row = [m.colorize(photo, vivid=v) for m, v in zip(models, given.vivid, strict=True)]
+        side = int(draw.integers(2))
         rows.append(row if side else row[::-1])
-        key[number] = source.name, SIDES[side]
-        if len(rows) == A_SHEET or number == len(sources):
-            captions = [str(i) for i in range(number - len(rows) + 1, number + 1)]
-            sheet = make_contact_sheet(rows, SIDES, HEIGHT, across=2, captions=captions)
-            sheet.save(given.out / f"{(number - 1) // A_SHEET + 1:03d}.png")
-            rows = []
+        key[len(rows)] = name, SIDES[side]
+    for first in range(0, len(rows), A_SHEET):
+        some = rows[first : first + A_SHEET]
+        captions = [str(first + i) for i in range(1, len(some) + 1)]
+        sheet = make_contact_sheet(some, SIDES, HEIGHT, across=2, captions=captions)
+        sheet.save(given.out / f"{first // A_SHEET + 1:03d}.png")
     asked = {"models": given.models, "vivid": given.vivid, "key": key}
     (given.out / "key.json").write_text(json.dumps(asked, indent=1) + "\n", "utf-8")
-
-
-def picture(model: Colorizer, photo: Photo, options: ColorizeOptions) -> Pixels:
-    """The photo as the model colours it, (H, W, 3)."""
-    return np.asarray(to_image(model.render(photo, options)).convert("RGB"))
 
 
 def count(given: argparse.Namespace) -> None:
@@ -79,9 +65,8 @@ def count(given: argparse.Namespace) -> None:
 def read_answers(path: Path, sides: dict[int, str]) -> dict[int, float]:
     """What a judge said of each photo: 1 for the second model, 0 for the first, 0.5 for neither."""
     points = {}
-    for number, word in re.findall(
-        r"^\D*(\d+)\W+(left|right|same)\b", path.read_text("utf-8"), re.M
-    ):
+    said = path.read_text("utf-8").lower()
+    for number, word in re.findall(r"^\D*(\d+)\W+(left|right|same)\b", said, re.M):
         side = sides[int(number)]
         points[int(number)] = 0.5 if word == "same" else float(word == side)
     return points

@@ -38,7 +38,7 @@ def share_heaps() -> None:
     photos. For programs, as :func:`.share_cores` is; ``MALLOC_ARENA_MAX`` in the environment says
     otherwise.
     """
-    _tell_malloc(ARENA_MAX=cores())
+    _tell_malloc(MALLOC_ARENA_MAX=cores())
 
 
 def keep_heap() -> None:
@@ -49,7 +49,7 @@ def keep_heap() -> None:
     longer for that. For programs; ``MALLOC_MMAP_MAX_`` and ``MALLOC_TRIM_THRESHOLD_`` in the
     environment say otherwise.
     """
-    _tell_malloc(MMAP_MAX=0, TRIM_THRESHOLD=-1)
+    _tell_malloc(MALLOC_MMAP_MAX_=0, MALLOC_TRIM_THRESHOLD_=-1)
 
 
 def _tell_malloc(**options: int) -> None:
@@ -60,12 +60,12 @@ def _tell_malloc(**options: int) -> None:
 
     with suppress(AttributeError):  # not glibc
         for name, value in options.items():
-            if not {f"MALLOC_{name}", f"MALLOC_{name}_"} & os.environ.keys():
+            if name not in os.environ:
                 ctypes.CDLL(None).mallopt(_MALLOC[name], value)
 
 
-_MALLOC = {"TRIM_THRESHOLD": -1, "MMAP_MAX": -4, "ARENA_MAX": -8}
-"""As ``malloc.h`` of glibc numbers them."""
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_MAX_": -4, "MALLOC_ARENA_MAX": -8}
+"""As the environment names them, and ``malloc.h`` of glibc numbers them."""
 
 
 def map_ahead(
