@@ -237,9 +237,7 @@ def test_without_photochrom_the_recipes_say_so(recipe, photos, tmp_path):
     assert "photochrom is not installed here: activate its environment first." in refused.stderr
 
 
-def test_the_flagship_is_trained_in_two_stages_the_first_with_its_encoder_as_it_is(
-    recipe, calls, tmp_path
-):
+def test_the_flagship_is_trained_in_two_stages_small_photos_first(recipe, calls, tmp_path):
     shards = ("a.tar", "b.tar")
     done = recipe("flagship.sh", "runs/new", 100, *shards, "--", "--seed", 3)
     assert done.returncode == 0, done.stderr
@@ -248,10 +246,8 @@ def test_the_flagship_is_trained_in_two_stages_the_first_with_its_encoder_as_it_
     for line in (first, second):
         assert line.startswith(f"{train} --data a.tar b.tar --device cpu")
         assert line.endswith("--seed 3")
-    frozen = "--init hintnet --freeze backbone\\.(encoder|hints)"
-    assert f"--out runs/new/1 --minutes 40 {frozen}" in first
-    assert "--out runs/new/2 --minutes 60 --init runs/new/1 --size 320" in second
-    assert "--freeze" not in second
+    assert "--out runs/new/1 --minutes 70 --init hintnet --size 192 --smallest 128" in first
+    assert "--out runs/new/2 --minutes 30 --init runs/new/1 --size 320 --smallest 160" in second
     assert exported.startswith("photochrom export runs/new/2 --out runs/new/hintnet.onnx")
     (tmp_path / "runs" / "new" / "2" / "done").unlink()
     recipe("flagship.sh", "runs/new", 100, *shards, INIT="", PROCESSES="8")
