@@ -109,10 +109,7 @@ class Experiment:
                 "validation": (lambda n: 0 < n < 1, "a number between 0 and 1"),
             },
         )
-        try:
-            re.compile(self.freeze)
-        except re.error as error:
-            raise BadOption(f"--freeze {self.freeze} is no regular expression: {error}.") from error
+        _check_pattern("--freeze", self.freeze)
 
 
 @dataclass(frozen=True)
@@ -131,6 +128,8 @@ class TrainOptions:
     """Go on from the run's checkpoint."""
     init: Path | None = None
     """Start from the weights of this run, or of this model: its name, or an .onnx file of it."""
+    renew: str = ""
+    """What this pattern finds among the names of weights begins anew in spite of --init."""
     resident: bool = False
     """Hold all photos on the device."""
     compile: bool = False
@@ -166,10 +165,18 @@ class TrainOptions:
         if self.minutes is not None:
             ranges["minutes"] = lambda n: n > 0, "a number above 0"
         _check_ranges(self, ranges)
+        _check_pattern("--renew", self.renew)
 
 
 _Ranges = dict[str, tuple[Callable[[float], bool], str]]
 """What holds for the fields of these names, and in words."""
+
+
+def _check_pattern(flag: str, pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise BadOption(f"{flag} {pattern} is no regular expression: {error}.") from error
 
 
 def _check_ranges(given: object, ranges: _Ranges) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,20 +163,29 @@ def _initialize(network: Network, experiment: Experiment, options: TrainOptions)
     """
     if not options.init:
         return ()
+    start = copy_weights(network)
+    new = _load(network, experiment, options.init)
+    if options.renew:
+        anew = {name: start[name] for name in start if re.search(options.renew, name)}
+        if not anew:
+            raise BadOption(f"--renew {options.renew} finds none of the weights.")
+        network.load_state_dict(anew, strict=False)
+    return new
+
+
+def _load(network: Network, experiment: Experiment, init: Path) -> Sequence[str]:
     backbone = network.backbone
-    if options.init.suffix == ".onnx":
+    if init.suffix == ".onnx":
         network = _teller(backbone) if isinstance(backbone, Generator) else network
-        return warm_start.load_onnx(network, options.init)
-    other, _ = run_folder.load_config(options.init)
+        return warm_start.load_onnx(network, init)
+    other, _ = run_folder.load_config(init)
     if isinstance(backbone, Generator) and other.model == DEFAULT_MODEL:
-        return warm_start.load_run(_teller(backbone), options.init)
+        return warm_start.load_run(_teller(backbone), init)
     for name in ("model", "encoder"):
         theirs, ours = getattr(other, name), getattr(experiment, name)
         if theirs != ours:
-            raise BadRun(
-                f"{options.init} is a run of {theirs}: --init takes one of the same {name}."
-            )
-    return warm_start.load_run(network, options.init)
+            raise BadRun(f"{init} is a run of {theirs}: --init takes one of the same {name}.")
+    return warm_start.load_run(network, init)
 
 
 def count_unreadable(data: TrainingData, options: TrainOptions) -> str:
