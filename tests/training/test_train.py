@@ -378,6 +378,18 @@ def test_a_run_may_start_from_another_and_is_measured_before_it_begins(tiny, out
     assert len(rows[1]["psnr"]) == 4
 
 
+def test_what_is_renewed_begins_anew_and_all_else_as_it_was(tiny, out, whole):
+    state = set_up(*tiny(out, init=whole, renew=r"decoder\.0\.")).state.network.state_dict()
+    before = weights(whole)
+    other = {n for n, v in state.items() if not torch.equal(v, before[n])}
+    assert "backbone.decoder.0.conv.weight" in other
+    assert all(".decoder.0." in name for name in other)
+    with pytest.raises(BadOption, match=r"--renew attic finds none of the weights"):
+        set_up(*tiny(out.with_name("other"), init=whole, renew="attic"))
+    with pytest.raises(BadOption, match=r"--renew \( is no regular expression"):
+        tiny(out, renew="(")
+
+
 def test_what_is_frozen_stays(tiny, out, whole):
     train(*tiny(out, epochs=0.5, init=whole, freeze=r"encoder\..*norm", ema=0.5))
     frozen = {n for n in weights(whole) if "encoder" in n and "norm" in n}
