@@ -15,7 +15,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do data+=("$1") && shift; done
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 launch=(torchrun --standalone --nproc-per-node "${PROCESSES:-2}" -m photochrom train hintnet)
 common=(--data "${data[@]}" --device "${DEVICE:-cpu}" --precision bf16-mixed --save-every 3
-  --batch 48 --encoder-rate 0.5 --warmup 50 --perceptual 0)
+  --batch 48 --warmup 50 --perceptual 0)
 init=${INIT-hintnet}
 
 # stage NAME SHARE FLAGS...: that share of the minutes, from where it stopped; not if it is done.
@@ -28,7 +28,7 @@ stage() {
 }
 
 # Small photos first, as a step on them takes a third of the time.
-stage 1 0.7 ${init:+--init "$init"} --size 192 --smallest 128 --zoom 0.6 --lr 4e-4 "$@"
+stage 1 0.7 ${init:+--init "$init"} --size 192 --smallest 128 --zoom 0.6 --lr 3e-4 "$@"
 
 # Then the sizes at which photos will be seen.
 stage 2 0.3 --init "$out/1" --size 320 --smallest 160 --lr 1.5e-4 "$@"

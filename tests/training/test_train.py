@@ -52,7 +52,7 @@ def assert_equal(one: Path, other: Path, name: str = "checkpoint") -> None:
 def whole(tiny, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
     figures = train(*tiny(out, **WHOLE, validate_every=3))
-    assert set(figures) == {"val_psnr", "val_colourfulness"}
+    assert set(figures) == {"val_psnr", "val_colourfulness", "val_dead"}
     return out
 
 

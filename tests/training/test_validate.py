@@ -15,7 +15,7 @@ from photochrom.training.heads import ABHead, SoftBinsHead
 from photochrom.training.loader import to_lab
 from photochrom.training.models import Network
 from photochrom.training.optimize import copy_weights
-from photochrom.training.validate import compare, measure, save_sheet, summarise
+from photochrom.training.validate import Pulse, compare, measure, save_sheet, summarise
 from studies import scene
 
 SIZE = 32
@@ -143,6 +143,17 @@ def test_it_is_the_average_that_is_measured_and_the_weights_stay(told, batches, 
     assert vague != sharp
     told.backbone.sharp.fill_(0.01)
     assert measure(told, {}, batches, SIZE, fabric)[0] == vague
+
+
+def test_channels_that_no_photo_moves_are_dead():
+    relu = nn.ReLU6()
+    pulse = Pulse(nn.Sequential(relu))
+    for photo in ([-1, 3, 7, -1, 5], [-1, -1, 9, 2, 0]):  # the first below 0, the third above 6
+        relu(torch.tensor(photo).float()[None, :, None, None].expand(1, 5, 2, 2))
+    assert pulse.stop() == {"dead": pytest.approx(0.4)}
+    relu(torch.full((1, 5, 2, 2), 1.0))  # is not watched any more
+    assert pulse.stop() == {"dead": pytest.approx(0.4)}
+    assert Pulse(nn.Sequential(nn.GELU())).stop() == {}
 
 
 def test_of_a_network_that_regresses_only_what_it_has_is_measured(batches, fabric):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from photochrom.color import Array, Pixels, lab_to_rgb, planes_to_pixels
 from photochrom.evaluation import metrics
@@ -41,7 +41,8 @@ def measure(
     ``psnr`` and ``colourfulness`` are those of the head's own settings. Of a network that tells a
     distribution also ``cross_entropy``, of the true colours with no class weighing more, and
     ``psnr_0``, of its most accurate answer; of one that takes hints also ``psnr_1`` and
-    ``psnr_10``, the same with so many true ones, at the same places each time.
+    ``psnr_10``, the same with so many true ones, at the same places each time. ``dead`` says the
+    same of every photo: see :class:`Pulse`.
 
     Args:
         network: left in evaluation mode, its weights as they were.
@@ -55,6 +56,7 @@ def measure(
     network.eval()
     rows: list[Row] = []
     pictures: list[Pair] = []
+    pulse = Pulse(network)
     for number, squares in enumerate(batches):
         lab = to_lab(torch.from_numpy(squares).to(fabric.device), size)
         painted, figures = _answers(network, lab, number, fabric)
@@ -67,7 +69,35 @@ def measure(
             rows.append(row | {name: float(values[i]) for name, values in figures.items()})
             pictures.append((planes_to_pixels(out), planes_to_pixels(true)))
     network.load_state_dict(weights)
-    return rows, pictures
+    dead = pulse.stop()
+    return [row | dead for row in rows], pictures
+
+
+class Pulse:
+    """Watches which channels of a network's ReLUs are alive.
+
+    A channel that is 0, or 6 in a ReLU6, everywhere and for every photo has no gradient any more,
+    and so stays as it is: what it knew is lost. Pretrained layers whose norms are frozen get there
+    within minutes, at a rate that is too high for them.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        relus = [m for m in network.modules() if isinstance(m, nn.ReLU | nn.ReLU6)]
+        self.alive: dict[nn.Module, Tensor] = {}
+        self.hooks = [relu.register_forward_hook(self._feel) for relu in relus]
+
+    def _feel(self, relu: nn.Module, _: object, answer: Tensor) -> None:
+        between = (answer > 0) & (answer < (6 if isinstance(relu, nn.ReLU6) else torch.inf))
+        now = between.transpose(0, 1).flatten(1).any(1)
+        self.alive[relu] = now | self.alive.get(relu, now)
+
+    def stop(self) -> Row:
+        """``dead``, the share of channels that never moved; nothing of a network without ReLUs."""
+        for hook in self.hooks:
+            hook.remove()
+        if not self.alive:
+            return {}
+        return {"dead": 1 - torch.cat(list(self.alive.values())).float().mean().item()}
 
 
 def _answers(
@@ -115,7 +145,7 @@ def summarise(rows: Sequence[Row]) -> dict[str, float]:
 def compare(before: Sequence[Row], now: Sequence[Row]) -> dict[str, tuple[float, float]]:
     """How much each figure changed on the same photos: the mean, and its standard error."""
     changes = {}
-    for name in before[0].keys() & now[0].keys() - {"truth", "colourfulness"}:
+    for name in before[0].keys() & now[0].keys() - {"truth", "colourfulness", "dead"}:
         apart = [new[name] - old[name] for old, new in zip(before, now, strict=True)]
         changes[name] = float(np.mean(apart)), float(np.std(apart) / max(1, len(apart) - 1) ** 0.5)
     return changes
