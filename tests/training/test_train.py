@@ -387,7 +387,9 @@ def test_what_is_renewed_begins_anew_and_all_else_as_it_was(tiny, out, whole):
     with pytest.raises(BadOption, match=r"--renew attic finds none of the weights"):
         set_up(*tiny(out.with_name("other"), init=whole, renew="attic"))
     with pytest.raises(BadOption, match=r"--renew \( is no regular expression"):
-        tiny(out, renew="(")
+        tiny(out, init=whole, renew="(")
+    with pytest.raises(BadOption, match=r"--renew is for weights that --init brings"):
+        tiny(out, renew="decoder")
 
 
 def test_what_is_frozen_stays(tiny, out, whole):

@@ -166,6 +166,10 @@ class TrainOptions:
             ranges["minutes"] = lambda n: n > 0, "a number above 0"
         _check_ranges(self, ranges)
         _check_pattern("--renew", self.renew)
+        if self.renew and not self.init:
+            raise BadOption(
+                "--renew is for weights that --init brings: name them, or leave it out."
+            )
 
 
 _Ranges = dict[str, tuple[Callable[[float], bool], str]]
@@ -221,7 +225,7 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
             weight_decay=0.01,
             schedule="cosine",
             warmup=100,
-            encoder_rate=0.05,  # at 0.2 half of its last stages died: nothing renorms them
+            encoder_rate=0.05,  # at 0.2 channels of its last stages die
             pretrained=True,
             # Depthwise weights and the encoder's statistics stay: pretraining has settled them.
             freeze=r"encoder\..*(norm|depthwise)",
