@@ -388,7 +388,7 @@ def test_what_is_renewed_begins_anew_and_all_else_as_it_was(tiny, out, whole):
         set_up(*tiny(out.with_name("other"), init=whole, renew="attic"))
     with pytest.raises(BadOption, match=r"--renew \( is no regular expression"):
         tiny(out, init=whole, renew="(")
-    with pytest.raises(BadOption, match=r"--renew is for weights that --init brings"):
+    with pytest.raises(BadOption, match=r"--renew is for what --init brings"):
         tiny(out, renew="decoder")
 
 

@@ -168,7 +168,7 @@ class TrainOptions:
         _check_pattern("--renew", self.renew)
         if self.renew and not self.init:
             raise BadOption(
-                "--renew is for weights that --init brings: name them, or leave it out."
+                "--renew is for what --init brings: give both, or neither."
             )
 
 
