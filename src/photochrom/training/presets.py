@@ -167,9 +167,7 @@ class TrainOptions:
         _check_ranges(self, ranges)
         _check_pattern("--renew", self.renew)
         if self.renew and not self.init:
-            raise BadOption(
-                "--renew is for what --init brings: give both, or neither."
-            )
+            raise BadOption("--renew is for what --init brings: give both, or neither.")
 
 
 _Ranges = dict[str, tuple[Callable[[float], bool], str]]
