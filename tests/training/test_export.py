@@ -156,7 +156,7 @@ def test_hints_and_dials_are_inputs_and_half_the_bytes_do(hinted):
     assert [put.name for put in model.graph.input] == ["L", "hints", "vivid", "temperature"]
     facts = {prop.key: prop.value for prop in model.metadata_props}
     assert (facts["name"], facts["version"]) == ("Half", "1")
-    assert (facts["default_vivid"], facts["default_temperature"]) == ("0.3", "0.5")
+    assert (facts["default_vivid"], facts["default_temperature"]) == ("0.5", "0.5")
 
     network, _ = run_folder.load_network(out)
     L, hints = lightness(3, 64, 96), np.zeros((3, 3, 64, 96), np.float32)

@@ -23,7 +23,7 @@ gi.require_version("GimpUi", "3.0")
 from gi.repository import Gimp, GimpUi, Gio, GLib, GObject  # noqa: E402
 
 PROCEDURE = "photochrom-colorize"
-VIVID = 0.3
+VIVID = 0.5
 """That of the model which comes with photochrom."""
 
 FLATPAK = Path("/.flatpak-info")

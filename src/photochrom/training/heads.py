@@ -150,7 +150,7 @@ class SoftBinsHead(nn.Module):
         self.emphasis = emphasis
         centres = self.grid.centres()[self.grid.in_gamut()]
         self.channels = len(centres)
-        self.scalars = {"vivid": 0.3, "temperature": 0.5}  # chosen on held-out photos
+        self.scalars = {"vivid": 0.5, "temperature": 0.5}  # old photos look best there
         self.register_buffer("centres", torch.from_numpy(centres))
         self.register_buffer("weights", torch.ones(self.channels))
         # Soft encoding of every whole ab, so that training only looks it up.
