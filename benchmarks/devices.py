@@ -1,7 +1,7 @@
 """Is the network quicker in OpenVINO, and are the colours the same?
 
     python benchmarks/devices.py --data photos.tar [--held-out 0.03] [--model hintnet]
-        [--sizes 192 256] [--threads 1 2] [--rounds 40] [--vivid 0 0.3] [--hints 10] [--most 150]
+        [--sizes 192 256] [--threads 1 2] [--rounds 40] [--vivid 0 0.5] [--hints 10] [--most 150]
         [--json docs/figures/devices.json]
 
 Both devices answer by turns, and the best time of many counts: milliseconds by the clock, and of
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[192, 256])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.3])
+    parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.5])
     parser.add_argument("--hints", type=int, default=10)
     given = parser.parse_args()
     table: dict[str, dict[str, str]] = {}

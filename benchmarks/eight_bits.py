@@ -2,7 +2,7 @@
 
     python benchmarks/eight_bits.py --data photos.tar [--held-out 0.03] [--model hintnet]
         [--rounded models/hintnet-int8.onnx] [--device cpu openvino] [--size 192] [--rounds 40]
-        [--vivid 0 0.3] [--hints 10] [--most 174] [--json docs/figures/int8.json]
+        [--vivid 0 0.5] [--hints 10] [--most 174] [--json docs/figures/int8.json]
 
 Both models answer by turns on one thread, and the best time of many counts. Photos are cut as in
 the protocol crop256; told are PSNR and colourfulness (the output's mean over the truth's) of each
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--device", nargs="*", choices=RUNTIMES, default=["cpu"])
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.3])
+    parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.5])
     parser.add_argument("--hints", type=int, default=10)
     given = parser.parse_args()
     table = {

@@ -1,7 +1,7 @@
 """What does --quality best gain over fast, at the same colourfulness?
 
     python benchmarks/quality.py --data photos.tar [--held-out 0.03] [--model hintnet]
-        [--vivid 0 0.3] [--hints 10] [--most 200] [--json docs/figures/quality.json]
+        [--vivid 0 0.5] [--hints 10] [--most 200] [--json docs/figures/quality.json]
 
 Photos are cut as in the protocol crop256. Of each setting of the dial, and of so many true hints at
 the first, printed are PSNR of both qualities, what best gains with its 95 % interval over photos,
@@ -64,7 +64,7 @@ def main() -> None:
     """Measure and print."""
     parser = options(__doc__, 200)
     parser.add_argument("--model", default="hintnet")
-    parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.3])
+    parser.add_argument("--vivid", type=float, nargs="+", default=[0, 0.5])
     parser.add_argument("--hints", type=int, nargs="*", default=[10])
     given = parser.parse_args()
     colorizer = Colorizer(given.model)

@@ -1,7 +1,7 @@
 """What does a larger size for the network buy? The same photos, seen at several sizes.
 
     python benchmarks/sizes.py --data photos.tar [--held-out 0.03] [--model hintnet]
-        [--sizes 128 192 256 320] [--vivid 0.3] [--most 150] [--json docs/figures/sizes.json]
+        [--sizes 128 192 256 320] [--vivid 0.5] [--most 150] [--json docs/figures/sizes.json]
 
 Photos are cut as in the protocol crop256, seen by the network at each size, and coloured at 256
 pixels. Prints PSNR, CIEDE2000, colourfulness (the output's mean over the truth's) and the
@@ -33,7 +33,7 @@ def main() -> None:
     parser = common.options(__doc__, 150)
     parser.add_argument("--model", default="hintnet")
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 160, 192, 224, 256, 288, 320])
-    parser.add_argument("--vivid", type=float, default=0.3)
+    parser.add_argument("--vivid", type=float, default=0.5)
     given = parser.parse_args()
     colorizer = Colorizer(given.model)
     vivid = given.vivid if "vivid" in colorizer.model.defaults else None
