@@ -209,8 +209,8 @@ def test_quality_tells_what_best_gains_beyond_being_paler():
 def test_quality_of_a_model_that_says_the_same_whatever_the_size(make_model, photos, measure):
     model = make_model("toy", offset=(10, 5), vivid=[], metadata={"default_vivid": "0"})
     table = measure("quality", "--data", photos, "--model", model)
-    assert list(table) == ["vivid 0", "vivid 0.3", "vivid 0, 10 hints"]
-    for name in ("vivid 0", "vivid 0.3"):
+    assert list(table) == ["vivid 0", "vivid 0.5", "vivid 0, 10 hints"]
+    for name in ("vivid 0", "vivid 0.5"):
         assert table[name]["gain"] == "+0.00"
 
 
