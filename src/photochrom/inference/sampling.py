@@ -19,7 +19,7 @@ from photochrom.inference.hints import Hint
 from photochrom.inference.prediction import Predictor, View
 from photochrom.inference.spots import to_cells
 
-_STRENGTH = 1.4
+_STRENGTH = 1.3
 """Of hints: draws from less noise are pale, and more so is a photo between hints."""
 _PARTS = 32
 """Hints that tell a draw: a version is a set of hints that a person can change."""
