@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[192, 256])
     parser.add_argument("--repeat", type=int, default=30)
     given = parser.parse_args()
-    colorizer = Colorizer(given.model)
+    colorizer = Colorizer(given.model, device="cpu")
     peak = matrix_peak(given.repeat)
     print(f"matrix peak: {peak / 1e9:.0f} GFLOP/s\n")
     print("| size | GFLOP | of them depthwise | ms | GFLOP/s | ÷ peak |")
