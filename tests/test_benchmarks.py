@@ -146,8 +146,8 @@ def test_versions_are_told_beside_the_dial(make_model, photos, measure):
     assert (truth["colourfulness"], truth["within regions"]) == ("1.00", "1.00")
     assert (grey["colourfulness"], grey["within regions"]) == ("0.00", "0.00")
     assert grey["best of 8"] == grey["apart, ab"] == grey["s for 4"] == ""
-    best = [float(drawn[head]) for head in ("PSNR, dB", "best of 4", "best of 8")]
-    assert best == sorted(best)
+    each, four, eight = (float(drawn[head]) for head in ("PSNR, dB", "best of 4", "best of 8"))
+    assert eight >= max(each, four)
     assert float(drawn["apart, ab"]) > 0
     assert float(drawn["s for 4"]) > 0
     assert float(drawn["colourfulness"]) > 0
