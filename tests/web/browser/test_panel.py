@@ -23,10 +23,13 @@ def test_looks_show_the_photo_and_one_click_chooses(visitor):
     expect(looks.locator("img:visible")).to_have_count(3)
     expect(looks.nth(1)).to_have_attribute("aria-pressed", "true")
     shown = [color_in(looks.nth(i).locator("img")) for i in (0, 2)]
+    word = visitor.at("#vivid-word")
+    expect(word).to_have_text("natural")  # the dial calls a look as its button does
     with visitor.colored_anew():
         looks.nth(2).click()
     expect(looks.nth(2)).to_have_attribute("aria-pressed", "true")
     expect(visitor.at("#vivid")).to_have_value("0.85")
+    expect(word).to_have_text("lively")
     lively = ab(visitor.pixel(*SPOT))
     assert np.hypot(*shown[0]) < np.hypot(*shown[1])
     assert np.allclose(lively, shown[1], atol=4)

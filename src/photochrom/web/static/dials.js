@@ -3,7 +3,7 @@
 import { find } from "./dom.js";
 
 const WORDS = {
-  vivid: [[0.12, "careful"], [0.42, "natural"], [0.72, "lively"], [9, "bold"]],
+  vivid: [[0.2, "quiet"], [0.6, "natural"], [0.9, "lively"], [9, "bold"]],
   strength: [[0.02, "none"], [0.45, "a touch"], [0.92, "soft"], [1.08, "full"], [9, "extra"]],
 };
 
