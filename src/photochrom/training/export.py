@@ -37,9 +37,9 @@ from photochrom.training.presets import Experiment
 from photochrom.training.rounded_weights import halve, quarter
 
 TOLERANCE, FP16_TOLERANCE, INT8_TOLERANCE = 0.02, 1.0, 5.0
-"""Largest difference in ab, at the worst pixel: of the same arithmetic in another order, and of weights
-rounded to 16 and 8 bits. A fault of the export is far larger; an eye sees 2. Networks that have hardly
-learned magnify rounding most: 0.002 and 0.55 have occurred."""
+"""Largest difference in ab, at the worst pixel: of the same arithmetic in another order, and of
+weights rounded to 16 and 8 bits. A fault of the export is far larger, and an eye sees 2. Networks
+that have hardly learned magnify rounding most: 0.002 and 0.55 have occurred."""
 COIN_TOSS = 0.01
 """Two bins whose log-probabilities are as close may each win, as rounding has it."""
 
