@@ -11,7 +11,7 @@ import numpy as np
 
 from photochrom.color import Array, to_uint8
 
-_MOST_BITS = 6.0  # a fixed scale, so that maps of two photos compare; few places reach it
+_MOST_BITS = 8.0  # a fixed scale, so that maps of two photos compare: 261 colours, all alike
 
 
 def softmax(logits: Array, temperature: float = 1.0) -> Array:
@@ -35,6 +35,6 @@ def spread(p: Array, centres: Array) -> Array:
 
 
 def render_entropy(bits: Array) -> Array:
-    """A map of entropy ``(H, W)`` to be looked at, ``(H, W, 3)`` uint8: black 0, yellow 6 bits."""
+    """A map of entropy ``(H, W)`` to be looked at, ``(H, W, 3)`` uint8: black 0, yellow 8 bits."""
     level = to_uint8(bits / _MOST_BITS)
     return cv2.cvtColor(cv2.applyColorMap(level, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
